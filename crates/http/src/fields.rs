@@ -1,0 +1,82 @@
+//! Names and values taken from a message, in order, kept in one growing buffer.
+
+use std::ops::Range;
+
+/// An ordered multimap of byte strings. All bytes live in one buffer, so adding a field costs a copy and no
+/// allocation once the buffer has grown. Duplicates and empty names are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: Range<u32>,
+    value: Range<u32>,
+}
+
+impl Fields {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a field.
+    ///
+    /// # Panics
+    /// When more than 4 GiB are kept; every producer is bounded by its limits far below that.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let name = self.store(name);
+        let value = self.store(value);
+        self.entries.push(Entry { name, value });
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Name and value at an index.
+    pub fn get(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let entry = self.entries.get(index)?;
+        Some((self.slice(&entry.name), self.slice(&entry.value)))
+    }
+
+    /// All fields in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
+        self.entries.iter().map(|entry| (self.slice(&entry.name), self.slice(&entry.value)))
+    }
+
+    /// The values of a name, ASCII case ignored.
+    pub fn values<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// The first value of a name, ASCII case ignored.
+    pub fn first(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+    }
+
+    /// Forgets all fields and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    fn store(&mut self, text: &[u8]) -> Range<u32> {
+        let start = u32::try_from(self.bytes.len()).expect("fields are bounded below 4 GiB");
+        self.bytes.extend_from_slice(text);
+        let end = u32::try_from(self.bytes.len()).expect("fields are bounded below 4 GiB");
+        start..end
+    }
+
+    fn slice(&self, range: &Range<u32>) -> &[u8] {
+        &self.bytes[range.start as usize..range.end as usize]
+    }
+}

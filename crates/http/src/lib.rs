@@ -1,0 +1,4 @@
+//! One HTTP exchange as data.
+
+pub mod fields;
+pub use fields::Fields;
