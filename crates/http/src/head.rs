@@ -5,7 +5,7 @@
 //! each departure. Findings that let two readers disagree about where a message ends or for whom it is are
 //! [`FramingFinding::is_ambiguous`]; who forwards messages refuses those. Grammar: RFC 9112.
 
-use crate::params::trim;
+use crate::params::{is_blank, trim};
 use crate::{Fields, HeadLimits};
 
 /// A departure from RFC 9112 in a head.
@@ -43,6 +43,8 @@ pub enum FramingFinding {
     HostMissing,
     /// A Host with bytes that no host and port can have (blanks, `/`, `@`, a list).
     HostInvalid,
+    /// The authority of an absolute target is not what Host says.
+    HostDiffersFromTarget,
     /// A transfer coding other than `chunked`, `chunked` not last or given twice, or an empty list.
     TransferCodingUnknown,
     /// Transfer-Encoding in HTTP/1.0, which has none.
@@ -109,9 +111,10 @@ impl FramingFinding {
             | StatusInvalid
             | LineTooLong
             | HeadTooLarge
-            | TooManyHeaders
-            | HeaderValueInvalid => true,
-            BlankLinesBefore => false,
+            | TooManyHeaders => true,
+            // RFC 9112 section 2.2 has a server skip an empty line; RFC 9110 section 5.5 lets a recipient keep
+            // control bytes other than CR, LF and NUL in a value; RFC 9112 section 3.2.2 says that the target wins.
+            BlankLinesBefore | HeaderValueInvalid | HostDiffersFromTarget => false,
         }
     }
 
@@ -135,6 +138,7 @@ impl FramingFinding {
             HostRepeated => "host_repeated",
             HostMissing => "host_missing",
             HostInvalid => "host_invalid",
+            HostDiffersFromTarget => "host_differs_from_target",
             TransferCodingUnknown => "transfer_coding_unknown",
             TransferEncodingOnHttp10 => "transfer_encoding_on_http10",
             VersionInvalid => "version_invalid",
@@ -240,9 +244,12 @@ pub enum HeadParse<H> {
 /// exceeds [`HeadLimits::head_bytes_max`], to get the refusal).
 #[derive(Clone, Debug, Default)]
 pub struct HeadScanner {
+    /// Bytes looked at.
     scanned: usize,
+    /// Where the current line begins.
+    line_start: usize,
+    /// Whether a line with content was seen: empty lines before it end nothing.
     in_head: bool,
-    line_bytes: usize,
 }
 
 impl HeadScanner {
@@ -253,21 +260,17 @@ impl HeadScanner {
 
     /// The length of the head, blank line included, once it is all there.
     pub fn find(&mut self, buffer: &[u8]) -> Option<usize> {
-        while let Some(&byte) = buffer.get(self.scanned) {
-            self.scanned += 1;
-            match byte {
-                b'\n' => {
-                    if self.line_bytes == 0 && self.in_head {
-                        return Some(self.scanned);
-                    }
-                    self.in_head |= self.line_bytes > 0;
-                    self.line_bytes = 0;
-                }
-                // A CR before an LF is no content; one before anything else is counted with what follows it.
-                b'\r' => {}
-                _ => self.line_bytes += 1,
+        while let Some(offset) = memchr::memchr(b'\n', buffer.get(self.scanned..)?) {
+            let line = &buffer[self.line_start..self.scanned + offset];
+            self.scanned += offset + 1;
+            self.line_start = self.scanned;
+            if !matches!(line, b"" | b"\r") {
+                self.in_head = true;
+            } else if self.in_head {
+                return Some(self.scanned);
             }
         }
+        self.scanned = buffer.len();
         None
     }
 }
@@ -288,32 +291,385 @@ pub enum Framing {
 /// Reads the head of a request from the start of `bytes`. O(n) in the bytes of the head; call it once the end is
 /// there (see [`HeadScanner`]) when reads are small.
 pub fn parse_request_head(bytes: &[u8], limits: &HeadLimits) -> HeadParse<RequestHead> {
-    let _ = (bytes, limits, trim(b""));
-    HeadParse::Incomplete
+    let Some(lines) = Lines::read(bytes, limits) else { return HeadParse::Incomplete };
+    let Lines { line, headers, mut findings, consumed, mut refused } = lines;
+    let parts = split_request_line(line);
+    for finding in parts.findings {
+        note(&mut findings, finding);
+    }
+    refused |= parts.refused;
+    let mut head = RequestHead {
+        line: line.to_vec(),
+        method: parts.method.to_vec(),
+        target: parts.target.to_vec(),
+        version: parts.version.to_vec(),
+        headers,
+        findings,
+    };
+    check_host(&mut head);
+    if let Err(finding) = lengths(&head.headers, &head.version) {
+        note(&mut head.findings, finding);
+    }
+    if refused { HeadParse::Refused { head, consumed } } else { HeadParse::Complete { head, consumed } }
 }
 
 /// Reads the head of a response from the start of `bytes`. O(n) in the bytes of the head.
 pub fn parse_response_head(bytes: &[u8], limits: &HeadLimits) -> HeadParse<ResponseHead> {
-    let _ = (bytes, limits);
-    HeadParse::Incomplete
+    let Some(lines) = Lines::read(bytes, limits) else { return HeadParse::Incomplete };
+    let Lines { line, headers, mut findings, consumed, mut refused } = lines;
+    let (version, rest) = split_once_space(line);
+    let (code, reason) = split_once_space(rest);
+    check_version(version, &mut findings);
+    let status = match code {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
+        }
+        _ => {
+            note(&mut findings, FramingFinding::StatusInvalid);
+            refused = true;
+            0
+        }
+    };
+    if let Err(finding) = lengths(&headers, version) {
+        note(&mut findings, finding);
+    }
+    let head = ResponseHead {
+        line: line.to_vec(),
+        version: version.to_vec(),
+        status,
+        reason: reason.to_vec(),
+        headers,
+        findings,
+    };
+    if refused { HeadParse::Refused { head, consumed } } else { HeadParse::Complete { head, consumed } }
 }
 
 /// The framing of a request's body (RFC 9112 section 6).
 ///
 /// # Errors
-/// The finding that makes the length unknowable.
+/// The finding that makes the length unknowable; it is also among the head's findings.
 pub fn request_body_framing(head: &RequestHead) -> Result<Framing, FramingFinding> {
-    let _ = head;
-    Ok(Framing::None)
+    Ok(match lengths(&head.headers, &head.version)? {
+        Lengths::Neither => Framing::None,
+        Lengths::Length(length) => Framing::Length(length),
+        Lengths::Chunked => Framing::Chunked,
+    })
 }
 
 /// The framing of a response's body; `request_method` is the method it answers (HEAD and CONNECT matter).
 ///
 /// # Errors
-/// The finding that makes the length unknowable.
+/// The finding that makes the length unknowable. A response whose last transfer coding is not chunked would last
+/// until the connection ends; as we take no other coding off, it is refused too.
 pub fn response_body_framing(head: &ResponseHead, request_method: &[u8]) -> Result<Framing, FramingFinding> {
-    let _ = (head, request_method);
-    Ok(Framing::None)
+    let bodiless = matches!(head.status, 100..=199 | 204 | 304)
+        || request_method == b"HEAD"
+        || request_method == b"CONNECT" && matches!(head.status, 200..=299);
+    if bodiless {
+        return Ok(Framing::None);
+    }
+    Ok(match lengths(&head.headers, &head.version)? {
+        Lengths::Neither => Framing::UntilClose,
+        Lengths::Length(length) => Framing::Length(length),
+        Lengths::Chunked => Framing::Chunked,
+    })
+}
+
+/// A head cut into its start line and its fields.
+struct Lines<'a> {
+    line: &'a [u8],
+    headers: Fields,
+    findings: Vec<FramingFinding>,
+    consumed: usize,
+    refused: bool,
+}
+
+impl<'a> Lines<'a> {
+    /// `None` while the head may still grow to be one.
+    fn read(bytes: &'a [u8], limits: &HeadLimits) -> Option<Self> {
+        let window = &bytes[..bytes.len().min(limits.head_bytes_max)];
+        let mut findings = Vec::new();
+        let mut rest = window;
+        while let Some(after) = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n")) {
+            note(&mut findings, FramingFinding::BlankLinesBefore);
+            rest = after;
+        }
+        let line_bytes = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let mut refused = false;
+        let mut over_line = false;
+        if line_bytes > limits.line_bytes_max.saturating_add(1) {
+            // One more for the CR.
+            note(&mut findings, FramingFinding::LineTooLong);
+            over_line = true;
+        }
+        let end = HeadScanner::new().find(window);
+        if end.is_none() && !over_line {
+            if bytes.len() <= limits.head_bytes_max {
+                return None;
+            }
+            note(&mut findings, FramingFinding::HeadTooLarge);
+        }
+        refused |= end.is_none() || over_line;
+        let consumed = end.unwrap_or(window.len());
+        if over_line {
+            let line = &rest[..limits.line_bytes_max];
+            return Some(Lines { line, headers: Fields::new(), findings, consumed, refused });
+        }
+
+        let blanks = window.len() - rest.len();
+        let mut rest = &window[blanks..consumed];
+        let line = take_line(&mut rest, &mut findings);
+        let mut headers = HeaderReader { limits, fields: Fields::new(), pending: None };
+        while !rest.is_empty() {
+            let line = take_line(&mut rest, &mut findings);
+            if line.is_empty() {
+                break;
+            }
+            if !headers.line(line, &mut findings) {
+                refused = true;
+                break;
+            }
+        }
+        Some(Lines { line, headers: headers.finish(), findings, consumed, refused })
+    }
+}
+
+/// Takes a line off `rest`, without its line end.
+fn take_line<'a>(rest: &mut &'a [u8], findings: &mut Vec<FramingFinding>) -> &'a [u8] {
+    let (line, tail) = match memchr::memchr(b'\n', rest) {
+        Some(end) => {
+            let line = match rest[..end].strip_suffix(b"\r") {
+                Some(line) => line,
+                None => {
+                    note(findings, FramingFinding::BareLf);
+                    &rest[..end]
+                }
+            };
+            (line, &rest[end + 1..])
+        }
+        // Only in a head that is over its limit, and then this is not the end of the line.
+        None => (*rest, &[][..]),
+    };
+    *rest = tail;
+    if memchr::memchr(b'\r', line).is_some() {
+        note(findings, FramingFinding::BareCr);
+    }
+    if memchr::memchr(0, line).is_some() {
+        note(findings, FramingFinding::Nul);
+    }
+    line
+}
+
+/// Collects fields, a folded one over several lines.
+struct HeaderReader<'l> {
+    limits: &'l HeadLimits,
+    fields: Fields,
+    pending: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl HeaderReader<'_> {
+    /// Takes one line; `false` when there are too many fields.
+    fn line(&mut self, line: &[u8], findings: &mut Vec<FramingFinding>) -> bool {
+        if line.first().is_some_and(|&byte| is_blank(byte)) {
+            if let Some((_, value)) = &mut self.pending {
+                note(findings, FramingFinding::ObsFold);
+                value.push(b' ');
+                value.extend_from_slice(trim(line));
+                check_value(line, findings);
+                return true;
+            }
+            note(findings, FramingFinding::FoldWithoutHeader);
+        }
+        self.flush();
+        if self.fields.len() >= self.limits.headers_max {
+            note(findings, FramingFinding::TooManyHeaders);
+            return false;
+        }
+        let (name, value) = match memchr::memchr(b':', line) {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => {
+                note(findings, FramingFinding::HeaderWithoutColon);
+                (line, &[][..])
+            }
+        };
+        if name.last().is_some_and(|&byte| is_blank(byte)) {
+            note(findings, FramingFinding::SpaceBeforeColon);
+        }
+        // Blanks around a name are not kept: rules shall see the field under the name that a lenient reader gives it.
+        let name = trim(name);
+        if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
+            note(findings, FramingFinding::HeaderNameInvalid);
+        }
+        check_value(value, findings);
+        self.pending = Some((name.to_vec(), trim(value).to_vec()));
+        true
+    }
+
+    fn flush(&mut self) {
+        if let Some((name, value)) = self.pending.take() {
+            self.fields.push(&name, &value);
+        }
+    }
+
+    fn finish(mut self) -> Fields {
+        self.flush();
+        self.fields
+    }
+}
+
+fn check_value(value: &[u8], findings: &mut Vec<FramingFinding>) {
+    if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+        note(findings, FramingFinding::HeaderValueInvalid);
+    }
+}
+
+struct RequestLine<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+    version: &'a [u8],
+    findings: Vec<FramingFinding>,
+    refused: bool,
+}
+
+/// Takes the first word for the method and the last for the version; what is between them is the target.
+fn split_request_line(line: &[u8]) -> RequestLine<'_> {
+    let mut findings = Vec::new();
+    let mut refused = false;
+    let words = trim(line);
+    if words.len() != line.len() {
+        note(&mut findings, FramingFinding::TargetSpace);
+    }
+    let method_end = words.iter().position(|&byte| is_blank(byte)).unwrap_or(words.len());
+    let (method, rest) = words.split_at(method_end);
+    if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
+        note(&mut findings, FramingFinding::MethodInvalid);
+    }
+    let between = trim(rest);
+    let (target, version) = match between.iter().rposition(|&byte| is_blank(byte)) {
+        Some(at) => (trim(&between[..at]), &between[at + 1..]),
+        None => (between, &[][..]),
+    };
+    if target.is_empty() {
+        note(&mut findings, FramingFinding::LineMalformed);
+        refused = true;
+    } else if version.is_empty() {
+        note(&mut findings, FramingFinding::Http09);
+        refused = true;
+    } else {
+        check_version(version, &mut findings);
+        let plain = method.len() + target.len() + version.len() + 2 == words.len();
+        let blanks = target.iter().any(|&byte| is_blank(byte));
+        let tabs = line.contains(&b'\t');
+        if !plain || blanks || tabs {
+            note(&mut findings, FramingFinding::TargetSpace);
+        }
+    }
+    if target.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+        note(&mut findings, FramingFinding::TargetControl);
+    }
+    match crate::Target::new(target, method).form() {
+        crate::TargetForm::Other if !target.is_empty() => note(&mut findings, FramingFinding::TargetInvalid),
+        _ => {}
+    }
+    RequestLine { method, target, version, findings, refused }
+}
+
+fn check_version(version: &[u8], findings: &mut Vec<FramingFinding>) {
+    match version {
+        b"HTTP/1.1" | b"HTTP/1.0" => {}
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            note(findings, FramingFinding::VersionUnsupported);
+        }
+        _ => note(findings, FramingFinding::VersionInvalid),
+    }
+}
+
+fn check_host(head: &mut RequestHead) {
+    let mut hosts = head.headers.values(b"host");
+    let host = hosts.next();
+    let repeated = hosts.next().is_some();
+    drop(hosts);
+    match host {
+        None if head.version == b"HTTP/1.1" => note(&mut head.findings, FramingFinding::HostMissing),
+        None => {}
+        Some(host) => {
+            let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"/\\@?#,<>\"".contains(&byte);
+            let invalid = host.iter().any(odd);
+            let target = crate::Target::new(&head.target, &head.method);
+            let differs = target.form() == crate::TargetForm::Absolute
+                && !target.authority().eq_ignore_ascii_case(host);
+            if invalid {
+                note(&mut head.findings, FramingFinding::HostInvalid);
+            }
+            if differs {
+                note(&mut head.findings, FramingFinding::HostDiffersFromTarget);
+            }
+        }
+    }
+    if repeated {
+        note(&mut head.findings, FramingFinding::HostRepeated);
+    }
+}
+
+enum Lengths {
+    Neither,
+    Length(u64),
+    Chunked,
+}
+
+/// What the fields of a head say about the body's length.
+fn lengths(headers: &Fields, version: &[u8]) -> Result<Lengths, FramingFinding> {
+    let mut lengths = headers.values(b"content-length").peekable();
+    let mut codings = headers.values(b"transfer-encoding").peekable();
+    if codings.peek().is_some() {
+        if lengths.peek().is_some() {
+            return Err(FramingFinding::ContentLengthWithTransferEncoding);
+        }
+        let first = codings.next().expect("it was just seen");
+        if codings.next().is_some() || !first.eq_ignore_ascii_case(b"chunked") {
+            return Err(FramingFinding::TransferCodingUnknown);
+        }
+        if version != b"HTTP/1.1" {
+            return Err(FramingFinding::TransferEncodingOnHttp10);
+        }
+        return Ok(Lengths::Chunked);
+    }
+    let mut length = None;
+    let mut repeated = false;
+    for item in lengths.flat_map(|value| value.split(|&byte| byte == b',')).map(trim) {
+        if item.is_empty() || item.len() > 18 || !item.iter().all(u8::is_ascii_digit) {
+            return Err(FramingFinding::ContentLengthInvalid);
+        }
+        let number = item.iter().fold(0, |sum: u64, digit| sum * 10 + u64::from(digit - b'0'));
+        match length {
+            None => length = Some(number),
+            Some(first) if first == number => repeated = true,
+            Some(_) => return Err(FramingFinding::ContentLengthDiffers),
+        }
+    }
+    match length {
+        Some(_) if repeated => Err(FramingFinding::ContentLengthRepeated),
+        Some(length) => Ok(Lengths::Length(length)),
+        None => Ok(Lengths::Neither),
+    }
+}
+
+fn split_once_space(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b' ', text) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, &[]),
+    }
+}
+
+/// A token character of RFC 9110 section 5.6.2.
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn note(findings: &mut Vec<FramingFinding>, finding: FramingFinding) {
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
 }
 
 fn http1_minor(version: &[u8]) -> Option<u8> {

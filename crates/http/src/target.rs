@@ -32,16 +32,36 @@ pub struct Target {
 impl Target {
     /// Splits a target as sent. `method` decides only whether `host:port` is an authority. Never fails. O(n).
     pub fn new(raw: &[u8], method: &[u8]) -> Self {
-        let _ = method;
-        Target {
+        let fragment_at = memchr::memchr(b'#', raw);
+        let before_fragment = fragment_at.unwrap_or(raw.len());
+        let query_at = memchr::memchr(b'?', &raw[..before_fragment]);
+        let path_end = query_at.unwrap_or(before_fragment);
+        let mut target = Target {
             raw: raw.to_vec(),
-            form: TargetForm::Origin,
+            form: TargetForm::Other,
             scheme: 0..0,
             authority: 0..0,
-            path: 0..raw.len(),
-            query: None,
-            fragment: None,
+            path: 0..path_end,
+            query: query_at.map(|at| at + 1..before_fragment),
+            fragment: fragment_at.map(|at| at + 1..raw.len()),
+        };
+        if raw.starts_with(b"/") {
+            target.form = TargetForm::Origin;
+        } else if raw == b"*" {
+            target.form = TargetForm::Asterisk;
+        } else if method == b"CONNECT" && path_end == raw.len() && is_host_and_port(raw) {
+            target.form = TargetForm::Authority;
+            target.authority = 0..raw.len();
+            target.path = raw.len()..raw.len();
+        } else if let Some(colon) = scheme_end(&raw[..path_end]) {
+            let start = colon + 3;
+            let slash = memchr::memchr(b'/', &raw[start..path_end]).map_or(path_end, |at| start + at);
+            target.form = TargetForm::Absolute;
+            target.scheme = 0..colon;
+            target.authority = start..slash;
+            target.path = slash..path_end;
         }
+        target
     }
 
     /// The target as sent (`REQUEST_URI_RAW`).
@@ -105,6 +125,24 @@ impl Target {
         let start = filename.iter().rposition(|&b| b == b'/' || b == b'\\').map_or(0, |at| at + 1);
         &filename[start..]
     }
+}
+
+/// Where the `://` of an absolute target begins.
+fn scheme_end(text: &[u8]) -> Option<usize> {
+    let colon = memchr::memchr(b':', text)?;
+    let scheme = &text[..colon];
+    let named = scheme.first()?.is_ascii_alphabetic()
+        && scheme.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    (named && text[colon..].starts_with(b"://")).then_some(colon)
+}
+
+fn is_host_and_port(text: &[u8]) -> bool {
+    let Some(colon) = memchr::memrchr(b':', text) else { return false };
+    let port = &text[colon + 1..];
+    colon > 0
+        && !port.is_empty()
+        && port.iter().all(u8::is_ascii_digit)
+        && !text[..colon].iter().any(|byte| b"/\\@".contains(byte))
 }
 
 /// Decodes `%HH`; anything else, `+` included, stays. O(n).
