@@ -1,4 +1,17 @@
 //! A request target in its parts, raw and decoded.
+//!
+//! Which variable is which, observed on libmodsecurity 3.0.9 unless said otherwise:
+//!
+//! | variable | here |
+//! |---|---|
+//! | `REQUEST_URI_RAW` | [`Target::raw`] |
+//! | `REQUEST_URI` | [`Target::request_uri_decoded`]; raw: [`Target::path_and_query`] |
+//! | `REQUEST_FILENAME`, `PATH_INFO` | [`Target::filename_decoded`]; raw: [`Target::filename_raw`] |
+//! | `REQUEST_BASENAME` | [`Target::basename`] of either |
+//! | `QUERY_STRING` | [`Target::query`] |
+//!
+//! Differs: 3.0.9 decodes first and looks for `?` afterwards, so that `/a%3f/../b` hides `/../b` from rules
+//! (CVE-2024-1019). We split first and decode the parts, as 3.0.12 does.
 
 use std::ops::Range;
 
@@ -99,8 +112,11 @@ impl Target {
         self.fragment.clone().map(|range| &self.raw[range])
     }
 
-    /// Path and query as sent, without scheme, authority and fragment.
+    /// Path and query as sent, without scheme, authority and fragment; of an authority target all of it.
     pub fn path_and_query(&self) -> &[u8] {
+        if self.form == TargetForm::Authority {
+            return &self.raw;
+        }
         let end = self.query.as_ref().map_or(self.path.end, |query| query.end);
         &self.raw[self.path.start..end]
     }
@@ -120,10 +136,12 @@ impl Target {
         percent_decode(self.filename_raw())
     }
 
-    /// What follows the last `/` or `\` of a file name (`REQUEST_BASENAME`).
+    /// What follows the last `/` or `\` of a file name (`REQUEST_BASENAME`); empty when there is neither.
     pub fn basename(filename: &[u8]) -> &[u8] {
-        let start = filename.iter().rposition(|&b| b == b'/' || b == b'\\').map_or(0, |at| at + 1);
-        &filename[start..]
+        match memchr::memrchr2(b'/', b'\\', filename) {
+            Some(at) => &filename[at + 1..],
+            None => &[],
+        }
     }
 }
 
