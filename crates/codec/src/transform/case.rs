@@ -1,0 +1,34 @@
+//! Letters of ASCII in one case; bytes above 0x7F stay.
+
+use super::{ByteSet, Effect};
+
+/// `lowercase`. O(n).
+///
+/// Source: ModSecurity v3 `lower_case.cc`. Differs: nothing known.
+pub fn lowercase(input: &[u8], out: &mut Vec<u8>) -> Effect {
+    map_bytes(input, out, |byte| byte.to_ascii_lowercase())
+}
+
+/// `uppercase`. O(n).
+///
+/// Source: ModSecurity v3 `upper_case.cc`. Differs: nothing known.
+pub fn uppercase(input: &[u8], out: &mut Vec<u8>) -> Effect {
+    map_bytes(input, out, |byte| byte.to_ascii_uppercase())
+}
+
+/// Replaces each byte by another. Nothing is written before the first byte that differs.
+pub(super) fn map_bytes(input: &[u8], out: &mut Vec<u8>, map: impl Fn(u8) -> u8) -> Effect {
+    let Some(first) = input.iter().position(|&byte| map(byte) != byte) else {
+        return Effect::Unchanged;
+    };
+    out.clear();
+    out.extend_from_slice(&input[..first]);
+    out.extend(input[first..].iter().map(|&byte| map(byte)));
+    Effect::Changed
+}
+
+/// `A` to `Z`.
+pub(super) const UPPER: ByteSet = ByteSet::range(b'A', b'Z');
+
+/// `a` to `z`.
+pub(super) const LOWER: ByteSet = ByteSet::range(b'a', b'z');
