@@ -1,0 +1,262 @@
+//! Look-ups in the two fact tables, through indexes computed at compile time.
+//!
+//! What lives here: a hash index over [`KEYWORDS`] that takes a word piece by piece, so that a prefix or a phrase of two
+//! words is looked up without being copied, and a two-level index over [`FINGERPRINTS`]. What deliberately does not: any
+//! opinion on what a word means; see [`super::sql`].
+
+use super::tables::{FINGERPRINT_COUNT, FINGERPRINTS, KEYWORDS};
+
+/// A hash of a word so far, its letters taken as capitals (FNV-1a, 32 bits).
+#[derive(Clone, Copy)]
+pub(super) struct WordHash(u32);
+
+impl WordHash {
+    pub(super) const EMPTY: Self = Self(0x811c_9dc5);
+
+    pub(super) const fn push(self, byte: u8) -> Self {
+        Self((self.0 ^ byte.to_ascii_uppercase() as u32).wrapping_mul(0x0100_0193))
+    }
+
+    pub(super) fn of(word: &[u8]) -> Self {
+        word.iter().fold(Self::EMPTY, |hash, &byte| hash.push(byte))
+    }
+
+    const fn slot(self) -> usize {
+        // FNV's low bits depend on the low bits of the letters alone; fold the high half in.
+        ((self.0 ^ (self.0 >> 15)) as usize) % SLOTS
+    }
+}
+
+/// The letter of the kind of `word`, if it is a keyword, a known phrase or an operator of two characters.
+pub(super) fn kind_of(word: &[u8]) -> Option<u8> {
+    if word.len() > KEYWORD_LEN_MAX { None } else { kind_of_hashed(word, WordHash::of(word)) }
+}
+
+/// [`kind_of`] for a caller that has hashed the word on the way.
+pub(super) fn kind_of_hashed(word: &[u8], hash: WordHash) -> Option<u8> {
+    find(hash, |keyword| keyword.eq_ignore_ascii_case(word)).map(|(_, letter)| letter)
+}
+
+/// The phrase that two words make with one space between them, and the letter of its kind.
+pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(&'static [u8], u8)> {
+    let len = first.len() + 1 + second.len();
+    if len > KEYWORD_LEN_MAX || first.is_empty() || !PHRASE_INITIALS[usize::from(first[0])] {
+        return None;
+    }
+    let hash = second.iter().fold(WordHash::of(first).push(b' '), |hash, &byte| hash.push(byte));
+    find(hash, |keyword| {
+        keyword.len() == len
+            && keyword[first.len()] == b' '
+            && keyword[..first.len()].eq_ignore_ascii_case(first)
+            && keyword[first.len() + 1..].eq_ignore_ascii_case(second)
+    })
+}
+
+/// Whether the letters of a fingerprint, taken as capitals, are a known attack's.
+pub(super) fn is_attack(letters: &[u8]) -> bool {
+    if letters.is_empty() || letters.len() > 5 {
+        return false;
+    }
+    let mut digits = [0_usize; 5];
+    for (digit, letter) in digits.iter_mut().zip(letters) {
+        match LETTER_DIGIT[usize::from(letter.to_ascii_uppercase())] {
+            0 => return false,
+            known => *digit = usize::from(known),
+        }
+    }
+    let head = digits[0] * RADIX + digits[1];
+    let tail = ((digits[2] * RADIX + digits[3]) * RADIX + digits[4]) as u16;
+    let range = usize::from(HEAD_STARTS[head])..usize::from(HEAD_STARTS[head + 1]);
+    TAILS[range].binary_search(&tail).is_ok()
+}
+
+fn find(hash: WordHash, is_it: impl Fn(&[u8]) -> bool) -> Option<(&'static [u8], u8)> {
+    let mut slot = hash.slot();
+    loop {
+        // Terminates: less than half of the slots are taken, which `slots` checks while compiling.
+        let (keyword, letter) = KEYWORDS[usize::from(KEYWORD_SLOTS[slot].checked_sub(1)?)];
+        if is_it(keyword.as_bytes()) {
+            return Some((keyword.as_bytes(), letter));
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
+
+/// A power of two, more than twice the number of keywords.
+const SLOTS: usize = 2048;
+
+/// One-based positions in [`KEYWORDS`] by hash, 0 where nothing is; collisions go to the next free slot.
+static KEYWORD_SLOTS: [u16; SLOTS] = slots();
+
+/// The longest keyword, in bytes.
+pub(super) const KEYWORD_LEN_MAX: usize = keyword_len_max();
+
+/// The letters, of either case, that phrases start with.
+static PHRASE_INITIALS: [bool; 256] = phrase_initials();
+
+/// The letters that occur in [`FINGERPRINTS`], as capitals, mapped to 1, 2, ..; every other byte to 0.
+static LETTER_DIGIT: [u8; 256] = letter_digits();
+
+/// One more than the number of different letters in [`FINGERPRINTS`]: 0 fills fingerprints shorter than five.
+const RADIX: usize = 21;
+
+/// Where in [`TAILS`] the fingerprints with given first two letters start.
+static HEAD_STARTS: [u16; RADIX * RADIX + 1] = FINGERPRINT_INDEX.0;
+
+/// The last three letters of every fingerprint, as a number to base [`RADIX`], ascending within one head.
+static TAILS: [u16; FINGERPRINT_COUNT] = FINGERPRINT_INDEX.1;
+
+const FINGERPRINT_INDEX: ([u16; RADIX * RADIX + 1], [u16; FINGERPRINT_COUNT]) = fingerprint_index();
+
+const fn slots() -> [u16; SLOTS] {
+    assert!(KEYWORDS.len() * 2 < SLOTS);
+    let mut slots = [0_u16; SLOTS];
+    let mut index = 0;
+    while index < KEYWORDS.len() {
+        let word = KEYWORDS[index].0.as_bytes();
+        let mut hash = WordHash::EMPTY;
+        let mut at = 0;
+        while at < word.len() {
+            hash = hash.push(word[at]);
+            at += 1;
+        }
+        let mut slot = hash.slot();
+        while slots[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = index as u16 + 1;
+        index += 1;
+    }
+    slots
+}
+
+const fn keyword_len_max() -> usize {
+    let mut max = 0;
+    let mut index = 0;
+    while index < KEYWORDS.len() {
+        if KEYWORDS[index].0.len() > max {
+            max = KEYWORDS[index].0.len();
+        }
+        index += 1;
+    }
+    max
+}
+
+const fn phrase_initials() -> [bool; 256] {
+    let mut initials = [false; 256];
+    let mut index = 0;
+    while index < KEYWORDS.len() {
+        let word = KEYWORDS[index].0.as_bytes();
+        let mut at = 0;
+        while at < word.len() {
+            if word[at] == b' ' {
+                initials[word[0] as usize] = true;
+                initials[word[0].to_ascii_lowercase() as usize] = true;
+            }
+            at += 1;
+        }
+        index += 1;
+    }
+    initials
+}
+
+const fn letter_digits() -> [u8; 256] {
+    let letters = FINGERPRINTS.as_bytes();
+    let mut seen = [false; 256];
+    let mut at = 0;
+    while at < letters.len() {
+        seen[letters[at] as usize] = letters[at] != b' ';
+        at += 1;
+    }
+    let mut digits = [0_u8; 256];
+    let mut next = 1;
+    let mut letter = 0;
+    while letter < digits.len() {
+        if seen[letter] {
+            digits[letter] = next;
+            next += 1;
+        }
+        letter += 1;
+    }
+    // Digits ascend with the letters, so the byte order of the list is the order of the numbers.
+    assert!(next as usize == RADIX);
+    digits
+}
+
+const fn fingerprint_index() -> ([u16; RADIX * RADIX + 1], [u16; FINGERPRINT_COUNT]) {
+    let digit_of = letter_digits();
+    let letters = FINGERPRINTS.as_bytes();
+    let mut starts = [0_u16; RADIX * RADIX + 1];
+    let mut tails = [0_u16; FINGERPRINT_COUNT];
+    let (mut at, mut index, mut head_next) = (0, 0, 0);
+    while at < letters.len() {
+        let mut digits = [0_usize; 5];
+        let mut len = 0;
+        while letters[at] != b' ' {
+            digits[len] = digit_of[letters[at] as usize] as usize;
+            len += 1;
+            at += 1;
+        }
+        at += 1;
+        let head = digits[0] * RADIX + digits[1];
+        while head_next <= head {
+            starts[head_next] = index as u16;
+            head_next += 1;
+        }
+        // An earlier head here would mean that the list is not in order.
+        assert!(head_next == head + 1);
+        tails[index] = ((digits[2] * RADIX + digits[3]) * RADIX + digits[4]) as u16;
+        assert!(index as u16 == starts[head] || tails[index - 1] < tails[index]);
+        index += 1;
+    }
+    assert!(index == FINGERPRINT_COUNT);
+    while head_next < starts.len() {
+        starts[head_next] = index as u16;
+        head_next += 1;
+    }
+    (starts, tails)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_keyword_is_found_in_either_case_and_nothing_else_is() {
+        for (word, letter) in KEYWORDS {
+            assert_eq!(kind_of(word.as_bytes()), Some(letter), "{word}");
+            assert_eq!(kind_of(word.to_ascii_lowercase().as_bytes()), Some(letter), "{word}");
+            assert_eq!(kind_of(format!("{word}\0").as_bytes()), None, "{word} and a NUL");
+            if let Some((first, second)) = word.split_once(' ') {
+                let found = phrase(first.to_ascii_lowercase().as_bytes(), second.as_bytes());
+                assert_eq!(found, Some((word.as_bytes(), letter)), "{word}");
+            }
+        }
+        assert_eq!(kind_of(b""), None);
+        assert_eq!(kind_of(b"palisade"), None);
+        assert_eq!(phrase(b"UNION", b"PACIFIC"), None);
+    }
+
+    #[test]
+    fn exactly_the_listed_fingerprints_are_attacks() {
+        let listed: std::collections::HashSet<&[u8]> = FINGERPRINTS.split_ascii_whitespace().map(str::as_bytes).collect();
+        assert_eq!(listed.len(), FINGERPRINT_COUNT);
+        let letters: Vec<u8> = (0..=255_u8).filter(|&b| LETTER_DIGIT[usize::from(b)] != 0).collect();
+        assert_eq!(letters.len() + 1, RADIX);
+        // Every string of up to four known letters, and of five those that start with a digit or an n.
+        let mut level: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut found = 0;
+        for len in 1..=5 {
+            let longer = level.iter().filter(|s| len < 5 || s[0] == b'1' || s[0] == b'N');
+            level = longer.flat_map(|s| letters.iter().map(move |&l| [s.as_slice(), &[l]].concat())).collect();
+            for candidate in &level {
+                assert_eq!(is_attack(candidate), listed.contains(candidate.as_slice()), "{candidate:?}");
+                found += usize::from(is_attack(candidate));
+            }
+        }
+        let expected = listed.iter().filter(|f| f.len() < 5 || f[0] == b'1' || f[0] == b'N').count();
+        assert_eq!(found, expected);
+        assert!(listed.iter().all(|f| is_attack(&f.to_ascii_lowercase())));
+        assert!(!is_attack(b"") && !is_attack(b"1 1") && !is_attack(b"{") && !is_attack(b"1OS1N1"));
+    }
+}
