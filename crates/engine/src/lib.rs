@@ -1,3 +1,37 @@
-//! Placeholder while the crate is being written.
+//! The rule engine: a compiled [`RuleSet`] and, for each exchange, a [`Transaction`] that runs it.
+//!
+//! ```text
+//! palisade_seclang::load -> Program -> compile -> RuleSet (immutable, shared)
+//!                                                   |
+//! head, body, response -> Transaction (owned) ------+--> matches, interruption, operations
+//! ```
+//!
+//! The engine is a function of its inputs: rule files come through a loader, the time through [`Clock`], and
+//! what the world knows (names, places, persistent collections) through [`Lookup`] and [`Answer`]. It opens no
+//! file and no socket and writes no log; [`error_log`] only says what a line looks like.
+//!
+//! What it deliberately does not do: run programs or Lua, write uploads to disk, change bodies.
 
+mod compile;
+mod effects;
+pub mod error_log;
+mod evaluate;
+mod expand;
+pub mod lookup;
+pub mod number;
 pub mod operator;
+pub mod persistent;
+mod ruleset;
+mod settings;
+mod transaction;
+mod variables;
+
+pub use compile::compile;
+pub use lookup::{Answer, GeoRecord, Lookup};
+pub use ruleset::{Disruptive, Rule, RuleId, RuleIndex, RuleSet, SkipTo};
+pub use settings::{AuditSettings, Settings};
+pub use transaction::{
+    Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress, Sanitised,
+    Shortfall, Transaction,
+};
+pub use variables::{Clock, Connection};

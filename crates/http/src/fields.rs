@@ -17,9 +17,12 @@ struct Entry {
 }
 
 impl Fields {
+    /// The list without fields.
+    pub const EMPTY: Fields = Fields { bytes: Vec::new(), entries: Vec::new() };
+
     /// An empty list.
     pub fn new() -> Self {
-        Self::default()
+        Self::EMPTY
     }
 
     /// Appends a field.

@@ -1,1 +1,31 @@
-//! Placeholder while the crate is being written.
+//! The inspection of one exchange, as a pure state machine that every way in shares: the proxy, `explain`, later
+//! ext_authz and ext_proc.
+//!
+//! ```text
+//!  begin(peer, head, service) -> (Inspection, Step)
+//!  feed(chunk | end | response head | ...)  -> Step
+//!  resume(answer | go on)                   -> Step
+//!  finish(end | aborted)                    -> Report
+//!
+//!  Step = More       feed on; nothing held may be released beyond what it says
+//!       | Need       a lookup must be answered first
+//!       | Yield      let others run, then resume
+//!       | Outcome    a stage has a verdict; decide() turns it into an action
+//! ```
+//!
+//! No I/O, no clock, no runtime: sockets, time and lookups belong to the caller. One function, [`decide`], turns an
+//! outcome into an action; nobody else asks for the mode.
+
+mod decide;
+mod inspection;
+mod profile;
+mod report;
+mod rule_sources;
+
+pub use decide::{Action, Stance, decide};
+pub use inspection::{Answered, Detail, End, Input, Inspection, Outcome, Cause, Peer, Release, Step};
+pub use palisade_engine::persistent::{CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis};
+pub use palisade_engine::{Answer, Clock, GeoRecord, Lookup};
+pub use profile::{OnFailure, Profile, Service};
+pub use report::Report;
+pub use rule_sources::{LoadedRules, RuleSources, load_rules};

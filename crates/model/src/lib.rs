@@ -1,1 +1,7 @@
-//! Placeholder while the crate is being written.
+//! The nouns that every part of Palisade shares. No behaviour that needs a request, a rule or a socket.
+
+mod mode;
+mod verdict;
+
+pub use mode::{Mode, UnknownMode};
+pub use verdict::{Stage, Verdict};

@@ -1,0 +1,800 @@
+//! From a loaded program to a [`RuleSet`].
+//!
+//! Two passes. The first walks the directives in load order and gathers drafts: which rules there are, with the
+//! defaults in force where each stands, and with every update and removal that comes after it. The second makes
+//! each draft final: operators compiled, labels resolved, selections turned into rule numbers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use palisade_codec::transform::{Context as TransformContext, Transformation, UnicodeMap};
+use palisade_http::XPath;
+use palisade_pcre::{Options as PatternOptions, Pattern};
+use palisade_seclang::ast::{
+    self, Action, Ctl, Directive, IdRange, OperatorName, PersistentCollection, Phase, Selection, Setting, Span,
+    Spanned, TargetMode, Template, TemplatePart, TransformationName, Variable,
+};
+use palisade_seclang::{Diagnostic, Loader, Program, SourceMap, resolve};
+
+use crate::operator::{CompileOptions, DataFiles, Operator};
+use crate::ruleset::{
+    Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex, RuleSelection,
+    RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
+};
+use crate::settings::Settings;
+
+/// Compiles a program. Gives the rule set when nothing in it is an error, and everything there is to say about
+/// it in any case; what the loader has said already is not repeated.
+pub fn compile(program: &Program, sources: &SourceMap, loader: &dyn Loader) -> (Option<RuleSet>, Vec<Diagnostic>) {
+    let mut compiler = Compiler::new(sources, loader);
+    for directive in program.iter() {
+        compiler.take(directive);
+    }
+    compiler.finish()
+}
+
+/// Codes of the compiler's diagnostics; those of the loader are in [`palisade_seclang::codes`].
+mod codes {
+    /// An operator does not compile: its pattern, its numbers, its data file.
+    pub(super) const OPERATOR: &str = "E0601";
+    /// A regular expression of a selector, tag or message does not compile.
+    pub(super) const PATTERN: &str = "E0602";
+    /// An XPath does not compile.
+    pub(super) const XPATH: &str = "E0603";
+    /// The code page file cannot be used.
+    pub(super) const UNICODE_MAP: &str = "W0604";
+    /// An update names no rule that is loaded.
+    pub(super) const NO_SUCH_RULE: &str = "W0605";
+}
+
+/// A rule before it is final.
+struct Draft<'a> {
+    id: RuleId,
+    phase: Phase,
+    span: Span,
+    links: Vec<DraftLink<'a>>,
+    /// The actions of the `SecDefaultAction` in force for it.
+    defaults: Arc<Vec<Spanned<Action>>>,
+    removed: bool,
+}
+
+struct DraftLink<'a> {
+    targets: Vec<Spanned<ast::Target>>,
+    operator: Option<&'a Spanned<ast::Operator>>,
+    actions: Vec<Spanned<Action>>,
+}
+
+struct Compiler<'a> {
+    sources: &'a SourceMap,
+    loader: &'a dyn Loader,
+    diagnostics: Vec<Diagnostic>,
+    settings: Settings,
+    drafts: Vec<Draft<'a>>,
+    /// Labels, with how many drafts stood before each.
+    markers: Vec<(&'a [u8], usize)>,
+    defaults: [Arc<Vec<Spanned<Action>>>; PHASES],
+    chain_open: bool,
+    components: Vec<String>,
+    operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
+    patterns: HashMap<Vec<u8>, Pattern>,
+    xpaths: HashMap<(Vec<u8>, Namespaces), (usize, Arc<XPathQuery>)>,
+    transform_context: TransformContext,
+    files: Vec<String>,
+    selections: HashMap<SelectionKey, Arc<RuleSelection>>,
+}
+
+type Namespaces = Vec<(String, String)>;
+
+#[derive(PartialEq, Eq, Hash)]
+enum SelectionKey {
+    Ids(Vec<(u64, u64)>),
+    Tag(Vec<u8>),
+    Msg(Vec<u8>),
+}
+
+impl<'a> Compiler<'a> {
+    fn new(sources: &'a SourceMap, loader: &'a dyn Loader) -> Self {
+        Self {
+            sources,
+            loader,
+            diagnostics: Vec::new(),
+            settings: Settings::default(),
+            drafts: Vec::new(),
+            markers: Vec::new(),
+            defaults: std::array::from_fn(|_| Arc::new(Vec::new())),
+            chain_open: false,
+            components: Vec::new(),
+            operators: HashMap::new(),
+            patterns: HashMap::new(),
+            xpaths: HashMap::new(),
+            transform_context: TransformContext::default(),
+            files: Vec::new(),
+            selections: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, directive: &'a Spanned<Directive>) {
+        match &directive.node {
+            Directive::Rule(rule) => self.take_rule(rule, directive.span),
+            Directive::Marker(label) => self.markers.push((&label.node, self.drafts.len())),
+            Directive::DefaultAction(actions) => {
+                let phase = phase_of(actions).unwrap_or(Phase::RequestBody);
+                self.defaults[phase_slot(phase)] = Arc::new(actions.clone());
+            }
+            Directive::ComponentSignature(text) => self.components.push(lossy(text)),
+            Directive::RemoveById(ranges) => {
+                for range in ranges {
+                    self.remove(|draft| contains(&range.node, draft.id), range.span);
+                }
+            }
+            Directive::RemoveByTag(pattern) => {
+                if let Some(found) = self.pattern(&pattern.node, pattern.span) {
+                    self.remove(|draft| draft.has_tag(&found), pattern.span);
+                }
+            }
+            Directive::RemoveByMsg(pattern) => {
+                if let Some(found) = self.pattern(&pattern.node, pattern.span) {
+                    self.remove(|draft| draft.has_msg(&found), pattern.span);
+                }
+            }
+            Directive::UpdateTarget { selection, targets, replaced } => {
+                self.update_targets(selection, targets, replaced.as_deref());
+            }
+            Directive::UpdateAction { id, chain_offset, actions } => {
+                self.update_actions(id, *chain_offset, actions);
+            }
+            Directive::Setting(setting) => {
+                if let Setting::UnicodeMapFile { path, code_page } = &setting.node {
+                    self.load_unicode_map(path, *code_page);
+                }
+                self.settings.apply(&setting.node);
+            }
+            // Includes have been replaced by what they include; the rest was reported when it was loaded.
+            Directive::Include { .. } | Directive::Ignored { .. } => {}
+        }
+    }
+
+    fn take_rule(&mut self, rule: &'a ast::Rule, span: Span) {
+        let link = DraftLink {
+            targets: rule.targets.clone(),
+            operator: rule.operator.as_ref(),
+            actions: rule.actions.clone(),
+        };
+        let chains = rule.actions.iter().any(|action| action.node == Action::Chain);
+        let chained = std::mem::replace(&mut self.chain_open, chains);
+        if chained {
+            if let Some(draft) = self.drafts.last_mut() {
+                draft.links.push(link);
+            }
+            return;
+        }
+        let id = rule.actions.iter().find_map(|action| match action.node {
+            Action::Id(id) => Some(id),
+            _ => None,
+        });
+        // The loader has reported a rule without an id; the number only has to be one that nobody uses.
+        let id = RuleId(id.unwrap_or(0));
+        // The manual's default; ModSecurity 3 takes phase 1, the loader warns.
+        let phase = phase_of(&rule.actions).unwrap_or(Phase::RequestBody);
+        let defaults = self.defaults[phase_slot(phase)].clone();
+        self.drafts.push(Draft { id, phase, span, links: vec![link], defaults, removed: false });
+    }
+
+    fn remove(&mut self, selects: impl Fn(&Draft<'_>) -> bool, span: Span) {
+        let mut any = false;
+        for draft in self.drafts.iter_mut().filter(|draft| selects(draft)) {
+            draft.removed = true;
+            any = true;
+        }
+        if !any {
+            self.warn_no_such_rule(span);
+        }
+    }
+
+    fn warn_no_such_rule(&mut self, span: Span) {
+        self.diagnostics.push(
+            Diagnostic::warning(codes::NO_SUCH_RULE, span, "no rule that is loaded before this line is meant")
+                .help("updates and removals act on rules that are loaded before them: put them in a later file"),
+        );
+    }
+
+    fn update_targets(
+        &mut self,
+        selection: &Spanned<Selection>,
+        targets: &[Spanned<ast::Target>],
+        replaced: Option<&[Spanned<ast::Target>]>,
+    ) {
+        let Some(selects) = self.selector_of(&selection.node, selection.span) else { return };
+        let mut any = false;
+        for draft in self.drafts.iter_mut().filter(|draft| selects.selects(draft)) {
+            any = true;
+            let own = &mut draft.links[0].targets;
+            if let Some(replaced) = replaced {
+                own.retain(|target| !replaced.contains(target));
+            }
+            own.extend(targets.iter().cloned());
+        }
+        if !any {
+            self.warn_no_such_rule(selection.span);
+        }
+    }
+
+    fn selector_of(&mut self, selection: &Selection, span: Span) -> Option<DraftSelector> {
+        Some(match selection {
+            Selection::Ids(ranges) => DraftSelector::Ids(ranges.clone()),
+            Selection::Tag(pattern) => DraftSelector::Tag(self.pattern(pattern, span)?),
+            Selection::Msg(pattern) => DraftSelector::Msg(self.pattern(pattern, span)?),
+        })
+    }
+
+    fn update_actions(&mut self, id: &Spanned<u64>, chain_offset: u32, actions: &[Spanned<Action>]) {
+        let draft = self.drafts.iter_mut().find(|draft| draft.id.0 == id.node);
+        let Some(link) = draft.and_then(|draft| draft.links.get_mut(chain_offset as usize)) else {
+            self.warn_no_such_rule(id.span);
+            return;
+        };
+        for action in actions {
+            match &action.node {
+                // What a rule is and where it runs does not change.
+                Action::Id(_) | Action::Phase(_) | Action::Chain => continue,
+                new => link.actions.retain(|old| !supersedes(new, &old.node)),
+            }
+            link.actions.push(action.clone());
+        }
+    }
+
+    fn load_unicode_map(&mut self, path: &Spanned<bstr::BString>, code_page: u32) {
+        let file = resolve(self.sources.name(path.span.file), &lossy(&path.node));
+        let map = self
+            .loader
+            .read(&file)
+            .map_err(|error| error.message)
+            .and_then(|text| UnicodeMap::parse(&text, code_page).map_err(|error| error.to_string()));
+        match map {
+            Ok(map) => self.transform_context = TransformContext::with_unicode_map(map),
+            // As the first article's rule folder has it: named, and not there.
+            Err(error) => self.diagnostics.push(
+                Diagnostic::warning(codes::UNICODE_MAP, path.span, format!("the code page is not used: {error}"))
+                    .help("without it t:urlDecodeUni folds full-width characters only; remove the line, or give it a file"),
+            ),
+        }
+    }
+
+    fn pattern(&mut self, source: &[u8], span: Span) -> Option<Pattern> {
+        if let Some(pattern) = self.patterns.get(source) {
+            return Some(pattern.clone());
+        }
+        let options = PatternOptions { case_insensitive: true, ..PatternOptions::default() };
+        match Pattern::new(source, options) {
+            Ok(pattern) => {
+                self.patterns.insert(source.to_vec(), pattern.clone());
+                Some(pattern)
+            }
+            Err(error) => {
+                self.diagnostics.push(Diagnostic::error(codes::PATTERN, span, error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn finish(mut self) -> (Option<RuleSet>, Vec<Diagnostic>) {
+        let drafts = std::mem::take(&mut self.drafts);
+        let mut kept: Vec<Draft<'a>> = Vec::with_capacity(drafts.len());
+        // Markers count the drafts before them; removed ones go.
+        let mut kept_before = Vec::with_capacity(drafts.len() + 1);
+        for draft in drafts {
+            kept_before.push(kept.len());
+            if !draft.removed {
+                kept.push(draft);
+            }
+        }
+        kept_before.push(kept.len());
+        let markers: Vec<(&[u8], usize)> =
+            self.markers.iter().map(|(label, before)| (*label, kept_before[*before])).collect();
+
+        let mut programs: [Vec<RuleIndex>; PHASES] = Default::default();
+        for (number, draft) in kept.iter().enumerate() {
+            programs[phase_slot(draft.phase)].push(RuleIndex(number as u32));
+        }
+        let labels = Labels::new(&markers, &kept);
+        let mut rules = Vec::with_capacity(kept.len());
+        for (number, draft) in kept.iter().enumerate() {
+            rules.push(self.rule(number, draft, &kept, &labels, &programs));
+        }
+        let keeps_full_request = rules.iter().flat_map(|rule| &rule.links).any(|link| {
+            link.targets
+                .iter()
+                .any(|target| matches!(target.variable, Variable::FullRequest | Variable::FullRequestLength))
+        });
+        let failed = self.diagnostics.iter().any(Diagnostic::is_error);
+        let rule_set = RuleSet {
+            settings: self.settings,
+            rules,
+            programs,
+            components: self.components,
+            files: self.files,
+            transform_context: self.transform_context,
+            xpath_count: self.xpaths.len(),
+            keeps_full_request,
+        };
+        ((!failed).then_some(rule_set), self.diagnostics)
+    }
+
+    fn rule(
+        &mut self,
+        number: usize,
+        draft: &Draft<'a>,
+        all: &[Draft<'a>],
+        labels: &Labels,
+        programs: &[Vec<RuleIndex>; PHASES],
+    ) -> Rule {
+        let name = self.sources.name(draft.span.file);
+        let file = self.files.iter().position(|file| file == name).unwrap_or_else(|| {
+            self.files.push(name.to_owned());
+            self.files.len() - 1
+        });
+        let mut rule = Rule {
+            id: draft.id,
+            phase: draft.phase,
+            file,
+            line: self.sources.line(draft.span) as u32,
+            msg: None,
+            logdata: None,
+            severity: None,
+            rev: String::new(),
+            ver: String::new(),
+            maturity: 0,
+            accuracy: 0,
+            tags: Vec::new(),
+            disruptive: disruptive(draft),
+            logs: true,
+            audits: true,
+            skip: 0,
+            skip_after: None,
+            links: Vec::with_capacity(draft.links.len()),
+        };
+        for action in draft.defaults.iter().chain(&draft.links[0].actions) {
+            describe(&mut rule, &action.node);
+        }
+        for action in draft.links.iter().flat_map(|link| &link.actions) {
+            match &action.node {
+                Action::Skip(count) => rule.skip = *count,
+                Action::SkipAfter(label) => {
+                    let program = &programs[phase_slot(draft.phase)];
+                    let to = labels.after(label, number).map_or(u32::MAX, |rule| rule as u32);
+                    let step = program.partition_point(|index| index.0 < to);
+                    rule.skip_after = Some(SkipTo { label: lossy(label), step });
+                }
+                _ => {}
+            }
+        }
+        for link in &draft.links {
+            let link = self.link(draft, link, all);
+            rule.links.push(link);
+        }
+        rule
+    }
+
+    fn link(&mut self, draft: &Draft<'a>, link: &DraftLink<'a>, all: &[Draft<'a>]) -> Link {
+        let namespaces: Namespaces = link
+            .actions
+            .iter()
+            .filter_map(|action| match &action.node {
+                Action::XmlNs { prefix, uri } => Some((lossy(prefix), lossy(uri))),
+                _ => None,
+            })
+            .collect();
+        let mut targets = Vec::new();
+        let mut exclusions = Vec::new();
+        for target in &link.targets {
+            let ast::Target { mode, variable, selector } = &target.node;
+            let Some(selector) = self.selector(selector.as_ref(), target.span, &namespaces) else { continue };
+            match mode {
+                TargetMode::Exclude => exclusions.push(Exclusion { variable: *variable, selector }),
+                TargetMode::Value | TargetMode::Count => targets.push(Target {
+                    variable: *variable,
+                    count: *mode == TargetMode::Count,
+                    selector,
+                }),
+            }
+        }
+        let mut compiled = Link {
+            targets,
+            exclusions,
+            condition: link.operator.and_then(|operator| self.condition(operator)),
+            transformations: Vec::new(),
+            multi_match: false,
+            captures: false,
+            assignments: Vec::new(),
+            effects: Vec::new(),
+        };
+        for action in draft.defaults.iter() {
+            if let Action::Transformation(name) = action.node {
+                add_transformation(&mut compiled.transformations, name);
+            }
+        }
+        for action in &link.actions {
+            self.add_action(&mut compiled, action, all);
+        }
+        compiled
+    }
+
+    fn add_action(&mut self, link: &mut Link, action: &Spanned<Action>, all: &[Draft<'a>]) {
+        let init = |collection, key: &Template| Effect::InitCollection { collection, key: key.clone() };
+        let effect = match &action.node {
+            Action::Transformation(name) => return add_transformation(&mut link.transformations, *name),
+            Action::MultiMatch => return link.multi_match = true,
+            Action::Capture => return link.captures = true,
+            Action::SetVar(assignment) => return link.assignments.push(assignment.clone()),
+            Action::Ctl(ctl) => match self.ctl(ctl, action.span, all) {
+                Some(effect) => effect,
+                None => return,
+            },
+            Action::InitCol { collection, key } => init(*collection, key),
+            Action::SetSid(key) => init(PersistentCollection::Session, key),
+            Action::SetUid(key) => init(PersistentCollection::User, key),
+            Action::SetRsc(key) => init(PersistentCollection::Resource, key),
+            Action::ExpireVar { collection, key, seconds } => {
+                Effect::ExpireVariable { collection: *collection, key: key.clone(), seconds: seconds.clone() }
+            }
+            Action::DeprecateVar { collection, key, amount, period_seconds } => Effect::DeprecateVariable {
+                collection: *collection,
+                key: key.clone(),
+                amount: *amount,
+                period_seconds: *period_seconds,
+            },
+            Action::SetEnv { name, value } => {
+                Effect::SetEnvironment { name: name.clone(), value: value.clone() }
+            }
+            Action::SanitiseArg(name) => Effect::SanitiseArgument(name.clone()),
+            Action::SanitiseMatched => Effect::SanitiseMatched,
+            Action::SanitiseMatchedBytes { keep_start, keep_end } => {
+                Effect::SanitiseMatchedBytes { keep_start: *keep_start, keep_end: *keep_end }
+            }
+            Action::SanitiseRequestHeader(name) => Effect::SanitiseRequestHeader(name.clone()),
+            Action::SanitiseResponseHeader(name) => Effect::SanitiseResponseHeader(name.clone()),
+            // Of the rule as a whole, or without effect here (the loader has said so).
+            _ => return,
+        };
+        link.effects.push(effect);
+    }
+
+    fn ctl(&mut self, ctl: &Ctl, span: Span, all: &[Draft<'a>]) -> Option<Effect> {
+        let (selection, target) = match ctl {
+            Ctl::RuleRemoveById(ranges) => (Selection::Ids(ranges.clone()), None),
+            Ctl::RuleRemoveByTag(pattern) => (Selection::Tag(pattern.clone()), None),
+            Ctl::RuleRemoveByMsg(pattern) => (Selection::Msg(pattern.clone()), None),
+            Ctl::RuleRemoveTargetById { ids, target } => (Selection::Ids(vec![*ids]), Some(target)),
+            Ctl::RuleRemoveTargetByTag { pattern, target } => (Selection::Tag(pattern.clone()), Some(target)),
+            Ctl::RuleRemoveTargetByMsg { pattern, target } => (Selection::Msg(pattern.clone()), Some(target)),
+            other => return Some(Effect::Ctl(other.clone())),
+        };
+        let rules = self.selection(&selection, span, all)?;
+        let Some(target) = target else { return Some(Effect::RemoveRules(rules)) };
+        let selector = self.selector(target.selector.as_ref(), span, &Vec::new())?;
+        Some(Effect::RemoveTargets { rules, exclusion: Exclusion { variable: target.variable, selector } })
+    }
+
+    fn selection(&mut self, selection: &Selection, span: Span, all: &[Draft<'a>]) -> Option<Arc<RuleSelection>> {
+        let key = match selection {
+            Selection::Ids(ranges) => {
+                SelectionKey::Ids(ranges.iter().map(|range| (range.first, range.last)).collect())
+            }
+            Selection::Tag(pattern) => SelectionKey::Tag(pattern.to_vec()),
+            Selection::Msg(pattern) => SelectionKey::Msg(pattern.to_vec()),
+        };
+        if let Some(found) = self.selections.get(&key) {
+            return Some(found.clone());
+        }
+        let selects = self.selector_of(selection, span)?;
+        let chosen = all.iter().enumerate().filter(|(_, draft)| selects.selects(draft)).map(|(n, _)| n as u32);
+        let rules = Arc::new(RuleSelection::from_sorted(chosen));
+        self.selections.insert(key, rules.clone());
+        Some(rules)
+    }
+
+    fn selector(
+        &mut self,
+        selector: Option<&ast::Selector>,
+        span: Span,
+        namespaces: &Namespaces,
+    ) -> Option<Selector> {
+        Some(match selector {
+            None => Selector::All,
+            Some(ast::Selector::Key(template)) => match template.as_literal() {
+                Some(key) => Selector::Key(key.to_vec()),
+                None => Selector::ExpandedKey(template.clone()),
+            },
+            Some(ast::Selector::Regex(pattern)) => Selector::Regex(self.pattern(pattern, span)?),
+            Some(ast::Selector::XPath(text)) => {
+                let key = (text.to_vec(), namespaces.clone());
+                if let Some((number, query)) = self.xpaths.get(&key) {
+                    return Some(Selector::XPath { number: *number, query: query.clone() });
+                }
+                match XPath::parse(&lossy(text)) {
+                    Ok(path) => {
+                        let number = self.xpaths.len();
+                        let query = Arc::new(XPathQuery { path, namespaces: namespaces.clone() });
+                        self.xpaths.insert(key, (number, query.clone()));
+                        Selector::XPath { number, query }
+                    }
+                    Err(error) => {
+                        self.diagnostics.push(Diagnostic::error(codes::XPATH, span, error.to_string()));
+                        return None;
+                    }
+                }
+            }
+        })
+    }
+
+    fn condition(&mut self, operator: &'a Spanned<ast::Operator>) -> Option<Condition> {
+        let ast::Operator { negated, name, argument, template } = &operator.node;
+        // A pattern is taken as it is written unless it names a macro; `%{` may also be a part of a pattern, but
+        // the loader only makes a macro of what has the name of a variable.
+        let expands = template.parts.iter().any(|part| matches!(part, TemplatePart::Macro { .. }));
+        let source = if expands {
+            OperatorSource::Expanded(template.clone())
+        } else {
+            OperatorSource::Fixed(self.operator(*name, argument, operator.span)?)
+        };
+        Some(Condition { negated: *negated, name: *name, operator: source, argument: lossy(argument) })
+    }
+
+    fn operator(&mut self, name: OperatorName, argument: &[u8], span: Span) -> Option<Arc<Operator>> {
+        let naming_file = self.sources.name(span.file);
+        // Only file operators mean something else in another folder.
+        let folder = match name {
+            OperatorName::PmFromFile | OperatorName::IpMatchFromFile => resolve(naming_file, "."),
+            _ => String::new(),
+        };
+        let key = (name, argument.to_vec(), folder);
+        if let Some(operator) = self.operators.get(&key) {
+            return Some(operator.clone());
+        }
+        let files = BesideRuleFile { loader: self.loader, naming_file };
+        let options = CompileOptions {
+            http_bl_key: self.settings.http_bl_key.as_ref().map(|key| key.clone().into_bytes()),
+            ..CompileOptions::default()
+        };
+        match Operator::compile(name, argument, &options, &files) {
+            Ok(operator) => {
+                let operator = Arc::new(operator);
+                self.operators.insert(key, operator.clone());
+                Some(operator)
+            }
+            Err(error) => {
+                let mut diagnostic = Diagnostic::error(codes::OPERATOR, span, error.message.clone());
+                if let Some(help) = &error.help {
+                    diagnostic = diagnostic.help(help.clone());
+                }
+                self.diagnostics.push(diagnostic);
+                None
+            }
+        }
+    }
+}
+
+impl Draft<'_> {
+    fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.links[0].actions.iter().map(|action| &action.node)
+    }
+
+    fn has_tag(&self, pattern: &Pattern) -> bool {
+        self.actions().any(|action| matches!(action, Action::Tag(tag) if finds_in(pattern, tag)))
+    }
+
+    fn has_msg(&self, pattern: &Pattern) -> bool {
+        self.actions().any(|action| matches!(action, Action::Msg(msg) if finds_in(pattern, msg)))
+    }
+}
+
+/// Rules that an update or `ctl` is about.
+enum DraftSelector {
+    Ids(Vec<IdRange>),
+    Tag(Pattern),
+    Msg(Pattern),
+}
+
+impl DraftSelector {
+    fn selects(&self, draft: &Draft<'_>) -> bool {
+        match self {
+            Self::Ids(ranges) => ranges.iter().any(|range| contains(range, draft.id)),
+            Self::Tag(pattern) => draft.has_tag(pattern),
+            Self::Msg(pattern) => draft.has_msg(pattern),
+        }
+    }
+}
+
+/// Where `skipAfter` can go: markers and rule ids.
+struct Labels {
+    /// For each label the rules before which it stands, ascending.
+    positions: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Labels {
+    fn new(markers: &[(&[u8], usize)], rules: &[Draft<'_>]) -> Self {
+        let mut positions: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (number, draft) in rules.iter().enumerate() {
+            // `skipAfter:ID` goes on after the rule of that id.
+            positions.entry(draft.id.to_string().into_bytes()).or_default().push(number + 1);
+        }
+        for (label, before) in markers {
+            positions.entry(label.to_vec()).or_default().push(*before);
+        }
+        for places in positions.values_mut() {
+            places.sort_unstable();
+        }
+        Self { positions }
+    }
+
+    /// The first rule after the label's next place behind a rule.
+    fn after(&self, label: &[u8], rule: usize) -> Option<usize> {
+        let places = self.positions.get(label)?;
+        places.get(places.partition_point(|place| *place <= rule)).copied()
+    }
+}
+
+/// Data files lie beside the rule file that names them.
+struct BesideRuleFile<'a> {
+    loader: &'a dyn Loader,
+    naming_file: &'a str,
+}
+
+impl DataFiles for BesideRuleFile<'_> {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        let path = resolve(self.naming_file, name);
+        self.loader.read(&path).map_err(|error| format!("cannot read `{path}`: {}", error.message))
+    }
+}
+
+fn contains(range: &IdRange, id: RuleId) -> bool {
+    (range.first..=range.last).contains(&id.0)
+}
+
+fn finds_in(pattern: &Pattern, text: &Template) -> bool {
+    pattern.is_match(&crate::variables::written(text)).unwrap_or(false)
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+fn phase_of(actions: &[Spanned<Action>]) -> Option<Phase> {
+    actions.iter().rev().find_map(|action| match action.node {
+        Action::Phase(phase) => Some(phase),
+        _ => None,
+    })
+}
+
+/// What the rule's disruptive action comes to: its own; `block`, or none at all, is that of its defaults.
+fn disruptive(draft: &Draft<'_>) -> Disruptive {
+    let of = |actions: &[Spanned<Action>]| actions.iter().rev().map(|action| &action.node).find(|a| is_disruptive(a)).cloned();
+    let status_of = |actions: &[Spanned<Action>]| {
+        actions.iter().rev().find_map(|action| match action.node {
+            Action::Status(status) => Some(status),
+            _ => None,
+        })
+    };
+    let own = of(&draft.links[0].actions).filter(|action| *action != Action::Block);
+    let action = own.or_else(|| of(&draft.defaults)).unwrap_or(Action::Pass);
+    let status = status_of(&draft.links[0].actions).or_else(|| status_of(&draft.defaults));
+    match action {
+        Action::Allow(scope) => Disruptive::Allow(scope),
+        Action::Deny | Action::Proxy(_) => Disruptive::Deny(status.unwrap_or(403)),
+        Action::Drop => Disruptive::Drop,
+        Action::Redirect(location) => {
+            let status = status.filter(|status| matches!(status, 301 | 302 | 303 | 307 | 308)).unwrap_or(302);
+            Disruptive::Redirect { location, status }
+        }
+        _ => Disruptive::Pass,
+    }
+}
+
+fn is_disruptive(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Allow(_)
+            | Action::Block
+            | Action::Deny
+            | Action::Drop
+            | Action::Pass
+            | Action::Redirect(_)
+            | Action::Proxy(_)
+    )
+}
+
+/// Whether an action of `SecRuleUpdateActionById` takes the place of one that the rule has.
+fn supersedes(new: &Action, old: &Action) -> bool {
+    match (new, old) {
+        (Action::Transformation(TransformationName::None), Action::Transformation(_)) => true,
+        (Action::Log | Action::NoLog, Action::Log | Action::NoLog) => true,
+        (Action::AuditLog | Action::NoAuditLog, Action::AuditLog | Action::NoAuditLog) => true,
+        // Of these a rule may have several.
+        (
+            Action::Transformation(_)
+            | Action::Tag(_)
+            | Action::Ctl(_)
+            | Action::SetVar(_)
+            | Action::SetEnv { .. }
+            | Action::InitCol { .. }
+            | Action::ExpireVar { .. }
+            | Action::DeprecateVar { .. }
+            | Action::SanitiseArg(_)
+            | Action::SanitiseRequestHeader(_)
+            | Action::SanitiseResponseHeader(_)
+            | Action::XmlNs { .. },
+            _,
+        ) => false,
+        (new, old) if is_disruptive(new) => is_disruptive(old),
+        (new, old) => std::mem::discriminant(new) == std::mem::discriminant(old),
+    }
+}
+
+/// Meta-data and logging flags; later actions win over earlier ones, the rule's over its defaults.
+fn describe(rule: &mut Rule, action: &Action) {
+    match action {
+        Action::Msg(text) => rule.msg = Some(text.clone()),
+        Action::LogData(text) => rule.logdata = Some(text.clone()),
+        Action::Severity(severity) => rule.severity = Some(*severity),
+        Action::Rev(text) => rule.rev = lossy(text),
+        Action::Ver(text) => rule.ver = lossy(text),
+        Action::Maturity(value) => rule.maturity = *value,
+        Action::Accuracy(value) => rule.accuracy = *value,
+        Action::Tag(text) => rule.tags.push(text.clone()),
+        Action::Log => (rule.logs, rule.audits) = (true, true),
+        Action::NoLog => (rule.logs, rule.audits) = (false, false),
+        Action::AuditLog => rule.audits = true,
+        Action::NoAuditLog => rule.audits = false,
+        _ => {}
+    }
+}
+
+fn add_transformation(chain: &mut Vec<Transformation>, name: TransformationName) {
+    match transformation(name) {
+        Some(step) => chain.push(step),
+        None => chain.clear(),
+    }
+}
+
+/// The transformation of a name; `none` has none.
+fn transformation(name: TransformationName) -> Option<Transformation> {
+    Some(match name {
+        TransformationName::None => return None,
+        TransformationName::Base64Decode => Transformation::Base64Decode,
+        TransformationName::Base64DecodeExt => Transformation::Base64DecodeExt,
+        TransformationName::Base64Encode => Transformation::Base64Encode,
+        TransformationName::CmdLine => Transformation::CmdLine,
+        TransformationName::CompressWhitespace => Transformation::CompressWhitespace,
+        TransformationName::CssDecode => Transformation::CssDecode,
+        TransformationName::EscapeSeqDecode => Transformation::EscapeSeqDecode,
+        TransformationName::HexDecode => Transformation::HexDecode,
+        TransformationName::HexEncode => Transformation::HexEncode,
+        TransformationName::HtmlEntityDecode => Transformation::HtmlEntityDecode,
+        TransformationName::JsDecode => Transformation::JsDecode,
+        TransformationName::Length => Transformation::Length,
+        TransformationName::Lowercase => Transformation::Lowercase,
+        TransformationName::Md5 => Transformation::Md5,
+        TransformationName::NormalizePath => Transformation::NormalizePath,
+        TransformationName::NormalizePathWin => Transformation::NormalizePathWin,
+        TransformationName::ParityEven7Bit => Transformation::ParityEven7Bit,
+        TransformationName::ParityOdd7Bit => Transformation::ParityOdd7Bit,
+        TransformationName::ParityZero7Bit => Transformation::ParityZero7Bit,
+        TransformationName::PhpArgsNames => Transformation::PhpArgsNames,
+        TransformationName::RemoveComments => Transformation::RemoveComments,
+        TransformationName::RemoveCommentsChar => Transformation::RemoveCommentsChar,
+        TransformationName::RemoveNulls => Transformation::RemoveNulls,
+        TransformationName::RemoveWhitespace => Transformation::RemoveWhitespace,
+        TransformationName::ReplaceComments => Transformation::ReplaceComments,
+        TransformationName::ReplaceNulls => Transformation::ReplaceNulls,
+        TransformationName::Sha1 => Transformation::Sha1,
+        TransformationName::SqlHexDecode => Transformation::SqlHexDecode,
+        TransformationName::Trim => Transformation::Trim,
+        TransformationName::TrimLeft => Transformation::TrimLeft,
+        TransformationName::TrimRight => Transformation::TrimRight,
+        TransformationName::Uppercase => Transformation::Uppercase,
+        TransformationName::UrlDecode => Transformation::UrlDecode,
+        TransformationName::UrlDecodeUni => Transformation::UrlDecodeUni,
+        TransformationName::UrlEncode => Transformation::UrlEncode,
+        TransformationName::Utf8ToUnicode => Transformation::Utf8ToUnicode,
+    })
+}

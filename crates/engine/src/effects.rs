@@ -1,0 +1,399 @@
+//! What a match does: assignments for each value, then, when the whole chain has matched, its other actions, the
+//! log entry and the disruptive action.
+
+use palisade_seclang::ast::{
+    Ctl, LimitAction, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange, Variable,
+};
+
+use crate::evaluate::Asked;
+use crate::lookup::{Answer, Lookup};
+use crate::number::leading_integer;
+use crate::operator;
+use crate::persistent::{Change, CollectionKey, Operation};
+use crate::ruleset::{Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
+use crate::transaction::{
+    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Paused, Sanitised, Shortfall,
+    Transaction,
+};
+use crate::variables::{Store, store_of};
+
+/// Changes to persistent collections that one transaction may ask for. Over it the collection is changed for
+/// this transaction only, and the shortfall is noted.
+const OPERATIONS_MAX: usize = 10_000;
+
+impl Transaction {
+    /// The `setvar`s of a link.
+    pub(crate) fn assign(&mut self, link: &Link) {
+        for assignment in &link.assignments {
+            self.set_variable(assignment);
+        }
+    }
+
+    fn set_variable(&mut self, SetVar { collection, key, change }: &SetVar) {
+        let Some(store) = store_of(*collection) else { return };
+        let key = self.expand(key);
+        match change {
+            VarChange::Set(text) => {
+                let text = self.expand(text);
+                self.write(store, &key, &text);
+                self.record(store, &key, Change::Set(text));
+            }
+            VarChange::Add(text) => self.add(store, &key, leading_integer(&self.expand(text))),
+            VarChange::Subtract(text) => {
+                self.add(store, &key, leading_integer(&self.expand(text)).saturating_neg());
+            }
+            VarChange::Unset => {
+                if let Some(values) = self.store_mut(store) {
+                    values.remove(&key);
+                }
+                self.record(store, &key, Change::Delete);
+            }
+        }
+    }
+
+    fn add(&mut self, store: Store, key: &[u8], delta: i64) {
+        let held = self.vars.store(store).and_then(|values| values.get(key)).map_or(0, leading_integer);
+        self.write(store, key, held.saturating_add(delta).to_string().as_bytes());
+        self.record(store, key, Change::Add(delta));
+    }
+
+    fn write(&mut self, store: Store, key: &[u8], value: &[u8]) {
+        if let Some(values) = self.store_mut(store)
+            && !values.set(key, value)
+        {
+            self.note(Shortfall::Limit("variables_max"));
+        }
+    }
+
+    fn store_mut(&mut self, store: Store) -> Option<&mut crate::variables::VarStore> {
+        match store {
+            Store::Tx => Some(&mut self.vars.tx),
+            Store::Env => Some(&mut self.vars.env),
+            Store::Persistent(collection) => {
+                self.vars.open_collection_mut(collection).map(|open| &mut open.variables)
+            }
+        }
+    }
+
+    /// Asks for a change of a persistent collection, when the store is one and is open.
+    fn record(&mut self, store: Store, key: &[u8], change: Change) {
+        let Store::Persistent(collection) = store else { return };
+        let Some(open) = self.vars.open_collection(collection) else { return };
+        if self.operations.len() >= OPERATIONS_MAX {
+            self.note(Shortfall::Limit("operations_max"));
+            return;
+        }
+        self.operations.push(Operation {
+            target: open.key.clone(),
+            name: key.to_ascii_lowercase(),
+            change,
+            at: self.vars.clock.now,
+            timeout_seconds: self.rules.settings.collection_timeout_seconds,
+        });
+    }
+
+    /// The whole chain has matched. Effects run from the innermost link outwards, as in ModSecurity 3; one may
+    /// ask for a collection and is then `from` when the rule goes on.
+    pub(crate) fn complete(
+        &mut self,
+        rules: &RuleSet,
+        index: RuleIndex,
+        rule: &Rule,
+        from: Option<(usize, usize)>,
+    ) -> Result<(), Asked> {
+        let (last, mut next) = from.unwrap_or((rule.links.len() - 1, 0));
+        for number in (0..=last).rev() {
+            let effects = &rule.links[number].effects;
+            for (at, effect) in effects.iter().enumerate().skip(next) {
+                if let Err(asked) = self.act(effect) {
+                    self.cursor.paused = Some(Paused::Effect { link: number, effect: at });
+                    return Err(asked);
+                }
+            }
+            next = 0;
+        }
+        if let Some(severity) = rule.severity {
+            self.vars.highest_severity = self.vars.highest_severity.min(severity);
+        }
+        let ending = self.disrupt(rule);
+        self.keep_match(rules, index, rule, ending);
+        Ok(())
+    }
+
+    /// Does what the rule does to the exchange; gives what stopped it, or would have.
+    fn disrupt(&mut self, rule: &Rule) -> Option<Interruption> {
+        let phase = self.cursor.phase?;
+        let (action, status) = match &rule.disruptive {
+            Disruptive::Pass => return None,
+            Disruptive::Allow(scope) => {
+                // It stops nothing, so it also acts under a profile that only monitors: what that records has to
+                // be what block mode would do.
+                if self.vars.engine == RuleEngine::On {
+                    self.control.allowed = Some(*scope);
+                    self.control.allowed_in = phase;
+                }
+                return None;
+            }
+            Disruptive::Deny(status) => (InterruptionAction::Deny, Some(*status)),
+            Disruptive::Drop => (InterruptionAction::Drop, None),
+            Disruptive::Redirect { location, status } => {
+                let location = String::from_utf8_lossy(&self.expand(location)).into_owned();
+                (InterruptionAction::Redirect { location }, Some(*status))
+            }
+        };
+        // By then the answer is out; ModSecurity ignores disruptive actions in the logging phase as well.
+        if phase == Phase::Logging {
+            return None;
+        }
+        let reason = rule.msg.as_ref().map_or_else(Vec::new, |msg| self.expand(msg));
+        let interruption = Interruption {
+            action,
+            status,
+            rule: Some(rule.id),
+            phase,
+            reason: String::from_utf8_lossy(&reason).into_owned(),
+        };
+        if self.enforces() {
+            self.interruption.get_or_insert_with(|| interruption.clone());
+            Some(interruption)
+        } else {
+            // Under a profile that only monitors, the rule set says On: this is what block mode would have done.
+            // A rule set that itself says DetectionOnly would not have stopped it in any mode.
+            if self.vars.engine == RuleEngine::On {
+                self.would_interrupt.get_or_insert(interruption);
+            }
+            None
+        }
+    }
+
+    fn keep_match(&mut self, rules: &RuleSet, index: RuleIndex, rule: &Rule, ending: Option<Interruption>) {
+        self.control.relevant |= rule.audits;
+        if !rule.logs && !self.keeps_silent_matches {
+            return;
+        }
+        let expand = |template: &Option<Template>| template.as_ref().map_or_else(Vec::new, |text| self.expand(text));
+        let last = rule.links.last().expect("a rule has a link");
+        let conditional = rule.links.iter().any(|link| link.condition.is_some());
+        let matched = self.vars.matched.as_ref().filter(|_| conditional);
+        let mut value = matched.map_or_else(Vec::new, |var| var.value.clone());
+        value.truncate(MATCH_VALUE_BYTES_MAX);
+        let operator = last.condition.as_ref().map(|condition| {
+            let argument = match &condition.operator {
+                OperatorSource::Fixed(_) => condition.argument.clone(),
+                OperatorSource::Expanded(template) => {
+                    String::from_utf8_lossy(&self.expand(template)).into_owned()
+                }
+            };
+            (condition.name, condition.negated, argument)
+        });
+        let kept = Match {
+            rule: index,
+            id: rule.id,
+            phase: self.cursor.phase.unwrap_or(rule.phase),
+            msg: expand(&rule.msg),
+            data: expand(&rule.logdata),
+            severity: rule.severity,
+            tags: rule.tags.iter().map(|tag| self.expand(tag)).collect(),
+            target: matched.map_or_else(Vec::new, |var| var.name.clone()),
+            value,
+            transformations: last.transformations.iter().map(|step| step.name()).collect(),
+            operator,
+            logged: rule.logs,
+            status: ending.as_ref().and_then(|ending| ending.status),
+            interrupted: ending.map(|ending| ending.action),
+        };
+        debug_assert_eq!(rules.rule(index).id, kept.id);
+        self.matches.push(kept);
+    }
+
+    fn act(&mut self, effect: &Effect) -> Result<(), Asked> {
+        match effect {
+            Effect::Ctl(ctl) => self.control(ctl),
+            Effect::RemoveRules(rules) => {
+                if !self.control.removed_rules.iter().any(|removed| std::sync::Arc::ptr_eq(removed, rules)) {
+                    self.control.removed_rules.push(rules.clone());
+                }
+            }
+            Effect::RemoveTargets { rules, exclusion } => {
+                // A rule runs once a transaction, so this list is no longer than the rule set.
+                self.control.removed_targets.push((rules.clone(), exclusion.clone()));
+            }
+            Effect::InitCollection { collection, key } => {
+                let key = self.expand(key);
+                self.open_collection(*collection, key)?;
+            }
+            Effect::ExpireVariable { collection, key, seconds } => {
+                let key = self.expand(key);
+                let seconds = leading_integer(&self.expand(seconds)).max(0) as u64;
+                if let Some(store @ Store::Persistent(_)) = store_of(*collection) {
+                    self.record(store, &key, Change::Expire(self.vars.clock.now.plus_seconds(seconds)));
+                }
+            }
+            Effect::DeprecateVariable { collection, key, amount, period_seconds } => {
+                let key = self.expand(key);
+                self.record(
+                    Store::Persistent(*collection),
+                    &key,
+                    Change::Decay { amount: *amount, period_seconds: *period_seconds },
+                );
+            }
+            Effect::SetEnvironment { name, value } => {
+                let (name, value) = (self.expand(name), self.expand(value));
+                self.write(Store::Env, &name, &value);
+            }
+            Effect::SanitiseArgument(name) => {
+                let name = self.expand(name);
+                self.sanitise(Sanitised::Argument(name));
+            }
+            Effect::SanitiseRequestHeader(name) => {
+                let name = self.expand(name);
+                self.sanitise(Sanitised::RequestHeader(name));
+            }
+            Effect::SanitiseResponseHeader(name) => {
+                let name = self.expand(name);
+                self.sanitise(Sanitised::ResponseHeader(name));
+            }
+            Effect::SanitiseMatched => self.sanitise_matched(0, 0),
+            Effect::SanitiseMatchedBytes { keep_start, keep_end } => {
+                self.sanitise_matched(*keep_start, *keep_end);
+            }
+        }
+        Ok(())
+    }
+
+    fn sanitise_matched(&mut self, keep_start: u32, keep_end: u32) {
+        if let Some(matched) = &self.vars.matched {
+            let target = matched.name.clone();
+            self.sanitise(Sanitised::MatchedBytes { target, keep_start, keep_end });
+        }
+    }
+
+    fn sanitise(&mut self, what: Sanitised) {
+        if !self.sanitised.contains(&what) {
+            self.sanitised.push(what);
+        }
+    }
+
+    fn open_collection(&mut self, collection: PersistentCollection, key: Vec<u8>) -> Result<(), Asked> {
+        // The first `initcol` of a collection counts; a later one for the same transaction changes nothing.
+        if self.vars.open_collection(collection).is_some() {
+            return Ok(());
+        }
+        match collection {
+            PersistentCollection::Session => self.vars.session_id = key.clone(),
+            PersistentCollection::User => self.vars.user_id = key.clone(),
+            PersistentCollection::Resource => self.vars.resource_id = key.clone(),
+            PersistentCollection::Ip | PersistentCollection::Global => {}
+        }
+        Err(Asked(Lookup::Collection(CollectionKey { collection, key })))
+    }
+
+    /// An answer has come; the rule that asked is evaluated again and finds it.
+    pub(crate) fn take_answer(&mut self, asked: Lookup, answer: Answer) {
+        use operator::Answer as OperatorAnswer;
+        self.cursor.lookups += 1;
+        match (asked, answer) {
+            (Lookup::Collection(key), Answer::Collection(stored)) => self.open(key, stored),
+            (Lookup::Collection(key), _) => {
+                self.note(Shortfall::LookupFailed);
+                self.open(key, Vec::new());
+            }
+            (Lookup::Dns { name }, answer) => {
+                let address = if let Answer::Dns(address) = answer {
+                    address
+                } else {
+                    self.note(Shortfall::LookupFailed);
+                    None
+                };
+                self.scratch.evaluation.answer(operator::Lookup::Dns { name }, OperatorAnswer::Dns(address));
+            }
+            (Lookup::Geo { address }, answer) => {
+                let known = match answer {
+                    Answer::Geo(record) => {
+                        if let Some(record) = &record {
+                            self.vars.set_geo(record);
+                        }
+                        record.is_some()
+                    }
+                    _ => {
+                        self.note(Shortfall::LookupFailed);
+                        false
+                    }
+                };
+                self.scratch
+                    .evaluation
+                    .answer(operator::Lookup::Geo { address }, OperatorAnswer::Geo(known));
+            }
+        }
+    }
+
+    fn control(&mut self, ctl: &Ctl) {
+        match ctl {
+            Ctl::AuditEngine(engine) => self.control.audit_engine = *engine,
+            Ctl::AuditLogParts(parts) => change_parts(&mut self.control.audit_parts, parts),
+            Ctl::DebugLogLevel(level) => self.control.debug_log_level = *level,
+            Ctl::ForceRequestBodyVariable(on) => self.control.force_request_body_variable = *on,
+            Ctl::RequestBodyAccess(on) => self.control.request_body_access = *on,
+            Ctl::RequestBodyLimit(limit) => self.control.request_body_limit = *limit,
+            Ctl::RequestBodyProcessor(processor) => self.control.request_body_processor = Some(*processor),
+            Ctl::ResponseBodyAccess(on) => self.control.response_body_access = *on,
+            Ctl::ResponseBodyLimit(limit) => self.control.response_body_limit = *limit,
+            Ctl::RuleEngine(engine) => self.vars.engine = *engine,
+            // Resolved to rules when the rule set was compiled, or without an effect here.
+            Ctl::RuleRemoveById(_)
+            | Ctl::RuleRemoveByMsg(_)
+            | Ctl::RuleRemoveByTag(_)
+            | Ctl::RuleRemoveTargetById { .. }
+            | Ctl::RuleRemoveTargetByMsg { .. }
+            | Ctl::RuleRemoveTargetByTag { .. }
+            | Ctl::ParseXmlIntoArgs(_)
+            | Ctl::Ignored { .. } => {}
+        }
+    }
+}
+
+/// `+EF`, `-C` or a whole new list.
+fn change_parts(parts: &mut String, change: &[u8]) {
+    let letters = |text: &[u8]| text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(|byte| *byte as char).collect::<String>();
+    match change {
+        [b'+', added @ ..] => {
+            for part in letters(added).chars() {
+                if !parts.contains(part) {
+                    // The closing part stays last.
+                    let end = parts.find('Z').unwrap_or(parts.len());
+                    parts.insert(end, part);
+                }
+            }
+        }
+        [b'-', removed @ ..] => {
+            let removed = letters(removed);
+            parts.retain(|part| !removed.contains(part));
+        }
+        whole => *parts = letters(whole),
+    }
+}
+
+impl From<operator::Lookup> for Lookup {
+    fn from(lookup: operator::Lookup) -> Self {
+        match lookup {
+            operator::Lookup::Dns { name } => Lookup::Dns { name },
+            operator::Lookup::Geo { address } => Lookup::Geo { address },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::change_parts;
+
+    #[test]
+    fn audit_parts_are_added_before_the_closing_part() {
+        let mut parts = "ABZ".to_owned();
+        change_parts(&mut parts, b"+EA");
+        assert_eq!(parts, "ABEZ");
+        change_parts(&mut parts, b"-B");
+        assert_eq!(parts, "AEZ");
+        change_parts(&mut parts, b"ABCDZ");
+        assert_eq!(parts, "ABCDZ");
+    }
+}

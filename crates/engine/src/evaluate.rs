@@ -1,0 +1,439 @@
+//! The reference evaluator: walks the rules as they are written.
+//!
+//! It is the definition of what a rule set means here. It shares no work between rules; what it may do cheaply
+//! it does (no copy of a value that no transformation changed, names only after a match), but where speed and
+//! plainness disagree, plainness wins.
+//!
+//! ```text
+//! phase program: rule, rule, rule ...          skip / skipAfter move the cursor
+//!   rule: link AND link AND link               the first that does not match ends the rule
+//!     link: any (value of any target)          every value is tried, also after a match
+//!       value -> transformations -> operator   each match: capture, then setvar
+//!   whole rule matched: effects (innermost link first), log, disruptive action
+//! ```
+//!
+//! It stops where a [`Lookup`] is needed and between rules when a share of work is done; [`Cursor`] says where
+//! it goes on. A link that asked is evaluated again from its first value, with the assignments of matches that
+//! were already done left out.
+
+use std::sync::Arc;
+
+use palisade_codec::transform::Effect;
+use palisade_pcre::Pattern;
+use palisade_seclang::ast::{Phase, RuleEngine, Variable};
+
+use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
+use crate::operator::{CompileOptions, DataFiles, Evaluation, GROUPS, Operator, Outcome};
+use crate::ruleset::{Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery};
+use crate::transaction::{Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, note_shortfall};
+use crate::variables::{Item, ItemKind, MatchedVar, Variables, store_of};
+
+/// Bytes that operators see before the evaluator lets others run: some milliseconds of work.
+const WORK_SHARE_BYTES: usize = 8 << 20;
+
+/// Why a rule stopped in the middle.
+pub(crate) struct Asked(pub(crate) Lookup);
+
+impl Transaction {
+    pub(crate) fn run_program(&mut self, phase: Phase) -> Progress {
+        let rules = Arc::clone(&self.rules);
+        let program = rules.program(phase);
+        while let Some(&index) = program.get(self.cursor.step) {
+            if self.vars.engine == RuleEngine::Off || self.is_over(phase) {
+                break;
+            }
+            if self.cursor.work > WORK_SHARE_BYTES {
+                self.cursor.work = 0;
+                return Progress::Yield;
+            }
+            if self.cursor.paused.is_none() && self.is_passed_over(index) {
+                self.cursor.step += 1;
+                continue;
+            }
+            match self.run_rule(&rules, index) {
+                Ok(true) => {
+                    self.cursor.step += 1;
+                    self.flow_after(rules.rule(index));
+                }
+                Ok(false) => self.cursor.step += 1,
+                Err(Asked(lookup)) if self.cursor.lookups >= LOOKUPS_MAX => {
+                    self.note(Shortfall::TooManyLookups);
+                    self.take_answer(lookup, Answer::Unavailable);
+                }
+                Err(Asked(lookup)) => {
+                    self.cursor.asked = Some(lookup.clone());
+                    return Progress::Need(lookup);
+                }
+            }
+        }
+        self.cursor.phase = None;
+        Progress::Done
+    }
+
+    /// Whether the phase has ended: an interruption (phase 5 runs to its end all the same), or an `allow`.
+    fn is_over(&self, phase: Phase) -> bool {
+        if phase == Phase::Logging {
+            return false;
+        }
+        self.interruption.is_some() || self.control.allowed.is_some() && self.control.allowed_in == phase
+    }
+
+    /// Whether the rule is skipped, or removed by `ctl`.
+    fn is_passed_over(&mut self, index: RuleIndex) -> bool {
+        if self.control.removed_rules.iter().any(|removed| removed.contains(index)) {
+            // Skipping counts the rules that are there, removed ones included, as it would without the removal.
+            self.cursor.skip = self.cursor.skip.saturating_sub(1);
+            return true;
+        }
+        if self.cursor.skip > 0 {
+            self.cursor.skip -= 1;
+            return true;
+        }
+        false
+    }
+
+    fn flow_after(&mut self, rule: &Rule) {
+        self.cursor.skip = rule.skip;
+        if let Some(to) = &rule.skip_after {
+            self.cursor.step = self.cursor.step.max(to.step);
+        }
+    }
+
+    /// Runs one rule from its start or from where it stopped; tells whether the whole chain matched.
+    fn run_rule(&mut self, rules: &RuleSet, index: RuleIndex) -> Result<bool, Asked> {
+        let rule = rules.rule(index);
+        let (first_link, assigned, effect) = match self.cursor.paused.take() {
+            None => (0, 0, None),
+            Some(Paused::Link { link, assigned }) => (link, assigned, None),
+            Some(Paused::Effect { link, effect }) => (rule.links.len(), 0, Some((link, effect))),
+        };
+        if first_link == 0 {
+            self.vars.rule.begin(rule);
+        }
+        for number in first_link..rule.links.len() {
+            let done = if number == first_link { assigned } else { 0 };
+            if !self.run_link(rules, index, rule, number, done)? {
+                return Ok(false);
+            }
+        }
+        self.complete(rules, index, rule, effect)?;
+        Ok(true)
+    }
+
+    /// Tries all values of a link. `assigned` matches have had their assignments done already.
+    fn run_link(
+        &mut self,
+        rules: &RuleSet,
+        index: RuleIndex,
+        rule: &Rule,
+        number: usize,
+        assigned: usize,
+    ) -> Result<bool, Asked> {
+        let link = &rule.links[number];
+        let Some(condition) = &link.condition else {
+            if assigned == 0 {
+                self.assign(link);
+            }
+            return Ok(true);
+        };
+        let expanded;
+        let operator = match &condition.operator {
+            OperatorSource::Fixed(operator) => operator.as_ref(),
+            OperatorSource::Expanded(template) => {
+                let argument = self.expand(template);
+                match Operator::compile(condition.name, &argument, &CompileOptions::default(), &NoFiles) {
+                    Ok(operator) => {
+                        expanded = operator;
+                        &expanded
+                    }
+                    Err(error) => {
+                        self.note(Shortfall::ArgumentInvalid { rule: rule.id, message: error.to_string() });
+                        return Ok(false);
+                    }
+                }
+            }
+        };
+        let mut items = std::mem::take(&mut self.scratch.items);
+        items.clear();
+        for target in &link.targets {
+            self.expand_target(target, &mut items);
+        }
+        self.exclude(link, (number == 0).then_some(index), &mut items);
+
+        let mut matching = Matching { operator, condition, link, rule, seen: 0, assigned };
+        let mut result = Ok(());
+        for &item in &items {
+            result = self.try_item(rules, &mut matching, item);
+            if result.is_err() {
+                break;
+            }
+        }
+        let seen = matching.seen;
+        self.scratch.items = items;
+        if let Err(asked) = result {
+            self.scratch.link_matches.clear();
+            self.cursor.paused = Some(Paused::Link { link: number, assigned: seen.max(assigned) });
+            return Err(asked);
+        }
+        if seen > 0 {
+            std::mem::swap(&mut self.vars.matched_vars, &mut self.scratch.link_matches);
+            self.scratch.link_matches.clear();
+        }
+        Ok(seen > 0)
+    }
+
+    /// Transforms one value, asks the operator, and tells each match.
+    fn try_item(&mut self, rules: &RuleSet, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
+        let link = matching.link;
+        let Scratch { value: value_buffer, transformed: [current, next], evaluation, .. } = &mut self.scratch;
+        let Some(raw) = self.vars.value(item, value_buffer) else { return Ok(()) };
+        let mut judge = Judge {
+            matching,
+            evaluation,
+            vars: &self.vars,
+            item,
+            work: &mut self.cursor.work,
+            shortfalls: &mut self.shortfalls,
+            trace: &mut self.trace,
+            hits: Vec::new(),
+        };
+        if link.multi_match {
+            judge.judge(raw)?;
+        }
+        let mut is_raw = true;
+        for transformation in &link.transformations {
+            let value = if is_raw { raw } else { current.as_slice() };
+            if transformation.apply(value, next, &rules.transform_context) == Effect::Changed {
+                std::mem::swap(current, next);
+                is_raw = false;
+                if link.multi_match {
+                    judge.judge(current)?;
+                }
+            }
+        }
+        if !link.multi_match {
+            judge.judge(if is_raw { raw } else { current })?;
+        }
+        let hits = judge.hits;
+        for hit in hits {
+            self.tell(matching, item, hit);
+        }
+        Ok(())
+    }
+
+    /// A value matched: rules that come after, and the actions of this link, can see it.
+    fn tell(&mut self, matching: &mut Matching<'_>, item: Item, hit: Hit) {
+        for (group, text) in hit.captures {
+            self.vars.tx.set(&[b'0' + group], &text);
+        }
+        if hit.step_limit {
+            self.vars.pcre_limits_exceeded = true;
+            self.vars.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", b"1");
+            return;
+        }
+        let matched = MatchedVar { name: self.vars.name(item), value: hit.value };
+        self.scratch.link_matches.push(matched.clone());
+        self.vars.matched = Some(matched);
+        if matching.seen >= matching.assigned {
+            self.assign(matching.link);
+        }
+        matching.seen += 1;
+    }
+
+    /// The values that a target names, in order.
+    fn expand_target(&mut self, target: &Target, items: &mut Vec<Item>) {
+        let variable = target.variable;
+        if let Selector::XPath { number, query } = &target.selector {
+            let values = self.xpath_values(*number, query);
+            let number = *number as u32;
+            if target.count {
+                items.push(Item { variable, kind: ItemKind::Count(values as u64) });
+            } else {
+                items.extend(
+                    (0..values as u32).map(|index| Item { variable, kind: ItemKind::XPath { number, index } }),
+                );
+            }
+            return;
+        }
+        if !target.count {
+            self.members(variable, &target.selector, items);
+            return;
+        }
+        let mut members = std::mem::take(&mut self.scratch.members);
+        members.clear();
+        self.members(variable, &target.selector, &mut members);
+        items.push(Item { variable, kind: ItemKind::Count(members.len() as u64) });
+        self.scratch.members = members;
+    }
+
+    fn members(&self, variable: Variable, selector: &Selector, out: &mut Vec<Item>) {
+        let expanded;
+        let key = match selector {
+            Selector::All | Selector::XPath { .. } => return self.vars.members(variable, out),
+            Selector::Regex(_) => None,
+            Selector::Key(key) => Some(key.as_slice()),
+            Selector::ExpandedKey(template) => {
+                expanded = self.expand(template);
+                Some(expanded.as_slice())
+            }
+        };
+        if let (Some(store), Some(key)) = (store_of(variable), key) {
+            if let Some(slot) = self.vars.store(store).and_then(|values| values.slot(key)) {
+                out.push(Item { variable, kind: ItemKind::Var { store, slot } });
+            }
+            return;
+        }
+        let first = out.len();
+        self.vars.members(variable, out);
+        let mut kept = first;
+        for at in first..out.len() {
+            let item = out[at];
+            let chosen = self.vars.key(item).is_some_and(|name| match (key, selector) {
+                (Some(key), _) => name.eq_ignore_ascii_case(key),
+                (None, Selector::Regex(pattern)) => finds(pattern, name),
+                (None, _) => true,
+            });
+            if chosen {
+                out[kept] = item;
+                kept += 1;
+            }
+        }
+        out.truncate(kept);
+    }
+
+    /// Evaluates an XPath once for the document; says how many values it has.
+    fn xpath_values(&mut self, number: usize, query: &XPathQuery) -> usize {
+        let Some(document) = self.vars.xml() else { return 0 };
+        if self.vars.xpath_values[number].is_none() {
+            let found = query.path.evaluate(document, &query.namespaces, XPATH_VALUES_BYTES_MAX);
+            if found.truncated {
+                self.shortfalls.push(Shortfall::Limit("xpath_values_bytes_max"));
+            }
+            self.vars.xpath_values[number] = Some(found.values);
+        }
+        self.vars.xpath_values[number].as_ref().map_or(0, Vec::len)
+    }
+
+    /// Drops the values that the link does not look at, by its own `!` targets or by `ctl:ruleRemoveTarget*`.
+    /// The latter name rules by id, tag or message, which only the starter of a chain has: as in ModSecurity 3,
+    /// its other links keep their targets.
+    fn exclude(&self, link: &Link, starter: Option<RuleIndex>, items: &mut Vec<Item>) {
+        let removed = self
+            .control
+            .removed_targets
+            .iter()
+            .filter(|(rules, _)| starter.is_some_and(|index| rules.contains(index)))
+            .map(|(_, exclusion)| exclusion);
+        for exclusion in link.exclusions.iter().chain(removed) {
+            let expanded;
+            let key = match &exclusion.selector {
+                Selector::Key(key) => Some(key.as_slice()),
+                Selector::ExpandedKey(template) => {
+                    expanded = self.expand(template);
+                    Some(expanded.as_slice())
+                }
+                _ => None,
+            };
+            items.retain(|item| {
+                if item.variable != exclusion.variable || matches!(item.kind, ItemKind::Count(_)) {
+                    return true;
+                }
+                !match (&exclusion.selector, item.kind) {
+                    (Selector::All, _) => true,
+                    (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => *number == of as usize,
+                    (Selector::Regex(pattern), _) => {
+                        self.vars.key(*item).is_some_and(|name| finds(pattern, name))
+                    }
+                    _ => key.is_some_and(|key| {
+                        self.vars.key(*item).is_some_and(|name| name.eq_ignore_ascii_case(key))
+                    }),
+                }
+            });
+        }
+    }
+}
+
+/// A link at work.
+struct Matching<'a> {
+    operator: &'a Operator,
+    condition: &'a Condition,
+    link: &'a Link,
+    rule: &'a Rule,
+    /// Matches told so far.
+    seen: usize,
+    /// Matches whose assignments were done before the link stopped.
+    assigned: usize,
+}
+
+/// A value that matched, copied out so that actions may change what it came from.
+struct Hit {
+    value: Vec<u8>,
+    captures: Vec<(u8, Vec<u8>)>,
+    /// Not a match: the pattern gave up.
+    step_limit: bool,
+}
+
+/// One value before the operator.
+struct Judge<'a, 'm> {
+    matching: &'a Matching<'m>,
+    evaluation: &'a mut Evaluation,
+    vars: &'a Variables,
+    item: Item,
+    work: &'a mut usize,
+    shortfalls: &'a mut Vec<Shortfall>,
+    trace: &'a mut Option<Vec<Evaluated>>,
+    hits: Vec<Hit>,
+}
+
+impl Judge<'_, '_> {
+    fn judge(&mut self, value: &[u8]) -> Result<(), Asked> {
+        let Matching { operator, condition, link, rule, .. } = self.matching;
+        // Every look costs something, also at an empty value.
+        *self.work += value.len() + 16;
+        if let Some(trace) = self.trace {
+            trace.push(Evaluated { id: rule.id, target: self.vars.name(self.item), value: value.to_vec() });
+        }
+        let matched = match operator.evaluate(value, self.evaluation) {
+            Outcome::Match => !condition.negated,
+            Outcome::NoMatch => condition.negated,
+            Outcome::Need(lookup) => return Err(Asked(lookup.into())),
+            Outcome::StepLimit => {
+                note_shortfall(
+                    self.shortfalls,
+                    Shortfall::StepLimit { rule: rule.id, target: self.vars.name(self.item) },
+                );
+                self.hits.push(Hit { value: Vec::new(), captures: Vec::new(), step_limit: true });
+                return Ok(());
+            }
+        };
+        if matched {
+            let captures = if link.captures && !condition.negated {
+                (0..GROUPS)
+                    .filter_map(|group| Some((group as u8, self.evaluation.captured(group, value)?.to_vec())))
+                    .collect()
+            } else {
+                Vec::new()
+            };
+            self.hits.push(Hit { value: value.to_vec(), captures, step_limit: false });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a key's pattern finds something in a name. A pattern that gives up finds nothing: a target is then
+/// looked at (an exclusion does not hold) or not chosen, and names are short.
+fn finds(pattern: &Pattern, name: &[u8]) -> bool {
+    pattern.is_match(name).unwrap_or(false)
+}
+
+/// Operators whose argument holds macros cannot name files: which file would be read is then up to the client.
+struct NoFiles;
+
+impl DataFiles for NoFiles {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        Err(format!("`{name}` is not read: a file name may not come from macros"))
+    }
+}
+
+/// Bytes of all values of one XPath.
+const XPATH_VALUES_BYTES_MAX: usize = 16 << 20;

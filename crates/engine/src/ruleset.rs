@@ -1,0 +1,275 @@
+//! The compiled rule program: immutable, shared between transactions, valid by construction.
+//!
+//! This is the intermediate form. The reference evaluator (`evaluate`) walks it as it stands; a faster plan
+//! may be derived from it, and has to agree with it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use palisade_codec::transform::{Context as TransformContext, Transformation};
+use palisade_http::xpath::XPath;
+use palisade_pcre::Pattern;
+use palisade_seclang::ast::{
+    AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, Variable,
+};
+
+use crate::operator::Operator;
+use crate::settings::Settings;
+
+/// The number that a rule carries in its `id` action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub u64);
+
+impl std::fmt::Display for RuleId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Position of a rule in [`RuleSet::rules`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleIndex(pub u32);
+
+/// A compiled rule program.
+#[derive(Debug)]
+pub struct RuleSet {
+    pub(crate) settings: Settings,
+    pub(crate) rules: Vec<Rule>,
+    /// The rules of each phase in load order.
+    pub(crate) programs: [Vec<RuleIndex>; PHASES],
+    pub(crate) components: Vec<String>,
+    pub(crate) files: Vec<String>,
+    pub(crate) transform_context: TransformContext,
+    /// How many distinct XPath expressions there are; [`Selector::XPath`] numbers them.
+    pub(crate) xpath_count: usize,
+    /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
+    pub(crate) keeps_full_request: bool,
+}
+
+impl RuleSet {
+    /// Engine settings after all directives.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// All rules that are in force, in load order.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// The rule at a position.
+    pub fn rule(&self, index: RuleIndex) -> &Rule {
+        &self.rules[index.0 as usize]
+    }
+
+    /// Names given by `SecComponentSignature`.
+    pub fn components(&self) -> &[String] {
+        &self.components
+    }
+
+    /// The file that a rule stands in.
+    pub fn file_of(&self, rule: &Rule) -> &str {
+        &self.files[rule.file]
+    }
+
+    pub(crate) fn program(&self, phase: Phase) -> &[RuleIndex] {
+        &self.programs[phase_slot(phase)]
+    }
+}
+
+/// How many phases there are.
+pub(crate) const PHASES: usize = 5;
+
+pub(crate) fn phase_slot(phase: Phase) -> usize {
+    phase as usize - 1
+}
+
+/// One rule with all links of its chain.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id.
+    pub id: RuleId,
+    /// Its phase.
+    pub phase: Phase,
+    /// Index of its file, see [`RuleSet::file_of`].
+    pub(crate) file: usize,
+    /// First line, from 1.
+    pub line: u32,
+    /// `msg`.
+    pub msg: Option<Template>,
+    /// `logdata`.
+    pub logdata: Option<Template>,
+    /// `severity`, 0 EMERGENCY to 7 DEBUG.
+    pub severity: Option<u8>,
+    /// `rev`.
+    pub rev: String,
+    /// `ver`.
+    pub ver: String,
+    /// `maturity`.
+    pub maturity: u8,
+    /// `accuracy`.
+    pub accuracy: u8,
+    /// `tag`s in order.
+    pub tags: Vec<Template>,
+    /// What a match of the whole chain does to the transaction.
+    pub disruptive: Disruptive,
+    /// Whether a match writes an error-log line.
+    pub logs: bool,
+    /// Whether a match makes the transaction relevant to the audit log.
+    pub audits: bool,
+    /// `skip:N`.
+    pub skip: u32,
+    /// `skipAfter:LABEL`.
+    pub skip_after: Option<SkipTo>,
+    /// The starter, then the chained rules.
+    pub links: Vec<Link>,
+}
+
+/// Where `skipAfter` goes on.
+#[derive(Clone, Debug)]
+pub struct SkipTo {
+    /// The label as written.
+    pub label: String,
+    /// Index into the phase's program of the first rule after the label; the program's length when no label
+    /// of that name follows (a missing marker skips to the end of the phase, as ModSecurity 2 does).
+    pub step: usize,
+}
+
+/// What a rule does to the transaction when all of its links matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disruptive {
+    /// Nothing.
+    Pass,
+    /// The rest of some phases is not run.
+    Allow(AllowScope),
+    /// An answer with this status.
+    Deny(u16),
+    /// The connection is closed without an answer.
+    Drop,
+    /// A redirect.
+    Redirect {
+        /// Where to; macros expand.
+        location: Template,
+        /// 301, 302, 303 or 307.
+        status: u16,
+    },
+}
+
+/// One condition of a chain and what its match does.
+#[derive(Debug)]
+pub struct Link {
+    /// What is looked at; empty for `SecAction`.
+    pub(crate) targets: Vec<Target>,
+    /// Members that are not looked at.
+    pub(crate) exclusions: Vec<Exclusion>,
+    /// How; `None` matches always.
+    pub(crate) condition: Option<Condition>,
+    /// Done to each value before the operator sees it.
+    pub(crate) transformations: Vec<Transformation>,
+    /// `multiMatch`: the operator sees the value before and after each transformation.
+    pub(crate) multi_match: bool,
+    /// `capture`.
+    pub(crate) captures: bool,
+    /// `setvar` and `setenv`-like assignments, done for each value that matches.
+    pub(crate) assignments: Vec<SetVar>,
+    /// What else is done, once the whole chain has matched.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// An operator with its sign.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub(crate) negated: bool,
+    pub(crate) name: palisade_seclang::ast::OperatorName,
+    pub(crate) operator: OperatorSource,
+    /// The argument as written, for logs.
+    pub(crate) argument: String,
+}
+
+/// An operator's argument is known at load time, or holds macros.
+#[derive(Debug)]
+pub(crate) enum OperatorSource {
+    Fixed(Arc<Operator>),
+    /// Compiled anew for each evaluation from the expanded text.
+    Expanded(Template),
+}
+
+/// A target of a link.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) variable: Variable,
+    /// `&`: how many members instead of the members.
+    pub(crate) count: bool,
+    pub(crate) selector: Selector,
+}
+
+/// Members of a collection.
+#[derive(Clone, Debug)]
+pub(crate) enum Selector {
+    All,
+    /// A key, ASCII case ignored.
+    Key(Vec<u8>),
+    /// A key with macros.
+    ExpandedKey(Template),
+    Regex(Pattern),
+    XPath { number: usize, query: Arc<XPathQuery> },
+}
+
+/// An XPath with the prefixes that its rule binds (`xmlns`).
+#[derive(Debug)]
+pub(crate) struct XPathQuery {
+    pub(crate) path: XPath,
+    pub(crate) namespaces: Vec<(String, String)>,
+}
+
+/// Members that are not looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Exclusion {
+    pub(crate) variable: Variable,
+    pub(crate) selector: Selector,
+}
+
+/// A set of rules chosen at load time; sorted, so that membership is a binary search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RuleSelection(pub(crate) Vec<Range<u32>>);
+
+impl RuleSelection {
+    pub(crate) fn from_sorted(indices: impl IntoIterator<Item = u32>) -> Self {
+        let mut ranges: Vec<Range<u32>> = Vec::new();
+        for index in indices {
+            match ranges.last_mut() {
+                Some(last) if last.end == index => last.end += 1,
+                _ => ranges.push(index..index + 1),
+            }
+        }
+        Self(ranges)
+    }
+
+    pub(crate) fn contains(&self, rule: RuleIndex) -> bool {
+        let at = self.0.partition_point(|range| range.end <= rule.0);
+        self.0.get(at).is_some_and(|range| range.start <= rule.0)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = RuleIndex> + '_ {
+        self.0.iter().cloned().flatten().map(RuleIndex)
+    }
+}
+
+/// A non-disruptive action that acts once, when the whole chain has matched.
+#[derive(Clone, Debug)]
+pub(crate) enum Effect {
+    Ctl(Ctl),
+    /// `ctl:ruleRemoveBy*`, resolved to rules.
+    RemoveRules(Arc<RuleSelection>),
+    /// `ctl:ruleRemoveTargetBy*`, resolved to rules.
+    RemoveTargets { rules: Arc<RuleSelection>, exclusion: Exclusion },
+    InitCollection { collection: PersistentCollection, key: Template },
+    ExpireVariable { collection: Variable, key: Template, seconds: Template },
+    DeprecateVariable { collection: PersistentCollection, key: Template, amount: u64, period_seconds: u64 },
+    SetEnvironment { name: Template, value: Template },
+    SanitiseArgument(Template),
+    SanitiseMatched,
+    SanitiseMatchedBytes { keep_start: u32, keep_end: u32 },
+    SanitiseRequestHeader(Template),
+    SanitiseResponseHeader(Template),
+}

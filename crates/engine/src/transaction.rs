@@ -1,0 +1,720 @@
+//! One exchange in the engine: what comes in, phase by phase, and what the rules made of it.
+
+use std::sync::Arc;
+
+use palisade_http::{
+    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead, Target as RequestTarget,
+    parse_cookies, parse_form,
+};
+use palisade_seclang::ast::{
+    AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, Phase, RuleEngine, Template, Variable,
+};
+
+use crate::lookup::{Answer, Lookup};
+use crate::operator::Evaluation;
+use crate::persistent::{Operation, StoredVariable};
+use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
+use crate::settings::processor_name;
+use crate::variables::{Clock, Connection, Item, MatchedVar, OpenCollection, VarStore, Variables};
+
+/// Whether rules may stop the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// As `SecRuleEngine` says.
+    AsWritten,
+    /// Rules never stop it, whatever they say: what they would have done is kept.
+    DetectOnly,
+}
+
+/// How far a call got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// The phase has run, or it was not due. [`Transaction::interruption`] says whether the exchange goes on.
+    Done,
+    /// The answer is needed first: [`Transaction::answer`], then [`Transaction::resume`].
+    Need(Lookup),
+    /// A share of work was done; [`Transaction::resume`] goes on. Other exchanges may run in between.
+    Yield,
+}
+
+/// What a rule did, or would have done, to the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// How it ends.
+    pub action: InterruptionAction,
+    /// The status of the answer; `None` for a drop.
+    pub status: Option<u16>,
+    /// The rule; `None` when a limit of the engine decided.
+    pub rule: Option<RuleId>,
+    /// The phase in which it was decided.
+    pub phase: Phase,
+    /// In words, for logs: the rule's message, or the limit.
+    pub reason: String,
+}
+
+/// How an interrupted exchange ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InterruptionAction {
+    /// With an answer of ours.
+    Deny,
+    /// Without an answer.
+    Drop,
+    /// With a redirect.
+    Redirect {
+        /// The Location.
+        location: String,
+    },
+}
+
+/// One rule that matched, all links of it.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// Its id.
+    pub id: RuleId,
+    /// The phase.
+    pub phase: Phase,
+    /// `msg`, expanded.
+    pub msg: Vec<u8>,
+    /// `logdata`, expanded.
+    pub data: Vec<u8>,
+    /// `severity`.
+    pub severity: Option<u8>,
+    /// `tag`s, expanded.
+    pub tags: Vec<Vec<u8>>,
+    /// What MATCHED_VAR_NAME says: `ARGS:q`. Empty for a `SecAction`.
+    pub target: Vec<u8>,
+    /// The value that matched, after its transformations, cut at [`MATCH_VALUE_BYTES_MAX`].
+    pub value: Vec<u8>,
+    /// The transformations that the last link did.
+    pub transformations: Vec<&'static str>,
+    /// Operator and argument of the last link, the argument expanded; `None` for a `SecAction`.
+    pub operator: Option<(OperatorName, bool, String)>,
+    /// Whether it goes to the error log.
+    pub logged: bool,
+    /// What it did to the exchange, when that was more than passing. Under [`Enforcement::DetectOnly`] and in
+    /// DetectionOnly it is `None`.
+    pub interrupted: Option<InterruptionAction>,
+    /// The status of that.
+    pub status: Option<u16>,
+}
+
+/// Longest piece of a matching value that a [`Match`] keeps. Logs cut at 200; a person who reads an explanation
+/// sees enough of it.
+pub const MATCH_VALUE_BYTES_MAX: usize = 4096;
+
+/// One value that one rule looked at, for `explain --debug-rules`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// The rule.
+    pub id: RuleId,
+    /// The name of the value.
+    pub target: Vec<u8>,
+    /// The value after the rule's transformations.
+    pub value: Vec<u8>,
+}
+
+/// A value that logs must not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sanitised {
+    /// An argument.
+    Argument(Vec<u8>),
+    /// A request header.
+    RequestHeader(Vec<u8>),
+    /// A response header.
+    ResponseHeader(Vec<u8>),
+    /// What matched, with this many bytes kept at both ends.
+    MatchedBytes {
+        /// The name of the variable.
+        target: Vec<u8>,
+        /// Bytes kept at its start.
+        keep_start: u32,
+        /// Bytes kept at its end.
+        keep_end: u32,
+    },
+}
+
+/// Something that kept the engine from looking at everything. The caller decides what that means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortfall {
+    /// A pattern that needs backtracking gave up at its step limit.
+    StepLimit {
+        /// The rule.
+        rule: RuleId,
+        /// The name of the value.
+        target: Vec<u8>,
+    },
+    /// A bound of a parser, by its name.
+    Limit(&'static str),
+    /// Rules asked for more lookups than one transaction may.
+    TooManyLookups,
+    /// A lookup failed.
+    LookupFailed,
+    /// An operator whose argument was expanded from macros does not compile.
+    ArgumentInvalid {
+        /// The rule.
+        rule: RuleId,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Shortfalls kept of one transaction; the first ones tell the story.
+const SHORTFALLS_MAX: usize = 64;
+
+/// One exchange in the engine. Owned and `Send`.
+///
+/// The caller's part: [`request_head`](Self::request_head), run phase 1, feed the body, end it, run phase 2, the
+/// same for the response, and run phase 5 whatever happened before.
+#[derive(Debug)]
+pub struct Transaction {
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) vars: Variables,
+    pub(crate) control: Control,
+    pub(crate) cursor: Cursor,
+    pub(crate) scratch: Scratch,
+    pub(crate) matches: Vec<Match>,
+    pub(crate) keeps_silent_matches: bool,
+    pub(crate) trace: Option<Vec<Evaluated>>,
+    pub(crate) interruption: Option<Interruption>,
+    pub(crate) would_interrupt: Option<Interruption>,
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) sanitised: Vec<Sanitised>,
+    pub(crate) shortfalls: Vec<Shortfall>,
+    request_body: BodyState,
+    response_body_open: bool,
+}
+
+/// What `ctl` and flow actions have changed for this transaction.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) enforcement: Enforcement,
+    pub(crate) removed_rules: Vec<Arc<RuleSelection>>,
+    pub(crate) removed_targets: Vec<(Arc<RuleSelection>, Exclusion)>,
+    pub(crate) allowed: Option<AllowScope>,
+    pub(crate) allowed_in: Phase,
+    pub(crate) request_body_access: bool,
+    pub(crate) request_body_limit: u64,
+    pub(crate) request_body_processor: Option<BodyProcessor>,
+    pub(crate) force_request_body_variable: bool,
+    pub(crate) response_body_access: bool,
+    pub(crate) response_body_limit: u64,
+    pub(crate) audit_engine: AuditEngine,
+    pub(crate) audit_parts: String,
+    /// A rule that audits has matched.
+    pub(crate) relevant: bool,
+    pub(crate) debug_log_level: u8,
+}
+
+/// Where the program stands, so that it can stop for a lookup and go on.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    pub(crate) phase: Option<Phase>,
+    /// The next step of the phase's program.
+    pub(crate) step: usize,
+    /// Rules still to be skipped.
+    pub(crate) skip: u32,
+    /// A rule that stopped in the middle.
+    pub(crate) paused: Option<Paused>,
+    /// The lookup that it stopped for.
+    pub(crate) asked: Option<Lookup>,
+    pub(crate) lookups: usize,
+    /// Phases that have run; none runs twice.
+    pub(crate) ran: [bool; PHASES],
+    /// Bytes that operators have seen since the last yield.
+    pub(crate) work: usize,
+}
+
+/// Where in a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paused {
+    /// An operator of this link asked; this many matches of the link have had their assignments done.
+    Link { link: usize, assigned: usize },
+    /// An effect asked: this one of this link is next.
+    Effect { link: usize, effect: usize },
+}
+
+/// Buffers that rules share, kept so that they need not be allocated anew.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) items: Vec<Item>,
+    pub(crate) members: Vec<Item>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) transformed: [Vec<u8>; 2],
+    pub(crate) link_matches: Vec<MatchedVar>,
+    pub(crate) evaluation: Evaluation,
+}
+
+#[derive(Debug)]
+enum BodyState {
+    /// Nothing of it came yet.
+    Waiting,
+    /// It comes.
+    Open { parser: Option<Box<BodyParser>>, no_files_length: u64 },
+    /// It is not looked at (any more).
+    Closed,
+}
+
+impl Transaction {
+    /// A transaction of a connection.
+    pub fn new(rules: Arc<RuleSet>, connection: Connection, enforcement: Enforcement, clock: Clock) -> Self {
+        let settings = &rules.settings;
+        let control = Control {
+            enforcement,
+            removed_rules: Vec::new(),
+            removed_targets: Vec::new(),
+            allowed: None,
+            allowed_in: Phase::RequestHeaders,
+            request_body_access: settings.request_body_access,
+            request_body_limit: settings.request_body_limit,
+            request_body_processor: None,
+            force_request_body_variable: false,
+            response_body_access: settings.response_body_access,
+            response_body_limit: settings.response_body_limit,
+            audit_engine: settings.audit.engine,
+            audit_parts: settings.audit.parts.clone(),
+            relevant: false,
+            debug_log_level: settings.debug_log_level,
+        };
+        Self {
+            vars: Variables::new(connection, clock, settings, rules.xpath_count),
+            rules,
+            control,
+            cursor: Cursor {
+                phase: None,
+                step: 0,
+                skip: 0,
+                paused: None,
+                asked: None,
+                lookups: 0,
+                ran: [false; PHASES],
+                work: 0,
+            },
+            scratch: Scratch::default(),
+            matches: Vec::new(),
+            keeps_silent_matches: false,
+            trace: None,
+            interruption: None,
+            would_interrupt: None,
+            operations: Vec::new(),
+            sanitised: Vec::new(),
+            shortfalls: Vec::new(),
+            request_body: BodyState::Waiting,
+            response_body_open: false,
+        }
+    }
+
+    /// Also keeps matches of `nolog` rules. For explanations; a request to CRS has dozens.
+    pub fn keep_silent_matches(&mut self) {
+        self.keeps_silent_matches = true;
+    }
+
+    /// Also keeps every value that every rule looks at. For explanations of single requests only: it copies all.
+    pub fn keep_evaluated(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// Takes the request's head, before phase 1.
+    pub fn request_head(&mut self, head: RequestHead) {
+        let limits = self.body_limits();
+        let settings = &self.rules.settings;
+        let target = RequestTarget::new(&head.target, &head.method);
+        let vars = &mut self.vars;
+        vars.request_uri = target.request_uri_decoded();
+        vars.request_filename = target.filename_decoded();
+        if let Some(query) = target.query() {
+            let form = parse_form(query, &limits);
+            vars.query = form.fields;
+            vars.query_invalid_encoding = form.invalid_encoding;
+            for hit in form.limit_hits {
+                // As ModSecurity 3 has it: arguments over the limit are an error of the request's parsing, which
+                // the recommended rule 200002 refuses.
+                vars.body_error.get_or_insert_with(|| format!("query string: limit {} met", hit.name()));
+                note_shortfall(&mut self.shortfalls, Shortfall::Limit(hit.name()));
+            }
+        }
+        let format = if settings.cookie_format == 1 { CookieFormat::V1 } else { CookieFormat::V0 };
+        for value in head.headers.values(b"cookie") {
+            parse_cookies(value, format, settings.cookie_v0_separator, &mut vars.cookies);
+        }
+        vars.target = Some(target);
+        vars.request = head;
+    }
+
+    /// Takes the response's head, before phase 3.
+    pub fn response_head(&mut self, head: ResponseHead) {
+        self.vars.response_body_length = head
+            .headers
+            .first(b"content-length")
+            .map_or(0, |value| crate::number::leading_integer(value).max(0) as u64);
+        self.vars.response = Some(head);
+    }
+
+    /// Whether the request's body is to be fed at all. Known after phase 1.
+    pub fn wants_request_body(&self) -> bool {
+        self.vars.engine != RuleEngine::Off
+            && self.control.request_body_access
+            && !matches!(self.request_body, BodyState::Closed)
+    }
+
+    /// Whether the response's body is to be fed. Known after phase 3.
+    pub fn wants_response_body(&self) -> bool {
+        self.vars.engine != RuleEngine::Off
+            && self.control.response_body_access
+            && self.interruption.is_none()
+            && self.vars.response.as_ref().is_some_and(|head| {
+                let kind = head.headers.first(b"content-type").unwrap_or_default();
+                let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+                self.rules
+                    .settings
+                    .response_body_mime_types
+                    .iter()
+                    .any(|wanted| kind.eq_ignore_ascii_case(wanted.as_bytes()))
+            })
+    }
+
+    /// Feeds a piece of the request's body, between phases 1 and 2. A limit may interrupt the exchange.
+    pub fn request_body_chunk(&mut self, chunk: &[u8]) {
+        if !self.wants_request_body() || self.interruption.is_some() {
+            return;
+        }
+        self.open_request_body();
+        let seen = self.vars.request_body_length;
+        let room = self.control.request_body_limit.saturating_sub(seen);
+        let fits = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
+        self.take_request_body(&chunk[..fits]);
+        if fits < chunk.len() {
+            self.vars.inbound_data_error = true;
+            self.request_body_over("request body limit", self.control.request_body_limit, 413);
+        }
+    }
+
+    fn take_request_body(&mut self, chunk: &[u8]) {
+        self.vars.request_body_length += chunk.len() as u64;
+        if self.vars.request_body_visible || self.rules.keeps_full_request {
+            self.vars.request_body.extend_from_slice(chunk);
+        }
+        let BodyState::Open { parser, no_files_length } = &mut self.request_body else { return };
+        if let Some(parser) = parser {
+            // File contents do not count, but only the parser can tell: multipart is judged by its fields, at
+            // the end.
+            if self.vars.processor != "MULTIPART" {
+                *no_files_length += chunk.len() as u64;
+            }
+            let limit = self.rules.settings.request_body_no_files_limit;
+            let over = *no_files_length > limit;
+            if !over {
+                parser.feed(chunk);
+            } else {
+                self.vars.inbound_data_error = true;
+                self.request_body_over("request body limit without files", limit, 413);
+            }
+        }
+    }
+
+    fn request_body_over(&mut self, what: &str, limit: u64, status: u16) {
+        self.note(Shortfall::Limit("request_body"));
+        self.finish_request_body();
+        if self.rules.settings.request_body_limit_action == LimitAction::Reject {
+            self.interrupt_by_limit(format!("{what} of {limit} bytes exceeded"), status, Phase::RequestBody);
+        }
+    }
+
+    /// Says that the request's body is whole, or that there is none. Before phase 2.
+    pub fn request_body_end(&mut self) {
+        if self.wants_request_body() {
+            self.open_request_body();
+            self.finish_request_body();
+        }
+        self.request_body = BodyState::Closed;
+    }
+
+    fn open_request_body(&mut self) {
+        if !matches!(self.request_body, BodyState::Waiting) {
+            return;
+        }
+        let content_type = self.vars.request.headers.first(b"content-type").unwrap_or_default().to_vec();
+        let kind = match self.control.request_body_processor {
+            Some(BodyProcessor::UrlEncoded) => Some(BodyKind::UrlEncoded),
+            Some(BodyProcessor::Multipart) => Some(BodyKind::Multipart),
+            Some(BodyProcessor::Json) => Some(BodyKind::Json),
+            Some(BodyProcessor::Xml) => Some(BodyKind::Xml),
+            Some(BodyProcessor::Raw) => None,
+            None => BodyKind::from_content_type(&content_type),
+        };
+        self.set_processor_name(kind);
+        // ModSecurity 2 and Coraza, and what CRS's tests expect; ModSecurity 3 shows REQUEST_BODY always.
+        self.vars.request_body_visible =
+            kind == Some(BodyKind::UrlEncoded) || self.control.force_request_body_variable;
+        let parser = kind.map(|kind| Box::new(BodyParser::new(kind, &content_type, &self.body_limits())));
+        self.request_body = BodyState::Open { parser, no_files_length: 0 };
+    }
+
+    fn set_processor_name(&mut self, kind: Option<BodyKind>) {
+        self.vars.processor = processor_name(match kind {
+            Some(BodyKind::UrlEncoded) => BodyProcessor::UrlEncoded,
+            Some(BodyKind::Multipart) => BodyProcessor::Multipart,
+            Some(BodyKind::Json) => BodyProcessor::Json,
+            Some(BodyKind::Xml) => BodyProcessor::Xml,
+            None => BodyProcessor::Raw,
+        });
+    }
+
+    fn finish_request_body(&mut self) {
+        let BodyState::Open { parser, .. } = std::mem::replace(&mut self.request_body, BodyState::Closed) else {
+            return;
+        };
+        // A request without a body has no body to be malformed: an empty text is not JSON, and is not an error.
+        let Some(parser) = parser.filter(|_| self.vars.request_body_length > 0) else { return };
+        let body = parser.finish();
+        for hit in &body.limit_hits {
+            note_shortfall(&mut self.shortfalls, Shortfall::Limit(hit.name()));
+        }
+        if let Some(error) = &body.error {
+            self.vars.body_error = Some(error.clone());
+        } else if let Some(hit) = body.limit_hits.first() {
+            self.vars.body_error.get_or_insert_with(|| format!("limit {} met", hit.name()));
+        }
+        let no_files: usize = body.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.vars.body = body;
+        let limit = self.rules.settings.request_body_no_files_limit;
+        if self.vars.processor == "MULTIPART" && no_files as u64 > limit {
+            self.vars.inbound_data_error = true;
+            self.request_body_over("request body limit without files", limit, 413);
+        }
+    }
+
+    /// Feeds a piece of the response's body, between phases 3 and 4. A limit may interrupt the exchange.
+    pub fn response_body_chunk(&mut self, chunk: &[u8]) {
+        if !self.response_body_open {
+            if !self.wants_response_body() {
+                return;
+            }
+            self.response_body_open = true;
+            self.vars.response_body_length = 0;
+        }
+        let room = self.control.response_body_limit.saturating_sub(self.vars.response_body.len() as u64);
+        let fits = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
+        self.vars.response_body.extend_from_slice(&chunk[..fits]);
+        self.vars.response_body_length += fits as u64;
+        if fits < chunk.len() && !self.vars.outbound_data_error {
+            self.vars.outbound_data_error = true;
+            self.note(Shortfall::Limit("response_body"));
+            if self.rules.settings.response_body_limit_action == LimitAction::Reject {
+                let limit = self.control.response_body_limit;
+                self.interrupt_by_limit(
+                    format!("response body limit of {limit} bytes exceeded"),
+                    500,
+                    Phase::ResponseBody,
+                );
+            }
+        }
+    }
+
+    /// Runs a phase. Each runs once, in order; one that is not due (after an interruption, or phase 4 without a
+    /// body to look at) does nothing.
+    pub fn run(&mut self, phase: Phase, clock: Clock) -> Progress {
+        self.vars.clock = clock;
+        let slot = phase_slot(phase);
+        if self.cursor.ran[slot] || !self.is_due(phase) {
+            return Progress::Done;
+        }
+        self.cursor.ran[slot] = true;
+        self.cursor.phase = Some(phase);
+        self.cursor.step = 0;
+        self.cursor.skip = 0;
+        self.cursor.paused = None;
+        self.run_program(phase)
+    }
+
+    /// Goes on after [`Progress::Yield`] or an answer.
+    pub fn resume(&mut self, clock: Clock) -> Progress {
+        self.vars.clock = clock;
+        match self.cursor.phase {
+            Some(phase) => self.run_program(phase),
+            None => Progress::Done,
+        }
+    }
+
+    /// Gives the answer to the last [`Progress::Need`].
+    pub fn answer(&mut self, answer: Answer) {
+        if let Some(asked) = self.cursor.asked.take() {
+            self.take_answer(asked, answer);
+        }
+    }
+
+    fn is_due(&self, phase: Phase) -> bool {
+        if self.vars.engine == RuleEngine::Off {
+            return false;
+        }
+        if phase == Phase::Logging {
+            return true;
+        }
+        if self.interruption.is_some() {
+            return false;
+        }
+        let allowed = match self.control.allowed {
+            Some(AllowScope::Transaction) => true,
+            Some(AllowScope::Request) => matches!(phase, Phase::RequestHeaders | Phase::RequestBody),
+            // It has ended with its phase.
+            Some(AllowScope::Phase) | None => false,
+        };
+        // ModSecurity 3 does not run phase 4 for a body that it does not look at.
+        let blind = phase == Phase::ResponseBody && !self.response_body_open && !self.wants_response_body();
+        !allowed && !blind
+    }
+
+    /// What stopped the exchange.
+    pub fn interruption(&self) -> Option<&Interruption> {
+        self.interruption.as_ref()
+    }
+
+    /// What would have stopped the exchange first, where rules only detect.
+    pub fn would_interrupt(&self) -> Option<&Interruption> {
+        self.would_interrupt.as_ref()
+    }
+
+    /// Rules that matched, in order.
+    pub fn matches(&self) -> &[Match] {
+        &self.matches
+    }
+
+    /// Values that rules looked at, when they were to be kept.
+    pub fn evaluated(&self) -> &[Evaluated] {
+        self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// What kept the engine from looking at everything.
+    pub fn shortfalls(&self) -> &[Shortfall] {
+        &self.shortfalls
+    }
+
+    /// Values that logs must not show.
+    pub fn sanitised(&self) -> &[Sanitised] {
+        &self.sanitised
+    }
+
+    /// Changes to persistent collections since the last call.
+    pub fn take_operations(&mut self) -> Vec<Operation> {
+        std::mem::take(&mut self.operations)
+    }
+
+    /// The variables of TX, in the order of their first assignment.
+    pub fn tx(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.vars.tx.iter()
+    }
+
+    /// One variable of TX.
+    pub fn tx_value(&self, name: &str) -> Option<&[u8]> {
+        self.vars.tx.get(name.as_bytes())
+    }
+
+    /// The rules it runs.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Client, server and id.
+    pub fn connection(&self) -> &Connection {
+        &self.vars.connection
+    }
+
+    /// The request's head.
+    pub fn request(&self) -> &RequestHead {
+        &self.vars.request
+    }
+
+    /// The path as REQUEST_FILENAME shows it.
+    pub fn request_filename(&self) -> &[u8] {
+        &self.vars.request_filename
+    }
+
+    /// What `SecAuditEngine` and `ctl:auditEngine` came to.
+    pub fn audit_engine(&self) -> AuditEngine {
+        self.control.audit_engine
+    }
+
+    /// What `SecAuditLogParts` and `ctl:auditLogParts` came to.
+    pub fn audit_parts(&self) -> &str {
+        &self.control.audit_parts
+    }
+
+    /// Whether a rule that audits has matched.
+    pub fn is_relevant(&self) -> bool {
+        self.control.relevant
+    }
+
+    /// The request's arguments as rules see them: query, then body.
+    pub fn arguments(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.vars.query.iter().chain(self.vars.body.fields.iter())
+    }
+
+    pub(crate) fn note(&mut self, shortfall: Shortfall) {
+        note_shortfall(&mut self.shortfalls, shortfall);
+    }
+
+    /// Whether a rule that matches now stops the exchange.
+    pub(crate) fn enforces(&self) -> bool {
+        self.control.enforcement == Enforcement::AsWritten && self.vars.engine == RuleEngine::On
+    }
+
+    fn interrupt_by_limit(&mut self, reason: String, status: u16, phase: Phase) {
+        let interruption = Interruption {
+            action: InterruptionAction::Deny,
+            status: Some(status),
+            rule: None,
+            phase,
+            reason,
+        };
+        if self.enforces() {
+            self.interruption.get_or_insert(interruption);
+        } else {
+            self.would_interrupt.get_or_insert(interruption);
+        }
+    }
+
+    fn body_limits(&self) -> BodyLimits {
+        let settings = &self.rules.settings;
+        BodyLimits {
+            arguments_max: usize::try_from(settings.arguments_limit).unwrap_or(usize::MAX),
+            argument_separator: settings.argument_separator,
+            // A deeper document costs stack nowhere, but its keys grow with it.
+            json_depth_max: usize::try_from(settings.request_body_json_depth_limit).unwrap_or(usize::MAX),
+            files_max: usize::try_from(settings.upload_file_limit).unwrap_or(usize::MAX),
+            ..BodyLimits::default()
+        }
+    }
+
+    /// A collection was loaded, or starts empty.
+    pub(crate) fn open(&mut self, key: crate::persistent::CollectionKey, stored: Vec<StoredVariable>) {
+        let mut variables = VarStore::default();
+        for variable in stored {
+            variables.set(&variable.name, &variable.value);
+        }
+        self.vars.persistent.retain(|open| open.key.collection != key.collection);
+        self.vars.persistent.push(OpenCollection { key, variables });
+    }
+
+    /// A text with its macros replaced.
+    pub(crate) fn expand(&self, template: &Template) -> Vec<u8> {
+        crate::expand::expand(&self.vars, template)
+    }
+
+    /// The first value of a variable, for macros in tests and reports.
+    pub fn first_value(&self, variable: Variable) -> Option<Vec<u8>> {
+        crate::expand::first_value(&self.vars, variable, None)
+    }
+
+    /// Response headers as they came.
+    pub fn response_headers(&self) -> Option<&Fields> {
+        self.vars.response.as_ref().map(|head| &head.headers)
+    }
+}
+
+pub(crate) fn note_shortfall(shortfalls: &mut Vec<Shortfall>, shortfall: Shortfall) {
+    if shortfalls.len() < SHORTFALLS_MAX && !shortfalls.contains(&shortfall) {
+        shortfalls.push(shortfall);
+    }
+}

@@ -1,0 +1,344 @@
+//! One exchange on its way through the checks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use palisade_engine::{
+    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Progress, RuleId, Shortfall,
+    Transaction,
+};
+use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
+use palisade_model::{Mode, Stage, Verdict};
+use palisade_seclang::ast::Phase;
+
+use crate::profile::{Profile, Service};
+use crate::report::Report;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The socket's other end.
+    pub peer_addr: SocketAddr,
+    /// Who the trusted hops say it is; the peer itself where nobody is trusted.
+    pub client_addr: SocketAddr,
+    /// Where it arrived.
+    pub server_addr: SocketAddr,
+    /// The id that we gave the request.
+    pub request_id: String,
+}
+
+/// How much an inspection keeps for its report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// What logs and events need.
+    #[default]
+    Normal,
+    /// Also matches of rules that do not log.
+    Explain,
+    /// Also every value that every rule looked at.
+    Debug,
+}
+
+/// What comes next of the exchange.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Some of the request's body, the transfer coding undone.
+    Chunk(&'a [u8]),
+    /// The request's trailers. They are looked at as headers of no request: kept for the report only.
+    Trailers(&'a Fields),
+    /// The request is whole. Comes for every request, also one without a body.
+    End,
+    /// The response's head.
+    ResponseHead(ResponseHead),
+    /// Some of the response's body, transfer and content coding undone.
+    ResponseChunk(&'a [u8]),
+    /// The response is whole.
+    ResponseEnd,
+}
+
+/// What the caller does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// Feed on.
+    More(Release),
+    /// Answer this, then [`Inspection::resume`].
+    Need(Lookup),
+    /// Let others run, then [`Inspection::resume`].
+    Yield,
+    /// A stage is decided. After a pass the exchange goes on, and all that is held of that stage may go.
+    Outcome(Outcome),
+}
+
+/// How many bytes of what is held may be passed on before the stage is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Release {
+    /// Of the request's body.
+    pub request_bytes: u64,
+    /// Of the response's body.
+    pub response_bytes: u64,
+}
+
+/// How a caller goes on after [`Step::Need`] or [`Step::Yield`].
+#[derive(Clone, Debug)]
+pub enum Answered {
+    /// The answer to the lookup.
+    Answer(Answer),
+    /// Nothing was asked.
+    Continue,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As it should.
+    Complete,
+    /// Somebody went away, or we stopped it.
+    Aborted,
+}
+
+/// The verdict of a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which stage.
+    pub stage: Stage,
+    /// What the checks want. In a mode that only monitors this is what they would have wanted.
+    pub verdict: Verdict,
+    /// Why.
+    pub cause: Cause,
+    /// Something could not be looked at as the rules ask; the report says what.
+    pub incomplete: bool,
+}
+
+/// Why a verdict is not a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is a pass.
+    None,
+    /// A rule.
+    Rule(RuleId),
+    /// A limit of the rule engine.
+    Limit,
+    /// The message can be read in more than one way.
+    Framing(FramingFinding),
+}
+
+/// The inspection of one exchange. Owned and `Send`: it may move between threads at every step.
+#[derive(Debug)]
+pub struct Inspection {
+    service: Arc<Service>,
+    peer: Peer,
+    transaction: Option<Transaction>,
+    framing: Option<FramingFinding>,
+    stage: Stage,
+    clock: Clock,
+    request_bytes: u64,
+    response_bytes: u64,
+    outcome: Option<Outcome>,
+}
+
+impl Inspection {
+    /// Begins with the request's head.
+    pub fn begin(
+        peer: Peer,
+        head: RequestHead,
+        service: &Arc<Service>,
+        detail: Detail,
+        clock: Clock,
+    ) -> (Self, Step) {
+        let Profile { mode, rules, .. } = service.profile.as_ref();
+        let framing = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let transaction = rules.as_ref().filter(|_| *mode != Mode::Off).map(|rules| {
+            let connection = Connection {
+                client: peer.client_addr,
+                server: peer.server_addr,
+                unique_id: peer.request_id.clone(),
+            };
+            // Only where a verdict is sure to stop the exchange may the rules stop looking at it.
+            let enforcement = if *mode == Mode::Block { Enforcement::AsWritten } else { Enforcement::DetectOnly };
+            let mut transaction = Transaction::new(rules.clone(), connection, enforcement, clock);
+            match detail {
+                Detail::Normal => {}
+                Detail::Explain => transaction.keep_silent_matches(),
+                Detail::Debug => {
+                    transaction.keep_silent_matches();
+                    transaction.keep_evaluated();
+                }
+            }
+            transaction.request_head(head);
+            transaction
+        });
+        let mut inspection = Self {
+            service: service.clone(),
+            peer,
+            transaction,
+            framing,
+            stage: Stage::RequestHead,
+            clock,
+            request_bytes: 0,
+            response_bytes: 0,
+            outcome: None,
+        };
+        let step = inspection.run(Phase::RequestHeaders);
+        (inspection, step)
+    }
+
+    /// Whether the request's body will be looked at, so that it has to be held. Known after [`begin`](Self::begin)
+    /// has come to [`Step::More`].
+    pub fn wants_request_body(&self) -> bool {
+        self.transaction.as_ref().is_some_and(Transaction::wants_request_body)
+    }
+
+    /// Whether the response's body will be looked at. Known after the response's head was fed.
+    pub fn wants_response_body(&self) -> bool {
+        self.transaction.as_ref().is_some_and(Transaction::wants_response_body)
+    }
+
+    /// Takes the next piece.
+    pub fn feed(&mut self, input: Input<'_>, clock: Clock) -> Step {
+        self.clock = clock;
+        match input {
+            Input::Chunk(chunk) => {
+                self.request_bytes += chunk.len() as u64;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.request_body_chunk(chunk);
+                    // Over a limit there is no reason to wait for the rest.
+                    if transaction.interruption().is_some() {
+                        self.stage = Stage::Request;
+                        return self.conclude();
+                    }
+                }
+                Step::More(Release::default())
+            }
+            Input::Trailers(_) => Step::More(Release::default()),
+            Input::End => {
+                self.stage = Stage::Request;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.request_body_end();
+                }
+                self.run(Phase::RequestBody)
+            }
+            Input::ResponseHead(head) => {
+                self.stage = Stage::ResponseHead;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.response_head(head);
+                }
+                self.run(Phase::ResponseHeaders)
+            }
+            Input::ResponseChunk(chunk) => {
+                self.response_bytes += chunk.len() as u64;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.response_body_chunk(chunk);
+                    if transaction.interruption().is_some() {
+                        self.stage = Stage::Response;
+                        return self.conclude();
+                    }
+                }
+                Step::More(Release::default())
+            }
+            Input::ResponseEnd => {
+                self.stage = Stage::Response;
+                self.run(Phase::ResponseBody)
+            }
+        }
+    }
+
+    /// Goes on after [`Step::Need`] or [`Step::Yield`].
+    pub fn resume(&mut self, answered: Answered, clock: Clock) -> Step {
+        self.clock = clock;
+        let Some(transaction) = &mut self.transaction else { return self.conclude() };
+        if let Answered::Answer(answer) = answered {
+            transaction.answer(answer);
+        }
+        let progress = transaction.resume(clock);
+        self.after(progress)
+    }
+
+    /// Ends the inspection: the logging phase runs, and what was seen comes out. Lookups that the logging phase
+    /// asks for are not answered (a collection that it opens there is changed without being read).
+    pub fn finish(mut self, end: End, clock: Clock) -> Report {
+        if let Some(transaction) = &mut self.transaction {
+            let mut progress = transaction.run(Phase::Logging, clock);
+            loop {
+                match progress {
+                    Progress::Done => break,
+                    Progress::Need(_) => transaction.answer(Answer::Unavailable),
+                    Progress::Yield => {}
+                }
+                progress = transaction.resume(clock);
+            }
+        }
+        Report::new(self.peer, self.service, self.transaction, self.outcome, end, self.request_bytes, self.response_bytes)
+    }
+
+    /// The service whose traffic this is.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    fn run(&mut self, phase: Phase) -> Step {
+        let clock = self.clock;
+        match &mut self.transaction {
+            Some(transaction) => {
+                let progress = transaction.run(phase, clock);
+                self.after(progress)
+            }
+            None => self.after(Progress::Done),
+        }
+    }
+
+    fn after(&mut self, progress: Progress) -> Step {
+        match progress {
+            Progress::Need(lookup) => Step::Need(lookup),
+            Progress::Yield => Step::Yield,
+            Progress::Done => {
+                let stopped = self.transaction.as_ref().is_some_and(|t| t.interruption().is_some());
+                let goes_on = match self.stage {
+                    // A body follows, or at least the word that there is none.
+                    Stage::RequestHead => true,
+                    Stage::ResponseHead => self.wants_response_body(),
+                    Stage::Request | Stage::Response => false,
+                };
+                if goes_on && !stopped { Step::More(Release::default()) } else { self.conclude() }
+            }
+        }
+    }
+
+    /// The outcome of the stage, from all that is known by now.
+    fn conclude(&mut self) -> Step {
+        let stop = self.transaction.as_ref().and_then(|t| t.interruption().or_else(|| t.would_interrupt()));
+        let (verdict, cause) = match (stop, self.framing) {
+            (Some(interruption), _) => (
+                verdict_of(interruption),
+                interruption.rule.map_or(Cause::Limit, Cause::Rule),
+            ),
+            // The rules have seen it, now nobody else shall.
+            (None, Some(finding)) if self.stage <= Stage::Request => {
+                (Verdict::Deny { status: 400 }, Cause::Framing(finding))
+            }
+            (None, _) => (Verdict::Pass, Cause::None),
+        };
+        let incomplete = self.transaction.as_ref().is_some_and(|transaction| {
+            transaction
+                .shortfalls()
+                .iter()
+                .any(|s| matches!(s, Shortfall::StepLimit { .. } | Shortfall::ArgumentInvalid { .. }))
+        });
+        let outcome = Outcome { stage: self.stage, verdict, cause, incomplete };
+        // The first that is not a pass tells the story.
+        if self.outcome.as_ref().is_none_or(|earlier| earlier.verdict == Verdict::Pass) {
+            self.outcome = Some(outcome.clone());
+        }
+        Step::Outcome(outcome)
+    }
+}
+
+fn verdict_of(interruption: &Interruption) -> Verdict {
+    match (&interruption.action, interruption.status) {
+        (InterruptionAction::Deny, status) => Verdict::Deny { status: status.unwrap_or(403) },
+        (InterruptionAction::Drop, _) => Verdict::Drop,
+        (InterruptionAction::Redirect { location }, status) => {
+            Verdict::Redirect { status: status.unwrap_or(302), location: location.clone() }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! All that an inspection saw. Raw: it holds what clients sent and never leaves the process; what does leave is
+//! made from it through redaction.
+
+use std::sync::Arc;
+
+use palisade_engine::persistent::Operation;
+use palisade_engine::{Shortfall, Transaction, error_log};
+use palisade_model::Verdict;
+
+use crate::inspection::{End, Outcome, Peer};
+use crate::profile::Service;
+
+/// The end of an inspection.
+#[derive(Debug)]
+pub struct Report {
+    /// Who asked.
+    pub peer: Peer,
+    /// Whom they asked.
+    pub service: Arc<Service>,
+    /// How the exchange ended.
+    pub end: End,
+    /// The outcome that was not a pass, or the last one. `None` when no stage was decided.
+    pub outcome: Option<Outcome>,
+    /// Bytes of the request's body that came in.
+    pub request_bytes: u64,
+    /// Bytes of the response's body that came in.
+    pub response_bytes: u64,
+    /// Changes to persistent collections, for the store.
+    pub operations: Vec<Operation>,
+    transaction: Option<Transaction>,
+}
+
+impl Report {
+    pub(crate) fn new(
+        peer: Peer,
+        service: Arc<Service>,
+        mut transaction: Option<Transaction>,
+        outcome: Option<Outcome>,
+        end: End,
+        request_bytes: u64,
+        response_bytes: u64,
+    ) -> Self {
+        let operations = transaction.as_mut().map(Transaction::take_operations).unwrap_or_default();
+        Self { peer, service, end, outcome, request_bytes, response_bytes, operations, transaction }
+    }
+
+    /// The verdict; a pass when nothing was decided.
+    pub fn verdict(&self) -> &Verdict {
+        self.outcome.as_ref().map_or(&Verdict::Pass, |outcome| &outcome.verdict)
+    }
+
+    /// The rule engine's part; `None` when no rules ran.
+    pub fn transaction(&self) -> Option<&Transaction> {
+        self.transaction.as_ref()
+    }
+
+    /// The lines of the error log in order, without line ends.
+    pub fn error_log_lines(&self) -> Vec<String> {
+        let Some(transaction) = &self.transaction else { return Vec::new() };
+        let mut lines: Vec<String> = transaction
+            .matches()
+            .iter()
+            .filter(|matched| matched.logged)
+            .map(|matched| error_log::line(transaction, matched))
+            .collect();
+        if let Some(interruption) = transaction.interruption().filter(|stop| stop.rule.is_none()) {
+            lines.push(error_log::limit_line(transaction, interruption));
+        }
+        lines
+    }
+
+    /// What could not be looked at.
+    pub fn shortfalls(&self) -> &[Shortfall] {
+        self.transaction.as_ref().map_or(&[], Transaction::shortfalls)
+    }
+}
