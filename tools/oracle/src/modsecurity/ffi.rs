@@ -3,6 +3,7 @@
 //! Signatures are those of `modsecurity/{modsecurity,rules_set,transaction,intervention}.h` in 3.0.9. Only what the
 //! wrapper calls is listed. This is the one place that trusts the library to be what its name says.
 
+use std::error::Error;
 use std::ffi::{c_char, c_int, c_uchar, c_void};
 use std::sync::OnceLock;
 
@@ -101,7 +102,11 @@ unsafe extern "C" {
 pub(super) fn functions() -> Result<&'static Functions, Unavailable> {
     static LOADED: OnceLock<Result<(Library, Functions), Unavailable>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
-        let unavailable = |error: libloading::Error| Unavailable { library: SONAME, why: error.to_string() };
+        let unavailable = |error: libloading::Error| {
+            // The loader's own words are the source; the error itself only says that it failed.
+            let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            Unavailable { library: SONAME, why }
+        };
         // SAFETY: loading runs the library's C++ static initialisers, which only set up its own tables.
         let library = unsafe { Library::new(SONAME) }.map_err(unavailable)?;
         // SAFETY: the soname fixes the interface to libmodsecurity 3, and the library is stored beside its
