@@ -1,0 +1,31 @@
+//! The fuzz targets as plain functions of bytes.
+//!
+//! One function a target, in the file of the crate that it is about. `fuzz/fuzz_targets/NAME.rs` hands libFuzzer's
+//! bytes to it, and `tests/replay.rs` hands it every file of `fuzz/regressions/NAME/` in the ordinary test lane, so a
+//! crash that was found once is a test from then on.
+//!
+//! A target asks more than "does it panic": it states what must hold for any input (cutting the input into other
+//! chunks changes nothing, results stay within their bounds), and panics when it does not.
+//!
+//! To add one: the function, its line in [`TARGETS`], its file in `fuzz/fuzz_targets`, its `[[bin]]` in
+//! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
+
+pub mod http;
+
+/// A target: takes any bytes, returns, or panics because something did not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name, which is also that of its file and of its folder of regressions.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("body_json", http::body_json),
+    ("body_multipart", http::body_multipart),
+    ("body_urlencoded", http::body_urlencoded),
+    ("body_xml", http::body_xml),
+    ("request_head", http::request_head),
+];
+
+/// The target of that name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
