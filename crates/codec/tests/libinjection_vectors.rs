@@ -8,7 +8,8 @@ use palisade_codec::libinjection::sql::{Context, Dialect, Kind, SqlToken, SqlTok
 use palisade_codec::libinjection::{sqli, sqli_ungated};
 use serde_json::Value;
 
-const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance/libinjection-tests.jsonl");
+const VECTORS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance/libinjection-tests.jsonl");
 
 #[test]
 fn public_unit_tests() {

@@ -6,89 +6,9 @@ use palisade_codec::transform::{base64, hex, percent};
 use palisade_codec::{ByteSet, Context, Effect, Transformation, UnicodeMap};
 use proptest::prelude::*;
 
-/// Pieces of text that some transformation looks for, so that generated values reach its branches.
-const PIECES: &[&[u8]] = &[
-    b"%",
-    b"%41",
-    b"%u",
-    b"%u0041",
-    b"%uff1c",
-    b"%U00c0",
-    b"+",
-    b"&",
-    b"&#",
-    b"&#x3c",
-    b"&lt;",
-    b"&nbsp",
-    b"&LT",
-    b";",
-    b"\\",
-    b"\\u003c",
-    b"\\uFF1C",
-    b"\\x3c",
-    b"\\777",
-    b"\\n",
-    b"\\\n",
-    b"\\00ff1c ",
-    b"/*",
-    b"*/",
-    b"<!--",
-    b"-->",
-    b"--",
-    b"#",
-    b"/",
-    b"..",
-    b".",
-    b"//",
-    b"\\\\",
-    b" ",
-    b"\t",
-    b"\r\n",
-    b"\x0b",
-    b"\xa0",
-    b"\xc2\xa0",
-    b"\0",
-    b"0x",
-    b"0X41",
-    b"=",
-    b"YWJj",
-    b"YQ==",
-    b"-",
-    b"_",
-    b"[",
-    b"]",
-    b"[ ]",
-    b"\"",
-    b"'",
-    b"^",
-    b",",
-    b"(",
-    b"A",
-    b"Zz",
-    b"a",
-    b"\xc3\xa9",
-    b"\xc0\xaf",
-    b"\xe2\x82\xac",
-    b"\xed\xa0\x80",
-    b"\xf0\x9f\x98\x80",
-    b"\xf7\xbf\xbf\xbf",
-    b"\xf0\x8d\xa0\x80",
-    b"\xc3",
-    b"\xf5",
-    b"\xff",
-    b"\x80",
-    b"7",
-    b"f",
-];
+use support::value;
 
-fn value() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
-        1 => any::<u8>().prop_map(|byte| vec![byte]),
-        1 => (any::<u8>(), 2..5_usize).prop_map(|(byte, count)| vec![byte; count]),
-    ];
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-}
+mod support;
 
 fn transformation() -> impl Strategy<Value = Transformation> {
     prop::sample::select(Transformation::ALL)

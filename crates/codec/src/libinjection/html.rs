@@ -198,7 +198,8 @@ impl<'a> HtmlTokens<'a> {
     }
 
     fn tag_name(&mut self) -> Step<'a> {
-        let end = self.rest().iter().position(|&byte| byte != 0 && (is_white(byte) || matches!(byte, b'/' | b'>')));
+        let end =
+            self.rest().iter().position(|&byte| byte != 0 && (is_white(byte) || matches!(byte, b'/' | b'>')));
         let Some(len) = end else {
             return self.take_rest(HtmlKind::TagNameOpen);
         };
@@ -317,15 +318,16 @@ impl<'a> HtmlTokens<'a> {
         const CDATA: &[u8] = b"[CDATA[";
         const DOCTYPE: &[u8] = b"DOCTYPE";
         let rest = self.rest();
-        let (skip, state) = if rest.get(..DOCTYPE.len()).is_some_and(|word| word.eq_ignore_ascii_case(DOCTYPE)) {
-            (0, State::Doctype)
-        } else if rest.starts_with(CDATA) {
-            (CDATA.len(), State::CharacterData)
-        } else if rest.starts_with(b"--") {
-            (2, State::Comment)
-        } else {
-            (0, State::BogusComment)
-        };
+        let (skip, state) =
+            if rest.get(..DOCTYPE.len()).is_some_and(|word| word.eq_ignore_ascii_case(DOCTYPE)) {
+                (0, State::Doctype)
+            } else if rest.starts_with(CDATA) {
+                (CDATA.len(), State::CharacterData)
+            } else if rest.starts_with(b"--") {
+                (2, State::Comment)
+            } else {
+                (0, State::BogusComment)
+            };
         self.pos += skip;
         Step::Go(state)
     }

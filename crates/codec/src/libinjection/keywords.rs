@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn exactly_the_listed_fingerprints_are_attacks() {
-        let listed: std::collections::HashSet<&[u8]> = FINGERPRINTS.split_ascii_whitespace().map(str::as_bytes).collect();
+        let listed: std::collections::HashSet<&[u8]> =
+            FINGERPRINTS.split_ascii_whitespace().map(str::as_bytes).collect();
         assert_eq!(listed.len(), FINGERPRINT_COUNT);
         let letters: Vec<u8> = (0..=255_u8).filter(|&b| LETTER_DIGIT[usize::from(b)] != 0).collect();
         assert_eq!(letters.len() + 1, RADIX);
@@ -248,7 +249,8 @@ mod tests {
         let mut found = 0;
         for len in 1..=5 {
             let longer = level.iter().filter(|s| len < 5 || s[0] == b'1' || s[0] == b'N');
-            level = longer.flat_map(|s| letters.iter().map(move |&l| [s.as_slice(), &[l]].concat())).collect();
+            level =
+                longer.flat_map(|s| letters.iter().map(move |&l| [s.as_slice(), &[l]].concat())).collect();
             for candidate in &level {
                 assert_eq!(is_attack(candidate), listed.contains(candidate.as_slice()), "{candidate:?}");
                 found += usize::from(is_attack(candidate));

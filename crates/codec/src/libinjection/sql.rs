@@ -23,7 +23,9 @@ pub(super) fn judge(input: &[u8]) -> Option<Fingerprint> {
     let has = |byte| memchr(byte, input).is_some();
     judge_as(input, Context::Bare)
         .or_else(|| if has(b'\'') { judge_as(input, Context::SingleQuoted) } else { None })
-        .or_else(|| if has(b'"') { attack(&Reading::new(input, Context::DoubleQuoted, Dialect::MySql)) } else { None })
+        .or_else(|| {
+            if has(b'"') { attack(&Reading::new(input, Context::DoubleQuoted, Dialect::MySql)) } else { None }
+        })
 }
 
 /// Standard SQL first, and MySQL where the input has a comment mark that MySQL takes differently.
@@ -71,7 +73,8 @@ impl<'a> Reading<'a> {
     fn is_plain_text(&self, fingerprint: Fingerprint) -> bool {
         let letters = fingerprint.as_bytes();
         // Said to keep a statement out of SQL Server's audit log.
-        if letters.len() > 1 && letters.ends_with(b"c") && memmem::find(self.input, b"sp_password").is_some() {
+        if letters.len() > 1 && letters.ends_with(b"c") && memmem::find(self.input, b"sp_password").is_some()
+        {
             return false;
         }
         match (self.folded.tokens(), letters) {
@@ -116,12 +119,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn is_plain_triple(&self, letters: &[u8], first: &SqlToken<'_>, second: &SqlToken<'_>, third: &SqlToken<'_>) -> bool {
+    fn is_plain_triple(
+        &self,
+        letters: &[u8],
+        first: &SqlToken<'_>,
+        second: &SqlToken<'_>,
+        third: &SqlToken<'_>,
+    ) -> bool {
         match letters {
             // `foo' + 'bar`: an attack if the outer quotes are missing and the inner ones are alike.
-            b"sos" | b"s&s" => {
-                !(first.open.is_none() && third.close.is_none() && first.close == third.open)
-            }
+            b"sos" | b"s&s" => !(first.open.is_none() && third.close.is_none() && first.close == third.open),
             // `sexy and 17` is text, `sexy and 17<18` is not.
             b"s&n" | b"n&1" | b"1&1" | b"1&v" | b"1&s" => self.tokens_read == 3,
             // Of keywords between two values only INTO OUTFILE and INTO DUMPFILE count.

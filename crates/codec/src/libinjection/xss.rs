@@ -38,7 +38,9 @@ fn is_harmful_at(input: &[u8], place: Place) -> bool {
             }
             HtmlKind::AttributeValue => owner.is_harmful_with(text),
             HtmlKind::Comment => is_dangerous_comment(text),
-            HtmlKind::Text | HtmlKind::TagNameClose | HtmlKind::TagNameSelfClose | HtmlKind::TagClose => false,
+            HtmlKind::Text | HtmlKind::TagNameClose | HtmlKind::TagNameSelfClose | HtmlKind::TagClose => {
+                false
+            }
         };
         if harmful {
             return true;
@@ -73,8 +75,10 @@ impl Attribute {
         }
         let Some(name) = Name::of(name) else { return Self::Harmless };
         match name.as_bytes() {
-            b"ACTION" | b"BACKGROUND" | b"BY" | b"DYNSRC" | b"FOLDER" | b"FORMACTION" | b"FROM" | b"HANDLER"
-            | b"HREF" | b"LOWSRC" | b"POSTER" | b"SRC" | b"TO" | b"VALUES" | b"XLINK:HREF" => Self::Url,
+            b"ACTION" | b"BACKGROUND" | b"BY" | b"DYNSRC" | b"FOLDER" | b"FORMACTION" | b"FROM"
+            | b"HANDLER" | b"HREF" | b"LOWSRC" | b"POSTER" | b"SRC" | b"TO" | b"VALUES" | b"XLINK:HREF" => {
+                Self::Url
+            }
             b"DATAFORMATAS" | b"DATASRC" | b"FILTER" | b"STYLE" => Self::Dangerous,
             b"ATTRIBUTENAME" => Self::NamesAnother,
             _ => Self::Harmless,
@@ -101,16 +105,34 @@ fn is_dangerous_tag(name: &[u8]) -> bool {
     Name::of(name).is_some_and(|name| {
         matches!(
             name.as_bytes(),
-            b"APPLET" | b"BASE" | b"COMMENT" | b"EMBED" | b"FRAME" | b"FRAMESET" | b"HANDLER" | b"IFRAME" | b"IMPORT"
-                | b"ISINDEX" | b"LINK" | b"LISTENER" | b"META" | b"NOSCRIPT" | b"OBJECT" | b"SCRIPT" | b"STYLE"
-                | b"VMLFRAME" | b"XML" | b"XSS"
+            b"APPLET"
+                | b"BASE"
+                | b"COMMENT"
+                | b"EMBED"
+                | b"FRAME"
+                | b"FRAMESET"
+                | b"HANDLER"
+                | b"IFRAME"
+                | b"IMPORT"
+                | b"ISINDEX"
+                | b"LINK"
+                | b"LISTENER"
+                | b"META"
+                | b"NOSCRIPT"
+                | b"OBJECT"
+                | b"SCRIPT"
+                | b"STYLE"
+                | b"VMLFRAME"
+                | b"XML"
+                | b"XSS"
         )
     })
 }
 
 /// Comments that Internet Explorer acts on: a backtick ends them early, conditions and pseudo tags run.
 fn is_dangerous_comment(text: &[u8]) -> bool {
-    let starts_with = |prefix: &[u8]| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    let starts_with =
+        |prefix: &[u8]| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
     memchr(b'`', text).is_some()
         || (text.len() > 3 && (starts_with(b"[IF") || starts_with(b"XML")))
         || starts_with(b"IMPORT")

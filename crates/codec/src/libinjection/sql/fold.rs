@@ -38,7 +38,8 @@ impl<'a> Folded<'a> {
 
 /// Reads `tokens` as far as needed and folds them.
 pub fn fold<'a>(tokens: &mut SqlTokens<'a>) -> Folded<'a> {
-    let mut window = Window { tokens, slots: [SqlToken::EMPTY; WINDOW], len: 0, left: 0, more: true, comment: None };
+    let mut window =
+        Window { tokens, slots: [SqlToken::EMPTY; WINDOW], len: 0, left: 0, more: true, comment: None };
     let len = if window.skip_prefix() { window.run() } else { 0 };
     Folded { slots: window.slots, len }
 }
@@ -73,7 +74,9 @@ impl<'a> Window<'_, 'a> {
     /// Skips comments, opening parentheses, types and unary operators up front. False if nothing else came.
     fn skip_prefix(&mut self) -> bool {
         for token in self.tokens.by_ref() {
-            if !matches!(token.kind, Kind::Comment | Kind::LeftParenthesis | Kind::SqlType) && !token.is_unary() {
+            if !matches!(token.kind, Kind::Comment | Kind::LeftParenthesis | Kind::SqlType)
+                && !token.is_unary()
+            {
                 self.slots[0] = token;
                 self.len = 1;
                 return true;
@@ -232,9 +235,8 @@ impl<'a> Window<'_, 'a> {
                 self.slots[left] = b;
                 self.drop_and_restart(1)
             }
-            (Kind::LeftParenthesis, Kind::LeftParenthesis) | (Kind::RightParenthesis, Kind::RightParenthesis) => {
-                self.drop_and_restart(1)
-            }
+            (Kind::LeftParenthesis, Kind::LeftParenthesis)
+            | (Kind::RightParenthesis, Kind::RightParenthesis) => self.drop_and_restart(1),
             // MySQL takes {``.``.id} for a column of the current table.
             (Kind::LeftBrace, Kind::Bareword) if b.text.is_empty() => {
                 self.slots[left + 1].kind = Kind::Evil;
@@ -256,8 +258,8 @@ impl<'a> Window<'_, 'a> {
     /// Whether a rule fits the three tokens at `left`; if so the window has changed.
     fn fold_triple(&mut self) -> bool {
         use Kind::{
-            Bareword, Comma, Dot, Expression, Function, Group, Keyword, LeftParenthesis, LogicOperator, Number, Operator,
-            RightParenthesis, SqlType, String, Variable,
+            Bareword, Comma, Dot, Expression, Function, Group, Keyword, LeftParenthesis, LogicOperator,
+            Number, Operator, RightParenthesis, SqlType, String, Variable,
         };
         let left = self.left;
         let (a, b, c) = (self.slots[left], self.slots[left + 1], self.slots[left + 2]);
@@ -269,10 +271,14 @@ impl<'a> Window<'_, 'a> {
             (Variable, Operator, Variable | Number | Bareword) => (2, false),
             (Bareword | Number, Operator, Number | Bareword) => (2, false),
             (Bareword | Number | Variable | String, Operator, SqlType) if b.text == b"::" => (2, false),
-            (Bareword | Number | String | Variable, Comma, Number | Bareword | String | Variable) => (2, false),
+            (Bareword | Number | String | Variable, Comma, Number | Bareword | String | Variable) => {
+                (2, false)
+            }
             // A sign is dropped; before a plain operand after a comma the operand goes with it.
             (Expression | Group | Comma, _, LeftParenthesis) if unary => (1, true),
-            (Keyword | Expression | Group, _, Number | Bareword | Variable | String | Function) if unary => (1, true),
+            (Keyword | Expression | Group, _, Number | Bareword | Variable | String | Function) if unary => {
+                (1, true)
+            }
             (Comma, _, Number | Bareword | Variable | String) if unary => (3, true),
             (Comma, _, Function) if unary => (1, true),
             // Qualified names.
@@ -297,7 +303,8 @@ impl<'a> Window<'_, 'a> {
 /// The phrase that two words make, if it is a known one. Its text is in capitals, whatever the input had.
 fn merge<'a>(first: &SqlToken<'a>, second: &SqlToken<'a>) -> Option<SqlToken<'a>> {
     use Kind::{Bareword, Expression, Function, Keyword, LogicOperator, Operator, SqlType, Tsql, Union};
-    let starts = matches!(first.kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType);
+    let starts =
+        matches!(first.kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType);
     let follows = matches!(
         second.kind,
         Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType | LogicOperator

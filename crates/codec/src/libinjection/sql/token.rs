@@ -124,7 +124,8 @@ impl SqlToken<'_> {
 
     /// Whether this is a sign or negation.
     pub(super) fn is_unary(&self) -> bool {
-        self.kind == Kind::Operator && (matches!(self.text, b"+" | b"-" | b"!" | b"~" | b"!!") || self.is("NOT"))
+        self.kind == Kind::Operator
+            && (matches!(self.text, b"+" | b"-" | b"!" | b"~" | b"!!") || self.is("NOT"))
     }
 
     /// Whether this is an arithmetic operator.
@@ -273,7 +274,9 @@ impl<'a> SqlTokens<'a> {
         }
         // Oracle's suffix for floating point, unless it starts a word; `1fUNION` is `1f` and `UNION`.
         if let [b'd' | b'D' | b'f' | b'F', after @ ..] = &rest[len..] {
-            len += usize::from(after.first().is_none_or(|&next| is_white(next) || matches!(next, b';' | b'u' | b'U')));
+            len += usize::from(
+                after.first().is_none_or(|&next| is_white(next) || matches!(next, b';' | b'u' | b'U')),
+            );
         }
         // MySQL skips `1.e` before a name or a parenthesis.
         let is_word = has_exponent && exponent_digits == 0;
