@@ -50,6 +50,7 @@ pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 /// Packs six-bit digits into bytes; bits that do not fill a byte are dropped.
 fn collect(digits: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     out.clear();
+    out.reserve(digits.size_hint().1.map_or(0, |most| most / 4 * 3 + 3));
     let mut bits: u32 = 0;
     let mut count = 0;
     for digit in digits {

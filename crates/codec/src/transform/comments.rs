@@ -1,6 +1,6 @@
 //! Comments of C, SQL, HTML and the shell.
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 use super::Effect;
 use super::edits::Edits;
@@ -79,13 +79,26 @@ pub fn remove_chars(input: &[u8], out: &mut Vec<u8>) -> Effect {
 ///
 /// Source: ModSecurity v3 `replace_comments.cc`. Differs: nothing known.
 pub fn replace(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    let (open, close) = (memmem::Finder::new(b"/*"), memmem::Finder::new(b"*/"));
     let mut edits = Edits::new(input, out);
-    let mut at = 0;
-    while let Some(found) = open.find(&input[at..]) {
-        let start = at + found;
-        at = close.find(&input[start + 2..]).map_or(input.len(), |found| start + 2 + found + 2);
-        edits.put(start..at, b' ');
+    let mut start = None;
+    // The end of the last comment, or of the mark that opened this one: its bytes belong to no other mark.
+    let mut taken = 0;
+    for star in memchr_iter(b'*', input) {
+        match start {
+            None if star > taken && input[star - 1] == b'/' => {
+                start = Some(star - 1);
+                taken = star + 1;
+            }
+            Some(open) if star >= taken && input.get(star + 1) == Some(&b'/') => {
+                start = None;
+                taken = star + 2;
+                edits.put(open..taken, b' ');
+            }
+            _ => {}
+        }
+    }
+    if let Some(open) = start {
+        edits.put(open..input.len(), b' ');
     }
     edits.finish()
 }

@@ -1,5 +1,7 @@
 //! Paths without detours.
 
+use memchr::memchr3_iter;
+
 use super::Effect;
 
 /// What separates the segments of a path.
@@ -22,12 +24,15 @@ pub enum Separators {
 pub fn normalize(input: &[u8], out: &mut Vec<u8>, separators: Separators) -> Effect {
     let folds = separators == Separators::SlashAndBackslash;
     let byte_at = |at: usize| if folds && input[at] == b'\\' { b'/' } else { input[at] };
-    if !(0..input.len()).any(|at| {
-        let ends_segment = at + 1 == input.len() || byte_at(at + 1) == b'/';
-        (folds && input[at] == b'\\')
-            || (input[at] == b'.' && ends_segment)
-            || (input[at] == b'/' && at + 1 < input.len() && ends_segment)
-    }) {
+    let has_detour = memchr3_iter(b'/', b'.', b'\\', input).any(|at| {
+        let is_last = at + 1 == input.len();
+        match byte_at(at) {
+            b'.' => is_last || byte_at(at + 1) == b'/',
+            b'/' => input[at] == b'\\' || (!is_last && byte_at(at + 1) == b'/'),
+            _ => false,
+        }
+    });
+    if !has_detour {
         return Effect::Unchanged;
     }
 

@@ -1,5 +1,7 @@
 //! Code points: from UTF-8 to `%uHHHH`, and from code points to single bytes by best fit.
 
+use memchr::memchr;
+
 use super::edits::Edits;
 use super::{ByteSet, Effect};
 
@@ -95,6 +97,10 @@ impl UnicodeMap {
 ///
 /// Source: ModSecurity v3 `utf8_to_unicode.cc`. Differs: nothing known; `testdata/transforms/unicode.toml` pins it.
 pub fn utf8_to_unicode(input: &[u8], out: &mut Vec<u8>) -> Effect {
+    // Most values are plain ASCII, and these two look at many bytes at a time.
+    if input.is_ascii() && memchr(0, input).is_none() {
+        return Effect::Unchanged;
+    }
     let mut edits = Edits::new(input, out);
     let mut at = 0;
     while let Some(found) = input[at..].iter().position(|&byte| byte == 0 || byte >= 0x80) {
