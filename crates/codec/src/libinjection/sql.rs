@@ -14,7 +14,7 @@ mod token;
 use memchr::{memchr, memmem};
 
 pub use fold::{Folded, fold};
-pub use token::{Context, Dialect, Kind, SqlToken, SqlTokens};
+pub use token::{Context, Dialect, Kind, SqlToken, SqlTokens, TEXT_LEN_MAX};
 
 use super::{Fingerprint, keywords};
 
@@ -26,6 +26,11 @@ pub(super) fn judge(input: &[u8]) -> Option<Fingerprint> {
         .or_else(|| {
             if has(b'"') { attack(&Reading::new(input, Context::DoubleQuoted, Dialect::MySql)) } else { None }
         })
+}
+
+/// The fingerprint of one reading, whether it is an attack's or not. For tests and explanations.
+pub fn fingerprint(input: &[u8], context: Context, dialect: Dialect) -> Fingerprint {
+    Reading::new(input, context, dialect).fingerprint()
 }
 
 /// Standard SQL first, and MySQL where the input has a comment mark that MySQL takes differently.
