@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use palisade_codec::transform::{Context as TransformContext, Transformation, UnicodeMap};
+use palisade_codec::transform::{Transformation, UnicodeMap};
 use palisade_http::XPath;
 use palisade_pcre::{Options as PatternOptions, Pattern};
 use palisade_seclang::ast::{
-    self, Action, Ctl, Directive, IdRange, OperatorName, PersistentCollection, Phase, Selection, Setting, Span,
+    self, Action, Ctl, Directive, FileId, IdRange, OperatorName, PersistentCollection, Phase, Selection, Setting, Span,
     Spanned, TargetMode, Template, TemplatePart, TransformationName, Variable,
 };
-use palisade_seclang::{Diagnostic, Loader, Program, SourceMap, resolve};
+use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::operator::{CompileOptions, DataFiles, Operator};
 use crate::ruleset::{
@@ -78,7 +78,7 @@ struct Compiler<'a> {
     operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
     patterns: HashMap<Vec<u8>, Pattern>,
     xpaths: HashMap<(Vec<u8>, Namespaces), (usize, Arc<XPathQuery>)>,
-    transform_context: TransformContext,
+    unicode_map: Option<UnicodeMap>,
     files: Vec<String>,
     selections: HashMap<SelectionKey, Arc<RuleSelection>>,
 }
@@ -107,7 +107,7 @@ impl<'a> Compiler<'a> {
             operators: HashMap::new(),
             patterns: HashMap::new(),
             xpaths: HashMap::new(),
-            transform_context: TransformContext::default(),
+            unicode_map: None,
             files: Vec::new(),
             selections: HashMap::new(),
         }
@@ -244,14 +244,14 @@ impl<'a> Compiler<'a> {
     }
 
     fn load_unicode_map(&mut self, path: &Spanned<bstr::BString>, code_page: u32) {
-        let file = resolve(self.sources.name(path.span.file), &lossy(&path.node));
+        let file = self.sources.resolve(path.span.file, &lossy(&path.node));
         let map = self
             .loader
             .read(&file)
             .map_err(|error| error.message)
-            .and_then(|text| UnicodeMap::parse(&text, code_page).map_err(|error| error.to_string()));
+            .and_then(|text| UnicodeMap::parse(&lossy(&text), code_page).map_err(|error| error.to_string()));
         match map {
-            Ok(map) => self.transform_context = TransformContext::with_unicode_map(map),
+            Ok(map) => self.unicode_map = Some(map),
             // As the first article's rule folder has it: named, and not there.
             Err(error) => self.diagnostics.push(
                 Diagnostic::warning(codes::UNICODE_MAP, path.span, format!("the code page is not used: {error}"))
@@ -313,7 +313,7 @@ impl<'a> Compiler<'a> {
             programs,
             components: self.components,
             files: self.files,
-            transform_context: self.transform_context,
+            unicode_map: self.unicode_map,
             xpath_count: self.xpaths.len(),
             keeps_full_request,
         };
@@ -541,17 +541,18 @@ impl<'a> Compiler<'a> {
     }
 
     fn operator(&mut self, name: OperatorName, argument: &[u8], span: Span) -> Option<Arc<Operator>> {
-        let naming_file = self.sources.name(span.file);
         // Only file operators mean something else in another folder.
         let folder = match name {
-            OperatorName::PmFromFile | OperatorName::IpMatchFromFile => resolve(naming_file, "."),
+            OperatorName::PmFromFile | OperatorName::IpMatchFromFile => {
+                self.sources.directory(span.file).to_owned()
+            }
             _ => String::new(),
         };
         let key = (name, argument.to_vec(), folder);
         if let Some(operator) = self.operators.get(&key) {
             return Some(operator.clone());
         }
-        let files = BesideRuleFile { loader: self.loader, naming_file };
+        let files = BesideRuleFile { loader: self.loader, sources: self.sources, file: span.file };
         let options = CompileOptions {
             http_bl_key: self.settings.http_bl_key.as_ref().map(|key| key.clone().into_bytes()),
             ..CompileOptions::default()
@@ -637,12 +638,13 @@ impl Labels {
 /// Data files lie beside the rule file that names them.
 struct BesideRuleFile<'a> {
     loader: &'a dyn Loader,
-    naming_file: &'a str,
+    sources: &'a SourceMap,
+    file: FileId,
 }
 
 impl DataFiles for BesideRuleFile<'_> {
     fn read(&self, name: &str) -> Result<Vec<u8>, String> {
-        let path = resolve(self.naming_file, name);
+        let path = self.sources.resolve(self.file, name);
         self.loader.read(&path).map_err(|error| format!("cannot read `{path}`: {}", error.message))
     }
 }

@@ -2,7 +2,7 @@
 //! log entry and the disruptive action.
 
 use palisade_seclang::ast::{
-    Ctl, LimitAction, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange, Variable,
+    Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange,
 };
 
 use crate::evaluate::Asked;
@@ -58,6 +58,10 @@ impl Transaction {
     }
 
     fn write(&mut self, store: Store, key: &[u8], value: &[u8]) {
+        if self.keeps_silent_matches && store == Store::Tx {
+            self.scratch.assigned.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+            self.scratch.assigned.push((key.to_vec(), value.to_vec()));
+        }
         if let Some(values) = self.store_mut(store)
             && !values.set(key, value)
         {
@@ -171,6 +175,7 @@ impl Transaction {
         if !rule.logs && !self.keeps_silent_matches {
             return;
         }
+        let assigned = std::mem::take(&mut self.scratch.assigned);
         let expand = |template: &Option<Template>| template.as_ref().map_or_else(Vec::new, |text| self.expand(text));
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
@@ -198,6 +203,7 @@ impl Transaction {
             value,
             transformations: last.transformations.iter().map(|step| step.name()).collect(),
             operator,
+            assigned,
             logged: rule.logs,
             status: ending.as_ref().and_then(|ending| ending.status),
             interrupted: ending.map(|ending| ending.action),

@@ -109,6 +109,7 @@ impl Transaction {
         };
         if first_link == 0 {
             self.vars.rule.begin(rule);
+            self.scratch.assigned.clear();
         }
         for number in first_link..rule.links.len() {
             let done = if number == first_link { assigned } else { 0 };
@@ -185,6 +186,7 @@ impl Transaction {
     /// Transforms one value, asks the operator, and tells each match.
     fn try_item(&mut self, rules: &RuleSet, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
         let link = matching.link;
+        let context = rules.transform_context();
         let Scratch { value: value_buffer, transformed: [current, next], evaluation, .. } = &mut self.scratch;
         let Some(raw) = self.vars.value(item, value_buffer) else { return Ok(()) };
         let mut judge = Judge {
@@ -203,7 +205,7 @@ impl Transaction {
         let mut is_raw = true;
         for transformation in &link.transformations {
             let value = if is_raw { raw } else { current.as_slice() };
-            if transformation.apply(value, next, &rules.transform_context) == Effect::Changed {
+            if transformation.apply(value, next, &context) == Effect::Changed {
                 std::mem::swap(current, next);
                 is_raw = false;
                 if link.multi_match {

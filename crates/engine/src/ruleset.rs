@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use palisade_codec::transform::{Context as TransformContext, Transformation};
+use palisade_codec::transform::{Context as TransformContext, Transformation, UnicodeMap};
 use palisade_http::xpath::XPath;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{
@@ -39,7 +39,7 @@ pub struct RuleSet {
     pub(crate) programs: [Vec<RuleIndex>; PHASES],
     pub(crate) components: Vec<String>,
     pub(crate) files: Vec<String>,
-    pub(crate) transform_context: TransformContext,
+    pub(crate) unicode_map: Option<UnicodeMap>,
     /// How many distinct XPath expressions there are; [`Selector::XPath`] numbers them.
     pub(crate) xpath_count: usize,
     /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
@@ -70,6 +70,10 @@ impl RuleSet {
     /// The file that a rule stands in.
     pub fn file_of(&self, rule: &Rule) -> &str {
         &self.files[rule.file]
+    }
+
+    pub(crate) fn transform_context(&self) -> TransformContext<'_> {
+        TransformContext { unicode_map: self.unicode_map.as_ref() }
     }
 
     pub(crate) fn program(&self, phase: Phase) -> &[RuleIndex] {
@@ -248,10 +252,6 @@ impl RuleSelection {
     pub(crate) fn contains(&self, rule: RuleIndex) -> bool {
         let at = self.0.partition_point(|range| range.end <= rule.0);
         self.0.get(at).is_some_and(|range| range.start <= rule.0)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = RuleIndex> + '_ {
-        self.0.iter().cloned().flatten().map(RuleIndex)
     }
 }
 

@@ -92,6 +92,9 @@ pub struct Match {
     pub transformations: Vec<&'static str>,
     /// Operator and argument of the last link, the argument expanded; `None` for a `SecAction`.
     pub operator: Option<(OperatorName, bool, String)>,
+    /// Variables of TX that the rule set, with their values after it; only kept with
+    /// [`Transaction::keep_silent_matches`].
+    pub assigned: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether it goes to the error log.
     pub logged: bool,
     /// What it did to the exchange, when that was more than passing. Under [`Enforcement::DetectOnly`] and in
@@ -245,6 +248,7 @@ pub(crate) struct Scratch {
     pub(crate) transformed: [Vec<u8>; 2],
     pub(crate) link_matches: Vec<MatchedVar>,
     pub(crate) evaluation: Evaluation,
+    pub(crate) assigned: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 #[derive(Debug)]

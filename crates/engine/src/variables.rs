@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
+use palisade_codec::transform::{Context, Effect, Transformation};
 use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as RequestTarget, XmlDocument};
 use palisade_seclang::ast::{PersistentCollection, RuleEngine, Template, TemplatePart, Variable};
 
@@ -657,13 +658,11 @@ impl Variables {
     fn remote_user(&self) -> Option<Vec<u8>> {
         let value = self.request.headers.first(b"authorization")?;
         let credentials = value.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"basic "))?;
+        let encoded = value[credentials.len()..].trim_ascii();
         let mut decoded = Vec::new();
-        let context = palisade_codec::transform::Context::default();
-        palisade_codec::transform::Transformation::Base64Decode.apply(
-            value[credentials.len()..].trim_ascii(),
-            &mut decoded,
-            &context,
-        );
+        if Transformation::Base64Decode.apply(encoded, &mut decoded, &Context::default()) == Effect::Unchanged {
+            decoded.extend_from_slice(encoded);
+        }
         let end = decoded.iter().position(|byte| *byte == b':')?;
         decoded.truncate(end);
         Some(decoded)

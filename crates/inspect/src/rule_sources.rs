@@ -109,8 +109,13 @@ impl CrsFiles {
         let folder = folder.trim_end_matches('/');
         let folder = if folder.is_empty() { "/" } else { folder };
         let exists = |path: &str| loader.read(path).is_ok();
+        let expand = |pattern: String| -> Vec<String> {
+            let mut found = loader.expand(&pattern).unwrap_or_default();
+            found.sort_unstable();
+            found
+        };
         let rules_of = |folder: &str| -> Vec<String> {
-            let found = loader.expand(&format!("{folder}/*.conf")).unwrap_or_default();
+            let found = expand(format!("{folder}/*.conf"));
             // A folder of rules is one that holds CRS's first file; a folder of folders is not.
             if found.iter().any(|file| file.contains("901")) { found } else { Vec::new() }
         };
@@ -147,7 +152,7 @@ impl CrsFiles {
             all.extend(Some(DEBIAN_AFTER.to_owned()).filter(|path| exists(path)));
         }
         // Plugins of CRS 4: configuration and "before" files precede the rules, "after" files follow.
-        let plugins = |kind: &str| loader.expand(&format!("{root}/plugins/*-{kind}.conf")).unwrap_or_default();
+        let plugins = |kind: &str| expand(format!("{root}/plugins/*-{kind}.conf"));
         before.extend(plugins("config"));
         before.extend(plugins("before"));
         all.extend(plugins("after"));
