@@ -1,2 +1,45 @@
-//! The `palisade` command line.
-fn main() {}
+//! The `palisade` command line: flags in, exit codes out. What it does lives in the crates below it.
+
+mod commands;
+mod exchange;
+mod files;
+mod flags;
+mod request;
+mod rules;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use flags::{Command, Flags, RulesCommand};
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let outcome = match flags.command {
+        Command::Explain(explain) => commands::explain::run(&explain),
+        Command::Check(check) => commands::check::run(&check),
+        Command::Profile(profile) => commands::profile::run(&profile),
+        Command::Rules(RulesCommand::List(list)) => commands::rules::list(&list),
+        Command::Rules(RulesCommand::Show(show)) => commands::rules::show(&show),
+        Command::Run(run) => commands::run::run(&run),
+        Command::Demo(demo) => commands::demo::run(&demo),
+        Command::Completions { shell } => commands::completions(shell),
+    };
+    match outcome {
+        Ok(Finding::Nothing) => ExitCode::SUCCESS,
+        Ok(Finding::Something) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("palisade: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a command found: the difference between exit 0 and exit 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    /// All is well.
+    Nothing,
+    /// A denial, an error in rules: the answer that a script looks for.
+    Something,
+}

@@ -1,0 +1,205 @@
+//! The flags, as `--help` shows them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use palisade_model::Mode;
+
+/// A workload-centric web application firewall and application-layer policy engine.
+#[derive(Debug, Parser)]
+#[command(name = "palisade", version, max_term_width = 100)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Protect a service: a reverse proxy that inspects what it forwards
+    Run(RunFlags),
+    /// Say what would happen to a request, and why
+    Explain(ExplainFlags),
+    /// Find what is wrong with rules, without starting anything
+    Check(CheckFlags),
+    /// Measure what inspection costs, and which rules cost most
+    Profile(ProfileFlags),
+    /// Look at the rules of a rule set
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// A vulnerable shop behind Palisade on loopback, with attacks to try
+    Demo(DemoFlags),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// One line a rule: id, phase, paranoia level, message, place
+    List(RulesListFlags),
+    /// All of some rules: what they look at, how, and what they do
+    Show(RulesShowFlags),
+}
+
+/// Which rules to load.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RuleFlags {
+    /// Folder of an OWASP CRS: a release of 3.x or 4.x, or /usr/share/modsecurity-crs
+    ///
+    /// Its setup file and rules are loaded after engine settings of our own (rule engine and request bodies on,
+    /// JSON and XML bodies parsed, unreadable bodies refused, limits 12.5 MiB and 128 KiB without files).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) crs: Option<PathBuf>,
+    /// CRS paranoia level; the setup file's when absent
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) paranoia: Option<u8>,
+    /// SecLang file or folder loaded between CRS's setup and its rules; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules_before: Vec<PathBuf>,
+    /// SecLang file or folder loaded last; without --crs nothing else is loaded; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+}
+
+/// Whether the built-in detector takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunFlags {
+    /// Address to listen on; port 0 takes a free one, which is printed
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// The service to protect, http://HOST[:PORT]
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: String,
+    /// off, monitoring or block
+    #[arg(long, default_value = "monitoring")]
+    pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// The built-in detector (not in this version: rules alone protect)
+    #[arg(long, value_name = "on|off")]
+    pub(crate) detect: Option<Switch>,
+    /// File for the error log, one line a match; standard error when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) error_log: Option<PathBuf>,
+    /// A path that is answered here with 200, uninspected
+    #[arg(long, value_name = "PATH")]
+    pub(crate) health_path: Option<String>,
+    /// Folder for request bodies too large for memory
+    #[arg(long, value_name = "DIR", default_value = "./palisade-data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainFlags {
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// The request: a file, or - for standard input
+    ///
+    /// JSON ({"method":"GET","uri":"/","headers":[["Host","x"]]}), JSON lines (an answer each), or an HTTP message
+    /// as it goes over the wire.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// The mode to explain
+    #[arg(long, default_value = "block")]
+    pub(crate) mode: Mode,
+    /// The built-in detector (not in this version: rules alone explain)
+    #[arg(long, value_name = "on|off")]
+    pub(crate) detect: Option<Switch>,
+    /// Add every value that every rule looked at, after its transformations (JSON only)
+    #[arg(long)]
+    pub(crate) debug_rules: bool,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckFlags {
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProfileFlags {
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// Requests to measure, one JSON object a line with a "name"; lines of one name are variants of one case
+    #[arg(long, value_name = "FILE")]
+    pub(crate) corpus: PathBuf,
+    /// Measure each case for this long
+    #[arg(long, value_name = "N", default_value_t = 1.0, conflicts_with = "iterations")]
+    pub(crate) seconds: f64,
+    /// Run each case this often, without the rule table: for instruction counts
+    #[arg(long, value_name = "N")]
+    pub(crate) iterations: Option<u64>,
+    /// Only this case
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// Also run the response phases of requests that have a response
+    #[arg(long)]
+    pub(crate) response_phases: bool,
+    /// The built-in detector (not in this version: rules alone are measured)
+    #[arg(long, value_name = "on|off")]
+    pub(crate) detect: Option<Switch>,
+    /// Answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesListFlags {
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// Only rules of this phase
+    #[arg(long, value_name = "1..5", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub(crate) phase: Option<u8>,
+    /// Only rules with this tag; a part of it is enough
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tag: Option<String>,
+    /// Only rules of this paranoia level
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) level: Option<u8>,
+    /// Only rules whose message holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) msg: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesShowFlags {
+    #[command(flatten)]
+    pub(crate) rules: RuleFlags,
+    /// Ids of rules
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoFlags {
+    /// Address of the protected shop
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// CRS folder; /usr/share/modsecurity-crs when absent
+    #[arg(long, value_name = "DIR")]
+    pub(crate) crs: Option<PathBuf>,
+}
