@@ -1,0 +1,24 @@
+//! `palisade check`: everything that is wrong with rules, at once.
+
+use anyhow::{Result, bail};
+
+use crate::Finding;
+use crate::flags::CheckFlags;
+use crate::rules::{self, Warnings};
+
+/// Loads and compiles; exit 1 when something is an error.
+pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
+    let sources = rules::sources(&flags.rules)?;
+    if sources.is_empty() {
+        bail!("nothing to check: name rules by --crs, --rules-before or --rules");
+    }
+    let loaded = rules::load(&sources);
+    rules::show(&loaded, Warnings::Shown);
+    let total = rules::count(&loaded);
+    match &loaded.rules {
+        Some(rules) => println!("{} rules are usable: {total}", rules.rules().len()),
+        None => println!("the rules are not usable: {total}"),
+    }
+    let clean = loaded.rules.is_some() && !(flags.strict && !loaded.diagnostics.is_empty());
+    Ok(if clean { Finding::Nothing } else { Finding::Something })
+}
