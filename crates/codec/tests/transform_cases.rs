@@ -1,5 +1,6 @@
 //! Our own cases, `testdata/transforms/*.toml`: one file for a family, a table for each transformation, in it
-//! `{ name, input, output, why }`. Inputs and outputs are bytes: a character U+0000 to U+00FF stands for a byte.
+//! `{ name, input, output, why }`. Inputs and outputs are bytes: a character U+0000 to U+00FF stands for a
+//! byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

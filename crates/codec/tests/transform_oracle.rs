@@ -1,8 +1,9 @@
 //! Our transformations against those of libmodsecurity3, on generated values.
 //!
-//! Each value travels as a header of its own, so that it arrives byte for byte. A rule transforms it, takes the SHA-1 of
-//! the result, and logs that in hexadecimal: exact for any length. Where we differ on purpose, either the library is
-//! asked something for which both must agree, or the value is counted as a known difference.
+//! Each value travels as a header of its own, so that it arrives byte for byte. A rule transforms it, takes
+//! the SHA-1 of the result, and logs that in hexadecimal: exact for any length. Where we differ on purpose,
+//! either the library is asked something for which both must agree, or the value is counted as a known
+//! difference.
 
 use std::collections::BTreeMap;
 use std::path::Path;

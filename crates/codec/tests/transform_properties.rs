@@ -100,8 +100,9 @@ proptest! {
     }
 }
 
-/// Not among them although one might think so: `normalizePath`, which can join what a second run takes for `..`; the
-/// parities, which count the top bit that they set; `removeCommentsChar`, which does not look at what a gap joins.
+/// Not among them although one might think so: `normalizePath`, which can join what a second run takes for
+/// `..`; the parities, which count the top bit that they set; `removeCommentsChar`, which does not look at
+/// what a gap joins.
 const IDEMPOTENT: &[Transformation] = &[
     Transformation::CmdLine,
     Transformation::CompressWhitespace,
@@ -205,7 +206,8 @@ fn a_mebibyte_of_the_worst_takes_well_under_a_second() {
     let mut slowest = (Duration::ZERO, "", "".to_owned());
     let mut out = Vec::new();
     for unit in UNITS {
-        // Once from the start, and once behind an opening that the rest must not make it search for again and again.
+        // Once from the start, and once behind an opening that the rest must not make it search for again and
+        // again.
         for lead in [b"".as_slice(), b"/a/", b"a[", b"&#", b"/*"] {
             let input: Vec<u8> = lead.iter().chain(unit.iter().cycle()).copied().take(SIZE).collect();
             for &transformation in Transformation::ALL {

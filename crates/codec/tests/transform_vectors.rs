@@ -1,4 +1,5 @@
-//! ModSecurity's own test vectors, `../shared/conformance/modsec-transformations.jsonl`, one JSON object a line.
+//! ModSecurity's own test vectors, `../shared/conformance/modsec-transformations.jsonl`, one JSON object a
+//! line.
 
 use std::collections::BTreeMap;
 

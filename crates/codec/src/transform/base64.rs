@@ -2,26 +2,27 @@
 
 use super::Effect;
 
-/// `base64Decode`: decodes up to the first byte that is no Base64, in practice the padding. White space is skipped,
-/// and a last group of two or three digits counts although its padding is missing. Output is at most three quarters
-/// of the input. O(n).
+/// `base64Decode`: decodes up to the first byte that is no Base64, in practice the padding. White space is
+/// skipped, and a last group of two or three digits counts although its padding is missing. Output is at most
+/// three quarters of the input. O(n).
 ///
-/// Source: RFC 4648, 4; ModSecurity v3 `utils/base64.cc`. Differs: on text that is not well-formed Base64, 3.0.9
-/// answers nothing at all and drops an unpadded last group, so that one stray byte hides the payload from every rule
-/// behind; we decode what stands before it, as ModSecurity 2 and Coraza do. A stray byte at the very start still
-/// hides it: rules that mean lenient decoders say `base64DecodeExt`.
+/// Source: RFC 4648, 4; ModSecurity v3 `utils/base64.cc`. Differs: on text that is not well-formed Base64,
+/// 3.0.9 answers nothing at all and drops an unpadded last group, so that one stray byte hides the payload
+/// from every rule behind; we decode what stands before it, as ModSecurity 2 and Coraza do. A stray byte at
+/// the very start still hides it: rules that mean lenient decoders say `base64DecodeExt`.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let digits = input.iter().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     collect(digits.map_while(|&byte| if matches!(byte, b'-' | b'_') { None } else { digit(byte) }), out);
     Effect::of_result(input, out)
 }
 
-/// `base64DecodeExt`: decodes the bytes that are Base64 and skips the others, padding included. Takes `-` for `+` and
-/// `_` for `/`. Output is at most three quarters of the input. O(n).
+/// `base64DecodeExt`: decodes the bytes that are Base64 and skips the others, padding included. Takes `-` for
+/// `+` and `_` for `/`. Output is at most three quarters of the input. O(n).
 ///
-/// Source: ModSecurity v3 `utils/base64.cc`. Differs: 3.0.9 skips `-` and `_`, which garbles a JWT; the current v3 and
-/// Coraza (its issue 1651) take them. When one digit too many is left, 3.0.9 answers nothing if a lone `=` follows it
-/// or if it is a `9` at the end (whose value, 61, is taken for the `=`); we drop that digit alone.
+/// Source: ModSecurity v3 `utils/base64.cc`. Differs: 3.0.9 skips `-` and `_`, which garbles a JWT; the
+/// current v3 and Coraza (its issue 1651) take them. When one digit too many is left, 3.0.9 answers nothing
+/// if a lone `=` follows it or if it is a `9` at the end (whose value, 61, is taken for the `=`); we drop
+/// that digit alone.
 pub fn decode_lenient(input: &[u8], out: &mut Vec<u8>) -> Effect {
     collect(input.iter().filter_map(|&byte| digit(byte)), out);
     Effect::of_result(input, out)

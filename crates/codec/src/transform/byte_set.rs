@@ -1,7 +1,7 @@
 //! A set of byte values.
 
-/// Which of the 256 byte values occur in a value. Built once per value, it answers "could this step do anything
-/// here?" for many steps in a few instructions each.
+/// Which of the 256 byte values occur in a value. Built once per value, it answers "could this step do
+/// anything here?" for many steps in a few instructions each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByteSet {
     words: [u64; 4],

@@ -3,12 +3,12 @@
 use super::case::UPPER;
 use super::{ByteSet, Effect};
 
-/// `cmdLine`: drops `\ " ' ^`, turns `, ;` and white space into spaces, joins spaces to one, drops those before `/`
-/// and `(`, and lower-cases ASCII letters. Output never exceeds input. O(n).
+/// `cmdLine`: drops `\ " ' ^`, turns `, ;` and white space into spaces, joins spaces to one, drops those
+/// before `/` and `(`, and lower-cases ASCII letters. Output never exceeds input. O(n).
 ///
 /// White space is space, tab, CR and LF here, without vertical tab and form feed.
 ///
-/// Source: ModSecurity v3 `cmd_line.cc`. Differs: nothing known; `testdata/transforms/cmdline.toml` pins it.
+/// Source: ModSecurity v3 `cmd_line.cc`. Differs: nothing known; `testdata/transforms/text.toml` pins it.
 pub fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Effect {
     if !would_change(input) {
         return Effect::Unchanged;

@@ -5,13 +5,14 @@ use memchr::memchr_iter;
 use super::Effect;
 use super::edits::Edits;
 
-/// `removeComments`: takes out `/* .. */` and `<!-- .. -->`, and everything from `--` or `#` on. Either end closes
-/// either comment; one that is not closed becomes a space. Output never exceeds input. O(n).
+/// `removeComments`: takes out `/* .. */` and `<!-- .. -->`, and everything from `--` or `#` on. Either end
+/// closes either comment; one that is not closed becomes a space. Output never exceeds input. O(n).
 ///
-/// The byte behind a comment is copied without a look, so that `/**//*x*/` leaves a `/` and no comment begins there;
-/// if there is none, a NUL is written. The vectors of ModSecurity's own tests demand it.
+/// The byte behind a comment is copied without a look, so that `/**//*x*/` leaves a `/` and no comment begins
+/// there; if there is none, a NUL is written. The vectors of ModSecurity's own tests demand it.
 ///
-/// Source: ModSecurity v3 `remove_comments.cc`. Differs: nothing known; `testdata/transforms/comments.toml` pins it.
+/// Source: ModSecurity v3 `remove_comments.cc`. Differs: nothing known; `testdata/transforms/comments.toml`
+/// pins it.
 pub fn remove(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
@@ -49,8 +50,8 @@ pub fn remove(input: &[u8], out: &mut Vec<u8>) -> Effect {
     edits.finish()
 }
 
-/// `removeCommentsChar`: takes out the marks `/* */ <!-- --> -- #` and leaves what stands between them. What the gap
-/// joins is not looked at again. Output never exceeds input. O(n).
+/// `removeCommentsChar`: takes out the marks `/* */ <!-- --> -- #` and leaves what stands between them. What
+/// the gap joins is not looked at again. Output never exceeds input. O(n).
 ///
 /// Source: ModSecurity v3 `remove_comments_char.cc`. Differs: nothing known.
 pub fn remove_chars(input: &[u8], out: &mut Vec<u8>) -> Effect {
@@ -74,31 +75,28 @@ pub fn remove_chars(input: &[u8], out: &mut Vec<u8>) -> Effect {
     edits.finish()
 }
 
-/// `replaceComments`: each `/* .. */` becomes a space, one that is not closed as well. Output never exceeds input.
-/// O(n).
+/// `replaceComments`: each `/* .. */` becomes a space, one that is not closed as well. Output never exceeds
+/// input. O(n).
 ///
 /// Source: ModSecurity v3 `replace_comments.cc`. Differs: nothing known.
 pub fn replace(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
-    let mut start = None;
-    // The end of the last comment, or of the mark that opened this one: its bytes belong to no other mark.
+    let mut open = None;
+    // The end of the last comment: its slash opens no other.
     let mut taken = 0;
     for star in memchr_iter(b'*', input) {
-        match start {
-            None if star > taken && input[star - 1] == b'/' => {
-                start = Some(star - 1);
-                taken = star + 1;
-            }
-            Some(open) if star >= taken && input.get(star + 1) == Some(&b'/') => {
-                start = None;
+        match open {
+            None if star > taken && input[star - 1] == b'/' => open = Some(star - 1),
+            Some(start) if input.get(star + 1) == Some(&b'/') => {
+                open = None;
                 taken = star + 2;
-                edits.put(open..taken, b' ');
+                edits.put(start..taken, b' ');
             }
             _ => {}
         }
     }
-    if let Some(open) = start {
-        edits.put(open..input.len(), b' ');
+    if let Some(start) = open {
+        edits.put(start..input.len(), b' ');
     }
     edits.finish()
 }

@@ -8,12 +8,12 @@ use super::hex::hex_digit;
 use super::unicode::low_byte_folded;
 use super::whitespace::is_space;
 
-/// `cssDecode`: `\` and one to six hexadecimal digits, with one white space behind them, become the number's low byte,
-/// full-width ASCII (FF01 to FF5E) folded; `\` before a line feed vanishes with it, before anything else it vanishes
-/// alone, also at the end. Output never exceeds input. O(n).
+/// `cssDecode`: `\` and one to six hexadecimal digits, with one white space behind them, become the number's
+/// low byte, full-width ASCII (FF01 to FF5E) folded; `\` before a line feed vanishes with it, before anything
+/// else it vanishes alone, also at the end. Output never exceeds input. O(n).
 ///
-/// Source: CSS 2, 4.1.3; ModSecurity v3 `css_decode.cc`. Differs: 3.0.9 cuts the result at the first NUL, decoded ones
-/// included; we keep what follows, as ModSecurity 2 and the current v3 do.
+/// Source: CSS 2, 4.1.3; ModSecurity v3 `css_decode.cc`. Differs: 3.0.9 cuts the result at the first NUL,
+/// decoded ones included; we keep what follows, as ModSecurity 2 and the current v3 do.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;

@@ -1,5 +1,5 @@
-//! How decoders write: as replacements of ranges of the input, so that a value in which nothing is replaced is
-//! never copied.
+//! How decoders write: as replacements of ranges of the input, so that a value in which nothing is replaced
+//! is never copied.
 
 use std::io::Write;
 use std::ops::Range;

@@ -6,11 +6,11 @@ use super::Effect;
 use super::edits::Edits;
 use super::hex::hex_pair;
 
-/// `escapeSeqDecode`: `\a \b \f \n \r \t \v \\ \? \' \"`, `\xHH` (also `\XHH`), octal `\O` to `\OOO` modulo 256; any
-/// other escape loses its backslash. A backslash at the end stays. Output never exceeds input. O(n).
+/// `escapeSeqDecode`: `\a \b \f \n \r \t \v \\ \? \' \"`, `\xHH` (also `\XHH`), octal `\O` to `\OOO` modulo
+/// 256; any other escape loses its backslash. A backslash at the end stays. Output never exceeds input. O(n).
 ///
-/// Source: ModSecurity v3 `escape_seq_decode.cc`. Differs: nothing known; `testdata/transforms/escapes.toml` pins it.
-/// (ModSecurity 2 keeps the backslash of a malformed `\x`.)
+/// Source: ModSecurity v3 `escape_seq_decode.cc`. Differs: nothing known; `testdata/transforms/escapes.toml`
+/// pins it. (ModSecurity 2 keeps the backslash of a malformed `\x`.)
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;

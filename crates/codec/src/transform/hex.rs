@@ -7,8 +7,8 @@ use super::{ByteSet, Effect};
 
 /// `hexDecode`: each two bytes become one; an odd last byte is dropped. Output is half the input. O(n).
 ///
-/// There are no invalid digits: a byte from `A` on counts as `(byte & 0xdf) - 'A' + 10`, any other as `byte - '0'`,
-/// modulo 256, so `0z` is 0x23.
+/// There are no invalid digits: a byte from `A` on counts as `(byte & 0xdf) - 'A' + 10`, any other as `byte -
+/// '0'`, modulo 256, so `0z` is 0x23.
 ///
 /// Source: ModSecurity v3 `hex_decode.cc`, `utils/string.h`. Differs: nothing known.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
@@ -32,11 +32,12 @@ pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     Effect::of_result(input, out)
 }
 
-/// `sqlHexDecode`: the literals `0xHH..` of SQL (also `0X`) become the bytes that they stand for. `0x` without a
-/// whole byte after it stays, and so does an odd last digit. Output never exceeds input. O(n).
+/// `sqlHexDecode`: the literals `0xHH..` of SQL (also `0X`) become the bytes that they stand for. `0x`
+/// without a whole byte after it stays, and so does an odd last digit. Output never exceeds input. O(n).
 ///
-/// Source: the manual, ModSecurity v3 `sql_hex_decode.cc`. Differs: 3.0.9 cuts the value at the first NUL, decoded
-/// ones included, loses the value's last byte, and does not see a literal directly behind another; we do none of that.
+/// Source: the manual, ModSecurity v3 `sql_hex_decode.cc`. Differs: 3.0.9 cuts the value at the first NUL,
+/// decoded ones included, loses the value's last byte, and does not see a literal directly behind another; we
+/// do none of that.
 pub fn sql_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;

@@ -1,21 +1,23 @@
 //! HTML character references, as few as SecLang knows.
 //!
-//! A browser knows 2,231 names and decodes to code points. What a browser would see is the business of a decoder for
-//! the detectors, which is another function; this one answers what a rule with `t:htmlEntityDecode` expects.
+//! A browser knows 2,231 names and decodes to code points. What a browser would see is the business of a
+//! decoder for the detectors, which is another function; this one answers what a rule with
+//! `t:htmlEntityDecode` expects.
 
 use memchr::memchr;
 
 use super::Effect;
 use super::edits::Edits;
 
-/// `htmlEntityDecode`: `&#DDD`, `&#xHHH`, `&quot`, `&amp`, `&lt`, `&gt` and `&nbsp`, each with or without its `;`,
-/// names in any case. A reference becomes one byte: a number's lowest 8 bits, 0xA0 for `nbsp`. The rest is kept.
-/// Output never exceeds input. O(n).
+/// `htmlEntityDecode`: `&#DDD`, `&#xHHH`, `&quot`, `&amp`, `&lt`, `&gt` and `&nbsp`, each with or without its
+/// `;`, names in any case. A reference becomes one byte: a number's lowest 8 bits, 0xA0 for `nbsp`. The rest
+/// is kept. Output never exceeds input. O(n).
 ///
-/// A number beyond 2^63 - 1 counts as 2^63 - 1 and so becomes 0xFF. Names end where letters and digits end: `&ltx;`
-/// is no reference.
+/// A number beyond 2^63 - 1 counts as 2^63 - 1 and so becomes 0xFF. Names end where letters and digits end:
+/// `&ltx;` is no reference.
 ///
-/// Source: ModSecurity v3 `html_entity_decode.cc`. Differs: nothing known; `testdata/transforms/html.toml` pins it.
+/// Source: ModSecurity v3 `html_entity_decode.cc`. Differs: nothing known; `testdata/transforms/html.toml`
+/// pins it.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;

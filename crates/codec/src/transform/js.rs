@@ -8,9 +8,9 @@ use super::escape_seq::{control_letter, octal_digits};
 use super::hex::{hex_pair, hex_quad};
 use super::unicode::low_byte_folded;
 
-/// `jsDecode`: `\uHHHH` (its low byte, full-width ASCII folded), `\xHH`, octal `\O` to `\377`, `\a \b \f \n \r \t \v`;
-/// any other escape loses its backslash, a malformed `\u` and `\x` too. A backslash at the end stays. Output never
-/// exceeds input. O(n).
+/// `jsDecode`: `\uHHHH` (its low byte, full-width ASCII folded), `\xHH`, octal `\O` to `\377`, `\a \b \f \n
+/// \r \t \v`; any other escape loses its backslash, a malformed `\u` and `\x` too. A backslash at the end
+/// stays. Output never exceeds input. O(n).
 ///
 /// Three octal digits count only up to `\377`: `\400` is `\40` and a `0`.
 ///

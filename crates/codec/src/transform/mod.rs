@@ -1,17 +1,18 @@
 //! The transformations of SecLang (`t:`): functions from bytes to bytes.
 //!
-//! Here live the names, [`Transformation::apply`], and one file for each family with plain functions that detectors
-//! use as well. What does not live here: which transformations a rule asks for (SecLang), in what order they run and
-//! what is cached between rules (engine), and libinjection (`crate::libinjection`).
+//! Here live the names, [`Transformation::apply`], and one file for each family with plain functions that
+//! detectors use as well. What does not live here: which transformations a rule asks for (SecLang), in what
+//! order they run and what is cached between rules (engine), and libinjection (`crate::libinjection`).
 //!
 //! The one idea: **a value that does not change is not copied.** Most values of most requests pass most
-//! transformations untouched. So each function first looks for something to do, answers [`Effect::Unchanged`] when
-//! there is nothing, and writes to the caller's buffer otherwise. [`Transformation::may_change`] answers from the set
-//! of bytes alone, so a compiled plan can skip a step without looking at the value.
+//! transformations untouched. So each function first looks for something to do, answers [`Effect::Unchanged`]
+//! when there is nothing, and writes to the caller's buffer otherwise. [`Transformation::may_change`] answers
+//! from the set of bytes alone, so a compiled plan can skip a step without looking at the value.
 //!
-//! Behaviour follows ModSecurity v3, measured against libmodsecurity 3.0.9. Where 3.0.9 loses part of a value (cuts
-//! it at a NUL, or answers nothing for a malformed escape), we keep the value and say so at the function (`Differs:`):
-//! a transformation that can be made to hide a payload with one byte is no transformation to match.
+//! Behaviour follows ModSecurity v3, measured against libmodsecurity 3.0.9. Where 3.0.9 loses part of a value
+//! (cuts it at a NUL, or answers nothing for a malformed escape), we keep the value and say so at the
+//! function (`Differs:`): a transformation that can be made to hide a payload with one byte is no
+//! transformation to match.
 //!
 //! All functions are linear in their input, allocate nothing but room in `out`, and never fail.
 
@@ -136,8 +137,9 @@ transformations! {
 }
 
 impl Transformation {
-    /// Transforms `input`. On [`Effect::Changed`] `out` holds the result: it was cleared first, and its capacity is
-    /// used again. On [`Effect::Unchanged`] nothing was decided about `out`, and the result is `input` itself.
+    /// Transforms `input`. On [`Effect::Changed`] `out` holds the result: it was cleared first, and its
+    /// capacity is used again. On [`Effect::Unchanged`] nothing was decided about `out`, and the result is
+    /// `input` itself.
     ///
     /// `Changed` is exact: a result equal to the input is reported as `Unchanged`. O(n).
     pub fn apply(self, input: &[u8], out: &mut Vec<u8>, context: &Context<'_>) -> Effect {
@@ -181,8 +183,9 @@ impl Transformation {
         }
     }
 
-    /// Whether a value made of these bytes, in any order and number, could come out different. Sound, not exact:
-    /// `false` means that [`apply`](Self::apply) answers `Unchanged`; `true` promises nothing. A few instructions.
+    /// Whether a value made of these bytes, in any order and number, could come out different. Sound, not
+    /// exact: `false` means that [`apply`](Self::apply) answers `Unchanged`; `true` promises nothing. A few
+    /// instructions.
     pub fn may_change(self, bytes: &ByteSet) -> bool {
         let has = |byte: u8| bytes.contains(byte);
         match self {
@@ -219,8 +222,8 @@ impl Transformation {
         }
     }
 
-    /// An upper bound of the result's length for an input of `input_len` bytes. The decoders never exceed their
-    /// input; `urlEncode` at most triples it and `utf8toUnicode` writes at most 7 bytes for 2.
+    /// An upper bound of the result's length for an input of `input_len` bytes. The decoders never exceed
+    /// their input; `urlEncode` at most triples it and `utf8toUnicode` writes at most 7 bytes for 2.
     pub const fn output_len_max(self, input_len: usize) -> usize {
         match self {
             Self::Base64Encode => input_len.div_ceil(3) * 4,

@@ -3,10 +3,11 @@
 use super::case::map_bytes;
 use super::{ByteSet, Effect};
 
-/// `parityEven7bit`: sets the top bit where the byte, top bit included, has an odd number of ones, and clears it
-/// elsewhere. O(n).
+/// `parityEven7bit`: sets the top bit where the byte, top bit included, has an odd number of ones, and clears
+/// it elsewhere. O(n).
 ///
-/// Source: ModSecurity v3 `parity_even_7bit.cc`. Differs: nothing known; `testdata/transforms/bytes.toml` pins it.
+/// Source: ModSecurity v3 `parity_even_7bit.cc`. Differs: nothing known; `testdata/transforms/text.toml`
+/// pins it.
 pub fn even(input: &[u8], out: &mut Vec<u8>) -> Effect {
     map_bytes(input, out, even_byte)
 }

@@ -13,14 +13,16 @@ pub enum Separators {
     SlashAndBackslash,
 }
 
-/// `normalizePath` and `normalizePathWin`: joins runs of separators, drops `.` segments, and lets `..` take the segment
-/// before it along, but never above the root; a relative path keeps the `..` that it starts with. A separator at the
-/// end stays if the input had one. Output never exceeds input. O(n): what `..` takes back was written once.
+/// `normalizePath` and `normalizePathWin`: joins runs of separators, drops `.` segments, and lets `..` take
+/// the segment before it along, but never above the root; a relative path keeps the `..` that it starts with.
+/// A separator at the end stays if the input had one. Output never exceeds input. O(n): what `..` takes back
+/// was written once.
 ///
 /// A name that ends in `..` counts as a `..` itself: `/a/b../c` is `/a/c`.
 ///
-/// Source: ModSecurity v3 `normalise_path.cc`. Differs: with `\`, we turn all of them into `/` first; 3.0.9 does it two
-/// bytes ahead and so leaves one in runs of separators (`a\\\etc` stays `a\etc`, which no rule looks for).
+/// Source: ModSecurity v3 `normalise_path.cc`. Differs: with `\`, we turn all of them into `/` first; 3.0.9
+/// does it two bytes ahead and so leaves one in runs of separators (`a\\\etc` stays `a\etc`, which no rule
+/// looks for).
 pub fn normalize(input: &[u8], out: &mut Vec<u8>, separators: Separators) -> Effect {
     let folds = separators == Separators::SlashAndBackslash;
     let byte_at = |at: usize| if folds && input[at] == b'\\' { b'/' } else { input[at] };
@@ -91,7 +93,8 @@ pub fn normalize(input: &[u8], out: &mut Vec<u8>, separators: Separators) -> Eff
     Effect::of_result(input, out)
 }
 
-/// How much is left of a path that ends in the first dot of `..` when its last segment goes, and the slash before it.
+/// How much is left of a path that ends in the first dot of `..` when its last segment goes, and the slash
+/// before it.
 fn parent_len(path: &[u8]) -> usize {
     let mut at = path.len().saturating_sub(3);
     while at > 0 && path[at] != b'/' {

@@ -7,8 +7,8 @@ use super::hex::{hex_pair, hex_quad};
 use super::unicode::{UnicodeMap, low_byte_folded};
 use super::{ByteSet, Effect};
 
-/// Decodes `%HH` and nothing else; `+` stays. A `%` without two hexadecimal digits is kept, and what follows it is
-/// still decoded (`%%41` is `%A`). Output never exceeds input. O(n).
+/// Decodes `%HH` and nothing else; `+` stays. A `%` without two hexadecimal digits is kept, and what follows
+/// it is still decoded (`%%41` is `%A`). Output never exceeds input. O(n).
 ///
 /// Source: RFC 3986, 2.1; for malformed escapes ModSecurity v3 `utils/decode.cc`.
 pub fn percent_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
@@ -22,7 +22,8 @@ pub fn percent_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 
 /// `urlDecode`: `%HH`, and `+` is a space. Output never exceeds input. O(n).
 ///
-/// Source: ModSecurity v3 `url_decode.cc`. Differs: nothing known; `testdata/transforms/percent.toml` pins it.
+/// Source: ModSecurity v3 `url_decode.cc`. Differs: nothing known; `testdata/transforms/percent.toml` pins
+/// it.
 pub fn url_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
@@ -39,11 +40,12 @@ pub fn url_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     edits.finish()
 }
 
-/// `urlDecodeUni`: as [`url_decode`], and `%uHHHH` (or `%UHHHH`) becomes one byte: what `map` has for it; without a
-/// map, or without an entry, its low byte, to which full-width ASCII (FF01 to FF5E) adds 0x20. Output never exceeds
-/// input. O(n), with a binary search in the map for each `%u`.
+/// `urlDecodeUni`: as [`url_decode`], and `%uHHHH` (or `%UHHHH`) becomes one byte: what `map` has for it;
+/// without a map, or without an entry, its low byte, to which full-width ASCII (FF01 to FF5E) adds 0x20.
+/// Output never exceeds input. O(n), with a binary search in the map for each `%u`.
 ///
-/// Source: ModSecurity v3 `url_decode_uni.cc`. Differs: nothing known; `testdata/transforms/percent.toml` pins it.
+/// Source: ModSecurity v3 `url_decode_uni.cc`. Differs: nothing known; `testdata/transforms/percent.toml`
+/// pins it.
 pub fn url_decode_uni(input: &[u8], out: &mut Vec<u8>, map: Option<&UnicodeMap>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
@@ -68,8 +70,8 @@ pub fn url_decode_uni(input: &[u8], out: &mut Vec<u8>, map: Option<&UnicodeMap>)
     edits.finish()
 }
 
-/// `urlEncode`: a space becomes `+`; letters, digits and `*` stay; all else becomes `%hh` in lower case, `-`, `.` and
-/// `_` as well. Output is at most three times the input. O(n).
+/// `urlEncode`: a space becomes `+`; letters, digits and `*` stay; all else becomes `%hh` in lower case, `-`,
+/// `.` and `_` as well. Output is at most three times the input. O(n).
 ///
 /// Source: ModSecurity v3 `url_encode.cc`. Differs: nothing known.
 pub fn url_encode(input: &[u8], out: &mut Vec<u8>) -> Effect {

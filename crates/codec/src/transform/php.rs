@@ -4,13 +4,13 @@ use memchr::memchr;
 
 use super::{ByteSet, Effect};
 
-/// `phpArgsNames`: the name that PHP gives an argument. Spaces at the start go; `.` and space become `_` up to the
-/// first `[`; if a `]` follows, the `[..]` parts stay as they are (`[ ]` becomes `[]`) and what follows the last of
-/// them goes; if none follows, that `[` becomes `_` and the rest stays. A name that starts with `[` or `=` is dropped.
-/// Output never exceeds input. O(n).
+/// `phpArgsNames`: the name that PHP gives an argument. Spaces at the start go; `.` and space become `_` up
+/// to the first `[`; if a `]` follows, the `[..]` parts stay as they are (`[ ]` becomes `[]`) and what
+/// follows the last of them goes; if none follows, that `[` becomes `_` and the rest stays. A name that
+/// starts with `[` or `=` is dropped. Output never exceeds input. O(n).
 ///
-/// Source: ModSecurity v3 `php_args_names.cc` (newer than 3.0.9), after PHP's `php_register_variable_ex`. Differs: a
-/// NUL is a byte like others; there it ends the search for `]`.
+/// Source: ModSecurity v3 `php_args_names.cc` (newer than 3.0.9), after PHP's `php_register_variable_ex`.
+/// Differs: a NUL is a byte like others; there it ends the search for `]`.
 pub fn args_names(input: &[u8], out: &mut Vec<u8>) -> Effect {
     if !input.iter().any(|&byte| TOUCHED.contains(byte)) {
         return Effect::Unchanged;

@@ -38,12 +38,13 @@ pub enum UnicodeMapError {
 impl UnicodeMap {
     /// Reads the section of a code page from a text in the format of ModSecurity's `unicode.mapping`: a line
     /// `20127 (US-ASCII)` opens a section, the lines after it hold entries `HHHH:HH`, code point and byte in
-    /// hexadecimal, with white space between. Lines that start with `#` and sections of other pages are skipped.
+    /// hexadecimal, with white space between. Lines that start with `#` and sections of other pages are
+    /// skipped.
     ///
     /// Three dots of RFC 3490 (3002, FF0E, FF61) and 002E map to `.`, unless the section says otherwise.
     ///
-    /// Source: ModSecurity v3 `rules_set_properties.cc`. Differs: there a page that is absent and an entry that is
-    /// malformed go unnoticed.
+    /// Source: ModSecurity v3 `rules_set_properties.cc`. Differs: there a page that is absent and an entry
+    /// that is malformed go unnoticed.
     pub fn parse(text: &str, code_page: u32) -> Result<Self, UnicodeMapError> {
         let mut found = Vec::new();
         let mut in_section = false;
@@ -65,7 +66,8 @@ impl UnicodeMap {
             return Err(UnicodeMapError::MissingCodePage { code_page });
         }
         let mut entries: Vec<_> = DOTS.iter().map(|&dot| (dot, b'.')).chain(found).collect();
-        // Of several entries for a code point the last one holds: reversed, it is the first, which `dedup` keeps.
+        // Of several entries for a code point the last one holds: reversed, it is the first, which `dedup`
+        // keeps.
         entries.reverse();
         entries.sort_by_key(|&(code, _)| code);
         entries.dedup_by_key(|&mut (code, _)| code);
@@ -89,13 +91,16 @@ impl UnicodeMap {
     }
 }
 
-/// `utf8toUnicode`: sequences of two to four bytes become `%uhhhh`, with five or six digits beyond FFFF. NUL bytes are
-/// dropped, and so is a lead byte without its continuation; other bytes stay. Output is at most 7 bytes for 2. O(n).
+/// `utf8toUnicode`: sequences of two to four bytes become `%uhhhh`, with five or six digits beyond FFFF. NUL
+/// bytes are dropped, and so is a lead byte without its continuation; other bytes stay. Output is at most 7
+/// bytes for 2. O(n).
 ///
-/// What UTF-8 forbids is decoded and then marked by the sequence's first byte behind it: overlong forms (`C0 AF` is
-/// `%u002f` and 0xC0) and surrogates, both marks if both hold. Lead bytes F5 to F7 stand before their sequence.
+/// What UTF-8 forbids is decoded and then marked by the sequence's first byte behind it: overlong forms (`C0
+/// AF` is `%u002f` and 0xC0) and surrogates, both marks if both hold. Lead bytes F5 to F7 stand before their
+/// sequence.
 ///
-/// Source: ModSecurity v3 `utf8_to_unicode.cc`. Differs: nothing known; `testdata/transforms/unicode.toml` pins it.
+/// Source: ModSecurity v3 `utf8_to_unicode.cc`. Differs: nothing known; `testdata/transforms/text.toml`
+/// pins it.
 pub fn utf8_to_unicode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     // Most values are plain ASCII, and these two look at many bytes at a time.
     if input.is_ascii() && memchr(0, input).is_none() {
@@ -158,3 +163,42 @@ const DOTS: [u16; 4] = [0x002e, 0x3002, 0xff0e, 0xff61];
 
 /// Bytes with the top bit set.
 pub(super) const NOT_ASCII: ByteSet = ByteSet::range(0x80, 0xff);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "(MAC - Roman)\n\n1250  (ANSI - Central Europe)\n00a1:21 00a2:63 \n\n# 20127 is below\n\
+                        20127 (US-ASCII)\r\n00a1:22 00c0:41\nff0e:2a 00c0:42 \n\n28591 (Latin I)\n00a1:zz\n";
+
+    #[test]
+    fn only_the_section_of_the_code_page_is_read() {
+        let map = UnicodeMap::parse(TEXT, DEFAULT_CODE_PAGE).expect("a valid section");
+        assert_eq!((map.get(0xa1), map.get(0xa2)), (Some(0x22), None));
+        assert_eq!(map.get(0xc0), Some(0x42), "of several entries the last one holds");
+        assert_eq!(
+            (map.get(0x3002), map.get(0xff0e)),
+            (Some(b'.'), Some(b'*')),
+            "the section wins over the dots"
+        );
+        assert_eq!(map.len(), 6);
+    }
+
+    #[test]
+    fn errors_name_the_line_or_the_page() {
+        let error = UnicodeMap::parse(TEXT, 28591).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 12: `00a1:zz` is not an entry; write code point and byte as `00e9:65`"
+        );
+        let error = UnicodeMap::parse(TEXT, 932).unwrap_err();
+        assert_eq!(error.to_string(), "the unicode map has no entries for code page 932");
+        for entry in ["10000:41", "00e9:141", "00e9:", ":41", "-0e9:65"] {
+            let text = format!("932\n{entry}");
+            assert!(
+                matches!(UnicodeMap::parse(&text, 932), Err(UnicodeMapError::Entry { line: 2, .. })),
+                "{entry}"
+            );
+        }
+    }
+}

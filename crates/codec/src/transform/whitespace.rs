@@ -3,7 +3,8 @@
 use super::edits::Edits;
 use super::{ByteSet, Effect};
 
-/// `compressWhitespace`: each run of white space becomes one space. 0xA0 is none. Output never exceeds input. O(n).
+/// `compressWhitespace`: each run of white space becomes one space. 0xA0 is none. Output never exceeds input.
+/// O(n).
 ///
 /// Source: ModSecurity v3 `compress_whitespace.cc`. Differs: nothing known.
 pub fn compress(input: &[u8], out: &mut Vec<u8>) -> Effect {
@@ -19,8 +20,8 @@ pub fn compress(input: &[u8], out: &mut Vec<u8>) -> Effect {
     edits.finish()
 }
 
-/// `removeWhitespace`: takes out white space and each 0xC2 and 0xA0, of which UTF-8 makes the no-break space (and
-/// 0xC2 also begins other characters of Latin-1). Output never exceeds input. O(n).
+/// `removeWhitespace`: takes out white space and each 0xC2 and 0xA0, of which UTF-8 makes the no-break space
+/// (and 0xC2 also begins other characters of Latin-1). Output never exceeds input. O(n).
 ///
 /// Source: ModSecurity v3 `remove_whitespace.cc`. Differs: nothing known.
 pub fn remove(input: &[u8], out: &mut Vec<u8>) -> Effect {

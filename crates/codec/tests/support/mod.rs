@@ -77,12 +77,18 @@ const PIECES: &[&[u8]] = &[
     b"f",
 ];
 
-/// Up to two dozen pieces, bytes and short runs of a byte.
+/// Up to two dozen pieces, bytes and short runs of a byte: of all that there are, or of three at most, so
+/// that values occur in which one thing alone decides whether they change.
 pub(crate) fn value() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
-        1 => any::<u8>().prop_map(|byte| vec![byte]),
-        1 => (any::<u8>(), 2..5_usize).prop_map(|(byte, count)| vec![byte; count]),
-    ];
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    let piece = || {
+        prop_oneof![
+            4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+            1 => (any::<u8>(), 2..5_usize).prop_map(|(byte, count)| vec![byte; count]),
+        ]
+    };
+    let many = prop::collection::vec(piece(), 0..24);
+    let few = prop::collection::vec(piece(), 1..4)
+        .prop_flat_map(|pieces| prop::collection::vec(prop::sample::select(pieces), 0..12));
+    prop_oneof![many, few].prop_map(|pieces| pieces.concat())
 }
