@@ -20,6 +20,7 @@ use crate::operator::{CompileOptions, DataFiles, Operator};
 use crate::ruleset::{
     Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex, RuleSelection,
     RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
+    written,
 };
 use crate::settings::Settings;
 
@@ -654,7 +655,7 @@ fn contains(range: &IdRange, id: RuleId) -> bool {
 }
 
 fn finds_in(pattern: &Pattern, text: &Template) -> bool {
-    pattern.is_match(&crate::variables::written(text)).unwrap_or(false)
+    pattern.is_match(&written(text)).unwrap_or(false)
 }
 
 fn lossy(text: &[u8]) -> String {

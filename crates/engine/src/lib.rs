@@ -18,7 +18,7 @@ pub mod error_log;
 mod evaluate;
 mod expand;
 pub mod lookup;
-pub mod number;
+mod number;
 pub mod operator;
 pub mod persistent;
 mod ruleset;
@@ -27,8 +27,9 @@ mod transaction;
 mod variables;
 
 pub use compile::compile;
+pub use number::leading_integer;
 pub use lookup::{Answer, GeoRecord, Lookup};
-pub use ruleset::{Disruptive, Rule, RuleId, RuleIndex, RuleSet, SkipTo};
+pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
 pub use transaction::{
     Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress, Sanitised,

@@ -10,7 +10,7 @@ use palisade_codec::transform::{Context as TransformContext, Transformation, Uni
 use palisade_http::xpath::XPath;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{
-    AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, Variable,
+    AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, TemplatePart, Variable,
 };
 
 use crate::operator::Operator;
@@ -180,6 +180,71 @@ pub struct Link {
     pub(crate) effects: Vec<Effect>,
 }
 
+impl Link {
+    /// The link in words: pairs of a heading and a text, for people.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let list = |targets: Vec<String>| targets.join(" | ");
+        let mut lines = Vec::new();
+        if !self.targets.is_empty() {
+            let targets = self.targets.iter().map(|target| {
+                let count = if target.count { "&" } else { "" };
+                format!("{count}{}{}", target.variable, target.selector.describe())
+            });
+            lines.push(("looks at", list(targets.collect())));
+        }
+        if !self.exclusions.is_empty() {
+            let exclusions = self.exclusions.iter().map(|e| format!("{}{}", e.variable, e.selector.describe()));
+            lines.push(("but not", list(exclusions.collect())));
+        }
+        if !self.transformations.is_empty() {
+            let steps: Vec<&str> = self.transformations.iter().map(|step| step.name()).collect();
+            let each = if self.multi_match { " (tried before and after each)" } else { "" };
+            lines.push(("through", steps.join(", ") + each));
+        }
+        match &self.condition {
+            Some(condition) => {
+                let not = if condition.negated { "!" } else { "" };
+                lines.push(("matches", format!("{not}@{} {}", condition.name, condition.argument)));
+            }
+            None => lines.push(("matches", "always".to_owned())),
+        }
+        for SetVar { collection, key, change } in &self.assignments {
+            use palisade_seclang::ast::VarChange;
+            let name = format!("{}.{}", collection.as_str().to_lowercase(), written_text(key));
+            lines.push((
+                "sets",
+                match change {
+                    VarChange::Set(text) => format!("{name} = {}", written_text(text)),
+                    VarChange::Add(text) => format!("{name} += {}", written_text(text)),
+                    VarChange::Subtract(text) => format!("{name} -= {}", written_text(text)),
+                    VarChange::Unset => format!("no {name}"),
+                },
+            ));
+        }
+        lines
+    }
+}
+
+/// A text as its rule has it, macros unexpanded.
+pub fn written_text(template: &Template) -> String {
+    String::from_utf8_lossy(&written(template)).into_owned()
+}
+
+pub(crate) fn written(template: &Template) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in &template.parts {
+        match part {
+            TemplatePart::Literal(text) => out.extend_from_slice(text),
+            TemplatePart::Macro { text, .. } => {
+                out.extend_from_slice(b"%{");
+                out.extend_from_slice(text);
+                out.push(b'}');
+            }
+        }
+    }
+    out
+}
+
 /// An operator with its sign.
 #[derive(Debug)]
 pub(crate) struct Condition {
@@ -224,6 +289,19 @@ pub(crate) enum Selector {
 pub(crate) struct XPathQuery {
     pub(crate) path: XPath,
     pub(crate) namespaces: Vec<(String, String)>,
+}
+
+impl Selector {
+    /// As it is written after the variable.
+    fn describe(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Key(key) => format!(":{}", String::from_utf8_lossy(key)),
+            Self::ExpandedKey(template) => format!(":{}", written_text(template)),
+            Self::Regex(pattern) => format!(":/{}/", String::from_utf8_lossy(pattern.source())),
+            Self::XPath { query, .. } => format!(":{}", query.path.text()),
+        }
+    }
 }
 
 /// Members that are not looked at.

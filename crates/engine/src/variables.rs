@@ -10,11 +10,11 @@ use std::net::SocketAddr;
 
 use palisade_codec::transform::{Context, Effect, Transformation};
 use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as RequestTarget, XmlDocument};
-use palisade_seclang::ast::{PersistentCollection, RuleEngine, Template, TemplatePart, Variable};
+use palisade_seclang::ast::{PersistentCollection, RuleEngine, Variable};
 
 use crate::lookup::GeoRecord;
 use crate::persistent::{CollectionKey, UnixMillis};
-use crate::ruleset::Rule;
+use crate::ruleset::{Rule, written};
 use crate::settings::Settings;
 
 /// Who talks to whom, as the caller knows it.
@@ -217,22 +217,6 @@ impl CurrentRule {
             }
         }
     }
-}
-
-/// A text as its rule has it.
-pub(crate) fn written(template: &Template) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in &template.parts {
-        match part {
-            TemplatePart::Literal(text) => out.extend_from_slice(text),
-            TemplatePart::Macro { text, .. } => {
-                out.extend_from_slice(b"%{");
-                out.extend_from_slice(text);
-                out.push(b'}');
-            }
-        }
-    }
-    out
 }
 
 /// Everything that rules of one transaction can see, but for the rules themselves.

@@ -1,0 +1,414 @@
+//! `palisade explain`: what would happen to a request, and why. No server, no upstream.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
+use palisade_inspect::{Action, Detail, MemoryStore, OnFailure, Profile, RuleSources, Service};
+use palisade_model::{Mode, Verdict};
+use serde_json::{Map, Value, json};
+
+use crate::Finding;
+use crate::exchange::{Exchange, Inspected, inspect};
+use crate::flags::{ExplainFlags, Format};
+use crate::request::{RequestLine, parse_message};
+use crate::rules::{self, Warnings};
+
+/// Explains a request, or each of several; exit 1 when one of them is stopped or cannot be explained.
+pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
+    rules::note_detect(flags.detect);
+    let input = read(flags)?;
+    let requests = parse(&input)?;
+    let needs_rules = requests.iter().any(|request| !matches!(request, Ok((_, Some(_), _))));
+    let rule_set = if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
+    let common = service(rule_set, flags.mode);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut finding = Finding::Nothing;
+    let mut store = MemoryStore::default();
+    for (number, request) in requests.iter().enumerate() {
+        let explained = match request {
+            Ok((id, text, exchange)) => explain_one(flags, &common, id, text.as_deref(), exchange, number, &mut store),
+            Err((id, error)) => Explained::failed(id, format!("{error:#}"), None, None),
+        };
+        if explained.finding == Finding::Something {
+            finding = Finding::Something;
+        }
+        match flags.format {
+            Format::Json => writeln!(out, "{}", explained.json)?,
+            Format::Text => {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                write!(out, "{}", explained.text)?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(finding)
+}
+
+fn read(flags: &ExplainFlags) -> Result<Vec<u8>> {
+    let mut input = Vec::new();
+    if flags.request.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut input).context("standard input")?;
+    } else {
+        input = std::fs::read(&flags.request).with_context(|| format!("`{}`", flags.request.display()))?;
+    }
+    Ok(input)
+}
+
+/// A request with its id and rule text, or why it is none.
+type Request = Result<(Value, Option<String>, Exchange), (Value, anyhow::Error)>;
+
+fn parse(input: &[u8]) -> Result<Vec<Request>> {
+    if input.trim_ascii().is_empty() {
+        bail!("the request is empty: give a JSON object, or an HTTP message");
+    }
+    if !input.trim_ascii_start().starts_with(b"{") {
+        return Ok(vec![Ok((Value::Null, None, parse_message(input)?))]);
+    }
+    let text = std::str::from_utf8(input).context("the request is JSON and not UTF-8; write such bytes as body_base64")?;
+    // One object over several lines, or one a line.
+    if serde_json::from_str::<Value>(text).is_ok() {
+        return Ok(vec![parse_line(text)]);
+    }
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(parse_line).collect())
+}
+
+fn parse_line(line: &str) -> Request {
+    let id = || serde_json::from_str::<Value>(line).ok().map_or(Value::Null, |value| value["id"].clone());
+    let request = RequestLine::parse(line).map_err(|error| (id(), error))?;
+    let exchange = request.exchange().map_err(|error| (id(), error))?;
+    Ok((request.id, request.rules, exchange))
+}
+
+fn service(rules: Option<Arc<RuleSet>>, mode: Mode) -> Arc<Service> {
+    let profile = Arc::new(Profile { mode, rules, on_failure: OnFailure::Closed });
+    Arc::new(Service { name: "explain".into(), profile })
+}
+
+struct Explained {
+    json: Value,
+    text: String,
+    finding: Finding,
+}
+
+impl Explained {
+    fn failed(id: &Value, message: String, file: Option<String>, line: Option<usize>) -> Self {
+        let text = format!("ERROR  {message}\n");
+        let json = json!({
+            "id": id, "verdict": null, "status": null, "redirect": null, "rule_id": null, "phase": null,
+            "matched": [], "log": [], "findings": [], "scores": {},
+            "error": {"message": message, "file": file, "line": line},
+        });
+        Self { json, text, finding: Finding::Something }
+    }
+}
+
+fn explain_one(
+    flags: &ExplainFlags,
+    common: &Arc<Service>,
+    id: &Value,
+    rules_text: Option<&str>,
+    exchange: &Exchange,
+    number: usize,
+    store: &mut MemoryStore,
+) -> Explained {
+    let own;
+    let service = match rules_text {
+        None => common,
+        Some(text) => {
+            let text = Some(("<request>".to_owned(), text.as_bytes().to_vec(), String::new()));
+            let loaded = rules::load(&RuleSources { text, ..RuleSources::default() });
+            let Some(rule_set) = loaded.rules else {
+                let error = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+                let place = error.and_then(|error| error.span);
+                return Explained::failed(
+                    id,
+                    error.map_or_else(|| "the rules do not load".to_owned(), |error| error.message.clone()),
+                    place.map(|span| loaded.sources.name(span.file).to_owned()),
+                    place.map(|span| loaded.sources.line(span)),
+                );
+            };
+            own = service_of(rule_set, flags.mode);
+            // Collections of one rule text are nothing to another.
+            *store = MemoryStore::default();
+            &own
+        }
+    };
+    let detail = if flags.debug_rules { Detail::Debug } else { Detail::Explain };
+    let request_id = format!("explain-{}", number + 1);
+    let begun = Instant::now();
+    let inspected = inspect(exchange, service, detail, request_id, store);
+    let took = begun.elapsed();
+    let finding = if inspected.action == Action::Forward { Finding::Nothing } else { Finding::Something };
+    let json = to_json(id, &inspected, flags.debug_rules, took);
+    let text = to_text(exchange, &inspected, flags.mode, service.profile.rules.as_deref(), took);
+    Explained { json, text, finding }
+}
+
+fn service_of(rules: Arc<RuleSet>, mode: Mode) -> Arc<Service> {
+    service(Some(rules), mode)
+}
+
+fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Value {
+    let transaction = inspected.report.transaction();
+    let (verdict, status, redirect) = match &inspected.action {
+        Action::Forward => ("pass", None, None),
+        Action::Answer { status } => ("deny", Some(*status), None),
+        Action::Close => ("drop", None, None),
+        Action::Redirect { status, location } => ("redirect", Some(*status), Some(location.clone())),
+    };
+    let stop = transaction.filter(|_| inspected.action != Action::Forward).and_then(Transaction::interruption);
+    let matched: Vec<Value> = transaction.map_or_else(Vec::new, |transaction| {
+        transaction.matches().iter().map(|matched| match_json(transaction, matched)).collect()
+    });
+    let mut answer = json!({
+        "id": id,
+        "verdict": verdict,
+        "status": status,
+        "redirect": redirect,
+        "rule_id": stop.and_then(|stop| stop.rule).map(|rule| rule.0),
+        "phase": stop.map(|stop| stop.phase as u8),
+        "matched": matched,
+        "log": inspected.report.error_log_lines(),
+        "findings": [],
+        "scores": transaction.map_or_else(Map::new, scores),
+        "would": would(inspected),
+        "shortfalls": inspected.report.shortfalls().iter().map(shortfall_text).collect::<Vec<_>>(),
+        "time_us": took.as_micros() as u64,
+        "error": null,
+    });
+    if debug {
+        let evaluated = transaction.map_or(&[][..], Transaction::evaluated);
+        answer["evaluated"] = evaluated
+            .iter()
+            .map(|seen| json!({"id": seen.id.0, "target": printable(&seen.target), "value": printable(&seen.value)}))
+            .collect();
+    }
+    answer
+}
+
+fn match_json(transaction: &Transaction, matched: &Match) -> Value {
+    let rule = transaction.rules().rule(matched.rule);
+    json!({
+        "id": matched.id.0,
+        "phase": matched.phase as u8,
+        "msg": printable(&matched.msg),
+        "data": printable(&matched.data),
+        "severity": matched.severity,
+        "tags": matched.tags.iter().map(|tag| printable(tag)).collect::<Vec<_>>(),
+        "target": printable(&matched.target),
+        "value": printable(&matched.value),
+        "transformations": matched.transformations,
+        "logged": matched.logged,
+        "file": transaction.rules().file_of(rule),
+        "line": rule.line,
+    })
+}
+
+/// Variables of TX that are scores and not zero.
+fn scores(transaction: &Transaction) -> Map<String, Value> {
+    transaction
+        .tx()
+        .filter_map(|(name, value)| {
+            let name = String::from_utf8_lossy(name).to_lowercase();
+            let is_score = name.ends_with("score") || name.contains("anomaly_score_pl");
+            // CRS's settings are called scores as well: how much a finding counts.
+            let is_setting = ["critical", "error", "warning", "notice"].iter().any(|word| name.starts_with(word));
+            let score = leading_integer(value);
+            (is_score && !is_setting && score != 0).then(|| (name, Value::from(score)))
+        })
+        .collect()
+}
+
+/// In a mode that stops nothing: what block mode would have done.
+fn would(inspected: &Inspected) -> Option<&'static str> {
+    let outcome = inspected.outcome.as_ref()?;
+    (inspected.action == Action::Forward && outcome.verdict != Verdict::Pass).then(|| outcome.verdict.as_str())
+}
+
+fn shortfall_text(shortfall: &Shortfall) -> String {
+    match shortfall {
+        Shortfall::StepLimit { rule, target } => {
+            format!("rule {rule} gave up on {} at its step limit", printable(target))
+        }
+        Shortfall::Limit(name) => format!("limit {name} met: what is beyond it was not looked at"),
+        Shortfall::TooManyLookups => "more lookups than one request may ask for".to_owned(),
+        Shortfall::LookupFailed => "a lookup failed".to_owned(),
+        Shortfall::ArgumentInvalid { rule, message } => format!("rule {rule} has an unusable argument: {message}"),
+    }
+}
+
+fn to_text(
+    exchange: &Exchange,
+    inspected: &Inspected,
+    mode: Mode,
+    rules: Option<&RuleSet>,
+    took: Duration,
+) -> String {
+    let mut out = String::new();
+    let transaction = inspected.report.transaction();
+    let by = inspected.outcome.as_ref().map_or_else(String::new, |outcome| match outcome.cause {
+        palisade_inspect::Cause::None if outcome.incomplete => ": not everything could be inspected".to_owned(),
+        palisade_inspect::Cause::None => String::new(),
+        palisade_inspect::Cause::Rule(rule) => format!(" by rule {rule}"),
+        palisade_inspect::Cause::Limit => " by a limit of the rule set".to_owned(),
+        palisade_inspect::Cause::Framing(finding) => format!(" for its framing ({})", finding.name()),
+    });
+    let headline = match &inspected.action {
+        Action::Forward => "PASS".to_owned(),
+        Action::Answer { status } => format!("DENY {status}{by}"),
+        Action::Close => format!("DROP{by}"),
+        Action::Redirect { status, location } => format!("REDIRECT {status} to {location}{by}"),
+    };
+    let _ = writeln!(out, "{headline}");
+    if let Some(would) = would(inspected) {
+        let _ = writeln!(out, "  in mode {mode} nothing is stopped; block mode would {would} it{by}");
+    }
+    let _ = writeln!(out, "  {}", shown(&exchange.head.line, LINE_CHARS_MAX));
+    if rules.is_none() {
+        let _ = writeln!(out, "  no rules: name them by --crs or --rules");
+    }
+    let matches = transaction.map_or(&[][..], Transaction::matches);
+    let told = |matched: &&Match| matched.logged || matched.interrupted.is_some();
+    for matched in matches.iter().filter(told) {
+        let transaction = transaction.expect("matches come from a transaction");
+        describe_match(&mut out, transaction, matched);
+    }
+    let silent = matches.iter().filter(|matched| !told(matched)).count();
+    let _ = writeln!(out);
+    if let Some(transaction) = transaction {
+        let scores = scores(transaction);
+        if !scores.is_empty() {
+            let list: Vec<String> = scores.iter().map(|(name, score)| format!("{name} {score}")).collect();
+            let _ = writeln!(out, "  scores    {}", list.join(", "));
+        }
+    }
+    for shortfall in inspected.report.shortfalls() {
+        let _ = writeln!(out, "  unseen    {}", shortfall_text(shortfall));
+    }
+    if silent > 0 {
+        let _ = writeln!(out, "  silent    {silent} matches of rules that only set things up; --format json lists them");
+    }
+    let _ = writeln!(out, "  time      {} us", took.as_micros());
+    out
+}
+
+fn describe_match(out: &mut String, transaction: &Transaction, matched: &Match) {
+    let rules = transaction.rules();
+    let rule = rules.rule(matched.rule);
+    let severity = matched.severity.and_then(|level| SEVERITIES.get(usize::from(level))).unwrap_or(&"");
+    let _ = writeln!(out, "\n  {:<9} {severity:9} {}", matched.id, shown(&matched.msg, LINE_CHARS_MAX));
+    if !matched.target.is_empty() {
+        let _ = writeln!(out, "    where     {}", place(&matched.target));
+        if !matched.transformations.is_empty() {
+            let _ = writeln!(out, "    decoded   {}", matched.transformations.join(", "));
+        }
+        let _ = writeln!(out, "    saw       {}", shown(&matched.value, LINE_CHARS_MAX));
+    }
+    if let Some((operator, negated, argument)) = &matched.operator {
+        let not = if *negated { "!" } else { "" };
+        let _ = writeln!(out, "    matched   {not}@{operator} {}", shown(argument.as_bytes(), LINE_CHARS_MAX));
+    }
+    for (name, value) in matched.assigned.iter().filter(|(name, _)| name.windows(5).any(|w| w.eq_ignore_ascii_case(b"score"))) {
+        let _ = writeln!(out, "    score     {} = {}", printable(name).to_lowercase(), printable(value));
+    }
+    if let Some(action) = &matched.interrupted {
+        let status = matched.status.map_or_else(String::new, |status| format!(" with status {status}"));
+        let word = match action {
+            palisade_engine::InterruptionAction::Deny => "denied here",
+            palisade_engine::InterruptionAction::Drop => "dropped here",
+            palisade_engine::InterruptionAction::Redirect { .. } => "redirected here",
+        };
+        let _ = writeln!(out, "    action    {word}{status}, phase {}", matched.phase as u8);
+    }
+    let _ = writeln!(out, "    rule      {}:{}", rules.file_of(rule), rule.line);
+}
+
+/// A variable's name in the words of a request.
+fn place(target: &[u8]) -> String {
+    let name = printable(target);
+    let (collection, key) = name.split_once(':').unwrap_or((&name, ""));
+    let words = match collection {
+        "ARGS" | "ARGS_GET" | "ARGS_POST" => "argument",
+        "ARGS_NAMES" | "ARGS_GET_NAMES" | "ARGS_POST_NAMES" => "name of argument",
+        "REQUEST_HEADERS" => "request header",
+        "REQUEST_HEADERS_NAMES" => "name of request header",
+        "REQUEST_COOKIES" => "cookie",
+        "REQUEST_COOKIES_NAMES" => "name of cookie",
+        "REQUEST_URI" | "REQUEST_URI_RAW" => "request target",
+        "REQUEST_FILENAME" | "PATH_INFO" => "path",
+        "REQUEST_BASENAME" => "last part of the path",
+        "REQUEST_BODY" => "request body",
+        "REQUEST_LINE" => "request line",
+        "REQUEST_METHOD" => "method",
+        "QUERY_STRING" => "query string",
+        "FILES" => "file name of upload",
+        "FILES_NAMES" => "field name of upload",
+        "XML" => "XML body",
+        "RESPONSE_BODY" => "response body",
+        "RESPONSE_HEADERS" => "response header",
+        "TX" => "variable",
+        _ => return name,
+    };
+    if key.is_empty() { format!("{words} ({name})") } else { format!("{words} `{key}` ({name})") }
+}
+
+/// Characters of a text that one line shows.
+const LINE_CHARS_MAX: usize = 160;
+
+const SEVERITIES: [&str; 8] =
+    ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
+
+/// Text as it is; bytes that are not UTF-8 as `\xHH`.
+fn printable(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02X}");
+        }
+    }
+    out
+}
+
+/// One line of text for a terminal: control characters escaped, cut with a word of how much is missing.
+fn shown(bytes: &[u8], chars_max: usize) -> String {
+    let text = printable(bytes);
+    let mut out = String::new();
+    for (count, char) in text.chars().enumerate() {
+        if count == chars_max {
+            let _ = write!(out, "... ({} bytes in all)", bytes.len());
+            break;
+        }
+        if char.is_control() {
+            let _ = write!(out, "{}", char.escape_default());
+        } else {
+            out.push(char);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_show_as_numbers() {
+        assert_eq!(printable(b"a\xff\xfeb\xc3\xa9"), "a\\xFF\\xFEb\u{e9}");
+        assert_eq!(shown(b"a\x1b[2Jb", 10), "a\\u{1b}[2Jb");
+        assert_eq!(shown(b"abcdef", 3), "abc... (6 bytes in all)");
+    }
+
+    #[test]
+    fn places_are_named_in_words_of_a_request() {
+        assert_eq!(place(b"ARGS:q"), "argument `q` (ARGS:q)");
+        assert_eq!(place(b"REQUEST_URI"), "request target (REQUEST_URI)");
+        assert_eq!(place(b"MULTIPART_STRICT_ERROR"), "MULTIPART_STRICT_ERROR");
+    }
+}
