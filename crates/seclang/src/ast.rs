@@ -536,11 +536,26 @@ pub enum Action {
     MultiMatch,
     Ctl(Ctl),
     /// `deprecatevar:ip.score=60/300`: subtract `amount` every `period_seconds`.
-    DeprecateVar { collection: PersistentCollection, key: Template, amount: u64, period_seconds: u64 },
+    DeprecateVar {
+        collection: PersistentCollection,
+        key: Template,
+        amount: u64,
+        period_seconds: u64,
+    },
     /// `expirevar:ip.score=3600`; also on TX in practice.
-    ExpireVar { collection: Variable, key: Template, seconds: Template },
-    InitCol { collection: PersistentCollection, key: Template },
-    SetEnv { name: Template, value: Template },
+    ExpireVar {
+        collection: Variable,
+        key: Template,
+        seconds: Template,
+    },
+    InitCol {
+        collection: PersistentCollection,
+        key: Template,
+    },
+    SetEnv {
+        name: Template,
+        value: Template,
+    },
     SetRsc(Template),
     SetSid(Template),
     SetUid(Template),
@@ -548,12 +563,18 @@ pub enum Action {
     SanitiseArg(Template),
     SanitiseMatched,
     /// `sanitiseMatchedBytes[:keep_start/keep_end]`.
-    SanitiseMatchedBytes { keep_start: u32, keep_end: u32 },
+    SanitiseMatchedBytes {
+        keep_start: u32,
+        keep_end: u32,
+    },
     SanitiseRequestHeader(Template),
     SanitiseResponseHeader(Template),
     Transformation(TransformationName),
     /// `xmlns:prefix=uri`.
-    XmlNs { prefix: BString, uri: BString },
+    XmlNs {
+        prefix: BString,
+        uri: BString,
+    },
 }
 
 /// `setvar:collection.key=value`.
@@ -598,12 +619,24 @@ pub enum Ctl {
     RuleRemoveById(Vec<IdRange>),
     RuleRemoveByMsg(BString),
     RuleRemoveByTag(BString),
-    RuleRemoveTargetById { ids: IdRange, target: Target },
-    RuleRemoveTargetByMsg { pattern: BString, target: Target },
-    RuleRemoveTargetByTag { pattern: BString, target: Target },
+    RuleRemoveTargetById {
+        ids: IdRange,
+        target: Target,
+    },
+    RuleRemoveTargetByMsg {
+        pattern: BString,
+        target: Target,
+    },
+    RuleRemoveTargetByTag {
+        pattern: BString,
+        target: Target,
+    },
     ParseXmlIntoArgs(ParseXmlIntoArgs),
     /// `hashEngine`, `hashEnforcement`: accepted with a warning, no effect.
-    Ignored { name: BString, value: BString },
+    Ignored {
+        name: BString,
+        value: BString,
+    },
 }
 
 /// `SecRuleEngine`, `ctl:ruleEngine`.
@@ -699,7 +732,10 @@ pub enum Setting {
     HttpBlKey(BString),
     PcreMatchLimit(u64),
     PcreMatchLimitRecursion(u64),
-    UnicodeMapFile { path: Spanned<BString>, code_page: u32 },
+    UnicodeMapFile {
+        path: Spanned<BString>,
+        code_page: u32,
+    },
     WebAppId(BString),
     ServerSignature(BString),
     SensorId(BString),

@@ -7,3 +7,4 @@
 //! depends on none of ours, so that an oracle can never agree with us by sharing our code.
 
 pub mod modsecurity;
+pub mod pcre2;

@@ -1,0 +1,556 @@
+//! Compiled patterns and what is asked of them.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Input, MatchKind, meta};
+use regex_syntax::hir::Hir;
+
+use crate::backtrack::{self, Budget};
+use crate::error::{PatternError, StepLimit};
+use crate::hir::{Exactness, translate};
+use crate::parse::{Parsed, parse};
+use crate::pike::{self, UNSET};
+use crate::program::{Program, plain_atomics, too_large, without_atomics};
+
+/// How many groups are reported: group 0, the whole match, and nine more.
+pub const GROUPS_REPORTED: usize = 10;
+
+/// The default of [`Options::step_limit`].
+///
+/// A step takes 3 to 8 ns, so that a search ends within a few milliseconds whatever it is given, while the three CRS
+/// 3.3 patterns that need backtracking take less than 20 000 steps on the longest value of CRS's tests.
+const STEP_LIMIT: u64 = 500_000;
+
+/// Memory for the states of a pattern's automaton, in bytes. CRS's largest takes 2.5 MiB.
+const NFA_BYTES_MAX: usize = 32 << 20;
+/// Memory for the lazily built DFA of one direction in one cache, in bytes.
+const DFA_CACHE_BYTES: usize = 1 << 20;
+/// States of the exact linear matcher, where one is needed.
+const PIKE_STATES_MAX: u64 = 1 << 19;
+
+/// How a pattern is read and bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `.` also matches a newline. Default: true, as ModSecurity compiles its patterns.
+    pub dot_all: bool,
+    /// `^` and `$` match at line breaks. Default: true, as ModSecurity 3 compiles its patterns. PCRE's exception holds:
+    /// `^` does not match after a newline that ends the haystack.
+    pub multi_line: bool,
+    /// Letters match in either case, ASCII only. Default: false.
+    pub case_insensitive: bool,
+    /// Without multi-line, `$` matches at the very end only, and not before a newline there. Default: false. True is
+    /// ModSecurity 2's DOLLAR_ENDONLY, and what Go's regular expressions, so Coraza, do.
+    pub dollar_end_only: bool,
+    /// How many steps one search of a backtracking pattern may take. Default: 500 000, some milliseconds. A step is an
+    /// instruction, a compared byte, or an alternative taken up; memory is at most 48 bytes a step.
+    pub step_limit: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            dot_all: true,
+            multi_line: true,
+            case_insensitive: false,
+            dollar_end_only: false,
+            step_limit: STEP_LIMIT,
+        }
+    }
+}
+
+/// How a pattern is matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In time linear in the haystack. A search never fails.
+    Linear,
+    /// By backtracking, within the step limit.
+    Backtracking,
+}
+
+/// A compiled pattern. Cloning shares it.
+#[derive(Clone)]
+pub struct Pattern(Arc<Inner>);
+
+struct Inner {
+    source: Box<[u8]>,
+    group_count: usize,
+    names: Vec<(String, u32)>,
+    kind: Kind,
+    exactness: Exactness,
+    hir: Hir,
+    automaton: meta::Regex,
+    /// Present when the automaton alone cannot answer everything.
+    program: Option<Program>,
+    step_limit: u64,
+}
+
+/// Working memory for one pattern, owned by the caller. See the crate's documentation.
+#[derive(Debug)]
+pub struct Cache {
+    automaton: meta::Cache,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    pike: pike::Scratch,
+    backtrack: backtrack::Scratch,
+}
+
+impl Cache {
+    /// The memory it holds for the automaton, in bytes.
+    pub fn memory_usage(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+}
+
+/// Where the groups of a match lie. Reusable; it needs no memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captures {
+    slots: [usize; 2 * GROUPS_REPORTED],
+}
+
+impl Captures {
+    /// No groups.
+    pub fn new() -> Captures {
+        Captures { slots: [UNSET; 2 * GROUPS_REPORTED] }
+    }
+
+    /// The range of group `index` in the haystack; group 0 is the whole match. `None` for a group that took no part,
+    /// and for those above 9.
+    pub fn get(&self, index: usize) -> Option<Range<usize>> {
+        let pair = self.slots.get(2 * index..2 * index + 2)?;
+        (pair[0] != UNSET && pair[1] != UNSET).then(|| pair[0]..pair[1])
+    }
+
+    /// All reported groups, group 0 first.
+    pub fn iter(&self) -> impl Iterator<Item = Option<Range<usize>>> + '_ {
+        (0..GROUPS_REPORTED).map(|i| self.get(i))
+    }
+
+    fn clear(&mut self) {
+        self.slots = [UNSET; 2 * GROUPS_REPORTED];
+    }
+}
+
+impl Default for Captures {
+    fn default() -> Captures {
+        Captures::new()
+    }
+}
+
+impl Pattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// The place in the pattern, what is wrong and, where there is one, what to write instead. A pattern that would take
+    /// too much memory is refused before it takes it.
+    pub fn new(source: &[u8], options: Options) -> Result<Pattern, PatternError> {
+        let Parsed { node, group_count, names, id_count } = parse(source, &options)?;
+        if node.expanded_size() > crate::program::PROGRAM_MAX {
+            return Err(too_large());
+        }
+        let plain = plain_atomics(&node, group_count, id_count)?;
+        let node = without_atomics(node, &plain);
+        let program = Program::new(&node, group_count, id_count)?;
+        let kind = if pike::is_linear(&program) { Kind::Linear } else { Kind::Backtracking };
+        let (hir, exactness) = translate(&node, kind == Kind::Linear);
+        let needed = kind == Kind::Backtracking || exactness != Exactness::default();
+        if needed && kind == Kind::Linear && pike::state_count(&program) > PIKE_STATES_MAX {
+            return Err(too_large());
+        }
+        let config = meta::Config::new()
+            // A haystack is bytes, so an empty match may lie anywhere.
+            .utf8_empty(false)
+            .match_kind(MatchKind::LeftmostFirst)
+            .nfa_size_limit(Some(NFA_BYTES_MAX))
+            .hybrid_cache_capacity(DFA_CACHE_BYTES);
+        let automaton = meta::Builder::new().configure(config).build_from_hir(&hir).map_err(|error| {
+            match error.size_limit() {
+                Some(_) => too_large(),
+                None => PatternError::new(0, format!("the pattern cannot be compiled: {error}")),
+            }
+        })?;
+        Ok(Pattern(Arc::new(Inner {
+            source: source.into(),
+            group_count: group_count as usize + 1,
+            names,
+            kind,
+            exactness,
+            hir,
+            automaton,
+            program: needed.then_some(program),
+            step_limit: options.step_limit,
+        })))
+    }
+
+    /// How the pattern is matched.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The pattern as it was written.
+    pub fn source(&self) -> &[u8] {
+        &self.0.source
+    }
+
+    /// The number of groups, group 0 among them.
+    pub fn group_count(&self) -> usize {
+        self.0.group_count
+    }
+
+    /// The named groups with their numbers, in order.
+    pub fn group_names(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.names.iter().map(|(name, group)| (name.as_str(), *group as usize))
+    }
+
+    /// What every match is an instance of: wherever the pattern matches, this matches from the same start or an earlier
+    /// one, by look at the same haystack. For most patterns it is the pattern itself; see [`Pattern::hir_is_exact`]. What
+    /// must occur in every match of it must occur in every match of the pattern, so literals for a prefilter may be drawn
+    /// from it.
+    pub fn hir(&self) -> &Hir {
+        &self.0.hir
+    }
+
+    /// Whether [`Pattern::hir`] matches only where the pattern does.
+    pub fn hir_is_exact(&self) -> bool {
+        let exactness = self.0.exactness;
+        !exactness.bound && !exactness.line_start_at_end
+    }
+
+    /// The memory that the compiled pattern takes, without caches, in bytes; approximate.
+    pub fn memory_usage(&self) -> usize {
+        let program =
+            self.0.program.as_ref().map_or(0, |p| p.insts.len() * size_of::<crate::program::Inst>());
+        self.0.automaton.memory_usage() + program + self.0.source.len()
+    }
+
+    /// Working memory for this pattern.
+    pub fn create_cache(&self) -> Cache {
+        Cache { automaton: self.0.automaton.create_cache(), scratch: Scratch::default() }
+    }
+
+    /// Whether the pattern matches somewhere in `haystack`.
+    ///
+    /// # Errors
+    /// Only backtracking patterns reach the step limit.
+    pub fn is_match(&self, haystack: &[u8]) -> Result<bool, StepLimit> {
+        self.test(&mut Finder::Pool(&self.0.automaton), &mut Scratch::default(), haystack)
+    }
+
+    /// [`Pattern::is_match`] with the caller's cache.
+    ///
+    /// # Errors
+    /// As [`Pattern::is_match`].
+    ///
+    /// # Panics
+    /// When the cache was made by another pattern it may.
+    pub fn is_match_with(&self, cache: &mut Cache, haystack: &[u8]) -> Result<bool, StepLimit> {
+        self.test(&mut Finder::Cache(&self.0.automaton, &mut cache.automaton), &mut cache.scratch, haystack)
+    }
+
+    /// Finds the first match and where its groups lie: PCRE's, leftmost and by preference.
+    ///
+    /// # Errors
+    /// Only backtracking patterns reach the step limit.
+    pub fn captures(&self, haystack: &[u8], captures: &mut Captures) -> Result<bool, StepLimit> {
+        self.captures_at(haystack, 0, captures)
+    }
+
+    /// [`Pattern::captures`] with the caller's cache.
+    ///
+    /// # Errors
+    /// As [`Pattern::captures`].
+    ///
+    /// # Panics
+    /// When the cache was made by another pattern it may.
+    pub fn captures_with(
+        &self,
+        cache: &mut Cache,
+        haystack: &[u8],
+        captures: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        self.captures_at_with(cache, haystack, 0, captures)
+    }
+
+    /// Finds the first match that begins at `start` or later. What lies before is still seen by `^`, `\b` and
+    /// look-behind; `\G` is `start`. A `start` behind the end finds nothing.
+    ///
+    /// # Errors
+    /// Only backtracking patterns reach the step limit.
+    pub fn captures_at(
+        &self,
+        haystack: &[u8],
+        start: usize,
+        captures: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        let finder = &mut Finder::Pool(&self.0.automaton);
+        let budget = &mut Budget::new(self.0.step_limit);
+        self.find(finder, &mut Scratch::default(), haystack, start, budget, captures)
+    }
+
+    /// [`Pattern::captures_at`] with the caller's cache.
+    ///
+    /// # Errors
+    /// As [`Pattern::captures_at`].
+    ///
+    /// # Panics
+    /// When the cache was made by another pattern it may.
+    pub fn captures_at_with(
+        &self,
+        cache: &mut Cache,
+        haystack: &[u8],
+        start: usize,
+        captures: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        let finder = &mut Finder::Cache(&self.0.automaton, &mut cache.automaton);
+        let budget = &mut Budget::new(self.0.step_limit);
+        self.find(finder, &mut cache.scratch, haystack, start, budget, captures)
+    }
+
+    /// All matches, from left to right, none overlapping another. After an empty match the search goes on one byte
+    /// further.
+    ///
+    /// One budget holds for all of them: the step limit for backtracking patterns, and for the rest the bytes that
+    /// were looked at, so that a pattern that looks far ahead for each of many short matches ends with [`StepLimit`]
+    /// and not in quadratic time.
+    pub fn captures_iter<'p, 'h>(&'p self, haystack: &'h [u8]) -> Matches<'p, 'h> {
+        Matches {
+            pattern: self,
+            haystack,
+            at: 0,
+            done: false,
+            cache: self.create_cache(),
+            budget: Budget::new(self.0.step_limit),
+            scanned: Budget::new(SCANNED_BYTES_MAX.max(haystack.len() as u64)),
+        }
+    }
+
+    fn test(
+        &self,
+        finder: &mut Finder<'_>,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+    ) -> Result<bool, StepLimit> {
+        let inner = &*self.0;
+        let program = match (&inner.program, inner.kind) {
+            (Some(program), Kind::Linear) => program,
+            (Some(program), Kind::Backtracking) => {
+                let budget = &mut Budget::new(inner.step_limit);
+                return inner.backtrack(finder, scratch, program, haystack, 0, budget, &mut []);
+            }
+            (None, _) => return Ok(finder.is_match(haystack)),
+        };
+        if !inner.exactness.bound && !(inner.exactness.line_start_at_end && ends_a_line(haystack)) {
+            return Ok(finder.is_match(haystack));
+        }
+        let Some(found) = finder.find(haystack, 0) else { return Ok(false) };
+        if !inner.exactness.bound && found.end < haystack.len() {
+            // Only at the very end is `^` in doubt.
+            return Ok(true);
+        }
+        Ok(pike::search(program, &mut scratch.pike, haystack, found.start, 0, &mut []))
+    }
+
+    fn find(
+        &self,
+        finder: &mut Finder<'_>,
+        scratch: &mut Scratch,
+        haystack: &[u8],
+        start: usize,
+        budget: &mut Budget,
+        captures: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        captures.clear();
+        if start > haystack.len() {
+            return Ok(false);
+        }
+        let inner = &*self.0;
+        let slots = &mut captures.slots[..(2 * inner.group_count).min(2 * GROUPS_REPORTED)];
+        let program = match (&inner.program, inner.kind) {
+            (Some(program), Kind::Linear) => program,
+            (Some(program), Kind::Backtracking) => {
+                return inner.backtrack(finder, scratch, program, haystack, start, budget, slots);
+            }
+            (None, _) => return Ok(finder.captures(haystack, start, slots)),
+        };
+        let Exactness { bound, keep, empty_iterations, line_start_at_end } = inner.exactness;
+        if bound || keep || empty_iterations {
+            let Some(found) = finder.find(haystack, start) else { return Ok(false) };
+            return Ok(pike::search(program, &mut scratch.pike, haystack, found.start, start, slots));
+        }
+        if !finder.captures(haystack, start, slots) {
+            return Ok(false);
+        }
+        if line_start_at_end && ends_a_line(haystack) && slots[1] == haystack.len() {
+            let from = slots[0];
+            slots.fill(UNSET);
+            return Ok(pike::search(program, &mut scratch.pike, haystack, from, start, slots));
+        }
+        Ok(true)
+    }
+}
+
+impl Inner {
+    /// Searches by backtracking, starting only where the automaton sees a chance.
+    #[expect(clippy::too_many_arguments, reason = "all of it is the state of one search")]
+    fn backtrack(
+        &self,
+        finder: &mut Finder<'_>,
+        scratch: &mut Scratch,
+        program: &Program,
+        haystack: &[u8],
+        start: usize,
+        budget: &mut Budget,
+        slots: &mut [usize],
+    ) -> Result<bool, StepLimit> {
+        // Where matches of the bound are short, finding the next one costs what lies in between, and each candidate is
+        // found by the automaton. Where they are not, asking again may scan the rest each time: ask once.
+        let short = self.hir.properties().maximum_len();
+        let Some(found) = finder.find(haystack, start) else { return Ok(false) };
+        let mut at = found.start;
+        loop {
+            if let (Some(first), Some(byte)) = (&program.first, haystack.get(at))
+                && !first.contains(*byte)
+            {
+                budget.charge(1)?;
+            } else if backtrack::match_at(
+                program,
+                &mut scratch.backtrack,
+                haystack,
+                at,
+                start,
+                budget,
+                slots,
+            )? {
+                return Ok(true);
+            }
+            at += 1;
+            if at > haystack.len() {
+                return Ok(false);
+            }
+            if let Some(length_max) = short {
+                let Some(found) = finder.find(haystack, at) else { return Ok(false) };
+                budget.charge((found.end - at + length_max) as u64 / SCANNED_BYTES_PER_STEP)?;
+                at = found.start;
+            }
+        }
+    }
+}
+
+/// What the automaton scans in the time of a step.
+const SCANNED_BYTES_PER_STEP: u64 = 8;
+/// What the automaton may scan for all matches of one haystack together: about a quarter of a second.
+const SCANNED_BYTES_MAX: u64 = 256 << 20;
+
+/// Whether `^` would match at the end of the haystack if it were not for PCRE's exception.
+fn ends_a_line(haystack: &[u8]) -> bool {
+    haystack.last() == Some(&b'\n')
+}
+
+/// The automaton with working memory from its own pool or from the caller.
+enum Finder<'a> {
+    Pool(&'a meta::Regex),
+    Cache(&'a meta::Regex, &'a mut meta::Cache),
+}
+
+impl Finder<'_> {
+    fn is_match(&mut self, haystack: &[u8]) -> bool {
+        let input = Input::new(haystack).earliest(true);
+        match self {
+            Finder::Pool(regex) => regex.is_match(input),
+            Finder::Cache(regex, cache) => regex.search_half_with(cache, &input).is_some(),
+        }
+    }
+
+    fn find(&mut self, haystack: &[u8], start: usize) -> Option<Range<usize>> {
+        let input = Input::new(haystack).range(start..);
+        let found = match self {
+            Finder::Pool(regex) => regex.search(&input),
+            Finder::Cache(regex, cache) => regex.search_with(cache, &input),
+        };
+        found.map(|m| m.range())
+    }
+
+    fn captures(&mut self, haystack: &[u8], start: usize, slots: &mut [usize]) -> bool {
+        let input = Input::new(haystack).range(start..);
+        let mut found: [Option<NonMaxUsize>; 2 * GROUPS_REPORTED] = [None; 2 * GROUPS_REPORTED];
+        let found = &mut found[..slots.len()];
+        let matched = match self {
+            Finder::Pool(regex) => regex.search_slots(&input, found),
+            Finder::Cache(regex, cache) => regex.search_slots_with(cache, &input, found),
+        };
+        for (slot, value) in slots.iter_mut().zip(found) {
+            *slot = value.map_or(UNSET, |v| v.get());
+        }
+        matched.is_some()
+    }
+}
+
+/// All matches of a pattern in a haystack, from [`Pattern::captures_iter`].
+pub struct Matches<'p, 'h> {
+    pattern: &'p Pattern,
+    haystack: &'h [u8],
+    at: usize,
+    done: bool,
+    cache: Cache,
+    budget: Budget,
+    scanned: Budget,
+}
+
+impl Iterator for Matches<'_, '_> {
+    type Item = Result<Captures, StepLimit>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let mut captures = Captures::new();
+        let pattern = self.pattern;
+        let finder = &mut Finder::Cache(&pattern.0.automaton, &mut self.cache.automaton);
+        let found = pattern.find(
+            finder,
+            &mut self.cache.scratch,
+            self.haystack,
+            self.at,
+            &mut self.budget,
+            &mut captures,
+        );
+        match found {
+            Ok(true) => {}
+            Ok(false) => {
+                self.done = true;
+                return None;
+            }
+            Err(limit) => {
+                self.done = true;
+                return Some(Err(limit));
+            }
+        }
+        let whole = captures.get(0).unwrap_or(self.at..self.at);
+        let left = self.haystack.len() - self.at;
+        // How far it looked: to the end of the match and no further than another match could reach, or anywhere.
+        let looked = match pattern.0.hir.properties().maximum_len() {
+            Some(length_max) => left.min((whole.end.saturating_sub(self.at)).saturating_add(length_max)),
+            None => left,
+        };
+        if let Err(limit) = self.scanned.charge(looked as u64) {
+            self.done = true;
+            return Some(Err(limit));
+        }
+        // `\K` can put the start behind where the search goes on; only the end counts.
+        let next = if whole.is_empty() { whole.end + 1 } else { whole.end };
+        self.done = next > self.haystack.len();
+        self.at = next;
+        Some(Ok(captures))
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern(\"{}\", {:?})", self.0.source.escape_ascii(), self.0.kind)
+    }
+}

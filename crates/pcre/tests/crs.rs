@@ -1,0 +1,323 @@
+//! Every `@rx` pattern of the OWASP CRS at hand, against PCRE2 with the flags of ModSecurity 3.
+//!
+//! Haystacks come from CRS's own regression tests, from the patterns themselves, and from random changes to both.
+//! `PALISADE_PCRE_ROUNDS=200` makes a long run of it.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use palisade_oracle::pcre2::{DOTALL, MULTILINE};
+use palisade_pcre::{Hir, Kind, Options, Pattern};
+use regex_syntax::hir::{Class, HirKind};
+use support::{Comparison, Random, compare};
+
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/crs");
+
+struct Rule {
+    id: String,
+    pattern: Vec<u8>,
+}
+
+fn crs(version: &str) -> Option<PathBuf> {
+    let folder = Path::new(SHARED).join(version);
+    if folder.join("rules").is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: CRS {version} is not at ../shared/crs");
+    None
+}
+
+/// The `@rx` operators of all rule files, macros aside. Reads just enough of the language for CRS.
+fn rules(folder: &Path) -> Vec<Rule> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("rules"))
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "conf"))
+        .collect();
+    files.sort();
+    let mut rules = Vec::new();
+    for file in files {
+        let text = std::fs::read(&file).expect("the file can be read");
+        let text: Vec<u8> = text.iter().copied().filter(|b| *b != b'\r').collect();
+        let mut id = String::new();
+        for line in joined_lines(&text) {
+            let line = line.trim_ascii_start();
+            let Some(rest) = line.strip_prefix(b"SecRule ") else { continue };
+            let Some(open) = rest.iter().position(|b| *b == b'"') else { continue };
+            let mut operator = Vec::new();
+            let mut i = open + 1;
+            while i < rest.len() && rest[i] != b'"' {
+                if rest[i] == b'\\' && rest.get(i + 1) == Some(&b'"') {
+                    i += 1;
+                }
+                operator.push(rest[i]);
+                i += 1;
+            }
+            let text = String::from_utf8_lossy(&rest[i.min(rest.len())..]).into_owned();
+            if let Some(at) = text.find("id:") {
+                id = text[at + 3..].chars().take_while(char::is_ascii_digit).collect();
+            }
+            let operator = operator.strip_prefix(b"!").unwrap_or(&operator);
+            let Some(pattern) = operator.strip_prefix(b"@rx ") else { continue };
+            if pattern.windows(2).any(|w| w == b"%{") {
+                continue;
+            }
+            rules.push(Rule { id: id.clone(), pattern: pattern.to_vec() });
+        }
+    }
+    rules
+}
+
+fn joined_lines(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    let mut line: Vec<u8> = Vec::new();
+    for part in text.split(|b| *b == b'\n') {
+        match part.strip_suffix(b"\\") {
+            Some(part) => line.extend_from_slice(part),
+            None => {
+                line.extend_from_slice(part);
+                lines.push(std::mem::take(&mut line));
+            }
+        }
+    }
+    lines
+}
+
+/// The texts of CRS's regression tests: every scalar of every file, also percent-decoded.
+fn test_texts(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut texts = Vec::new();
+    let Ok(groups) = std::fs::read_dir(folder.join("tests")) else { return texts };
+    let mut files: Vec<PathBuf> = groups
+        .filter_map(Result::ok)
+        .filter_map(|group| std::fs::read_dir(group.path()).ok())
+        .flat_map(|files| files.filter_map(Result::ok).map(|file| file.path()))
+        .collect();
+    files.sort();
+    for file in files {
+        let rule = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = std::fs::read(&file).expect("the file can be read");
+        for line in text.split(|b| *b == b'\n') {
+            let Some(colon) = line.windows(2).position(|w| w == b": ") else { continue };
+            let value = line[colon + 2..].trim_ascii();
+            let value = match value {
+                [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => inner,
+                value => value,
+            };
+            if value.len() < 2 {
+                continue;
+            }
+            texts.push((rule.clone(), value.to_vec()));
+            let decoded = percent_decoded(value);
+            if decoded != value {
+                texts.push((rule.clone(), decoded));
+            }
+        }
+    }
+    texts
+}
+
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut i = 0;
+    while i < text.len() {
+        let digits = text.get(i + 1..i + 3).and_then(|d| std::str::from_utf8(d).ok());
+        match (text[i], digits.and_then(|d| u8::from_str_radix(d, 16).ok())) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                i += 3;
+            }
+            (b'+', _) => {
+                out.push(b' ');
+                i += 1;
+            }
+            (byte, _) => {
+                out.push(byte);
+                i += 1;
+            }
+        }
+    }
+    out
+}
+
+/// A string that the automaton's pattern describes, conditions on positions aside.
+fn example(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
+    if out.len() > 2_000 {
+        return;
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
+        HirKind::Class(Class::Bytes(class)) => {
+            if !class.ranges().is_empty() {
+                let range = class.ranges()[random.below(class.ranges().len())];
+                // Prefer what one can read, so that neighbours in a rule have a chance to fit together.
+                let span = usize::from(range.end() - range.start()) + 1;
+                let mut byte = range.start() + random.below(span) as u8;
+                for _ in 0..3 {
+                    if !byte.is_ascii_graphic() {
+                        byte = range.start() + random.below(span) as u8;
+                    }
+                }
+                out.push(byte);
+            }
+        }
+        // Alternatives of single ASCII characters.
+        HirKind::Class(Class::Unicode(class)) => {
+            if !class.ranges().is_empty() {
+                let range = class.ranges()[random.below(class.ranges().len())];
+                out.push(random.pick(&[range.start(), range.end()]) as u8);
+            }
+        }
+        HirKind::Repetition(repetition) => {
+            let extra = match random.below(4) {
+                0 => 0,
+                1 => 1,
+                2 => random.below(3),
+                _ => random.below(9),
+            };
+            let room = repetition.max.map_or(usize::MAX, |max| (max - repetition.min) as usize);
+            for _ in 0..(repetition.min as usize).saturating_add(extra.min(room)).min(1_100) {
+                example(&repetition.sub, random, out);
+            }
+        }
+        HirKind::Capture(capture) => example(&capture.sub, random, out),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| example(part, random, out)),
+        HirKind::Alternation(parts) => example(&parts[random.below(parts.len())], random, out),
+    }
+}
+
+/// A near miss, or another match.
+fn changed(text: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut text = text.to_vec();
+    for _ in 0..1 + random.below(3) {
+        let at = random.below(text.len() + 1);
+        match random.below(9) {
+            0 if !text.is_empty() => {
+                text.remove(at.min(text.len() - 1));
+            }
+            1 if !text.is_empty() => {
+                let at = at.min(text.len() - 1);
+                text[at] = random.pick(b" \n\r\t'\"/\\;:,.-_=()<>[]{}$`|&%#a1A\0\xa0\xc2\x85");
+            }
+            2 => text.insert(at, random.pick(b" \n\r\t'\"/\\;:,.-_=()<>[]{}$`|&%#a1A\0\xa0\xc2\x85")),
+            3 if !text.is_empty() => {
+                let at = at.min(text.len() - 1);
+                text[at] ^= 0x20;
+            }
+            4 => text.truncate(at),
+            5 => text.push(b'\n'),
+            6 => {
+                let cut = random.below(other.len() + 1);
+                let end = (cut + 20).min(other.len());
+                text.splice(at..at, other[cut..end].iter().copied());
+            }
+            7 => {
+                let end = (at + 1 + random.below(8)).min(text.len());
+                let piece = text[at.min(end)..end].to_vec();
+                text.splice(at..at, piece);
+            }
+            _ => {
+                text.drain(..at);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_crs_pattern_compiles() {
+    for (version, least, backtracking) in
+        [("4.28.0", 310, &[][..]), ("3.3.9", 260, &["920120", "942130", "953120"][..])]
+    {
+        let Some(folder) = crs(version) else { continue };
+        let rules = rules(&folder);
+        assert!(rules.len() >= least, "CRS {version} has more patterns than {}", rules.len());
+        let started = Instant::now();
+        let mut slowest = (0.0, String::new());
+        let (mut bytes, mut largest, mut not_exact, mut cache_bytes) = (0, 0, 0, 0);
+        let mut kinds = Vec::new();
+        for rule in &rules {
+            let begun = Instant::now();
+            let pattern = Pattern::new(&rule.pattern, Options::default())
+                .unwrap_or_else(|e| panic!("CRS {version} rule {}: {e}", rule.id));
+            let seconds = begun.elapsed().as_secs_f64();
+            if seconds > slowest.0 {
+                slowest = (seconds, rule.id.clone());
+            }
+            bytes += pattern.memory_usage();
+            cache_bytes += pattern.create_cache().memory_usage();
+            largest = largest.max(pattern.memory_usage());
+            not_exact += usize::from(!pattern.hir_is_exact());
+            if pattern.kind() == Kind::Backtracking {
+                kinds.push(rule.id.as_str());
+            }
+        }
+        println!(
+            "CRS {version}: {} patterns in {:.0} ms (slowest {}: {:.0} ms), {bytes} bytes, the largest {largest}, \
+             fresh caches {cache_bytes}, {not_exact} not exact, backtracking {kinds:?}",
+            rules.len(),
+            started.elapsed().as_secs_f64() * 1e3,
+            slowest.1,
+            slowest.0 * 1e3,
+        );
+        assert_eq!(kinds, backtracking);
+    }
+}
+
+#[test]
+fn crs_patterns_match_as_in_pcre2() {
+    let Some(pcre2) = support::pcre2() else { return };
+    let rounds: usize =
+        std::env::var("PALISADE_PCRE_ROUNDS").ok().map_or(1, |text| text.parse().expect("a number"));
+    let texts = crs("4.28.0").map(|folder| test_texts(&folder)).unwrap_or_default();
+    let mut random = Random::new(3 + rounds as u64);
+    let mut differences = Vec::new();
+    for version in ["4.28.0", "3.3.9"] {
+        let Some(folder) = crs(version) else { continue };
+        let (mut pairs, mut matches, mut undecided, mut never) = (0, 0, 0, 0);
+        for rule in rules(&folder) {
+            let pattern = Pattern::new(&rule.pattern, Options::default()).expect("another test says so");
+            let mut code = pcre2.compile(&rule.pattern, DOTALL | MULTILINE).expect("PCRE2 takes CRS");
+            let mut cache = pattern.create_cache();
+            let mut haystacks: Vec<Vec<u8>> =
+                texts.iter().filter(|(id, _)| *id == rule.id).map(|(_, text)| text.clone()).collect();
+            for _ in 0..40 * rounds {
+                let mut text = Vec::new();
+                example(pattern.hir(), &mut random, &mut text);
+                haystacks.push(text);
+            }
+            for _ in 0..40 * rounds {
+                if !texts.is_empty() {
+                    haystacks.push(texts[random.below(texts.len())].1.clone());
+                }
+            }
+            for _ in 0..80 * rounds {
+                let (one, other) = (random.below(haystacks.len()), random.below(haystacks.len()));
+                let text = changed(&haystacks[one], &haystacks[other], &mut random);
+                haystacks.push(text);
+            }
+            let mut matched = 0;
+            for haystack in &haystacks {
+                pairs += 1;
+                match compare(&pattern, &mut cache, &mut code, haystack, 0) {
+                    Ok(Comparison::Match) => matched += 1,
+                    Ok(Comparison::NoMatch) => {}
+                    Ok(Comparison::Undecided) => undecided += 1,
+                    Err(difference) => {
+                        differences.push(format!("rule {}: {difference}", rule.id));
+                        break;
+                    }
+                }
+            }
+            matches += matched;
+            never += usize::from(matched == 0);
+        }
+        println!(
+            "CRS {version}: {pairs} pairs, {matches} matches, {undecided} undecided, {never} patterns never matched"
+        );
+        assert!(matches > pairs / 10, "the haystacks are worth something");
+    }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
