@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use palisade_engine::operator::{
     Answer, CompileError, CompileOptions, DataFiles, Evaluation, Limits, Lookup, Needle, Operator, Outcome,
+    REFS_MAX,
 };
 use palisade_seclang::ast::OperatorName;
 use proptest::prelude::*;
@@ -312,28 +313,34 @@ fn hostile_values_cost_linear_time() {
     let mut border = vec![b'-'; LENGTH / 2];
     border.push(b'a');
     let blocked = [&border[..], b"b"].concat();
-    for (name, argument, value) in [
-        (OperatorName::ContainsWord, &half[..], &repeated[..]),
-        (OperatorName::ContainsWord, &border[..], &blocked[..]),
-        (OperatorName::Contains, &half[..], &repeated[..]),
-        (OperatorName::Within, &repeated[..], &half[..]),
-        (OperatorName::Pm, b"aaab aaaaab aaaaaaaab", &repeated[..]),
-        (OperatorName::VerifyCc, b"\\d+", &digits[..]),
-        (OperatorName::VerifySsn, b"[0-9]{9}", &digits[..]),
-        (OperatorName::RxGlobal, b"a", &repeated[..]),
-        (OperatorName::ValidateByteRange, b"0-9", &repeated[..]),
-        (OperatorName::IpMatch, b"1.2.3.4", &digits[..]),
+    let (yes, no) = (Outcome::Match, Outcome::NoMatch);
+    for (name, argument, value, expected) in [
+        (OperatorName::ContainsWord, &half[..], &repeated[..], &no),
+        (OperatorName::ContainsWord, &border[..], &blocked[..], &no),
+        (OperatorName::Contains, &half[..], &repeated[..], &yes),
+        (OperatorName::Within, &repeated[..], &half[..], &yes),
+        (OperatorName::Pm, b"aaab aaaaab aaaaaaaab", &repeated[..], &no),
+        (OperatorName::VerifySsn, b"\\d+", &digits[..], &Outcome::StepLimit),
+        (OperatorName::VerifySsn, b"[0-9]{9}", &digits[..], &no),
+        (OperatorName::VerifyCc, br"(?<!\d)\d{16}(?!\d)", &repeated[..], &no),
+        (OperatorName::RxGlobal, b"a", &repeated[..], &yes),
+        (OperatorName::ValidateByteRange, b"0-9", &repeated[..], &yes),
+        (OperatorName::IpMatch, b"1.2.3.4", &digits[..], &no),
     ] {
         let start = std::time::Instant::now();
-        let outcome = compile(name, argument).evaluate(value, &mut Evaluation::new());
+        let mut context = Evaluation::new();
+        let outcome = compile(name, argument).evaluate(value, &mut context);
         let took = start.elapsed();
         println!("@{name}: {outcome:?} in {took:?}");
+        assert_eq!(&outcome, expected, "@{name}");
+        assert!(context.refs.len() <= REFS_MAX, "@{name}");
         assert!(took.as_secs() < 10, "@{name} took {took:?} for {LENGTH} bytes");
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    // What fails becomes a case, not a seed.
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn ip_match_equals_one_comparison_after_the_other(
@@ -470,6 +477,7 @@ proptest! {
                 prop_assert!(operator.needle().is_none_or(|needle| needle.is_in(value)));
                 prop_assert!(value.len() >= operator.length_min());
                 prop_assert!(operator.length_max().is_none_or(|length| value.len() <= length));
+                prop_assert!(operator.pattern().is_none_or(|pattern| pattern.is_match(value) == Ok(true)));
             }
             prop_assert!(operator.constant().is_none_or(|says| says == matched));
         }
@@ -490,6 +498,12 @@ fn needles_are_the_arguments() {
         assert_eq!(operator.length_min(), 2);
     }
     assert_eq!(compile(OperatorName::Within, b"Ab").needle(), None);
+    assert_eq!(compile(OperatorName::Within, b"Ab").length_max(), Some(2));
+    assert_eq!(compile(OperatorName::Rx, b"ab?c{2}").length_min(), 3);
+    assert_eq!(compile(OperatorName::Rx, b"").constant(), Some(true));
+    assert_eq!(compile(OperatorName::VerifyCc, b"").constant(), Some(false));
+    assert_eq!(compile(OperatorName::Pm, b" ").constant(), Some(false));
+    assert_eq!(compile(OperatorName::Pm, b"a").constant(), None);
 }
 
 #[test]

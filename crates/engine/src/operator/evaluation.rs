@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 /// Captured groups, as many as `capture` can store: TX:0 to TX:9.
-pub const GROUPS: usize = 10;
+pub const GROUPS: usize = palisade_pcre::GROUPS_REPORTED;
 
 /// Log references kept of one evaluation. The log cuts its `ref` at 200 characters, which holds fewer; a global
 /// pattern stops looking for further matches when it has this many.

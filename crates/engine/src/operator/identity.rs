@@ -3,13 +3,17 @@
 //!
 //! The argument is a pattern that says where such a number may stand; the operator matches when a part of the
 //! value that the pattern finds holds a number whose digits check. Parts are tried from left to right, starting
-//! anew one byte after the beginning of the last. TX:0 becomes the part.
+//! anew one byte after the beginning of the last (for a pattern that needs backtracking, after its end). TX:0
+//! becomes the part.
 //!
 //! Differs: for CPF, SSN and SVNR libmodsecurity cuts the value at each start, so that `^` and `\b` hold
-//! everywhere; here they see the value as it is, as in `@verifyCC` and in ModSecurity 2. It lets the SVNRs
+//! everywhere; here they see the value as it is, as in `@verifyCC` and in ModSecurity 2. It also tries parts that
+//! do not overlap first, so that of two numbers it may capture the later one. It lets the SVNRs
 //! 8888888888 and 9999999999 through its list of placeholders by mistake; here they are placeholders.
 
-use palisade_pcre::{Captures, Pattern, StepLimit};
+use std::ops::Range;
+
+use palisade_pcre::{Captures, Kind, Pattern, StepLimit};
 use palisade_seclang::ast::OperatorName;
 
 use super::{CompileError, CompileOptions, Evaluation, Outcome, rx};
@@ -42,48 +46,87 @@ impl Identity {
             OperatorName::VerifySvnr => Number::Svnr,
             _ => Number::Card,
         };
-        Ok(Self { number, pattern: rx::compile_pattern(argument, options)? })
+        Ok(Self { number, pattern: rx::compile_pattern(argument, &options.pattern)? })
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
         let Some(pattern) = &self.pattern else {
             return Outcome::NoMatch;
         };
-        self.find(pattern, value, context).unwrap_or(Outcome::StepLimit)
+        let found = match pattern.kind() {
+            Kind::Linear => self.find_anywhere(pattern, value),
+            Kind::Backtracking => self.find_apart(pattern, value),
+        };
+        match found {
+            Ok(None) => Outcome::NoMatch,
+            Ok(Some(part)) => {
+                // libmodsecurity gives no reference for a card.
+                if self.number != Number::Card {
+                    context.refer(part.start, part.len());
+                }
+                context.groups[0] = Some(part);
+                Outcome::Match
+            }
+            Err(Unfinished) => Outcome::StepLimit,
+        }
     }
 
-    fn find(&self, pattern: &Pattern, value: &[u8], context: &mut Evaluation) -> Result<Outcome, StepLimit> {
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        self.pattern.as_ref()
+    }
+
+    /// The first part with a number that checks, parts beginning at every byte.
+    fn find_anywhere(&self, pattern: &Pattern, value: &[u8]) -> Result<Option<Range<usize>>, Unfinished> {
+        let length_max = pattern.hir().properties().maximum_len();
         let mut captures = Captures::new();
-        let mut bytes_left = value.len().saturating_mul(PART_BYTES).saturating_add(PART_BYTES_FLOOR);
+        let mut bytes_left = SCANNED_BYTES_MAX;
         let mut start = 0;
         while start < value.len() && pattern.captures_at(value, start, &mut captures)? {
             let Some(part) = captures.get(0) else {
                 break;
             };
             if self.number.checks(&value[part.clone()]) {
-                // libmodsecurity gives no reference for a card.
-                if self.number != Number::Card {
-                    context.refer(part.start, part.len());
-                }
-                context.groups[0] = Some(part);
-                return Ok(Outcome::Match);
+                return Ok(Some(part));
             }
-            let Some(left) = bytes_left.checked_sub(part.len() + 1) else {
-                return Ok(Outcome::StepLimit);
-            };
-            bytes_left = left;
-            start = part.start + 1;
+            // What the search may have looked at behind the beginning of the part, which the next ones will look
+            // at again.
+            let left = value.len() - start;
+            let looked = length_max.map_or(left, |length_max| part.len().max(length_max).min(left));
+            bytes_left = bytes_left.checked_sub(looked + SEARCH_BYTES).ok_or(Unfinished)?;
+            // `\K` can put the beginning of a part anywhere; the search must go on all the same.
+            start = start.max(part.start) + 1;
         }
-        Ok(Outcome::NoMatch)
+        Ok(None)
+    }
+
+    /// The same for parts that do not overlap, under one step limit for all of them.
+    fn find_apart(&self, pattern: &Pattern, value: &[u8]) -> Result<Option<Range<usize>>, Unfinished> {
+        for captures in pattern.captures_iter(value) {
+            if let Some(part) = captures?.get(0)
+                && self.number.checks(&value[part.clone()])
+            {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
     }
 }
 
-/// Parts overlap, so a pattern without an upper bound (`\d+`) on a long run of digits would cost the square of
-/// it. All parts together may have this many times the bytes of the value, which patterns for numbers of at
-/// most this length never reach; beyond it the outcome is [`Outcome::StepLimit`].
-const PART_BYTES: usize = 64;
-/// What short values may use beyond that.
-const PART_BYTES_FLOOR: usize = 4096;
+/// The search was given up at a limit.
+struct Unfinished;
+
+impl From<StepLimit> for Unfinished {
+    fn from(_: StepLimit) -> Self {
+        Unfinished
+    }
+}
+
+/// What all searches of one value may scan: some tenths of a second. A pattern without an upper bound (`\d+`) on
+/// a long run of digits would look at its rest again for each of them; one for numbers of 16 digits gets through
+/// a million.
+const SCANNED_BYTES_MAX: usize = 32 << 20;
+/// The overhead of a search, as if scanned.
+const SEARCH_BYTES: usize = 16;
 
 impl Number {
     fn checks(self, part: &[u8]) -> bool {

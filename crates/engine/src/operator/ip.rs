@@ -5,7 +5,8 @@
 //! An IPv4 network never holds an IPv6 address, mapped ones included: bring addresses into one form before.
 //!
 //! Differs: blanks around items, a prefix of /0, `/128` and comments in files are taken, which libmodsecurity
-//! 3.0.9 refuses; `/24x`, which it reads as /24, is an error.
+//! 3.0.9 refuses; `/24x`, which it reads as /24, is an error. Its tree loses networks that hold another item
+//! (`::,::1/113` does not match `::1` there); here every item counts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

@@ -155,30 +155,15 @@ enum Kind {
 }
 
 /// What the rest of a rule set says about how operators are compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
-    /// `.` matches a line break. ModSecurity 3 and 2: yes.
-    pub dot_all: bool,
-    /// `^` and `$` match at line breaks. ModSecurity 3: yes; 2: no.
-    pub multi_line: bool,
-    /// Steps that a pattern which needs backtracking may take on one value (`SecPcreMatchLimit`).
-    pub step_limit: usize,
+    /// How patterns are read and bounded: dot-all and multi-line as ModSecurity 3 by default; the step limit is
+    /// what `SecPcreMatchLimit` sets.
+    pub pattern: palisade_pcre::Options,
     /// `SecHttpBlKey`, the access key that `@rbl` needs for httpbl.org.
     pub http_bl_key: Option<Vec<u8>>,
     /// Bounds of compilation.
     pub limits: Limits,
-}
-
-impl Default for CompileOptions {
-    fn default() -> Self {
-        Self {
-            dot_all: true,
-            multi_line: true,
-            step_limit: 100_000,
-            http_bl_key: None,
-            limits: Limits::default(),
-        }
-    }
 }
 
 /// Bounds of compilation. Over any of them the operator is an error, never a shorter list.

@@ -5,7 +5,7 @@
 
 use palisade_seclang::ast::OperatorName;
 
-use super::is_blank;
+use crate::number::leading_integer;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numeric {
@@ -43,45 +43,6 @@ impl Numeric {
             Comparison::Greater => number > self.limit,
             Comparison::LessOrEqual => number <= self.limit,
             Comparison::Less => number < self.limit,
-        }
-    }
-}
-
-/// Blanks, a sign, digits; whatever follows is ignored. Saturates.
-fn leading_integer(text: &[u8]) -> i64 {
-    let start = text.iter().position(|byte| !is_blank(*byte)).unwrap_or(text.len());
-    let (negative, digits) = match &text[start..] {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
-    };
-    let mut number = 0i64;
-    for digit in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
-        // Counted downwards for a negative number: the range reaches one further on that side.
-        let digit = i64::from(digit - b'0');
-        number = number.saturating_mul(10);
-        number = if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) };
-    }
-    number
-}
-
-#[cfg(test)]
-mod tests {
-    use super::leading_integer;
-
-    #[test]
-    fn integers_saturate_at_both_ends() {
-        for (text, number) in [
-            ("9223372036854775807", i64::MAX),
-            ("9223372036854775808", i64::MAX),
-            ("-9223372036854775808", i64::MIN),
-            ("-99999999999999999999999999", i64::MIN),
-            ("- 5", 0),
-            ("+-5", 0),
-            ("\u{b}\u{c}\r\n\t 12x3", 12),
-            ("", 0),
-        ] {
-            assert_eq!(leading_integer(text.as_bytes()), number, "{text:?}");
         }
     }
 }

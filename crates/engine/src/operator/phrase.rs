@@ -8,7 +8,8 @@
 //! spells it.
 //!
 //! Differs: where a shorter phrase ends inside a longer one that has begun before (`abcd bc b` on `xabcd`),
-//! libmodsecurity stores the beginning of the longer one (`ab`); here it is the phrase found (`b`).
+//! libmodsecurity stores the beginning of the longer one (`ab`); here it is the phrase found (`b`). Its
+//! automaton also misses some phrases (`Ab bA aA.b .a` on `AAa.A`); here every phrase is found.
 
 use std::sync::Arc;
 

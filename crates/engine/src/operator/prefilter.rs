@@ -4,6 +4,8 @@
 //! Each is a necessary condition, true of every value that matches; none is ever sufficient by itself. `None`
 //! says that nothing is known. Negated operators must not be skipped by them.
 
+use palisade_pcre::Pattern;
+
 use super::{Kind, Operator};
 
 /// Bytes that every matching value has.
@@ -59,7 +61,7 @@ impl Operator {
                 Kind::Addresses(_) | Kind::Geo(_) => 2,
                 // A bad byte, a bad percent sign, a bad sequence.
                 Kind::Validate(_) => 1,
-                _ => 0,
+                _ => self.pattern().and_then(|pattern| pattern.hir().properties().minimum_len()).unwrap_or(0),
             },
         }
     }
@@ -72,11 +74,23 @@ impl Operator {
         }
     }
 
-    /// Whether the operator says the same about every value.
+    /// The pattern that finds something in every value that matches. For `@rx` and `@rxGlobal` it is the operator;
+    /// what must occur in its matches ([`Pattern::hir`]) must occur in the value.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match &self.kind {
+            Kind::Rx(rx) => rx.pattern(),
+            Kind::Identity(identity) => identity.pattern(),
+            _ => None,
+        }
+    }
+
+    /// What the operator says, when it says the same about every value.
     pub fn constant(&self) -> Option<bool> {
         match &self.kind {
             Kind::Always => Some(true),
             Kind::Never => Some(false),
+            Kind::Rx(rx) if rx.pattern().is_none() => Some(true),
+            Kind::Identity(identity) if identity.pattern().is_none() => Some(false),
             Kind::Phrases(phrases) if phrases.phrases().is_empty() => Some(false),
             _ => None,
         }

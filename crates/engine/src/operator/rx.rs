@@ -6,9 +6,11 @@
 //! Differs: `@rxGlobal` stops at [`REFS_MAX`] captures, so that a value costs a bounded number of searches, and
 //! after an empty match it goes on one byte later, where PCRE first tries a longer match at the same place.
 
+use std::borrow::Cow;
+
 use palisade_pcre::{Captures, Options, Pattern, StepLimit};
 
-use super::{CompileError, CompileOptions, Evaluation, GROUPS, Outcome, REFS_MAX};
+use super::{CompileError, CompileOptions, Evaluation, Outcome, REFS_MAX};
 
 #[derive(Clone, Debug)]
 pub(super) struct Rx {
@@ -30,7 +32,7 @@ impl Rx {
         scope: Scope,
         options: &CompileOptions,
     ) -> Result<Self, CompileError> {
-        Ok(Self { pattern: compile_pattern(argument, options)?, scope })
+        Ok(Self { pattern: compile_pattern(argument, &options.pattern)?, scope })
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
@@ -43,29 +45,24 @@ impl Rx {
         };
         match outcome {
             Ok(matched) => Outcome::from(matched),
-            Err(StepLimit) => Outcome::StepLimit,
+            Err(StepLimit { .. }) => Outcome::StepLimit,
         }
+    }
+
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        self.pattern.as_ref()
     }
 }
 
 /// Compiles an argument; `None` when it is empty.
-pub(super) fn compile_pattern(
-    argument: &[u8],
-    options: &CompileOptions,
-) -> Result<Option<Pattern>, CompileError> {
+pub(super) fn compile_pattern(argument: &[u8], options: &Options) -> Result<Option<Pattern>, CompileError> {
     if argument.is_empty() {
         return Ok(None);
     }
-    let dialect = Options {
-        dot_all: options.dot_all,
-        multi_line: options.multi_line,
-        case_insensitive: false,
-        step_limit: options.step_limit,
-    };
-    Pattern::new(argument, dialect).map(Some).map_err(|error| CompileError {
-        message: error.message,
-        help: error.help,
-        offset: error.offset,
+    Pattern::new(argument, options.clone()).map(Some).map_err(|error| CompileError {
+        message: error.message.into_owned(),
+        help: error.help.map(Cow::into_owned),
+        offset: Some(error.offset),
     })
 }
 
@@ -75,47 +72,39 @@ fn first(pattern: &Pattern, value: &[u8], context: &mut Evaluation) -> Result<bo
         return Ok(false);
     }
     let mut captures = Captures::new();
-    if !pattern.captures(value, &mut captures)? {
-        return Ok(false);
+    let matched = pattern.captures(value, &mut captures)?;
+    if matched {
+        store(&captures, 0, context);
     }
-    store(&captures, 0, context);
-    Ok(true)
+    Ok(matched)
 }
 
 fn all(pattern: &Pattern, value: &[u8], context: &mut Evaluation) -> Result<bool, StepLimit> {
-    if !pattern.is_match(value)? {
-        return Ok(false);
-    }
-    let mut captures = Captures::new();
-    let mut start = 0;
     let mut matched = false;
-    while start <= value.len() && context.refs.len() < REFS_MAX {
-        match pattern.captures_at(value, start, &mut captures) {
-            Ok(true) => {}
+    for captures in pattern.captures_iter(value) {
+        match captures {
+            Ok(captures) => store(&captures, context.refs.len(), context),
             // What has matched has matched, whatever the rest of the value costs.
-            Err(StepLimit) if matched => break,
-            Ok(false) => break,
+            Err(_) if matched => break,
             Err(limit) => return Err(limit),
         }
         matched = true;
-        store(&captures, context.refs.len(), context);
-        let Some(whole) = captures.get(0) else {
+        if context.refs.len() >= REFS_MAX {
             break;
-        };
-        start = if whole.is_empty() { whole.end + 1 } else { whole.end };
+        }
     }
     Ok(matched)
 }
 
 /// Stores the groups of a match from TX:`first` on. A group that took no part leaves its place as it was.
 fn store(captures: &Captures, first: usize, context: &mut Evaluation) {
-    for group in 0..captures.len() {
-        let Some(span) = captures.get(group) else {
+    for (group, span) in captures.iter().enumerate() {
+        let Some(span) = span else {
             continue;
         };
         context.refer(span.start, span.len());
-        if first + group < GROUPS {
-            context.groups[first + group] = Some(span);
+        if let Some(place) = context.groups.get_mut(first + group) {
+            *place = Some(span);
         }
     }
 }

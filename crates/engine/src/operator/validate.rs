@@ -1,4 +1,6 @@
 //! `@validateByteRange`, `@validateUrlEncoding`, `@validateUtf8Encoding`: they match what is *not* valid.
+//!
+//! Differs: UTF-8 ends at U+10FFFF (RFC 3629); libmodsecurity lets U+110000 to U+13FFFF pass.
 
 use palisade_seclang::ast::OperatorName;
 
@@ -36,9 +38,10 @@ impl Validate {
                 let Err(error) = std::str::from_utf8(value) else {
                     return false;
                 };
-                // libmodsecurity gives no reference when the text just ends early.
-                if error.error_len().is_some() {
-                    context.refer(error.valid_up_to(), value.len());
+                let offset = error.valid_up_to();
+                // libmodsecurity gives no reference when fewer bytes are left than the first one announces.
+                if value.len() - offset >= announced_bytes(value[offset]) {
+                    context.refer(offset, value.len());
                 }
                 true
             }
@@ -106,6 +109,16 @@ fn byte_number(text: &[u8]) -> Option<u8> {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// How many bytes a UTF-8 sequence has by its first byte; 1 for a byte that begins none.
+fn announced_bytes(first: u8) -> usize {
+    match first {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    }
 }
 
 /// The first `%` that two hexadecimal digits do not follow.
