@@ -507,6 +507,13 @@ fn needles_are_the_arguments() {
 }
 
 #[test]
+fn operators_are_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Operator>();
+    shared::<Evaluation>();
+}
+
+#[test]
 fn errors_print_their_message() {
     let error = CompileError { message: "no".into(), help: None, offset: None };
     assert_eq!(error.to_string(), "no");

@@ -32,9 +32,10 @@ impl Needle<'_> {
             Needle::Suffix(bytes) => value.ends_with(bytes),
             Needle::Whole(bytes) => value == *bytes,
             Needle::Part(bytes) => memchr::memmem::find(value, bytes).is_some(),
-            Needle::AnyPart(phrases) => phrases
-                .iter()
-                .any(|phrase| value.windows(phrase.len()).any(|window| window.eq_ignore_ascii_case(phrase))),
+            Needle::AnyPart(phrases) => phrases.iter().any(|phrase| {
+                phrase.is_empty()
+                    || value.windows(phrase.len()).any(|window| window.eq_ignore_ascii_case(phrase))
+            }),
         }
     }
 }
