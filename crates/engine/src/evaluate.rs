@@ -50,7 +50,11 @@ impl Transaction {
                 self.cursor.step += 1;
                 continue;
             }
-            match self.run_rule(&rules, index) {
+            let ran = self.run_rule(&rules, index);
+            if let Some(observer) = &mut self.observer {
+                (observer.0)(index);
+            }
+            match ran {
                 Ok(true) => {
                     self.cursor.step += 1;
                     self.flow_after(rules.rule(index));

@@ -181,6 +181,7 @@ pub struct Transaction {
     pub(crate) matches: Vec<Match>,
     pub(crate) keeps_silent_matches: bool,
     pub(crate) trace: Option<Vec<Evaluated>>,
+    pub(crate) observer: Option<Observer>,
     pub(crate) interruption: Option<Interruption>,
     pub(crate) would_interrupt: Option<Interruption>,
     pub(crate) operations: Vec<Operation>,
@@ -188,6 +189,15 @@ pub struct Transaction {
     pub(crate) shortfalls: Vec<Shortfall>,
     request_body: BodyState,
     response_body_open: bool,
+}
+
+/// Somebody who wants to know when a rule is done.
+pub(crate) struct Observer(pub(crate) Box<dyn FnMut(RuleIndex) + Send>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// What `ctl` and flow actions have changed for this transaction.
@@ -300,6 +310,7 @@ impl Transaction {
             matches: Vec::new(),
             keeps_silent_matches: false,
             trace: None,
+            observer: None,
             interruption: None,
             would_interrupt: None,
             operations: Vec::new(),
@@ -318,6 +329,11 @@ impl Transaction {
     /// Also keeps every value that every rule looks at. For explanations of single requests only: it copies all.
     pub fn keep_evaluated(&mut self) {
         self.trace = Some(Vec::new());
+    }
+
+    /// Calls this after each rule that is looked at. For profiles: whoever measures brings the clock.
+    pub fn observe_rules(&mut self, observer: Box<dyn FnMut(RuleIndex) + Send>) {
+        self.observer = Some(Observer(observer));
     }
 
     /// Takes the request's head, before phase 1.
