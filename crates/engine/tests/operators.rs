@@ -504,6 +504,8 @@ fn needles_are_the_arguments() {
     assert_eq!(compile(OperatorName::VerifyCc, b"").constant(), Some(false));
     assert_eq!(compile(OperatorName::Pm, b" ").constant(), Some(false));
     assert_eq!(compile(OperatorName::Pm, b"a").constant(), None);
+    assert_eq!(compile(OperatorName::Rbl, b"dnsbl.httpbl.org").constant(), Some(false));
+    assert_eq!(compile(OperatorName::Rbl, b"list.example").constant(), None);
 }
 
 #[test]

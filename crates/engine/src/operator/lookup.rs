@@ -14,12 +14,14 @@ use super::{Answer, CompileError, CompileOptions, Evaluation, Lookup, Outcome, s
 ///
 /// Differs: only an answer in 127.0.0.0/8 is a listing, and not one of the codes that say «refused»
 /// (127.255.255.0/24; 127.0.0.1 of uribl.com); libmodsecurity takes any answer, also that of a resolver that
-/// invents one. A value that can be no host name is not asked.
+/// invents one. A value that can be no host name is not asked, nor anything of httpbl.org without a key.
 #[derive(Clone, Debug)]
 pub(super) struct BlockList {
     zone: Box<str>,
-    /// What stands before the reversed address, with its dot.
-    key: Box<str>,
+    /// What stands before the reversed address, with its dot; mostly nothing. `None` when the list needs an access
+    /// key and there is none: then nothing is asked and nothing matches. CRS 3.3 has such a rule and leaves the
+    /// key to the site, so this is no error.
+    key: Option<Box<str>>,
 }
 
 impl BlockList {
@@ -28,19 +30,18 @@ impl BlockList {
             CompileError::new(format!("`{}` is not a DNS zone", shown(argument)))
                 .help("write the zone of a block list, such as sbl-xbl.spamhaus.org")
         })?;
-        let key = if is_in_zone(zone, "httpbl.org") {
-            let key = options.http_bl_key.as_deref().ok_or_else(|| {
-                CompileError::new(format!("{zone} needs an access key")).help("set it by SecHttpBlKey")
-            })?;
+        let key = if !is_in_zone(zone, "httpbl.org") {
+            Some(Box::default())
+        } else if let Some(key) = &options.http_bl_key {
             let key = host_name(key).filter(|key| !key.contains('.')).ok_or_else(|| {
                 CompileError::new("the access key of SecHttpBlKey can be no part of a host name")
                     .help("write the twelve letters that the list's operator gave you")
             })?;
-            format!("{key}.")
+            Some(format!("{key}.").into())
         } else {
-            String::new()
+            None
         };
-        Ok(Self { zone: zone.into(), key: key.into() })
+        Ok(Self { zone: zone.into(), key })
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
@@ -58,14 +59,19 @@ impl BlockList {
         }
     }
 
+    /// Whether there is no key for a list that needs one.
+    pub(super) fn is_mute(&self) -> bool {
+        self.key.is_none()
+    }
+
     fn question(&self, value: &[u8]) -> Option<String> {
-        let zone = &self.zone;
+        let (zone, key) = (&self.zone, self.key.as_deref()?);
         let name = match address(value) {
             Some(IpAddr::V4(address)) => {
                 let [a, b, c, d] = address.octets();
-                format!("{}{d}.{c}.{b}.{a}.{zone}", self.key)
+                format!("{key}{d}.{c}.{b}.{a}.{zone}")
             }
-            Some(IpAddr::V6(address)) => format!("{}{}{zone}", self.key, nibbles(address)),
+            Some(IpAddr::V6(address)) => format!("{key}{}{zone}", nibbles(address)),
             None => format!("{}.{zone}", host_name(value)?),
         };
         (name.len() <= NAME_BYTES_MAX).then_some(name)

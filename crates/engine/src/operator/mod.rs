@@ -160,7 +160,7 @@ pub struct CompileOptions {
     /// How patterns are read and bounded: dot-all and multi-line as ModSecurity 3 by default; the step limit is
     /// what `SecPcreMatchLimit` sets.
     pub pattern: palisade_pcre::Options,
-    /// `SecHttpBlKey`, the access key that `@rbl` needs for httpbl.org.
+    /// `SecHttpBlKey`, the access key that `@rbl` needs for httpbl.org; without it such a rule never matches.
     pub http_bl_key: Option<Vec<u8>>,
     /// Bounds of compilation.
     pub limits: Limits,

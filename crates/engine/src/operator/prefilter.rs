@@ -93,6 +93,7 @@ impl Operator {
             Kind::Rx(rx) if rx.pattern().is_none() => Some(true),
             Kind::Identity(identity) if identity.pattern().is_none() => Some(false),
             Kind::Phrases(phrases) if phrases.phrases().is_empty() => Some(false),
+            Kind::BlockList(list) if list.is_mute() => Some(false),
             _ => None,
         }
     }
