@@ -4,6 +4,7 @@
 //! words is looked up without being copied, and a two-level index over [`FINGERPRINTS`]. What deliberately does not: any
 //! opinion on what a word means; see [`super::sql`].
 
+use super::sql::Kind;
 use super::tables::{FINGERPRINT_COUNT, FINGERPRINTS, KEYWORDS};
 
 /// A hash of a word so far, its letters taken as capitals (FNV-1a, 32 bits).
@@ -27,18 +28,18 @@ impl WordHash {
     }
 }
 
-/// The letter of the kind of `word`, if it is a keyword, a known phrase or an operator of two characters.
-pub(super) fn kind_of(word: &[u8]) -> Option<u8> {
+/// The kind of `word`, if it is a keyword, a known phrase or an operator of two characters.
+pub(super) fn kind_of(word: &[u8]) -> Option<Kind> {
     if word.len() > KEYWORD_LEN_MAX { None } else { kind_of_hashed(word, WordHash::of(word)) }
 }
 
 /// [`kind_of`] for a caller that has hashed the word on the way.
-pub(super) fn kind_of_hashed(word: &[u8], hash: WordHash) -> Option<u8> {
-    find(hash, |keyword| keyword.eq_ignore_ascii_case(word)).map(|(_, letter)| letter)
+pub(super) fn kind_of_hashed(word: &[u8], hash: WordHash) -> Option<Kind> {
+    find(hash, |keyword| keyword.eq_ignore_ascii_case(word)).map(|(_, kind)| kind)
 }
 
-/// The phrase that two words make with one space between them, and the letter of its kind.
-pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(&'static [u8], u8)> {
+/// The phrase that two words make with one space between them, and its kind.
+pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<(&'static [u8], Kind)> {
     let len = first.len() + 1 + second.len();
     if len > KEYWORD_LEN_MAX || first.is_empty() || !PHRASE_INITIALS[usize::from(first[0])] {
         return None;
@@ -70,13 +71,50 @@ pub(super) fn is_attack(letters: &[u8]) -> bool {
     TAILS[range].binary_search(&tail).is_ok()
 }
 
-fn find(hash: WordHash, is_it: impl Fn(&[u8]) -> bool) -> Option<(&'static [u8], u8)> {
+/// Letters of kinds that are no attack's among themselves.
+const UNTELLING_LETTERS: &[u8] = b"n1of,;:.?";
+
+/// False only if `word` is not telling: of a kind other than [`UNTELLING_LETTERS`], or a word that phrases start with.
+///
+/// `word` has no dots; keywords with dots are all names and functions, so not telling.
+pub(super) fn may_be_telling(word: &[u8]) -> bool {
+    let [first, ..] = word else { return false };
+    let [.., last_but_one, last] = word else { return false };
+    let bit = sketch(*first, *last_but_one, *last, word.len());
+    TELLING[bit / 64] >> (bit % 64) & 1 == 1
+}
+
+/// False only if no telling word is the end of `word` after at least one byte.
+pub(super) fn may_end_telling(word: &[u8]) -> bool {
+    let [.., last_but_one, last] = word else { return false };
+    let shortest = TELLING_END_LEN_MIN[end_of_word(*last_but_one, *last)];
+    usize::from(shortest) < word.len()
+}
+
+const fn is_untelling(letter: u8) -> bool {
+    let mut at = 0;
+    while at < UNTELLING_LETTERS.len() {
+        if UNTELLING_LETTERS[at] == letter {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// A number below `PLACES`² for the last two bytes of a word, the same in either case.
+const fn end_of_word(last_but_one: u8, last: u8) -> usize {
+    PLACE[last_but_one as usize] as usize * PLACES + PLACE[last as usize] as usize
+}
+
+fn find(hash: WordHash, is_it: impl Fn(&[u8]) -> bool) -> Option<(&'static [u8], Kind)> {
     let mut slot = hash.slot();
     loop {
         // Terminates: less than half of the slots are taken, which `slots` checks while compiling.
-        let (keyword, letter) = KEYWORDS[usize::from(KEYWORD_SLOTS[slot].checked_sub(1)?)];
-        if is_it(keyword.as_bytes()) {
-            return Some((keyword.as_bytes(), letter));
+        let index = usize::from(KEYWORD_SLOTS[slot].checked_sub(1)?);
+        let keyword = KEYWORDS[index].0.as_bytes();
+        if is_it(keyword) {
+            return Some((keyword, KEYWORD_KINDS[index]));
         }
         slot = (slot + 1) % SLOTS;
     }
@@ -87,6 +125,32 @@ const SLOTS: usize = 2048;
 
 /// One-based positions in [`KEYWORDS`] by hash, 0 where nothing is; collisions go to the next free slot.
 static KEYWORD_SLOTS: [u16; SLOTS] = slots();
+
+/// The kinds of [`KEYWORDS`], in the same order.
+static KEYWORD_KINDS: [Kind; KEYWORDS.len()] = {
+    let mut kinds = [Kind::Unknown; KEYWORDS.len()];
+    let mut index = 0;
+    while index < kinds.len() {
+        kinds[index] = match KEYWORDS[index].1 {
+            b'k' => Kind::Keyword,
+            b'U' => Kind::Union,
+            b'B' => Kind::Group,
+            b'E' => Kind::Expression,
+            b't' => Kind::SqlType,
+            b'f' => Kind::Function,
+            b'n' => Kind::Bareword,
+            b'1' => Kind::Number,
+            b'v' => Kind::Variable,
+            b'o' => Kind::Operator,
+            b'&' => Kind::LogicOperator,
+            b'A' => Kind::Collate,
+            b'T' => Kind::Tsql,
+            _ => panic!("a kind that no word has"),
+        };
+        index += 1;
+    }
+    kinds
+};
 
 /// The longest keyword, in bytes.
 pub(super) const KEYWORD_LEN_MAX: usize = keyword_len_max();
@@ -141,6 +205,73 @@ const fn keyword_len_max() -> usize {
     }
     max
 }
+
+/// Letters, digits and underscore are 1 to 37, all other bytes 0.
+static PLACE: [u8; 256] = {
+    let mut place = [0; 256];
+    let mut byte = 0;
+    while byte < place.len() {
+        place[byte] = match byte as u8 {
+            letter @ (b'A'..=b'Z' | b'a'..=b'z') => letter.to_ascii_uppercase() - b'A' + 1,
+            digit @ b'0'..=b'9' => digit - b'0' + 27,
+            b'_' => 37,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    place
+};
+
+const PLACES: usize = 38;
+
+/// A number below [`SKETCH_BITS`] for words of this first byte, these last two and this length, the same in either case.
+const fn sketch(first: u8, last_but_one: u8, last: u8, len: usize) -> usize {
+    let word = (end_of_word(last_but_one, last) * PLACES + PLACE[first as usize] as usize) << 5 | (len & 31);
+    // Multiplicative hashing: the top 13 of 32 bits.
+    ((word as u32).wrapping_mul(0x9e37_79b1) >> 19) as usize
+}
+
+const SKETCH_BITS: usize = 1 << 13;
+
+/// One bit for the [`sketch`] of each telling word, some 300 in all.
+static TELLING: [u64; SKETCH_BITS / 64] = TELLING_INDEX.0;
+
+/// The length of the shortest telling word by [`end_of_word`]; 255 where there is none.
+static TELLING_END_LEN_MIN: [u8; PLACES * PLACES] = TELLING_INDEX.1;
+
+const TELLING_INDEX: ([u64; SKETCH_BITS / 64], [u8; PLACES * PLACES]) = {
+    let mut telling = [0_u64; SKETCH_BITS / 64];
+    let mut len_min = [255_u8; PLACES * PLACES];
+    let mut index = 0;
+    while index < KEYWORDS.len() {
+        let (word, letter) = KEYWORDS[index];
+        let word = word.as_bytes();
+        let mut len = 0;
+        while len < word.len() && word[len] != b' ' {
+            len += 1;
+        }
+        let is_operator = PLACE[word[0] as usize] == 0;
+        if len < word.len() || !is_operator && !is_untelling(letter) {
+            let (last_but_one, last) = (word[len - 2], word[len - 1]);
+            // No telling word starts with a digit: the gate relies on it.
+            assert!(
+                !word[0].is_ascii_digit()
+                    && len >= 2
+                    && len < 32
+                    && PLACE[last_but_one as usize] != 0
+                    && PLACE[last as usize] != 0
+            );
+            let bit = sketch(word[0], last_but_one, last, len);
+            telling[bit / 64] |= 1 << (bit % 64);
+            let end = end_of_word(last_but_one, last);
+            if len < len_min[end] as usize {
+                len_min[end] = len as u8;
+            }
+        }
+        index += 1;
+    }
+    (telling, len_min)
+};
 
 const fn phrase_initials() -> [bool; 256] {
     let mut initials = [false; 256];
@@ -224,17 +355,39 @@ mod tests {
     #[test]
     fn every_keyword_is_found_in_either_case_and_nothing_else_is() {
         for (word, letter) in KEYWORDS {
-            assert_eq!(kind_of(word.as_bytes()), Some(letter), "{word}");
-            assert_eq!(kind_of(word.to_ascii_lowercase().as_bytes()), Some(letter), "{word}");
+            let kind = kind_of(word.as_bytes()).expect(word);
+            assert_eq!(kind.letter(), letter, "{word}");
+            assert_eq!(kind_of(word.to_ascii_lowercase().as_bytes()), Some(kind), "{word}");
             assert_eq!(kind_of(format!("{word}\0").as_bytes()), None, "{word} and a NUL");
             if let Some((first, second)) = word.split_once(' ') {
                 let found = phrase(first.to_ascii_lowercase().as_bytes(), second.as_bytes());
-                assert_eq!(found, Some((word.as_bytes(), letter)), "{word}");
+                assert_eq!(found, Some((word.as_bytes(), kind)), "{word}");
             }
         }
         assert_eq!(kind_of(b""), None);
         assert_eq!(kind_of(b"palisade"), None);
         assert_eq!(phrase(b"UNION", b"PACIFIC"), None);
+    }
+
+    #[test]
+    fn untelling_kinds_make_no_attack() {
+        let untelling =
+            |word: &str| word.bytes().all(|b| UNTELLING_LETTERS.contains(&b.to_ascii_lowercase()));
+        assert!(!FINGERPRINTS.split_ascii_whitespace().any(untelling));
+        for (word, letter) in KEYWORDS {
+            // Operators of two bytes: those that the gate lets through are operators and no more.
+            if word.bytes().all(|byte| b",;:?=+%<>!~^-/*".contains(&byte)) {
+                assert_eq!(letter, b'o', "{word}");
+            }
+            if word.contains('.') {
+                assert!(matches!(letter, b'n' | b'f'), "{word}");
+            }
+            let first = word.split(' ').next().unwrap_or(word);
+            if first != word || !UNTELLING_LETTERS.contains(&letter) && first.is_ascii() && first.len() > 2 {
+                assert!(may_be_telling(first.to_ascii_lowercase().as_bytes()), "{word}");
+                assert!(may_end_telling(format!("1{first}").as_bytes()), "{word}");
+            }
+        }
     }
 
     #[test]

@@ -312,8 +312,8 @@ fn merge<'a>(first: &SqlToken<'a>, second: &SqlToken<'a>) -> Option<SqlToken<'a>
     if !starts || !follows {
         return None;
     }
-    let (text, letter) = keywords::phrase(first.text, second.text)?;
-    Some(SqlToken { kind: Kind::from_letter(letter)?, text, ..*first })
+    let (text, kind) = keywords::phrase(first.text, second.text)?;
+    Some(SqlToken { kind, text, ..*first })
 }
 
 /// Names that are values on their own and functions before a parenthesis.

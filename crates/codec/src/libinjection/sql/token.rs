@@ -75,26 +75,6 @@ impl Kind {
     pub fn letter(self) -> u8 {
         self as u8
     }
-
-    /// The kind of a keyword by the letter in the keyword table.
-    pub(super) fn from_letter(letter: u8) -> Option<Self> {
-        const IN_TABLE: [Kind; 13] = [
-            Kind::Keyword,
-            Kind::Union,
-            Kind::Group,
-            Kind::Expression,
-            Kind::SqlType,
-            Kind::Function,
-            Kind::Bareword,
-            Kind::Number,
-            Kind::Variable,
-            Kind::Operator,
-            Kind::LogicOperator,
-            Kind::Collate,
-            Kind::Tsql,
-        ];
-        IN_TABLE.into_iter().find(|kind| kind.letter() == letter)
-    }
 }
 
 /// One token of SQL.
@@ -230,8 +210,7 @@ impl<'a> SqlTokens<'a> {
                 return self.take(Kind::Bareword, len);
             }
             if matches!(byte, b'.' | b'`')
-                && let Some(letter) = keywords::kind_of_hashed(&rest[..len], hash)
-                && let Some(kind) = Kind::from_letter(letter)
+                && let Some(kind) = keywords::kind_of_hashed(&rest[..len], hash)
                 && kind != Kind::Bareword
             {
                 return self.take(kind, len);
@@ -239,7 +218,7 @@ impl<'a> SqlTokens<'a> {
             hash = hash.push(byte);
             len += 1;
         }
-        let kind = keywords::kind_of_hashed(&rest[..len], hash).and_then(Kind::from_letter);
+        let kind = keywords::kind_of_hashed(&rest[..len], hash);
         self.take(kind.unwrap_or(Kind::Bareword), len)
     }
 
@@ -363,7 +342,7 @@ impl<'a> SqlTokens<'a> {
     /// MySQL's quoted names. Only the name of a function means more than a name.
     fn backticks(&mut self) -> SqlToken<'a> {
         let token = self.string_at(self.pos + 1, b'`');
-        let is_function = keywords::kind_of(token.text) == Some(Kind::Function.letter());
+        let is_function = keywords::kind_of(token.text) == Some(Kind::Function);
         SqlToken { kind: if is_function { Kind::Function } else { Kind::Bareword }, ..token }
     }
 
@@ -405,7 +384,7 @@ impl<'a> SqlTokens<'a> {
     fn operator(&mut self) -> SqlToken<'a> {
         match self.rest() {
             [b'<', b'=', b'>', ..] => self.take(Kind::Operator, 3),
-            [first, second, ..] => match keywords::kind_of(&[*first, *second]).and_then(Kind::from_letter) {
+            [first, second, ..] => match keywords::kind_of(&[*first, *second]) {
                 Some(kind) => self.take(kind, 2),
                 None if *first == b':' => self.take(Kind::Colon, 1),
                 None => self.take(Kind::Operator, 1),
