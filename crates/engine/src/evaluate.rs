@@ -160,8 +160,8 @@ impl Transaction {
         };
         let mut items = std::mem::take(&mut self.scratch.items);
         items.clear();
-        for target in &link.targets {
-            self.expand_target(target, &mut items);
+        for (number, target) in link.targets.iter().enumerate() {
+            self.expand_target(number as u32, target, &mut items);
         }
         self.exclude(link, (number == 0).then_some(index), &mut items);
 
@@ -232,12 +232,16 @@ impl Transaction {
         for (group, text) in hit.captures {
             self.vars.tx.set(&[b'0' + group], &text);
         }
-        if hit.step_limit {
-            self.vars.pcre_limits_exceeded = true;
-            self.vars.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", b"1");
-            return;
+        match hit.meaning {
+            Meaning::Match => {}
+            Meaning::CapturesOnly => return,
+            Meaning::StepLimit => {
+                self.vars.pcre_limits_exceeded = true;
+                self.vars.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", b"1");
+                return;
+            }
         }
-        let matched = MatchedVar { name: self.vars.name(item), value: hit.value };
+        let matched = MatchedVar { name: matching.name(&self.vars, item), value: hit.value };
         self.scratch.link_matches.push(matched.clone());
         self.vars.matched = Some(matched);
         if matching.seen >= matching.assigned {
@@ -247,13 +251,13 @@ impl Transaction {
     }
 
     /// The values that a target names, in order.
-    fn expand_target(&mut self, target: &Target, items: &mut Vec<Item>) {
+    fn expand_target(&mut self, place: u32, target: &Target, items: &mut Vec<Item>) {
         let variable = target.variable;
         if let Selector::XPath { number, query } = &target.selector {
             let values = self.xpath_values(*number, query);
             let number = *number as u32;
             if target.count {
-                items.push(Item { variable, kind: ItemKind::Count(values as u64) });
+                items.push(Item { variable, kind: ItemKind::Count { members: values as u32, target: place } });
             } else {
                 items.extend(
                     (0..values as u32).map(|index| Item { variable, kind: ItemKind::XPath { number, index } }),
@@ -268,7 +272,7 @@ impl Transaction {
         let mut members = std::mem::take(&mut self.scratch.members);
         members.clear();
         self.members(variable, &target.selector, &mut members);
-        items.push(Item { variable, kind: ItemKind::Count(members.len() as u64) });
+        items.push(Item { variable, kind: ItemKind::Count { members: members.len() as u32, target: place } });
         self.scratch.members = members;
     }
 
@@ -341,7 +345,7 @@ impl Transaction {
                 _ => None,
             };
             items.retain(|item| {
-                if item.variable != exclusion.variable || matches!(item.kind, ItemKind::Count(_)) {
+                if item.variable != exclusion.variable || matches!(item.kind, ItemKind::Count { .. }) {
                     return true;
                 }
                 !match (&exclusion.selector, item.kind) {
@@ -371,12 +375,29 @@ struct Matching<'a> {
     assigned: usize,
 }
 
-/// A value that matched, copied out so that actions may change what it came from.
+impl Matching<'_> {
+    /// What MATCHED_VAR_NAME says: `ARGS:q`. A count has the name of what it counts.
+    fn name(&self, vars: &Variables, item: Item) -> Vec<u8> {
+        match item.kind {
+            ItemKind::Count { target, .. } => self.link.targets[target as usize].describe().into_bytes(),
+            _ => vars.name(item),
+        }
+    }
+}
+
+/// What an operator brought out, copied so that actions may change what it came from.
 struct Hit {
+    meaning: Meaning,
     value: Vec<u8>,
     captures: Vec<(u8, Vec<u8>)>,
-    /// Not a match: the pattern gave up.
-    step_limit: bool,
+}
+
+enum Meaning {
+    Match,
+    /// No match, but TX:0 to TX:9 change.
+    CapturesOnly,
+    /// The pattern gave up.
+    StepLimit,
 }
 
 /// One value before the operator.
@@ -397,30 +418,34 @@ impl Judge<'_, '_> {
         // Every look costs something, also at an empty value.
         *self.work += value.len() + 16;
         if let Some(trace) = self.trace {
-            trace.push(Evaluated { id: rule.id, target: self.vars.name(self.item), value: value.to_vec() });
+            trace.push(Evaluated { id: rule.id, target: self.matching.name(self.vars, self.item), value: value.to_vec() });
         }
-        let matched = match operator.evaluate(value, self.evaluation) {
-            Outcome::Match => !condition.negated,
-            Outcome::NoMatch => condition.negated,
+        let found = match operator.evaluate(value, self.evaluation) {
+            Outcome::Match => true,
+            Outcome::NoMatch => false,
             Outcome::Need(lookup) => return Err(Asked(lookup.into())),
             Outcome::StepLimit => {
                 note_shortfall(
                     self.shortfalls,
-                    Shortfall::StepLimit { rule: rule.id, target: self.vars.name(self.item) },
+                    Shortfall::StepLimit { rule: rule.id, target: self.matching.name(self.vars, self.item) },
                 );
-                self.hits.push(Hit { value: Vec::new(), captures: Vec::new(), step_limit: true });
+                self.hits.push(Hit { meaning: Meaning::StepLimit, value: Vec::new(), captures: Vec::new() });
                 return Ok(());
             }
         };
-        if matched {
-            let captures = if link.captures && !condition.negated {
-                (0..GROUPS)
-                    .filter_map(|group| Some((group as u8, self.evaluation.captured(group, value)?.to_vec())))
-                    .collect()
-            } else {
-                Vec::new()
-            };
-            self.hits.push(Hit { value: value.to_vec(), captures, step_limit: false });
+        // Under `!` an operator that finds something is no match, and captures all the same: so do both
+        // ModSecurity lines and Coraza.
+        let captures: Vec<(u8, Vec<u8>)> = if found && link.captures {
+            (0..GROUPS)
+                .filter_map(|group| Some((group as u8, self.evaluation.captured(group, value)?.to_vec())))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        if found != condition.negated {
+            self.hits.push(Hit { meaning: Meaning::Match, value: value.to_vec(), captures });
+        } else if !captures.is_empty() {
+            self.hits.push(Hit { meaning: Meaning::CapturesOnly, value: Vec::new(), captures });
         }
         Ok(())
     }

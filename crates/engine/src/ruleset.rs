@@ -188,7 +188,7 @@ impl Link {
         if !self.targets.is_empty() {
             let targets = self.targets.iter().map(|target| {
                 let count = if target.count { "&" } else { "" };
-                format!("{count}{}{}", target.variable, target.selector.describe())
+                format!("{count}{}", target.describe())
             });
             lines.push(("looks at", list(targets.collect())));
         }
@@ -270,6 +270,13 @@ pub(crate) struct Target {
     /// `&`: how many members instead of the members.
     pub(crate) count: bool,
     pub(crate) selector: Selector,
+}
+
+impl Target {
+    /// As it is written, without the `&`.
+    pub(crate) fn describe(&self) -> String {
+        format!("{}{}", self.variable, self.selector.describe())
+    }
 }
 
 /// Members of a collection.

@@ -57,8 +57,8 @@ pub(crate) enum ItemKind {
     Scalar,
     /// A variable that is a number.
     Number(u64),
-    /// How many members a collection has.
-    Count(u64),
+    /// How many members the target of this number in its link has.
+    Count { members: u32, target: u32 },
     /// Member of TX, ENV or a persistent collection.
     Var { store: Store, slot: u32 },
     /// Member of MATCHED_VARS.
@@ -429,7 +429,7 @@ impl Variables {
             ItemKind::Var { store, slot } => self.store(store).map(|store| store.name(slot)),
             ItemKind::Matched { index, .. } => self.matched_vars.get(index as usize).map(|var| var.name.as_slice()),
             ItemKind::Record { index } => self.record(item.variable).get(index as usize).map(|(name, _)| name),
-            ItemKind::Scalar | ItemKind::Number(_) | ItemKind::Count(_) | ItemKind::XPath { .. } => None,
+            ItemKind::Scalar | ItemKind::Number(_) | ItemKind::Count { .. } | ItemKind::XPath { .. } => None,
         }
     }
 
@@ -453,7 +453,8 @@ impl Variables {
                     FilePart::Size => return Some(write_number(file.size, buffer)),
                 })
             }
-            ItemKind::Number(number) | ItemKind::Count(number) => Some(write_number(number, buffer)),
+            ItemKind::Number(number) => Some(write_number(number, buffer)),
+            ItemKind::Count { members, .. } => Some(write_number(u64::from(members), buffer)),
             ItemKind::Var { store, slot } => self.store(store)?.value(slot),
             ItemKind::Matched { index, part } => {
                 let var = self.matched_vars.get(index as usize)?;
@@ -559,8 +560,13 @@ impl Variables {
                 Some(Cow::Borrowed(value.split(|byte| *byte == b' ').next().unwrap_or_default()))
             }
             Variable::FullRequest => Some(Cow::Owned(self.full_request())),
-            Variable::MatchedVar => Some(Cow::Borrowed(&self.matched.as_ref()?.value)),
-            Variable::MatchedVarName => Some(Cow::Borrowed(&self.matched.as_ref()?.name)),
+            // Before the first match they are there, and empty.
+            Variable::MatchedVar => {
+                Some(Cow::Borrowed(self.matched.as_ref().map_or(&[][..], |matched| &matched.value)))
+            }
+            Variable::MatchedVarName => {
+                Some(Cow::Borrowed(self.matched.as_ref().map_or(&[][..], |matched| &matched.name)))
+            }
             Variable::ModsecBuild => borrowed("030000000"),
             Variable::InboundErrorData => None,
             Variable::MultipartName => self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_name)),

@@ -25,6 +25,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("a rule without a phase", "the manual's phase 2 here, 1 there"),
     ("a SecAction that logs and does not disrupt", "3.0.9 does not log it"),
     ("skipAfter to a label that is not there", "the rest of the phase here, of all phases there"),
+    ("skip beyond the end of a phase, or beside allow and deny", "it ends with its phase here, there it goes on in the next"),
+    ("ARGS_COMBINED_SIZE before the body", "the size of the query here, empty there"),
+    ("MATCHED_VAR* outside of chains", "the last match here; there nothing once a later rule has not matched"),
+    ("multiMatch", "one log line a rule here; there one a match, of chains that go on to fail as well"),
     ("REQUEST_BODY without a form", "visible only for forms or by ctl here, always there"),
 ];
 
@@ -57,7 +61,7 @@ fn generated_rule_sets_agree_with_libmodsecurity() {
             compared += 1;
             with_match += u64::from(expected.log.len() > 1);
             denied += u64::from(expected.stop.is_some());
-            if seen != expected && differences.len() < 3 {
+            if seen != expected && differences.len() < 1 {
                 differences.push(format!(
                     "seed {seed}\n{text}\n{request:?}\n  theirs {expected:#?}\n  ours   {seen:#?}\n"
                 ));
@@ -230,6 +234,10 @@ fn rule_set(random: &mut Random) -> String {
     for label in writer.labels + 1..writer.labels + 4 {
         let _ = writeln!(text, "SecMarker M{label}");
     }
+    // Rules that a skip may use up within its phase.
+    for (id, phase) in [(8001, 1), (8002, 1), (8003, 2), (8004, 2)] {
+        let _ = writeln!(text, "SecRule REQUEST_METHOD \"@streq none\" \"id:{id},phase:{phase},pass,nolog,t:none\"");
+    }
     let _ = writeln!(
         text,
         "SecRule REQUEST_METHOD \"@rx .\" \"id:9000,phase:5,pass,log,t:none,logdata:'{TX_SHOWN}'\""
@@ -252,11 +260,12 @@ impl Writer<'_> {
         let phase = 1 + self.random.below(2);
         let links = if self.random.below(3) == 0 { 2 + self.random.below(2) } else { 1 };
         let mut starter = vec![format!("id:{id}"), format!("phase:{phase}"), "t:none".to_owned()];
-        starter.push((*self.random.pick(&["pass", "pass", "pass", "pass", "deny", "deny,status:418", "block", "allow", "allow:phase", "allow:request"])).to_owned());
+        let disruptive = *self.random.pick(DISRUPTIVE);
+        starter.push(disruptive.to_owned());
         starter.push("log".to_owned());
         starter.push("logdata:'%{MATCHED_VAR_NAME}=%{MATCHED_VAR} 0=%{tx.0} 1=%{tx.1} s=%{tx.s}'".to_owned());
         starter.push(format!("tag:'t{}'", self.random.below(3)));
-        if more_follow {
+        if more_follow && disruptive == "pass" {
             match self.random.below(8) {
                 0 => starter.push(format!("skip:{}", 1 + self.random.below(2))),
                 1 => starter.push(format!("skipAfter:M{}", self.labels + 1)),
@@ -269,7 +278,7 @@ impl Writer<'_> {
             if link + 1 < links {
                 actions.push("chain".to_owned());
             }
-            let _ = writeln!(text, "SecRule {} \"{}\" \"{}\"", self.targets(), self.operator(), actions.join(","));
+            let _ = writeln!(text, "SecRule {} \"{}\" \"{}\"", self.targets(link > 0), self.operator(), actions.join(","));
         }
     }
 
@@ -278,8 +287,7 @@ impl Writer<'_> {
             let action = match self.random.below(12) {
                 0..=2 => (*self.random.pick(&["t:lowercase", "t:urlDecodeUni", "t:trim", "t:length", "t:removeNulls", "t:hexEncode"])).to_owned(),
                 3 => "capture".to_owned(),
-                4 => "multiMatch".to_owned(),
-                5..=7 => (*self.random.pick(&[
+                4..=7 => (*self.random.pick(&[
                     "setvar:tx.s=+1",
                     "setvar:tx.s=-2",
                     "setvar:'tx.n=%{MATCHED_VAR}'",
@@ -299,11 +307,15 @@ impl Writer<'_> {
         }
     }
 
-    fn targets(&mut self) -> String {
+    fn targets(&mut self, chained: bool) -> String {
         let count = 1 + self.random.below(2);
         let mut targets: Vec<&str> = (0..count).map(|_| *self.random.pick(TARGETS)).collect();
+        if chained && self.random.below(4) == 0 {
+            // Alone: beside others, matches of the link at work join them there.
+            targets = vec![*self.random.pick(&["MATCHED_VAR", "MATCHED_VARS", "MATCHED_VARS_NAMES"])];
+        }
         if targets.contains(&"ARGS") && self.random.below(3) == 0 {
-            targets.push(self.random.pick(&["!ARGS:a", "!ARGS:/^c/", "!ARGS:B"]));
+            targets.push(*self.random.pick(&["!ARGS:a", "!ARGS:/^c/", "!ARGS:B"]));
         }
         targets.dedup();
         targets.join("|")
@@ -324,6 +336,19 @@ impl Writer<'_> {
     }
 }
 
+const DISRUPTIVE: &[&str] = &[
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "deny",
+    "deny,status:418",
+    "block",
+    "allow",
+    "allow:phase",
+    "allow:request",
+];
 const TARGETS: &[&str] = &[
     "ARGS",
     "ARGS",
@@ -347,9 +372,6 @@ const TARGETS: &[&str] = &[
     "TX:n",
     "&TX:s",
     "TX:1",
-    "MATCHED_VAR",
-    "MATCHED_VARS",
-    "ARGS_COMBINED_SIZE",
 ];
 const PATTERNS: &[&str] =
     &["a", "^a", "(a)(b)?", "b$", "^$", "[A-Z]", "\\d+", "(.)X(.)", "^\\w(\\w*)", "x", ".", "a|(1)"];
