@@ -24,6 +24,21 @@ pub enum ChunkFinding {
     TrailersTooLarge,
 }
 
+impl ChunkFinding {
+    /// A word for logs and metrics, in snake case.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChunkFinding::SizeInvalid => "size_invalid",
+            ChunkFinding::LineEndInvalid => "line_end_invalid",
+            ChunkFinding::DataEndInvalid => "data_end_invalid",
+            ChunkFinding::ExtensionInvalid => "extension_invalid",
+            ChunkFinding::LineTooLong => "line_too_long",
+            ChunkFinding::TrailerInvalid => "trailer_invalid",
+            ChunkFinding::TrailersTooLarge => "trailers_too_large",
+        }
+    }
+}
+
 /// What a call of [`ChunkedDecoder::feed`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkProgress {
@@ -153,8 +168,8 @@ impl ChunkedDecoder {
                         b'\r' => State::SizeLf { size },
                         b'\n' => State::Refused(ChunkFinding::LineEndInvalid),
                         b';' => State::Extension { size, inside: true },
-                        // Blanks before an extension are "bad white space" that RFC 9112 section 7.1.1 has a
-                        // recipient take; before the line's end they are nothing at all.
+                        // RFC 9112 section 7.1.1 has a recipient take blanks before an extension. Before the line's
+                        // end they belong to nothing, and readers differ.
                         b' ' | b'\t' => State::Extension { size, inside: false },
                         _ => State::Refused(ChunkFinding::SizeInvalid),
                     },

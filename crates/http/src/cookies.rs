@@ -15,12 +15,12 @@ pub enum CookieFormat {
 
 /// Adds the cookies of one header value to `out`. Names and values are not decoded and quotes stay; a cookie
 /// without a name is dropped, one without `=` has an empty value. White space is removed before a name and at the
-/// end of the header, and stays elsewhere. O(n).
+/// end of the last cookie, and stays elsewhere. O(n).
 ///
 /// Source: ModSecurity v3 `transaction.cc` (observed on 3.0.9), which splits on `;` in both formats. Differs: `V1`
 /// is read as RFC 2109 says, since v3 accepts the directive and ignores it.
 pub fn parse_cookies(value: &[u8], format: CookieFormat, separator: u8, out: &mut Fields) {
-    let mut rest = value.trim_ascii_end();
+    let mut rest = value.strip_suffix(&[separator]).unwrap_or(value).trim_ascii_end();
     while !rest.is_empty() {
         let end = match format {
             CookieFormat::V0 => rest.iter().position(|&b| b == separator),

@@ -6,7 +6,8 @@
 //!
 //! Names follow ModSecurity v3 (`json.cc`, observed on 3.0.9): `json` for the top, `.key` for a member,
 //! `.array_N` for an element, `empty-key` for an empty key; numbers as written, `true`, `false`, nothing for `null`;
-//! half a surrogate pair reads `?`. Differs: an empty object or array under a key gives that name with an empty
+//! half a surrogate pair reads `?` (v3: a low one alone gives three bytes that are no UTF-8, and a high one
+//! swallows the next escape). Differs: an empty object or array under a key gives that name with an empty
 //! value, so that rules see the key; v3 gives nothing.
 
 use crate::limits::{BoundedFields, note};

@@ -112,13 +112,12 @@ impl Target {
         self.fragment.clone().map(|range| &self.raw[range])
     }
 
-    /// Path and query as sent, without scheme, authority and fragment; of an authority target all of it.
+    /// Path and query as sent, without scheme, authority and fragment. Without a path (`host:80`, `http://host`) it is
+    /// all before the fragment, as in v3.
     pub fn path_and_query(&self) -> &[u8] {
-        if self.form == TargetForm::Authority {
-            return &self.raw;
-        }
         let end = self.query.as_ref().map_or(self.path.end, |query| query.end);
-        &self.raw[self.path.start..end]
+        let start = if self.path.is_empty() { 0 } else { self.path.start };
+        &self.raw[start..end]
     }
 
     /// `REQUEST_URI` as 3.0.9 gives it: [`Target::path_and_query`], percent-decoded, `+` kept.

@@ -131,6 +131,7 @@ impl XmlParser {
             open: Vec::new(),
             namespaces: BTreeMap::new(),
             declared: Vec::new(),
+            cdata_end: None,
             nodes_max: self.nodes_max,
             depth_max: self.depth_max,
         };
@@ -161,6 +162,8 @@ struct Reader<'s> {
     namespaces: BTreeMap<&'s [u8], Vec<Option<u32>>>,
     /// Prefixes in the order of their declaration, to take them back.
     declared: Vec<&'s [u8]>,
+    /// Where the last CDATA section ended.
+    cdata_end: Option<usize>,
     nodes_max: usize,
     depth_max: usize,
 }
@@ -331,7 +334,7 @@ impl<'s> Reader<'s> {
             let name = &self.source[attribute.name.qualified.clone()];
             names.push(name);
             let prefix = match name.strip_prefix(b"xmlns") {
-                Some([b':', prefix @ ..]) => prefix,
+                Some([b':', prefix @ ..]) if !prefix.is_empty() => prefix,
                 Some([]) => b"",
                 _ => continue,
             };
@@ -352,7 +355,7 @@ impl<'s> Reader<'s> {
         // Declarations are no attributes in the data model of XPath.
         for mut attribute in self.document.attributes.split_off(range.start) {
             let name = &self.source[attribute.name.qualified.clone()];
-            if name != b"xmlns" && !name.starts_with(b"xmlns:") {
+            if !is_declaration(name) {
                 attribute.name = self.resolved(attribute.name.qualified, None);
                 self.document.attributes.push(attribute);
             }
@@ -448,6 +451,7 @@ impl<'s> Reader<'s> {
     }
 
     fn cdata(&mut self) -> Result<(), Stop> {
+        let continues = self.cdata_end == Some(self.at);
         self.at += b"<![CDATA[".len();
         let start = self.document.text.len();
         let end = memchr::memmem::find(self.rest(), b"]]>");
@@ -461,11 +465,17 @@ impl<'s> Reader<'s> {
                 self.keep(run, Place::Text);
             }
         }
-        self.node(NodeKind::Text, start..self.document.text.len());
+        let end_of_text = self.document.text.len();
+        match self.document.nodes.last_mut() {
+            // One run of text, as in libxml2.
+            Some(section) if continues => section.value.end = end_of_text,
+            _ => _ = self.node(NodeKind::Text, start..end_of_text),
+        }
         if end.is_none() {
             return Err(Stop("a CDATA section without end"));
         }
         self.at += b"]]>".len();
+        self.cdata_end = Some(self.at);
         self.check_nodes()
     }
 
@@ -683,6 +693,11 @@ impl<'s> Reader<'s> {
 enum Place {
     Text,
     Other,
+}
+
+/// Whether an attribute of this name declares a namespace.
+fn is_declaration(name: &[u8]) -> bool {
+    matches!(name.strip_prefix(b"xmlns"), Some([] | [b':', _, ..]))
 }
 
 /// The character of a reference.

@@ -588,13 +588,9 @@ impl Parser<'_> {
 
     fn predicate(&mut self) -> Result<Predicate, XPathError> {
         self.skip_space();
-        let start = self.at;
         if let Some(position) = self.position()? {
             self.skip_space();
-            if self.rest().starts_with(']') {
-                return Ok(Predicate::Position(position));
-            }
-            self.at = start;
+            return Ok(Predicate::Position(position));
         }
         Ok(Predicate::Condition(self.any_of()?))
     }
