@@ -24,8 +24,8 @@ pub fn parse_form(text: &[u8], limits: &BodyLimits) -> Form {
 
 /// Reads arguments from a text that comes in pieces. Memory: what is kept and the argument being read.
 ///
-/// `+` is a space, `%HH` a byte; a name ends at its first `=`; `&&` and `=v` give an argument with an empty name, and
-/// so does a separator at the end of the text give none. O(n).
+/// `+` is a space, `%HH` a byte; a name ends at its first `=`; `&&` and `=v` give an argument with an empty name; a
+/// separator at the end of the text begins none. O(n).
 ///
 /// Source: ModSecurity v3 `transaction.cc`, observed on 3.0.9.
 #[derive(Clone, Debug)]
@@ -64,9 +64,21 @@ impl FormParser {
     }
 
     /// Takes the next piece.
-    pub fn feed(&mut self, text: &[u8]) {
-        for &byte in text {
-            self.byte(byte);
+    pub fn feed(&mut self, mut text: &[u8]) {
+        while let [byte, rest @ ..] = text {
+            if matches!(self.escape, Escape::No) {
+                let special = |&byte: &u8| matches!(byte, b'=' | b'+' | b'%') || byte == self.separator;
+                let run = text.iter().position(special).unwrap_or(text.len());
+                if run > 0 {
+                    let part = if self.in_value { &mut self.value } else { &mut self.name };
+                    part.extend_from_slice(&text[..run]);
+                    self.started = true;
+                    text = &text[run..];
+                    continue;
+                }
+            }
+            self.byte(*byte);
+            text = rest;
         }
     }
 

@@ -14,6 +14,7 @@ use crate::limits::{BoundedFields, note};
 use crate::{BodyLimits, Fields, LimitHit};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
 
 /// A JSON text's leaves.
 #[derive(Clone, Debug, Default)]
@@ -215,9 +216,8 @@ impl JsonParser {
     fn value(&mut self, byte: u8) {
         if let Some(Frame { kind: FrameKind::Array { index }, is_empty, .. }) = self.stack.last_mut() {
             *is_empty = false;
-            let name = format!(".array_{index}");
+            write!(self.path, ".array_{index}").expect("a vector takes all that is written to it");
             *index += 1;
-            self.path.extend_from_slice(name.as_bytes());
         }
         match byte {
             b'{' => {

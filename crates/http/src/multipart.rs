@@ -7,8 +7,8 @@
 //!   without a name are shown. The first error is kept, where v3 keeps the last.
 //! - Line breaks inside a value stay; 3.0.9 drops them (`SEL\r\nECT` is seen as `SELECT`).
 //! - `MULTIPART_UNMATCHED_BOUNDARY` is 2 only when it was 1 before; v3 sets 2 for every body of two parts.
-//! - A boundary right after a part's headers, with no line break of its own, is a boundary and an error; 3.0.9 takes
-//!   it for data and says nothing.
+//! - A boundary inside a part's headers or right after them, with no line break of its own, is a boundary and an
+//!   error; 3.0.9 takes it for a header or for data.
 //! - Blanks before an unquoted boundary are flagged and not part of it.
 //! - A header given twice in one part is an error; v3 goes on with the first and says nothing.
 //! - Values of part headers have no line end (as 3.0.10).
@@ -236,7 +236,7 @@ impl MultipartParser {
                 && self.line.strip_prefix(&self.delimiter[..]) == Some(b"--")
                 && self.place != Place::Preamble;
             if ends {
-                self.check_line_break_before();
+                self.check_boundary_place();
                 self.line.clear();
                 self.end_part();
                 self.place = Place::Epilogue;
@@ -308,7 +308,7 @@ impl MultipartParser {
                 return false;
             }
         }
-        self.check_line_break_before();
+        self.check_boundary_place();
         if self.out.flags.unmatched_boundary == 1 {
             self.out.flags.unmatched_boundary = 2;
         }
@@ -326,9 +326,12 @@ impl MultipartParser {
         true
     }
 
-    /// Right after a part's headers some readers look for a line break and the boundary, and find none yet.
-    fn check_line_break_before(&mut self) {
-        if self.place == Place::Content && self.part.size == 0 && self.part.line_end.is_empty() {
+    /// Right after a part's headers, or inside them, some readers look for a line break and the boundary, and find
+    /// none yet.
+    fn check_boundary_place(&mut self) {
+        let after_headers =
+            self.place == Place::Content && self.part.size == 0 && self.part.line_end.is_empty();
+        if after_headers || self.place == Place::Headers {
             self.error("Invalid boundary (no line break before it)".to_owned());
         }
     }
