@@ -135,9 +135,15 @@ const HEAD: &[&str] = &[
 const CHUNKED: &[&str] =
     &["0", "3", "a", "\r\n", "\n", "\r", "abc", ";x=y", "0\r\n", "3\r\nabc\r\n", "A: b\r\n", " "];
 
+/// 512 cases, or more by `PROPTEST_CASES`. A failing input becomes a case in testdata/http, so nothing is kept
+/// beside the sources.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    ProptestConfig { cases: config.cases.max(512), ..config }
+}
+
 proptest! {
-    // A failing input becomes a case in testdata/http, so nothing is kept beside the sources.
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn form_cuts(input in soup(FORM), cuts in proptest::collection::vec(any::<usize>(), 0..5)) {
