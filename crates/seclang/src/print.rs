@@ -346,7 +346,8 @@ fn target_text(target: &Target) -> Vec<u8> {
                 && path[0] != b'\''
                 && !is_blank(path[0])
                 && !matches!(path[0], b'|' | b',')
-                && xpath_length(path) == path.len();
+                // Also when another target follows: an open bracket would take it in.
+                && xpath_length(&[path.as_slice(), b"|"].concat()) == path.len();
             (is_bare, path.to_vec())
         }
     };

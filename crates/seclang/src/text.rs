@@ -179,11 +179,9 @@ pub(crate) fn logical_line(
             Some(line) => (line, true),
             None => (line, false),
         };
-        if text.len() + line.len() > bytes_max {
-            cut = true;
-        } else {
-            text.push(line, start);
-        }
+        let room = bytes_max - text.len();
+        cut |= line.len() > room;
+        text.push(&line[..line.len().min(room)], start);
         if !joined || *at >= source.len() {
             return Some((text, cut));
         }
