@@ -60,7 +60,7 @@ impl<'a> Check<'a> {
             return;
         }
         if let Some(chain) = self.chain.take() {
-            self.broken(chain, Some(directive.span));
+            self.broken(chain, Some(head(&directive.node, directive.span)));
         }
         match &directive.node {
             Directive::Marker(label) => {
@@ -99,7 +99,7 @@ impl<'a> Check<'a> {
             match &action.node {
                 Action::SkipAfter(label) => self.jumps.push((index, label, action.span)),
                 Action::Chain => {
-                    let starter = chain.map_or(span, |chain| chain.starter);
+                    let starter = chain.map_or(rule_head(rule, span), |chain| chain.starter);
                     self.chain = Some(Chain { starter, link: action.span });
                 }
                 Action::Id(id) if chain.is_none() => self.id(index, *id, action.span),
@@ -114,9 +114,13 @@ impl<'a> Check<'a> {
                 self.missing_id(rule, span);
             } else if phase_of(&rule.actions).is_none() {
                 self.sink.push(
-                    Diagnostic::warning(codes::MISSING_PHASE, first_line(span), "this rule names no phase")
-                        .label("it runs in phase 2")
-                        .help("add `phase:2`, or the phase that is meant: ModSecurity 3 would run it in phase 1"),
+                    Diagnostic::warning(
+                        codes::MISSING_PHASE,
+                        rule_head(rule, span),
+                        "this rule names no phase",
+                    )
+                    .label("it runs in phase 2")
+                    .help("add `phase:2`, or the phase that is meant: ModSecurity 3 would run it in phase 1"),
                 );
             }
         }
@@ -137,7 +141,7 @@ impl<'a> Check<'a> {
     fn missing_id(&mut self, rule: &Rule, span: Span) {
         let what = if rule.operator.is_some() { "rule" } else { "action" };
         self.sink.push(
-            Diagnostic::error(codes::MISSING_ID, first_line(span), format!("this {what} has no id")).help(
+            Diagnostic::error(codes::MISSING_ID, rule_head(rule, span), format!("this {what} has no id")).help(
                 "add `id:NUMBER` to its actions; if it was to continue a chain, the rule before it lacks `chain`",
             ),
         );
@@ -153,7 +157,7 @@ impl<'a> Check<'a> {
                         "a disruptive action can only stand on the first rule of a chain",
                     )
                     .help("move it there: it acts when the whole chain matches")
-                    .related(first_line(chain.starter), "the first rule"),
+                    .related(chain.starter, "the first rule"),
                 );
                 return;
             }
@@ -176,7 +180,7 @@ impl<'a> Check<'a> {
                 action.span,
                 format!("`{name}` belongs to the first rule of a chain"),
             )
-            .related(first_line(chain.starter), "the first rule"),
+            .related(chain.starter, "the first rule"),
         );
     }
 
@@ -189,7 +193,7 @@ impl<'a> Check<'a> {
             .label("promises another rule")
             .help("remove `chain` from the last rule of the chain, or add the rule that is missing");
         if let Some(by) = by {
-            diagnostic = diagnostic.related(first_line(by), "this follows");
+            diagnostic = diagnostic.related(by, "this follows");
         }
         self.sink.push(diagnostic);
     }
@@ -243,6 +247,19 @@ fn phase_of(actions: &[Spanned<Action>]) -> Option<Phase> {
 }
 
 /// Rules are long; their name is enough to point at.
-fn first_line(span: Span) -> Span {
-    Span { end: span.end.min(span.start + 7), ..span }
+fn head(directive: &Directive, span: Span) -> Span {
+    let length = match directive {
+        Directive::Rule(rule) => rule_name_len(rule),
+        Directive::Marker(_) => "SecMarker".len() as u32,
+        _ => return span,
+    };
+    Span { end: span.end.min(span.start + length), ..span }
+}
+
+fn rule_head(rule: &Rule, span: Span) -> Span {
+    Span { end: span.end.min(span.start + rule_name_len(rule)), ..span }
+}
+
+fn rule_name_len(rule: &Rule) -> u32 {
+    if rule.operator.is_some() { "SecRule".len() as u32 } else { "SecAction".len() as u32 }
 }

@@ -272,7 +272,7 @@ impl Parser<'_> {
     fn allow(&mut self, value: Option<&Value>) -> Option<Action> {
         let Some(value) = value else { return Some(Action::Allow(AllowScope::Transaction)) };
         let choices = [("phase", AllowScope::Phase), ("request", AllowScope::Request)];
-        self.choice(value, &choices).map(Action::Allow)
+        self.choice(value, "how far it reaches", &choices).map(Action::Allow)
     }
 
     fn sanitise_matched_bytes(&mut self, value: Option<&Value>) -> Option<Action> {
@@ -313,7 +313,7 @@ impl Parser<'_> {
                     ("response", Phase::ResponseBody),
                     ("logging", Phase::Logging),
                 ];
-                self.choice(value, &choices).map(Action::Phase)
+                self.choice(value, "a phase", &choices).map(Action::Phase)
             }
             b"msg" => Some(Action::Msg(self.template(value.view()))),
             b"logdata" => Some(Action::LogData(self.template(value.view()))),
@@ -336,7 +336,7 @@ impl Parser<'_> {
                     ("6", 6),
                     ("7", 7),
                 ];
-                self.choice(value, &choices).map(Action::Severity)
+                self.choice(value, "a severity", &choices).map(Action::Severity)
             }
             b"rev" => Some(Action::Rev(value.bytes().into())),
             b"ver" => Some(Action::Ver(value.bytes().into())),
@@ -585,7 +585,7 @@ impl Parser<'_> {
     }
 
     /// One of some words, ignoring case.
-    pub(crate) fn choice<T: Copy>(&mut self, value: &Value, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&mut self, value: &Value, what: &str, choices: &[(&str, T)]) -> Option<T> {
         let found = choices.iter().find(|(word, _)| value.bytes().eq_ignore_ascii_case(word.as_bytes()));
         if found.is_none() {
             let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
@@ -593,7 +593,7 @@ impl Parser<'_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("one of {}", words.join(", ")),
             };
-            return self.bad(value, "one of the known words", &help);
+            return self.bad(value, what, &help);
         }
         found.map(|&(_, choice)| choice)
     }

@@ -42,21 +42,29 @@ impl Parser<'_> {
             actions.extend(ctl.map(|ctl| Spanned::new(Action::Ctl(ctl), span)));
         };
         match lower.as_slice() {
-            b"auditengine" => add(self.choice(&argument, AUDIT_ENGINE).map(Ctl::AuditEngine)),
+            b"auditengine" => {
+                add(self.choice(&argument, "On, Off or RelevantOnly", AUDIT_ENGINE).map(Ctl::AuditEngine))
+            }
             b"auditlogparts" => add(self.audit_parts(&argument)),
             b"debugloglevel" => add(match number(argument.bytes()) {
                 Some(level @ 0..=9) => Some(Ctl::DebugLogLevel(level as u8)),
                 _ => self.bad(&argument, "a level from 0 to 9", "for example `ctl:debugLogLevel=3`"),
             }),
             b"forcerequestbodyvariable" => {
-                add(self.choice(&argument, ON_OFF).map(Ctl::ForceRequestBodyVariable));
+                add(self.choice(&argument, "On or Off", ON_OFF).map(Ctl::ForceRequestBodyVariable));
             }
-            b"requestbodyaccess" => add(self.choice(&argument, ON_OFF).map(Ctl::RequestBodyAccess)),
-            b"responsebodyaccess" => add(self.choice(&argument, ON_OFF).map(Ctl::ResponseBodyAccess)),
+            b"requestbodyaccess" => {
+                add(self.choice(&argument, "On or Off", ON_OFF).map(Ctl::RequestBodyAccess))
+            }
+            b"responsebodyaccess" => {
+                add(self.choice(&argument, "On or Off", ON_OFF).map(Ctl::ResponseBodyAccess))
+            }
             b"requestbodylimit" => add(self.bytes_count(&argument).map(Ctl::RequestBodyLimit)),
             b"responsebodylimit" => add(self.bytes_count(&argument).map(Ctl::ResponseBodyLimit)),
             b"requestbodyprocessor" => add(Some(Ctl::RequestBodyProcessor(self.body_processor(&argument)))),
-            b"ruleengine" => add(self.choice(&argument, RULE_ENGINE).map(Ctl::RuleEngine)),
+            b"ruleengine" => {
+                add(self.choice(&argument, "On, Off or DetectionOnly", RULE_ENGINE).map(Ctl::RuleEngine))
+            }
             b"ruleremovebyid" => {
                 if let Some(ranges) = self.id_ranges(argument.view()) {
                     add(Some(Ctl::RuleRemoveById(ranges)));
@@ -93,7 +101,9 @@ impl Parser<'_> {
                     add(Some(Ctl::RuleRemoveTargetByTag { pattern: owned(which), target }));
                 }
             }
-            b"parsexmlintoargs" => add(self.choice(&argument, PARSE_XML).map(Ctl::ParseXmlIntoArgs)),
+            b"parsexmlintoargs" => {
+                add(self.choice(&argument, "On, Off or OnlyArgs", PARSE_XML).map(Ctl::ParseXmlIntoArgs))
+            }
             b"hashengine" | b"hashenforcement" => {
                 self.warn_ignored(view, "links are not hashed here, so this option has no effect");
                 add(Some(Ctl::Ignored { name: owned(name), value: argument.bytes().into() }));
@@ -190,6 +200,7 @@ impl Parser<'_> {
     /// Ids and ranges, separated by blanks or commas.
     pub(crate) fn id_ranges(&mut self, list: View<'_>) -> Option<Vec<IdRange>> {
         let mut ranges = Vec::new();
+        let mut bad = false;
         let mut rest = list;
         loop {
             let skipped = rest.bytes().iter().take_while(|&&byte| byte == b',' || is_blank(byte)).count();
@@ -211,7 +222,7 @@ impl Parser<'_> {
                         )
                         .help("write the smaller id first"),
                     );
-                    return None;
+                    bad = true;
                 }
                 None => {
                     self.sink.push(
@@ -222,9 +233,12 @@ impl Parser<'_> {
                         )
                         .help("for example `942100` or `942100-942190`"),
                     );
-                    return None;
+                    bad = true;
                 }
             }
+        }
+        if bad {
+            return None;
         }
         if ranges.is_empty() {
             self.sink.push(Diagnostic::error(codes::BAD_ARGUMENT, list.span(), "expected a rule id"));

@@ -195,7 +195,7 @@ impl Parser<'_> {
         }
         let mut ranges = Vec::new();
         for word in &line.words {
-            let found = self.id_ranges(word.view())?;
+            let found = self.id_ranges(word.view()).unwrap_or_default();
             ranges.extend(found.into_iter().map(|range| Spanned::new(range, word.span)));
         }
         Some(Directive::RemoveById(ranges))

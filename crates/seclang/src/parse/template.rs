@@ -36,16 +36,18 @@ impl Parser<'_> {
         let (template, unknown) = split(text.bytes());
         for (start, end) in unknown {
             let place = text.slice(start, end);
-            let name = macro_name(&place.bytes()[2..place.len() - 1]);
+            let written = macro_name(&place.bytes()[2..place.len() - 1]);
             let mut diagnostic = Diagnostic::warning(
                 codes::UNKNOWN_MACRO,
                 place.span(),
                 format!("the macro {} names no variable", quoted(place.bytes())),
             )
             .label("stays as text");
-            if let Some(name) = self.suggestion(name, Variable::ALL.iter().map(|variable| variable.as_str()))
+            if let Some(name) =
+                self.suggestion(written, Variable::ALL.iter().map(|variable| variable.as_str()))
             {
-                diagnostic = diagnostic.help(format!("did you mean `%{{{name}}}`?"));
+                let after = bstr::BStr::new(&place.bytes()[2 + written.len()..]);
+                diagnostic = diagnostic.help(format!("did you mean `%{{{name}{after}`?"));
             }
             self.sink.push(diagnostic);
         }
