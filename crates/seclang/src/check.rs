@@ -228,7 +228,7 @@ impl<'a> Check<'a> {
                         codes::UPDATE_TOO_EARLY,
                         span,
                         format!(
-                            "rule {id} is declared after this update, which changes only rules before it"
+                            "rule {id} is declared after this update, which ModSecurity 2 would not apply to it"
                         ),
                     )
                     .help("load this file after the rules, as RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf is")

@@ -71,6 +71,7 @@ fn arguments_stand_in_double_quotes_single_quotes_or_none() {
         (r#"SecMarker a\"b\'c"#, r#"SecMarker a\"b\'c"#),
         (r#"SecMarker a"b"#, r#"SecMarker "a\"b""#),
         (r#"SecRule ARGS @detectXSS id:1,phase:2"#, r#"SecRule ARGS "@detectXSS" "id:1,phase:2""#),
+        (r#"SecRule ARGS "@rx a""id:1""#, r#"SecRule ARGS "@rx a" "id:1""#),
         (r#"SecRule 'ARGS|TX:a' '@rx x' 'id:1'"#, r#"SecRule ARGS|TX:a "@rx x" "id:1""#),
     ]);
     finds(&[
@@ -131,6 +132,10 @@ fn operators_are_named_or_a_bare_regular_expression() {
     ] {
         finds(&[(&rule(written), &[expected])]);
     }
+    assert_eq!(
+        canonical("SecRule IP:/v1/login|TX \"@rx a\" \"id:1\"").0,
+        "SecRule \"IP:'/v1/login'|TX\" \"@rx a\" \"id:1\""
+    );
     // The literal trap keeps its meaning: the blank and the at sign are part of the pattern.
     assert_eq!(canonical(&rule(" @rx a")).0, rule("@rx  @rx a"));
 }
@@ -166,7 +171,7 @@ fn targets_have_modes_and_selectors() {
         ("STREAM_INPUT_BODY", codes::UNKNOWN_VARIABLE),
         ("REMOTE_ADDR:x", codes::SELECTOR_NOT_TAKEN),
         ("ARGS:", codes::BAD_SELECTOR),
-        ("ARGS:/a", codes::BAD_SELECTOR),
+        ("ARGS:/a", codes::SUSPICIOUS),
         ("ARGS:'a", codes::BAD_SELECTOR),
         ("\"ARGS TX\"", codes::BAD_TARGETS),
         ("\"\"", codes::BAD_TARGETS),

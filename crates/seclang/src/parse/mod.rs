@@ -167,6 +167,8 @@ impl Parser<'_> {
             rest = rest.from(length + 2);
             if let Some(next) = rest.first()
                 && !is_blank(next)
+                // `"@rx a""id:1"` are two arguments, for Apache and ModSecurity 3 alike.
+                && next != b'"'
             {
                 let quote = first as char;
                 self.sink.push(

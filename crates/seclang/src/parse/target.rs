@@ -138,21 +138,24 @@ impl Parser<'_> {
                 let length = xpath_length(bytes);
                 (Some(Selector::XPath(bytes[..length].into())), length)
             }
-            Some(b'/') => match regex_length(bytes) {
-                Some(length) => (Some(Selector::Regex(bytes[1..length - 1].into())), length),
-                None => {
-                    self.sink.push(
-                        Diagnostic::error(
-                            codes::BAD_SELECTOR,
-                            rest.slice(0, 1).span(),
-                            "this regular expression is not closed",
+            Some(b'/') => {
+                match regex_length(bytes) {
+                    Some(length) => (Some(Selector::Regex(bytes[1..length - 1].into())), length),
+                    // `IP:/v1/login` is a key, as in ModSecurity 3.
+                    None => {
+                        let length = key_length(bytes);
+                        self.sink.push(
+                        Diagnostic::warning(
+                            codes::SUSPICIOUS,
+                            rest.slice(0, length).span(),
+                            "without a `/` at its end this is a key and no regular expression",
                         )
-                        .label("opened here")
-                        .help("end it with `/` before the next `|` or `,`; write `'/.../'` when it holds blanks or quotes"),
+                        .help("end a regular expression with `/`; write a key that starts with one as `'/key'`"),
                     );
-                    (None, bytes.len())
+                        (Some(Selector::Key(self.template(rest.slice(0, length)))), length)
+                    }
                 }
-            },
+            }
             Some(_) => {
                 let length = key_length(bytes);
                 (Some(Selector::Key(self.template(rest.slice(0, length)))), length)
