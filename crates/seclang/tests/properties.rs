@@ -117,8 +117,8 @@ fn operator() -> impl Strategy<Value = Operator> {
         .prop_filter("refused, or with an argument of its own form", |(_, name, argument)| {
             use OperatorName::*;
             let needs_name = matches!(name, PmFromFile | IpMatchFromFile);
-            !matches!(name, InspectFile | FuzzyHash | GsbLookup | ValidateByteRange)
-                && !(needs_name && trim(argument).is_empty())
+            let refused = matches!(name, InspectFile | FuzzyHash | GsbLookup | ValidateByteRange);
+            !(refused || needs_name && trim(argument).is_empty())
         })
         .prop_map(|(negated, name, argument)| {
             let template = Template::parse(&argument);
