@@ -233,7 +233,7 @@ fn snippet(
     paint: Paint,
 ) {
     let (line, column) = sources.line_column(span);
-    let (text, line_start) = sources.line_text(span.file, line);
+    let (text, line_start) = sources.line_text(span);
     let start = (span.start as usize).saturating_sub(line_start).min(text.len());
     let end = (span.end as usize).saturating_sub(line_start).clamp(start, text.len());
 

@@ -12,7 +12,7 @@ use crate::check::check_into;
 use crate::diagnostic::{Diagnostic, Severity, Sink, codes, quoted};
 use crate::glob::{glob_matches, is_glob};
 use crate::limits::Limits;
-use crate::parse::parse_into;
+use crate::parse::{file_too_large, parse_into};
 use crate::source::{Source, SourceMap, directory_of, join};
 
 /// How files are reached.
@@ -217,10 +217,14 @@ impl Expansion<'_> {
             return;
         }
         // A file too large to read is not kept either; its name is, for the report.
-        let kept = if text.len() > self.limits.file_bytes_max { Vec::new() } else { text.clone() };
+        let too_large = (text.len() > self.limits.file_bytes_max).then_some(text.len());
+        let kept = if too_large.is_some() { Vec::new() } else { text };
         let file = self.sources.add(name.clone(), directory, kept, at);
-        let directives = parse_into(file, &text, self.limits, &mut self.sink);
-        drop(text);
+        if let Some(bytes) = too_large {
+            self.sink.push(file_too_large(file, bytes, self.limits));
+            return;
+        }
+        let directives = parse_into(file, self.sources.text(file), self.limits, &mut self.sink);
         self.open.push(name);
         for directive in directives {
             if self.stopped {

@@ -1,5 +1,7 @@
 //! The files of a program: their texts, their places, and lines and columns of spans.
 
+use bstr::ByteSlice;
+
 use crate::ast::{FileId, Span};
 
 /// Where rule text comes from.
@@ -29,8 +31,8 @@ struct SourceFile {
     name: String,
     directory: String,
     text: Vec<u8>,
-    /// Offset of each line's first byte.
-    lines: Vec<u32>,
+    /// Line ends before each block of [`BLOCK_BYTES`]: a file of nothing but line ends costs no more than its text.
+    line_ends: Vec<u32>,
     included_at: Option<Span>,
 }
 
@@ -54,9 +56,11 @@ impl SourceMap {
         let id = FileId(
             u32::try_from(self.files.len()).expect("the number of files is bounded far below u32::MAX"),
         );
-        let mut lines = vec![0];
-        lines.extend(bstr::ByteSlice::find_iter(text.as_slice(), b"\n").map(|at| at as u32 + 1));
-        self.files.push(SourceFile { name, directory, text, lines, included_at });
+        let mut line_ends = vec![0];
+        for block in text.chunks(BLOCK_BYTES) {
+            line_ends.push(line_ends[line_ends.len() - 1] + count_line_ends(block));
+        }
+        self.files.push(SourceFile { name, directory, text, line_ends, included_at });
         id
     }
 
@@ -103,27 +107,29 @@ impl SourceMap {
         join(self.directory(file), name)
     }
 
-    /// The line on which a span starts, from 1. O(log lines).
+    /// The line on which a span starts, from 1. Looks at 4 KiB at most.
     pub fn line(&self, span: Span) -> usize {
-        self.file(span.file).lines.partition_point(|&start| start <= span.start)
+        let file = self.file(span.file);
+        let start = (span.start as usize).min(file.text.len());
+        let block = start / BLOCK_BYTES;
+        (file.line_ends[block] + count_line_ends(&file.text[block * BLOCK_BYTES..start])) as usize + 1
     }
 
     /// Line and column at which a span starts, from 1; the column counts characters (a stray byte is one).
     pub fn line_column(&self, span: Span) -> (usize, usize) {
-        let line = self.line(span);
-        let file = self.file(span.file);
-        let start = (span.start as usize).min(file.text.len());
-        let before = &file.text[(file.lines[line - 1] as usize).min(start)..start];
-        (line, bstr::ByteSlice::chars(before).count() + 1)
+        let (text, line_start) = self.line_text(span);
+        let before = &text[..(span.start as usize).saturating_sub(line_start).min(text.len())];
+        (self.line(span), before.chars().count() + 1)
     }
 
-    /// A line's bytes without its end, and the offset of its first byte. Lines count from 1.
-    pub(crate) fn line_text(&self, file: FileId, line: usize) -> (&[u8], usize) {
-        let file = self.file(file);
-        let start = file.lines[line - 1] as usize;
-        let end = file.lines.get(line).map_or(file.text.len(), |&next| next as usize - 1);
-        let text = &file.text[start..end];
-        (text.strip_suffix(b"\r").unwrap_or(text), start)
+    /// The line on which a span starts, without its end, and the offset of its first byte.
+    pub(crate) fn line_text(&self, span: Span) -> (&[u8], usize) {
+        let text = &self.file(span.file).text;
+        let at = (span.start as usize).min(text.len());
+        let start = text[..at].rfind_byte(b'\n').map_or(0, |end| end + 1);
+        let end = text[at..].find_byte(b'\n').map_or(text.len(), |length| at + length);
+        let line = &text[start..end];
+        (line.strip_suffix(b"\r").unwrap_or(line), start)
     }
 
     fn file(&self, file: FileId) -> &SourceFile {
@@ -136,6 +142,13 @@ impl SourceMap {
 /// Nothing is looked up and `..` is kept, since only the file system knows where it leads.
 pub fn resolve(naming_file: &str, name: &str) -> String {
     join(directory_of(naming_file), name)
+}
+
+/// Bytes between two counts of line ends.
+const BLOCK_BYTES: usize = 4096;
+
+fn count_line_ends(text: &[u8]) -> u32 {
+    text.iter().filter(|&&byte| byte == b'\n').count() as u32
 }
 
 /// A path without its last component; empty when there is none, `/` for files in the root.

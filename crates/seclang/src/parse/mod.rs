@@ -40,11 +40,8 @@ pub(crate) fn parse_into(
     sink: &mut Sink,
 ) -> Vec<Spanned<Directive>> {
     let mut parser = Parser { sink, directives: Vec::new(), sections: Vec::new() };
-    let whole = Span { file, start: 0, end: 0 };
     if source.len() > limits.file_bytes_max || u32::try_from(source.len()).is_err() {
-        let message =
-            format!("the file has {} bytes; at most {} are read", source.len(), limits.file_bytes_max);
-        parser.sink.push(Diagnostic::error(codes::LIMIT, whole, message).help("split it into several files"));
+        parser.sink.push(file_too_large(file, source.len(), limits));
         return Vec::new();
     }
 
@@ -79,6 +76,12 @@ pub(crate) fn parse_into(
         }
     }
     parser.finish()
+}
+
+pub(crate) fn file_too_large(file: FileId, bytes: usize, limits: &Limits) -> Diagnostic {
+    let start = Span { file, start: 0, end: 0 };
+    let message = format!("the file has {bytes} bytes; at most {} are read", limits.file_bytes_max);
+    Diagnostic::error(codes::LIMIT, start, message).help("split it into several files")
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
