@@ -10,6 +10,7 @@
 //! To add one: the function, its line in [`TARGETS`], its file in `fuzz/fuzz_targets`, its `[[bin]]` in
 //! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
 
+pub mod codec;
 pub mod http;
 
 /// A target: takes any bytes, returns, or panics because something did not hold.
@@ -21,7 +22,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_multipart", http::body_multipart),
     ("body_urlencoded", http::body_urlencoded),
     ("body_xml", http::body_xml),
+    ("libinjection", codec::libinjection),
     ("request_head", http::request_head),
+    ("transformations", codec::transformations),
 ];
 
 /// The target of that name.
