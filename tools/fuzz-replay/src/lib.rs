@@ -12,6 +12,7 @@
 
 pub mod codec;
 pub mod http;
+pub mod regex;
 
 /// A target: takes any bytes, returns, or panics because something did not hold.
 pub type Target = fn(&[u8]);
@@ -23,6 +24,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_urlencoded", http::body_urlencoded),
     ("body_xml", http::body_xml),
     ("libinjection", codec::libinjection),
+    ("regex", regex::regex),
     ("request_head", http::request_head),
     ("transformations", codec::transformations),
 ];
