@@ -158,17 +158,15 @@ impl Transaction {
                 }
             }
         };
-        let mut items = std::mem::take(&mut self.scratch.items);
-        items.clear();
-        for (number, target) in link.targets.iter().enumerate() {
-            self.expand_target(number as u32, target, &mut items);
-        }
-        self.exclude(link, (number == 0).then_some(index), &mut items);
-
         let mut matching = Matching { operator, condition, link, rule, seen: 0, assigned };
+        let mut items = std::mem::take(&mut self.scratch.items);
         let mut result = Ok(());
-        for &item in &items {
-            result = self.try_item(rules, &mut matching, item);
+        // Target by target: what the assignments of one match is there for the next target.
+        for (place, target) in link.targets.iter().enumerate() {
+            items.clear();
+            self.expand_target(place as u32, target, &mut items);
+            self.exclude(link, (number == 0).then_some(index), &mut items);
+            result = items.iter().try_for_each(|item| self.try_item(rules, &mut matching, *item));
             if result.is_err() {
                 break;
             }

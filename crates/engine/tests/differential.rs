@@ -28,6 +28,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("skip beyond the end of a phase, or beside allow and deny", "it ends with its phase here, there it goes on in the next"),
     ("ARGS_COMBINED_SIZE before the body", "the size of the query here, empty there"),
     ("MATCHED_VAR* outside of chains", "the last match here; there nothing once a later rule has not matched"),
+    ("ctl:ruleRemoveTarget*=..;ARGS beside a target ARGS:a", "removes that as well here, as in ModSecurity 2; there only the target ARGS"),
+    ("MATCHED_VARS in a third link", "the matches of the link before, as the manual says; there those of all links"),
     ("multiMatch", "one log line a rule here; there one a match, of chains that go on to fail as well"),
     ("REQUEST_BODY without a form", "visible only for forms or by ctl here, always there"),
 ];
@@ -180,25 +182,33 @@ struct Request {
 }
 
 fn request(random: &mut Random) -> Request {
-    let pairs = |random: &mut Random, max: u64| {
-        let count = random.below(max + 1);
-        let pairs: Vec<String> =
-            (0..count).map(|_| format!("{}={}", random.pick(NAMES), random.pick(ENCODED))).collect();
+    // No name twice: members of one name come out in the order of a hash table there.
+    let mut names = SENT_NAMES.to_vec();
+    let mut pairs = |random: &mut Random| {
+        let count = random.below(4).min(names.len() as u64);
+        let pairs: Vec<String> = (0..count)
+            .map(|_| {
+                let name = names.swap_remove(random.below(names.len() as u64) as usize);
+                format!("{name}={}", random.pick(ENCODED))
+            })
+            .collect();
         pairs.join("&")
     };
     let mut uri = (*random.pick(PATHS)).to_owned();
     if random.below(4) > 0 {
-        let _ = write!(uri, "?{}", pairs(random, 3));
+        let _ = write!(uri, "?{}", pairs(random));
     }
     let mut headers = vec![("Host".to_owned(), "h".to_owned())];
-    for _ in 0..random.below(3) {
-        headers.push((random.pick(&["X-A", "x-b", "X-Long"]).to_string(), random.pick(VALUES).to_string()));
+    for name in ["X-A", "x-b", "X-Long"] {
+        if random.below(3) == 0 {
+            headers.push((name.to_owned(), random.pick(VALUES).to_string()));
+        }
     }
     if random.below(3) == 0 {
         headers.push(("Cookie".to_owned(), format!("a={}; b={}", random.pick(VALUES), random.pick(VALUES))));
     }
     let posts = random.below(3) == 0;
-    let body = if posts { pairs(random, 3) } else { String::new() };
+    let body = if posts { pairs(random) } else { String::new() };
     if posts {
         headers.push(("Content-Type".into(), "application/x-www-form-urlencoded".into()));
         headers.push(("Content-Length".into(), body.len().to_string()));
@@ -207,6 +217,7 @@ fn request(random: &mut Random) -> Request {
 }
 
 const NAMES: &[&str] = &["a", "A", "b", "cc", "d1"];
+const SENT_NAMES: &[&str] = &["A", "b", "cc", "d1", "E2"];
 const PATHS: &[&str] = &["/", "/a", "/a/b.php", "/A/%61b"];
 const ENCODED: &[&str] = &["", "a", "ab", "AB", "a+b", "%61", "%2561", "1", "12", "-3", "b%00", "aXbXc", "%zz", "x%0Ay"];
 const VALUES: &[&str] = &["", "a", "ab", "AB", "a b", "%61", "1", "12", "aXbXc", "xy"];
@@ -278,7 +289,7 @@ impl Writer<'_> {
             if link + 1 < links {
                 actions.push("chain".to_owned());
             }
-            let _ = writeln!(text, "SecRule {} \"{}\" \"{}\"", self.targets(link > 0), self.operator(), actions.join(","));
+            let _ = writeln!(text, "SecRule {} \"{}\" \"{}\"", self.targets(link), self.operator(), actions.join(","));
         }
     }
 
@@ -301,16 +312,20 @@ impl Writer<'_> {
                 8 => format!("ctl:ruleRemoveById={}", id + 1 + self.random.below(2)),
                 9 => format!("ctl:ruleRemoveTargetById={};ARGS:{}", id + 1, self.random.pick(NAMES)),
                 10 => format!("ctl:ruleRemoveByTag=t{}", self.random.below(3)),
-                _ => format!("ctl:ruleRemoveTargetByTag=t{};ARGS", self.random.below(3)),
+                _ => format!(
+                    "ctl:ruleRemoveTargetByTag=t{};{}",
+                    self.random.below(3),
+                    self.random.pick(&["ARGS:b", "ARGS:a", "REQUEST_METHOD", "QUERY_STRING"])
+                ),
             };
             actions.push(action);
         }
     }
 
-    fn targets(&mut self, chained: bool) -> String {
+    fn targets(&mut self, link: u64) -> String {
         let count = 1 + self.random.below(2);
         let mut targets: Vec<&str> = (0..count).map(|_| *self.random.pick(TARGETS)).collect();
-        if chained && self.random.below(4) == 0 {
+        if link == 1 && self.random.below(4) == 0 {
             // Alone: beside others, matches of the link at work join them there.
             targets = vec![*self.random.pick(&["MATCHED_VAR", "MATCHED_VARS", "MATCHED_VARS_NAMES"])];
         }
