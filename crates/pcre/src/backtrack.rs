@@ -8,6 +8,9 @@ use crate::error::StepLimit;
 use crate::pike::UNSET;
 use crate::program::{CutKind, Inst, Pc, Program};
 
+/// What a look-around costs that is decided on the spot.
+const CHECK_STEPS: u64 = 8;
+
 /// Working memory, kept between searches.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -54,18 +57,18 @@ impl Budget {
     }
 }
 
-/// Tries to match at `at` only. On a match, `slots` holds the positions of as many groups as it has pairs.
+/// Tries to match at `at` only, with the program from `pc` on. On a match, `slots` holds the positions of as many groups as it has pairs.
 pub(crate) fn match_at(
     program: &Program,
     scratch: &mut Scratch,
     haystack: &[u8],
-    at: usize,
+    (pc, at): (Pc, usize),
     search_start: usize,
     budget: &mut Budget,
     slots: &mut [usize],
 ) -> Result<bool, StepLimit> {
     let mut run = Run { program, haystack, scratch, at };
-    let matched = run.run(search_start, budget)?;
+    let matched = run.run(pc, search_start, budget)?;
     if matched {
         for (slot, value) in slots.iter_mut().zip(&run.scratch.slots) {
             *slot = *value;
@@ -85,14 +88,13 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn run(&mut self, search_start: usize, budget: &mut Budget) -> Result<bool, StepLimit> {
+    fn run(&mut self, mut pc: Pc, search_start: usize, budget: &mut Budget) -> Result<bool, StepLimit> {
         self.scratch.slots.clear();
         self.scratch.slots.resize(self.program.slot_count / 2 * 3, UNSET);
         self.scratch.slots[0] = self.at;
         self.scratch.registers.clear();
         self.scratch.registers.resize(self.program.register_count, Register::default());
         self.scratch.stack.clear();
-        let mut pc: Pc = 0;
         loop {
             budget.charge(1)?;
             let goes_on = match self.program.insts[pc as usize] {
@@ -134,6 +136,11 @@ impl Run<'_> {
                 Inst::Look(look) => {
                     pc += 1;
                     look.holds(self.haystack, self.at, search_start)
+                }
+                Inst::Check { check } => {
+                    budget.charge(CHECK_STEPS)?;
+                    pc += 1;
+                    self.program.check_holds(check, self.haystack, self.at, search_start)
                 }
                 Inst::LoopStart { register, .. } => {
                     self.set_register(register, Register { at: self.at, height: 0 });
@@ -258,8 +265,10 @@ impl Run<'_> {
         }
         let text = &self.haystack[start..end];
         let Some(here) = self.haystack.get(self.at..self.at + text.len()) else { return Ok(false) };
-        budget.charge(text.len() as u64)?;
+        let same = |(a, b): (&u8, &u8)| if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b };
+        let common = here.iter().zip(text).take_while(|pair| same(*pair)).count();
+        budget.charge(common as u64)?;
         self.at += text.len();
-        Ok(if ignore_case { here.eq_ignore_ascii_case(text) } else { here == text })
+        Ok(common == text.len())
     }
 }

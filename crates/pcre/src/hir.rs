@@ -40,7 +40,9 @@ fn judge(node: &Node, rest_nullable: bool, exactness: &mut Exactness) {
         Node::Look(Look::EndOrFinalNewline | Look::SearchStart) => exactness.bound = true,
         Node::Look(_) => {}
         Node::Keep => exactness.keep = true,
-        Node::Atomic { .. } | Node::Around { .. } | Node::Backref { .. } => exactness.bound = true,
+        Node::Atomic { .. } | Node::Around { .. } | Node::Check { .. } | Node::Backref { .. } => {
+            exactness.bound = true;
+        }
         Node::Concat(nodes) => {
             let mut rest_nullable = rest_nullable;
             for node in nodes.iter().rev() {
@@ -59,7 +61,9 @@ fn judge(node: &Node, rest_nullable: bool, exactness: &mut Exactness) {
 
 fn hir(node: &Node, captures: bool) -> Hir {
     match node {
-        Node::Empty | Node::StepBack(_) | Node::Keep | Node::Around { .. } => Hir::empty(),
+        Node::Empty | Node::StepBack(_) | Node::Keep | Node::Around { .. } | Node::Check { .. } => {
+            Hir::empty()
+        }
         Node::Fail => Hir::fail(),
         Node::Set(set) => match set.single() {
             Some(byte) => Hir::literal([byte]),

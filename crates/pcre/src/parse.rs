@@ -987,7 +987,7 @@ impl<'a> Parser<'a> {
                 low = None;
                 if to < from {
                     return Err(self
-                        .error_at(here - 1, "the range is out of order")
+                        .error_at(here, "the range is out of order")
                         .help("put the lower byte first, or escape the hyphen: `\\-`"));
                 }
                 set.insert_range(from, to);

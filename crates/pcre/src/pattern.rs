@@ -9,20 +9,22 @@ use regex_automata::{Input, MatchKind, meta};
 use regex_syntax::hir::Hir;
 
 use crate::backtrack::{self, Budget};
+use crate::bytes::ByteSet;
 use crate::error::{PatternError, StepLimit};
 use crate::hir::{Exactness, translate};
 use crate::parse::{Parsed, parse};
 use crate::pike::{self, UNSET};
-use crate::program::{Program, plain_atomics, too_large, without_atomics};
+use crate::program::{Program, plain_atomics, simplified, too_large};
 
 /// How many groups are reported: group 0, the whole match, and nine more.
 pub const GROUPS_REPORTED: usize = 10;
 
 /// The default of [`Options::step_limit`].
 ///
-/// A step takes 3 to 8 ns, so that a search ends within a few milliseconds whatever it is given, while the three CRS
-/// 3.3 patterns that need backtracking take less than 20 000 steps on the longest value of CRS's tests.
+/// A step takes 3 to 6 ns, so that no short value costs more than a few milliseconds.
 const STEP_LIMIT: u64 = 500_000;
+/// The default of [`Options::steps_per_byte`]. CRS 3.3's 942130 takes up to 15 steps a byte on prose and code.
+const STEPS_PER_BYTE: u64 = 32;
 
 /// Memory for the states of a pattern's automaton, in bytes. CRS's largest takes 2.5 MiB.
 const NFA_BYTES_MAX: usize = 32 << 20;
@@ -44,9 +46,13 @@ pub struct Options {
     /// Without multi-line, `$` matches at the very end only, and not before a newline there. Default: false. True is
     /// ModSecurity 2's DOLLAR_ENDONLY, and what Go's regular expressions, so Coraza, do.
     pub dollar_end_only: bool,
-    /// How many steps one search of a backtracking pattern may take. Default: 500 000, some milliseconds. A step is an
-    /// instruction, a compared byte, or an alternative taken up; memory is at most 48 bytes a step.
+    /// How many steps one search of a backtracking pattern may take, beside [`Options::steps_per_byte`]. Default:
+    /// 500 000, some milliseconds. A step is an instruction, a compared byte, or an alternative taken up; memory is at
+    /// most 48 bytes a step.
     pub step_limit: u64,
+    /// How many more steps it may take for each byte of the haystack. Default: 32. A long harmless value then ends
+    /// undisturbed, while the limit stays linear in the haystack. 0 makes `step_limit` the whole limit.
+    pub steps_per_byte: u64,
 }
 
 impl Default for Options {
@@ -57,6 +63,7 @@ impl Default for Options {
             case_insensitive: false,
             dollar_end_only: false,
             step_limit: STEP_LIMIT,
+            steps_per_byte: STEPS_PER_BYTE,
         }
     }
 }
@@ -85,6 +92,7 @@ struct Inner {
     /// Present when the automaton alone cannot answer everything.
     program: Option<Program>,
     step_limit: u64,
+    steps_per_byte: u64,
 }
 
 /// Working memory for one pattern, owned by the caller. See the crate's documentation.
@@ -154,7 +162,7 @@ impl Pattern {
             return Err(too_large());
         }
         let plain = plain_atomics(&node, group_count, id_count)?;
-        let node = without_atomics(node, &plain);
+        let node = simplified(node, &plain);
         let program = Program::new(&node, group_count, id_count)?;
         let kind = if pike::is_linear(&program) { Kind::Linear } else { Kind::Backtracking };
         let (hir, exactness) = translate(&node, kind == Kind::Linear);
@@ -184,6 +192,7 @@ impl Pattern {
             automaton,
             program: needed.then_some(program),
             step_limit: options.step_limit,
+            steps_per_byte: options.steps_per_byte,
         })))
     }
 
@@ -288,7 +297,7 @@ impl Pattern {
         captures: &mut Captures,
     ) -> Result<bool, StepLimit> {
         let finder = &mut Finder::Pool(&self.0.automaton);
-        let budget = &mut Budget::new(self.0.step_limit);
+        let budget = &mut self.0.budget(haystack);
         self.find(finder, &mut Scratch::default(), haystack, start, budget, captures)
     }
 
@@ -307,7 +316,7 @@ impl Pattern {
         captures: &mut Captures,
     ) -> Result<bool, StepLimit> {
         let finder = &mut Finder::Cache(&self.0.automaton, &mut cache.automaton);
-        let budget = &mut Budget::new(self.0.step_limit);
+        let budget = &mut self.0.budget(haystack);
         self.find(finder, &mut cache.scratch, haystack, start, budget, captures)
     }
 
@@ -324,7 +333,7 @@ impl Pattern {
             at: 0,
             done: false,
             cache: self.create_cache(),
-            budget: Budget::new(self.0.step_limit),
+            budget: self.0.budget(haystack),
             scanned: Budget::new(SCANNED_BYTES_MAX.max(haystack.len() as u64)),
         }
     }
@@ -339,7 +348,7 @@ impl Pattern {
         let program = match (&inner.program, inner.kind) {
             (Some(program), Kind::Linear) => program,
             (Some(program), Kind::Backtracking) => {
-                let budget = &mut Budget::new(inner.step_limit);
+                let budget = &mut inner.budget(haystack);
                 return inner.backtrack(finder, scratch, program, haystack, 0, budget, &mut []);
             }
             (None, _) => return Ok(finder.is_match(haystack)),
@@ -395,6 +404,10 @@ impl Pattern {
 }
 
 impl Inner {
+    fn budget(&self, haystack: &[u8]) -> Budget {
+        Budget::new(self.step_limit.saturating_add(self.steps_per_byte.saturating_mul(haystack.len() as u64)))
+    }
+
     /// Searches by backtracking, starting only where the automaton sees a chance.
     #[expect(clippy::too_many_arguments, reason = "all of it is the state of one search")]
     fn backtrack(
@@ -407,38 +420,63 @@ impl Inner {
         budget: &mut Budget,
         slots: &mut [usize],
     ) -> Result<bool, StepLimit> {
-        // Where matches of the bound are short, finding the next one costs what lies in between, and each candidate is
-        // found by the automaton. Where they are not, asking again may scan the rest each time: ask once.
-        let short = self.hir.properties().maximum_len();
         let Some(found) = finder.find(haystack, start) else { return Ok(false) };
         let mut at = found.start;
+        let scratch = &mut scratch.backtrack;
+        if let Some(lead) = &program.lead {
+            let Some(rest) = first_start(at, haystack, &lead.first, budget, |at, budget| {
+                backtrack::match_at(program, scratch, haystack, (lead.rest, at), start, budget, &mut [])
+            })?
+            else {
+                return Ok(false);
+            };
+            if slots.is_empty() {
+                return Ok(true);
+            }
+            let run = haystack[start..rest].iter().rev().take_while(|b| lead.set.contains(**b)).count();
+            return backtrack::match_at(program, scratch, haystack, (0, rest - run), start, budget, slots);
+        }
+        let mut attempt = |at, budget: &mut Budget| {
+            backtrack::match_at(program, scratch, haystack, (0, at), start, budget, slots)
+        };
+        // Where matches of the bound are short, finding the next one costs what lies in between, and each candidate is
+        // found by the automaton. Where they are not, asking again may scan the rest each time: ask once.
+        let Some(length_max) = self.hir.properties().maximum_len() else {
+            return Ok(first_start(at, haystack, &program.first, budget, attempt)?.is_some());
+        };
         loop {
-            if let (Some(first), Some(byte)) = (&program.first, haystack.get(at))
-                && !first.contains(*byte)
-            {
-                budget.charge(1)?;
-            } else if backtrack::match_at(
-                program,
-                &mut scratch.backtrack,
-                haystack,
-                at,
-                start,
-                budget,
-                slots,
-            )? {
+            if attempt(at, budget)? {
                 return Ok(true);
             }
             at += 1;
             if at > haystack.len() {
                 return Ok(false);
             }
-            if let Some(length_max) = short {
-                let Some(found) = finder.find(haystack, at) else { return Ok(false) };
-                budget.charge((found.end - at + length_max) as u64 / SCANNED_BYTES_PER_STEP)?;
-                at = found.start;
-            }
+            let Some(found) = finder.find(haystack, at) else { return Ok(false) };
+            budget.charge((found.end - at + length_max) as u64 / SCANNED_BYTES_PER_STEP)?;
+            at = found.start;
         }
     }
+}
+
+/// The first position from `at` on where `attempt` succeeds, passing over those whose byte is not in `first`.
+fn first_start(
+    at: usize,
+    haystack: &[u8],
+    first: &Option<ByteSet>,
+    budget: &mut Budget,
+    mut attempt: impl FnMut(usize, &mut Budget) -> Result<bool, StepLimit>,
+) -> Result<Option<usize>, StepLimit> {
+    for at in at..=haystack.len() {
+        if let (Some(first), Some(byte)) = (first, haystack.get(at))
+            && !first.contains(*byte)
+        {
+            budget.charge(1)?;
+        } else if attempt(at, budget)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 /// What the automaton scans in the time of a step.

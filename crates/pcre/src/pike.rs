@@ -185,6 +185,12 @@ impl Context<'_> {
                         }
                         pc += 1;
                     }
+                    Inst::Check { check } => {
+                        if !self.program.check_holds(check, self.haystack, self.at, self.search_start) {
+                            break;
+                        }
+                        pc += 1;
+                    }
                     Inst::LoopStart { nest, .. } => {
                         progress = progress.min(nest);
                         pc += 1;

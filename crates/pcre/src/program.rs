@@ -14,9 +14,9 @@ use crate::ast::{Look, Node};
 use crate::bytes::ByteSet;
 use crate::error::PatternError;
 
-/// The largest program, in instructions. The largest of CRS needs about 14 000, see `tests/crs.rs`; PCRE2's own limit,
+/// The largest program, in instructions: room for `.{0,65535}`. CRS's largest pattern takes 5 600; PCRE2's own limit,
 /// 64 KiB of code, is of the same order.
-pub(crate) const PROGRAM_MAX: u64 = 1 << 17;
+pub(crate) const PROGRAM_MAX: u64 = 140_000;
 
 pub(crate) type Pc = u32;
 
@@ -60,6 +60,10 @@ pub(crate) enum Inst {
         register: u32,
         kind: CutKind,
     },
+    /// A look-around that is decided on the spot.
+    Check {
+        check: u32,
+    },
     StepBack(u32),
     Backref {
         group: u32,
@@ -83,6 +87,8 @@ pub(crate) enum CutKind {
 pub(crate) struct Program {
     pub(crate) insts: Vec<Inst>,
     pub(crate) sets: Vec<ByteSet>,
+    /// Look-arounds that are decided on the spot, and whether they are negative.
+    pub(crate) checks: Vec<(Node, bool)>,
     /// Two for each group, group 0 among them.
     pub(crate) slot_count: usize,
     /// How deep loops of empty bodies nest.
@@ -90,6 +96,19 @@ pub(crate) struct Program {
     /// Registers for loops and cuts.
     pub(crate) register_count: usize,
     /// The bytes a match can begin with; `None` when it can be empty.
+    pub(crate) first: Option<ByteSet>,
+    pub(crate) lead: Option<Lead>,
+}
+
+/// A repetition of one byte set that a pattern begins with and that can be empty: `S*` or `S*?`.
+///
+/// The pattern matches somewhere exactly if what follows it does, and then its leftmost match begins where the run of
+/// such bytes before the rest's leftmost match begins. Without this, a long run of them costs a search from each byte.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    pub(crate) set: ByteSet,
+    pub(crate) rest: Pc,
+    /// The bytes the rest can begin with; `None` when it can be empty.
     pub(crate) first: Option<ByteSet>,
 }
 
@@ -104,10 +123,12 @@ impl Program {
             program: Program {
                 insts: Vec::new(),
                 sets: Vec::new(),
+                checks: Vec::new(),
                 slot_count: 2 * (group_count as usize + 1),
                 nest_max: 0,
                 register_count: id_count as usize,
                 first: None,
+                lead: None,
             },
             set_ids: HashMap::new(),
             nest: 0,
@@ -117,7 +138,31 @@ impl Program {
         let mut program = compiler.program;
         let ahead = program.ahead(0, &ByteSet::ALL);
         program.first = (!ahead.may_match).then_some(ahead.bytes);
+        program.lead = program.lead();
         Ok(program)
+    }
+
+    fn lead(&self) -> Option<Lead> {
+        let ways = |pc: usize| match self.insts.get(pc) {
+            Some(Inst::Split { first, second }) => Some((*first.min(second), *first.max(second))),
+            _ => None,
+        };
+        let Some(Inst::Set { set, .. }) = self.insts.get(1) else { return None };
+        if ways(0) != Some((1, 3)) || ways(2) != Some((1, 3)) {
+            return None;
+        }
+        let ahead = self.ahead(3, &ByteSet::ALL);
+        Some(Lead {
+            set: self.sets[*set as usize],
+            rest: 3,
+            first: (!ahead.may_match).then_some(ahead.bytes),
+        })
+    }
+
+    /// Whether look-around `check` holds.
+    pub(crate) fn check_holds(&self, check: u32, haystack: &[u8], at: usize, search_start: usize) -> bool {
+        let (node, negate) = &self.checks[check as usize];
+        node.check(haystack, at, search_start) != *negate
     }
 
     /// What can happen next, from `start` on, given that there is a next byte and it is one of `given`.
@@ -150,6 +195,7 @@ impl Program {
                 }
                 Inst::Save { .. }
                 | Inst::Look(_)
+                | Inst::Check { .. }
                 | Inst::LoopStart { .. }
                 | Inst::Cut { .. }
                 | Inst::CutEnd { .. } => stack.push(pc + 1),
@@ -292,17 +338,40 @@ fn first_set(node: &Node) -> Option<ByteSet> {
     }
 }
 
-/// Replaces the atomic groups that `plain` names by what they contain.
-pub(crate) fn without_atomics(node: Node, plain: &[bool]) -> Node {
-    let inner = |node: Box<Node>| Box::new(without_atomics(*node, plain));
+/// Replaces what looks like backtracking and is not: the atomic groups that `plain` names become ordinary ones, a
+/// possessive repetition of one byte set becomes a greedy one with a condition behind it, and short look-arounds become
+/// conditions.
+///
+/// `S{n,}+` takes all there is: it is `S{n,}(?!S)`. `S{n,m}+` takes `m` or all there is: `(?:S{m}|S{n,m-1}(?!S))`.
+pub(crate) fn simplified(node: Node, plain: &[bool]) -> Node {
+    let inner = |node: Box<Node>| Box::new(simplified(*node, plain));
     match node {
-        Node::Atomic { id, node } if plain[id as usize] => without_atomics(*node, plain),
-        Node::Atomic { id, node } => Node::Atomic { id, node: inner(node) },
-        Node::Around { id, negate, node } => Node::Around { id, negate, node: inner(node) },
+        Node::Atomic { id, node } if plain[id as usize] => simplified(*node, plain),
+        Node::Atomic { id, node } => match *node {
+            Node::Repeat { node: ref set, min, max, greedy: true } if matches!(**set, Node::Set(_)) => {
+                let repeat = |min, max| Node::Repeat { node: set.clone(), min, max, greedy: true };
+                let all =
+                    |repeat| Node::Concat(vec![repeat, Node::Check { negate: true, node: set.clone() }]);
+                match max {
+                    None => all(repeat(min, None)),
+                    Some(max) if max == min => repeat(min, Some(max)),
+                    Some(max) => Node::Alt(vec![repeat(max, Some(max)), all(repeat(min, Some(max - 1)))]),
+                }
+            }
+            node => Node::Atomic { id, node: Box::new(simplified(node, plain)) },
+        },
+        Node::Around { id, negate, node } => {
+            let node = simplified(*node, plain);
+            if node.is_check() {
+                Node::Check { negate, node: Box::new(node) }
+            } else {
+                Node::Around { id, negate, node: Box::new(node) }
+            }
+        }
         Node::Capture { index, node } => Node::Capture { index, node: inner(node) },
         Node::Repeat { node, min, max, greedy } => Node::Repeat { node: inner(node), min, max, greedy },
-        Node::Concat(nodes) => Node::Concat(nodes.into_iter().map(|n| without_atomics(n, plain)).collect()),
-        Node::Alt(nodes) => Node::Alt(nodes.into_iter().map(|n| without_atomics(n, plain)).collect()),
+        Node::Concat(nodes) => Node::Concat(nodes.into_iter().map(|n| simplified(n, plain)).collect()),
+        Node::Alt(nodes) => Node::Alt(nodes.into_iter().map(|n| simplified(n, plain)).collect()),
         node => node,
     }
 }
@@ -391,6 +460,11 @@ impl Compiler {
                     self.program.insts[cut as usize] = Inst::Cut { register: *id, kind };
                     self.program.insts[end as usize] = Inst::CutEnd { register: *id, kind };
                 }
+            }
+            Node::Check { negate, node } => {
+                let check = self.program.checks.len() as u32;
+                self.program.checks.push(((**node).clone(), *negate));
+                self.push(Inst::Check { check });
             }
             Node::StepBack(count) => {
                 self.push(Inst::StepBack(*count));

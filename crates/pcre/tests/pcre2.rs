@@ -218,9 +218,11 @@ impl Generator<'_> {
                 "*", "+", "?", "*", "+", "{2}", "{1,2}", "{0,2}", "{2,}", "{0}", "{1}", "{0,1}", "{,2}",
                 "{1,3}",
             ]);
-            // PCRE2 takes `(?=^..){0}` for an anchor, optimised or not.
-            let quantifier =
-                if around && matches!(quantifier, "{0}" | "{0,1}" | "{0,2}") { "?" } else { quantifier };
+            // PCRE2 takes an anchor inside a group that never runs for an anchor, optimised or not.
+            let anchored = [&b"^"[..], b"\\A", b"\\G"]
+                .iter()
+                .any(|a| self.out[start..].windows(a.len()).any(|w| w == *a));
+            let quantifier = if quantifier == "{0}" && (around || anchored) { "?" } else { quantifier };
             self.push(quantifier.as_bytes());
             if self.random.one_in(3) {
                 let modifier = self.random.pick(&["?", "?", "+"]);
