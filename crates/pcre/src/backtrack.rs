@@ -2,14 +2,16 @@
 //!
 //! Alternatives wait on a stack of our own, so that a hostile haystack can use up the step limit but not the thread's
 //! stack. A step is one instruction, one byte compared by a back-reference, or one entry taken from the stack, so the
-//! limit bounds both time and memory: each step pushes at most two entries.
+//! limit bounds the time. The stack has a bound of its own.
 
 use crate::error::StepLimit;
 use crate::pike::UNSET;
 use crate::program::{CutKind, Inst, Pc, Program};
 
-/// What a look-around costs that is decided on the spot.
-const CHECK_STEPS: u64 = 8;
+/// Alternatives that may wait at once: 48 MiB of them. More ends the search as the step limit does.
+const STACK_MAX: usize = 2 << 20;
+/// What the stack may keep between searches: 1.5 MiB.
+const STACK_KEPT: usize = 64 << 10;
 
 /// Working memory, kept between searches.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ impl Budget {
     }
 }
 
-/// Tries to match at `at` only, with the program from `pc` on. On a match, `slots` holds the positions of as many groups as it has pairs.
+/// Tries to match at `at` only, with the program from `pc` on. On a match, `slots` holds the positions of as many groups
+/// as it has pairs.
 pub(crate) fn match_at(
     program: &Program,
     scratch: &mut Scratch,
@@ -68,7 +71,10 @@ pub(crate) fn match_at(
     slots: &mut [usize],
 ) -> Result<bool, StepLimit> {
     let mut run = Run { program, haystack, scratch, at };
-    let matched = run.run(pc, search_start, budget)?;
+    let matched = run.run(pc, search_start, budget);
+    run.scratch.stack.clear();
+    run.scratch.stack.shrink_to(STACK_KEPT);
+    let matched = matched?;
     if matched {
         for (slot, value) in slots.iter_mut().zip(&run.scratch.slots) {
             *slot = *value;
@@ -95,8 +101,10 @@ impl Run<'_> {
         self.scratch.registers.clear();
         self.scratch.registers.resize(self.program.register_count, Register::default());
         self.scratch.stack.clear();
+        // Sixteen of them are cleared in the time of a step.
+        budget.charge((self.scratch.slots.len() + self.scratch.registers.len()) as u64 / 16)?;
         loop {
-            budget.charge(1)?;
+            budget.charge(if self.scratch.stack.len() < STACK_MAX { 1 } else { u64::MAX })?;
             let goes_on = match self.program.insts[pc as usize] {
                 Inst::Match => return Ok(true),
                 Inst::Fail => false,
@@ -138,7 +146,7 @@ impl Run<'_> {
                     look.holds(self.haystack, self.at, search_start)
                 }
                 Inst::Check { check } => {
-                    budget.charge(CHECK_STEPS)?;
+                    budget.charge(self.program.checks[check as usize].steps)?;
                     pc += 1;
                     self.program.check_holds(check, self.haystack, self.at, search_start)
                 }

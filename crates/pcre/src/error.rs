@@ -31,6 +31,6 @@ impl PatternError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("matching was given up at the limit of {limit} steps")]
 pub struct StepLimit {
-    /// The limit that was reached.
+    /// The limit that was reached, in steps; see [`Options::step_limit`](crate::Options::step_limit).
     pub limit: u64,
 }

@@ -8,6 +8,7 @@ use crate::Options;
 use crate::ast::{Look, Node};
 use crate::bytes::ByteSet;
 use crate::error::PatternError;
+use crate::program::{PROGRAM_MAX, too_large};
 
 /// Groups may be nested this deep; PCRE2's own default. Every recursion over a tree is bounded by it.
 pub(crate) const DEPTH_MAX: usize = 250;
@@ -238,7 +239,11 @@ impl<'a> Parser<'a> {
                             .help("escape it with `\\` if it is meant literally"));
                     }
                     let item = items.pop().expect("the last thing was an item");
-                    items.push(self.repeated(item, min, max));
+                    let item = self.repeated(item, min, max);
+                    if item.expanded_size() > PROGRAM_MAX {
+                        return Err(too_large(start));
+                    }
+                    items.push(item);
                     last = Last::Quantifier;
                 }
                 b'(' => last = self.group(&mut items)?,
@@ -1036,10 +1041,9 @@ impl<'a> Parser<'a> {
         if self.peek().is_some()
             && (quoted || self.peek() != Some(b']'))
             && (quoted || self.posix_len().is_none())
+            && let ClassItem::Byte(to) = self.class_item(quoted)?
         {
-            if let ClassItem::Byte(to) = self.class_item(quoted)? {
-                return Ok(Some((to, quoted)));
-            }
+            return Ok(Some((to, quoted)));
         }
         self.at = hyphen;
         Ok(None)

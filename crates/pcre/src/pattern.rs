@@ -26,12 +26,13 @@ const STEP_LIMIT: u64 = 500_000;
 /// The default of [`Options::steps_per_byte`]. CRS 3.3's 942130 takes up to 15 steps a byte on prose and code.
 const STEPS_PER_BYTE: u64 = 32;
 
-/// Memory for the states of a pattern's automaton, in bytes. CRS's largest takes 2.5 MiB.
+/// Memory for the states of a pattern's automaton, in bytes. CRS's largest takes less than 0.5 MiB.
 const NFA_BYTES_MAX: usize = 32 << 20;
-/// Memory for the lazily built DFA of one direction in one cache, in bytes.
+/// Memory for the lazily built DFA of one direction in one cache, in bytes. With 256 KiB, 932260 of CRS 4.28 falls back
+/// to the NFA on attack-like text, 40 ns a byte for 3; with 1 MiB no pattern of CRS does.
 const DFA_CACHE_BYTES: usize = 1 << 20;
 /// States of the exact linear matcher, where one is needed.
-const PIKE_STATES_MAX: u64 = 1 << 19;
+const PIKE_STATES_MAX: u64 = 1 << 18;
 
 /// How a pattern is read and bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub struct Options {
     /// ModSecurity 2's DOLLAR_ENDONLY, and what Go's regular expressions, so Coraza, do.
     pub dollar_end_only: bool,
     /// How many steps one search of a backtracking pattern may take, beside [`Options::steps_per_byte`]. Default:
-    /// 500 000, some milliseconds. A step is an instruction, a compared byte, or an alternative taken up; memory is at
-    /// most 48 bytes a step.
+    /// 500 000, some milliseconds. A step is an instruction, a compared byte, or an alternative taken up. Waiting
+    /// alternatives take 48 MiB at most, and more of them end the search as well.
     pub step_limit: u64,
     /// How many more steps it may take for each byte of the haystack. Default: 32. A long harmless value then ends
     /// undisturbed, while the limit stays linear in the haystack. 0 makes `step_limit` the whole limit.
@@ -87,12 +88,12 @@ struct Inner {
     names: Vec<(String, u32)>,
     kind: Kind,
     exactness: Exactness,
-    hir: Hir,
+    /// The longest match of the automaton, when there is one.
+    length_max: Option<usize>,
     automaton: meta::Regex,
     /// Present when the automaton alone cannot answer everything.
     program: Option<Program>,
-    step_limit: u64,
-    steps_per_byte: u64,
+    options: Options,
 }
 
 /// Working memory for one pattern, owned by the caller. See the crate's documentation.
@@ -109,7 +110,8 @@ struct Scratch {
 }
 
 impl Cache {
-    /// The memory it holds for the automaton, in bytes.
+    /// The memory it holds for the automaton, in bytes: some kilobytes at first, at most little more than 2 MiB. A worker
+    /// with many of them can replace the largest by fresh ones.
     pub fn memory_usage(&self) -> usize {
         self.automaton.memory_usage()
     }
@@ -157,18 +159,10 @@ impl Pattern {
     /// The place in the pattern, what is wrong and, where there is one, what to write instead. A pattern that would take
     /// too much memory is refused before it takes it.
     pub fn new(source: &[u8], options: Options) -> Result<Pattern, PatternError> {
-        let Parsed { node, group_count, names, id_count } = parse(source, &options)?;
-        if node.expanded_size() > crate::program::PROGRAM_MAX {
-            return Err(too_large());
-        }
-        let plain = plain_atomics(&node, group_count, id_count)?;
-        let node = simplified(node, &plain);
-        let program = Program::new(&node, group_count, id_count)?;
-        let kind = if pike::is_linear(&program) { Kind::Linear } else { Kind::Backtracking };
-        let (hir, exactness) = translate(&node, kind == Kind::Linear);
+        let Front { hir, exactness, program, kind, group_count, names } = Front::new(source, &options)?;
         let needed = kind == Kind::Backtracking || exactness != Exactness::default();
         if needed && kind == Kind::Linear && pike::state_count(&program) > PIKE_STATES_MAX {
-            return Err(too_large());
+            return Err(too_large(0));
         }
         let config = meta::Config::new()
             // A haystack is bytes, so an empty match may lie anywhere.
@@ -178,7 +172,7 @@ impl Pattern {
             .hybrid_cache_capacity(DFA_CACHE_BYTES);
         let automaton = meta::Builder::new().configure(config).build_from_hir(&hir).map_err(|error| {
             match error.size_limit() {
-                Some(_) => too_large(),
+                Some(_) => too_large(0),
                 None => PatternError::new(0, format!("the pattern cannot be compiled: {error}")),
             }
         })?;
@@ -188,11 +182,10 @@ impl Pattern {
             names,
             kind,
             exactness,
-            hir,
+            length_max: hir.properties().maximum_len(),
             automaton,
             program: needed.then_some(program),
-            step_limit: options.step_limit,
-            steps_per_byte: options.steps_per_byte,
+            options,
         })))
     }
 
@@ -220,8 +213,12 @@ impl Pattern {
     /// one, by look at the same haystack. For most patterns it is the pattern itself; see [`Pattern::hir_is_exact`]. What
     /// must occur in every match of it must occur in every match of the pattern, so literals for a prefilter may be drawn
     /// from it.
-    pub fn hir(&self) -> &Hir {
-        &self.0.hir
+    ///
+    /// It is translated anew by each call and not kept, because it is several times larger than the automaton.
+    pub fn hir(&self) -> Hir {
+        let front =
+            Front::new(&self.0.source, &self.0.options).expect("the same source was translated before");
+        front.hir
     }
 
     /// Whether [`Pattern::hir`] matches only where the pattern does.
@@ -334,7 +331,7 @@ impl Pattern {
             done: false,
             cache: self.create_cache(),
             budget: self.0.budget(haystack),
-            scanned: Budget::new(SCANNED_BYTES_MAX.max(haystack.len() as u64)),
+            scanned: Budget::new(SCANNED_BYTES_MAX.max(EXACT_SLOWER * haystack.len() as u64)),
         }
     }
 
@@ -353,7 +350,8 @@ impl Pattern {
             }
             (None, _) => return Ok(finder.is_match(haystack)),
         };
-        if !inner.exactness.bound && !(inner.exactness.line_start_at_end && ends_a_line(haystack)) {
+        let doubtful_end = inner.exactness.line_start_at_end && ends_a_line(haystack);
+        if !inner.exactness.bound && !doubtful_end {
             return Ok(finder.is_match(haystack));
         }
         let Some(found) = finder.find(haystack, 0) else { return Ok(false) };
@@ -405,7 +403,8 @@ impl Pattern {
 
 impl Inner {
     fn budget(&self, haystack: &[u8]) -> Budget {
-        Budget::new(self.step_limit.saturating_add(self.steps_per_byte.saturating_mul(haystack.len() as u64)))
+        let Options { step_limit, steps_per_byte, .. } = self.options;
+        Budget::new(step_limit.saturating_add(steps_per_byte.saturating_mul(haystack.len() as u64)))
     }
 
     /// Searches by backtracking, starting only where the automaton sees a chance.
@@ -441,7 +440,7 @@ impl Inner {
         };
         // Where matches of the bound are short, finding the next one costs what lies in between, and each candidate is
         // found by the automaton. Where they are not, asking again may scan the rest each time: ask once.
-        let Some(length_max) = self.hir.properties().maximum_len() else {
+        let Some(length_max) = self.length_max else {
             return Ok(first_start(at, haystack, &program.first, budget, attempt)?.is_some());
         };
         loop {
@@ -479,8 +478,32 @@ fn first_start(
     Ok(None)
 }
 
+/// A pattern translated, before an automaton is built.
+struct Front {
+    hir: Hir,
+    exactness: Exactness,
+    program: Program,
+    kind: Kind,
+    group_count: u32,
+    names: Vec<(String, u32)>,
+}
+
+impl Front {
+    fn new(source: &[u8], options: &Options) -> Result<Front, PatternError> {
+        let Parsed { node, group_count, names, id_count } = parse(source, options)?;
+        let plain = plain_atomics(&node, group_count, id_count)?;
+        let node = simplified(node, &plain);
+        let program = Program::new(&node, group_count, id_count)?;
+        let kind = if pike::is_linear(&program) { Kind::Linear } else { Kind::Backtracking };
+        let (hir, exactness) = translate(&node, kind == Kind::Linear);
+        Ok(Front { hir, exactness, program, kind, group_count, names })
+    }
+}
+
 /// What the automaton scans in the time of a step.
 const SCANNED_BYTES_PER_STEP: u64 = 8;
+/// How much slower a byte is where a matcher of our own checks what the automaton found.
+const EXACT_SLOWER: u64 = 16;
 /// What the automaton may scan for all matches of one haystack together: about a quarter of a second.
 const SCANNED_BYTES_MAX: u64 = 256 << 20;
 
@@ -571,11 +594,12 @@ impl Iterator for Matches<'_, '_> {
         let whole = captures.get(0).unwrap_or(self.at..self.at);
         let left = self.haystack.len() - self.at;
         // How far it looked: to the end of the match and no further than another match could reach, or anywhere.
-        let looked = match pattern.0.hir.properties().maximum_len() {
+        let looked = match pattern.0.length_max {
             Some(length_max) => left.min((whole.end.saturating_sub(self.at)).saturating_add(length_max)),
             None => left,
         };
-        if let Err(limit) = self.scanned.charge(looked as u64) {
+        let weight = if pattern.0.program.is_some() { EXACT_SLOWER } else { 1 };
+        if let Err(limit) = self.scanned.charge(looked as u64 * weight) {
             self.done = true;
             return Some(Err(limit));
         }

@@ -109,12 +109,12 @@ pub(crate) fn search(
                     // The threads behind this one are less preferred.
                     break;
                 }
-                Inst::Set { set, nest } => {
-                    if haystack.get(at).is_some_and(|b| program.sets[set as usize].contains(*b)) {
-                        pending.copy_from_slice(threads_slots);
-                        let context = Context { program, haystack, at: at + 1, search_start };
-                        context.follow(next, stack, pending, pc + 1, nest);
-                    }
+                Inst::Set { set, nest }
+                    if haystack.get(at).is_some_and(|b| program.sets[set as usize].contains(*b)) =>
+                {
+                    pending.copy_from_slice(threads_slots);
+                    let context = Context { program, haystack, at: at + 1, search_start };
+                    context.follow(next, stack, pending, pc + 1, nest);
                 }
                 _ => {}
             }

@@ -87,8 +87,8 @@ pub(crate) enum CutKind {
 pub(crate) struct Program {
     pub(crate) insts: Vec<Inst>,
     pub(crate) sets: Vec<ByteSet>,
-    /// Look-arounds that are decided on the spot, and whether they are negative.
-    pub(crate) checks: Vec<(Node, bool)>,
+    /// Look-arounds that are decided on the spot.
+    pub(crate) checks: Vec<Check>,
     /// Two for each group, group 0 among them.
     pub(crate) slot_count: usize,
     /// How deep loops of empty bodies nest.
@@ -98,6 +98,15 @@ pub(crate) struct Program {
     /// The bytes a match can begin with; `None` when it can be empty.
     pub(crate) first: Option<ByteSet>,
     pub(crate) lead: Option<Lead>,
+}
+
+/// A look-around that is decided on the spot.
+#[derive(Debug)]
+pub(crate) struct Check {
+    node: Node,
+    negate: bool,
+    /// What it costs a backtracker, in steps.
+    pub(crate) steps: u64,
 }
 
 /// A repetition of one byte set that a pattern begins with and that can be empty: `S*` or `S*?`.
@@ -117,7 +126,7 @@ impl Program {
     pub(crate) fn new(node: &Node, group_count: u32, id_count: u32) -> Result<Program, PatternError> {
         let size = node.expanded_size();
         if size > PROGRAM_MAX {
-            return Err(too_large());
+            return Err(too_large(0));
         }
         let mut compiler = Compiler {
             program: Program {
@@ -161,7 +170,7 @@ impl Program {
 
     /// Whether look-around `check` holds.
     pub(crate) fn check_holds(&self, check: u32, haystack: &[u8], at: usize, search_start: usize) -> bool {
-        let (node, negate) = &self.checks[check as usize];
+        let Check { node, negate, .. } = &self.checks[check as usize];
         node.check(haystack, at, search_start) != *negate
     }
 
@@ -236,8 +245,8 @@ struct Ahead {
     may_match: bool,
 }
 
-pub(crate) fn too_large() -> PatternError {
-    PatternError::new(0, "the pattern is too large once its counted repetitions are written out")
+pub(crate) fn too_large(offset: usize) -> PatternError {
+    PatternError::new(offset, "the pattern is too large once its counted repetitions are written out")
         .help("lower the counts, above all where one counted repetition stands inside another")
 }
 
@@ -463,7 +472,8 @@ impl Compiler {
             }
             Node::Check { negate, node } => {
                 let check = self.program.checks.len() as u32;
-                self.program.checks.push(((**node).clone(), *negate));
+                let steps = 1 + node.expanded_size();
+                self.program.checks.push(Check { node: (**node).clone(), negate: *negate, steps });
                 self.push(Inst::Check { check });
             }
             Node::StepBack(count) => {

@@ -336,6 +336,8 @@ fn refusals_name_the_place_and_a_remedy() {
         let found = (error.offset, error.message.as_ref(), error.help.is_some());
         assert_eq!(found, (offset, message, help), "\"{}\"", source.escape_ascii());
     }
+    let error = refused(br"x(?:(?:ab){300}){300}y");
+    assert_eq!((error.offset, error.help.is_some()), (16, true), "{error}");
     assert_eq!(refused(b"a(").to_string(), "the parenthesis is never closed at byte 1 of the pattern");
 }
 

@@ -5,141 +5,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use palisade_oracle::pcre2::{DOTALL, MULTILINE};
 use palisade_pcre::{Hir, Kind, Options, Pattern};
 use regex_syntax::hir::{Class, HirKind};
-use support::{Comparison, Random, compare};
-
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/crs");
-
-struct Rule {
-    id: String,
-    pattern: Vec<u8>,
-}
-
-fn crs(version: &str) -> Option<PathBuf> {
-    let folder = Path::new(SHARED).join(version);
-    if folder.join("rules").is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: CRS {version} is not at ../shared/crs");
-    None
-}
-
-/// The `@rx` operators of all rule files, macros aside. Reads just enough of the language for CRS.
-fn rules(folder: &Path) -> Vec<Rule> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("rules"))
-        .expect("the folder can be read")
-        .map(|entry| entry.expect("it can be listed").path())
-        .filter(|path| path.extension().is_some_and(|e| e == "conf"))
-        .collect();
-    files.sort();
-    let mut rules = Vec::new();
-    for file in files {
-        let text = std::fs::read(&file).expect("the file can be read");
-        let text: Vec<u8> = text.iter().copied().filter(|b| *b != b'\r').collect();
-        let mut id = String::new();
-        for line in joined_lines(&text) {
-            let line = line.trim_ascii_start();
-            let Some(rest) = line.strip_prefix(b"SecRule ") else { continue };
-            let Some(open) = rest.iter().position(|b| *b == b'"') else { continue };
-            let mut operator = Vec::new();
-            let mut i = open + 1;
-            while i < rest.len() && rest[i] != b'"' {
-                if rest[i] == b'\\' && rest.get(i + 1) == Some(&b'"') {
-                    i += 1;
-                }
-                operator.push(rest[i]);
-                i += 1;
-            }
-            let text = String::from_utf8_lossy(&rest[i.min(rest.len())..]).into_owned();
-            if let Some(at) = text.find("id:") {
-                id = text[at + 3..].chars().take_while(char::is_ascii_digit).collect();
-            }
-            let operator = operator.strip_prefix(b"!").unwrap_or(&operator);
-            let Some(pattern) = operator.strip_prefix(b"@rx ") else { continue };
-            if pattern.windows(2).any(|w| w == b"%{") {
-                continue;
-            }
-            rules.push(Rule { id: id.clone(), pattern: pattern.to_vec() });
-        }
-    }
-    rules
-}
-
-fn joined_lines(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut lines = Vec::new();
-    let mut line: Vec<u8> = Vec::new();
-    for part in text.split(|b| *b == b'\n') {
-        match part.strip_suffix(b"\\") {
-            Some(part) => line.extend_from_slice(part),
-            None => {
-                line.extend_from_slice(part);
-                lines.push(std::mem::take(&mut line));
-            }
-        }
-    }
-    lines
-}
-
-/// The texts of CRS's regression tests: every scalar of every file, also percent-decoded.
-fn test_texts(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut texts = Vec::new();
-    let Ok(groups) = std::fs::read_dir(folder.join("tests")) else { return texts };
-    let mut files: Vec<PathBuf> = groups
-        .filter_map(Result::ok)
-        .filter_map(|group| std::fs::read_dir(group.path()).ok())
-        .flat_map(|files| files.filter_map(Result::ok).map(|file| file.path()))
-        .collect();
-    files.sort();
-    for file in files {
-        let rule = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read(&file).expect("the file can be read");
-        for line in text.split(|b| *b == b'\n') {
-            let Some(colon) = line.windows(2).position(|w| w == b": ") else { continue };
-            let value = line[colon + 2..].trim_ascii();
-            let value = match value {
-                [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => inner,
-                value => value,
-            };
-            if value.len() < 2 {
-                continue;
-            }
-            texts.push((rule.clone(), value.to_vec()));
-            let decoded = percent_decoded(value);
-            if decoded != value {
-                texts.push((rule.clone(), decoded));
-            }
-        }
-    }
-    texts
-}
-
-fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut i = 0;
-    while i < text.len() {
-        let digits = text.get(i + 1..i + 3).and_then(|d| std::str::from_utf8(d).ok());
-        match (text[i], digits.and_then(|d| u8::from_str_radix(d, 16).ok())) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                i += 3;
-            }
-            (b'+', _) => {
-                out.push(b' ');
-                i += 1;
-            }
-            (byte, _) => {
-                out.push(byte);
-                i += 1;
-            }
-        }
-    }
-    out
-}
+use support::{Comparison, Random, compare, crs};
 
 /// A string that the automaton's pattern describes, conditions on positions aside.
 fn example(hir: &Hir, random: &mut Random, out: &mut Vec<u8>) {
@@ -229,8 +100,8 @@ fn changed(text: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn every_crs_pattern_compiles() {
     for (version, least, backtracking) in [("4.28.0", 310, &[][..]), ("3.3.9", 260, &["942130"][..])] {
-        let Some(folder) = crs(version) else { continue };
-        let rules = rules(&folder);
+        let Some(folder) = crs::folder(version) else { continue };
+        let rules = crs::rules(&folder);
         assert!(rules.len() >= least, "CRS {version} has more patterns than {}", rules.len());
         let started = Instant::now();
         let mut slowest = (0.0, String::new());
@@ -269,21 +140,22 @@ fn crs_patterns_match_as_in_pcre2() {
     let Some(pcre2) = support::pcre2() else { return };
     let rounds: usize =
         std::env::var("PALISADE_PCRE_ROUNDS").ok().map_or(1, |text| text.parse().expect("a number"));
-    let texts = crs("4.28.0").map(|folder| test_texts(&folder)).unwrap_or_default();
+    let texts = crs::folder("4.28.0").map(|folder| crs::test_texts(&folder)).unwrap_or_default();
     let mut random = Random::new(3 + rounds as u64);
     let mut differences = Vec::new();
     for version in ["4.28.0", "3.3.9"] {
-        let Some(folder) = crs(version) else { continue };
+        let Some(folder) = crs::folder(version) else { continue };
         let (mut pairs, mut matches, mut undecided, mut never) = (0, 0, 0, 0);
-        for rule in rules(&folder) {
+        for rule in crs::rules(&folder) {
             let pattern = Pattern::new(&rule.pattern, Options::default()).expect("another test says so");
             let mut code = pcre2.compile(&rule.pattern, DOTALL | MULTILINE).expect("PCRE2 takes CRS");
             let mut cache = pattern.create_cache();
+            let hir = pattern.hir();
             let mut haystacks: Vec<Vec<u8>> =
                 texts.iter().filter(|(id, _)| *id == rule.id).map(|(_, text)| text.clone()).collect();
             for _ in 0..40 * rounds {
                 let mut text = Vec::new();
-                example(pattern.hir(), &mut random, &mut text);
+                example(&hir, &mut random, &mut text);
                 haystacks.push(text);
             }
             for _ in 0..40 * rounds {
@@ -324,8 +196,8 @@ fn crs_patterns_match_as_in_pcre2() {
 /// time; 942130 refers back to a word and is under the step limit.
 #[test]
 fn the_patterns_of_crs_3_3_with_look_around_stay_within_bounds() {
-    let Some(folder) = crs("3.3.9") else { return };
-    let rules = rules(&folder);
+    let Some(folder) = crs::folder("3.3.9") else { return };
+    let rules = crs::rules(&folder);
     let source = |id: &str| &rules.iter().find(|rule| rule.id == id).expect("CRS 3.3 has it").pattern;
     let compile = |id: &str, options| Pattern::new(source(id), options).expect("it compiles");
     let size = 1 << 20;

@@ -34,12 +34,12 @@ struct Tally {
 
 #[test]
 fn generated_patterns_match_as_in_pcre2() {
-    run(number("PALISADE_PCRE_PAIRS", 60_000), 1, structured);
+    run(number("PALISADE_PCRE_PAIRS", 150_000), 1, structured);
 }
 
 #[test]
 fn random_text_is_a_pattern_here_when_it_is_one_in_pcre2() {
-    run(number("PALISADE_PCRE_PAIRS", 60_000), 2, soup);
+    run(number("PALISADE_PCRE_PAIRS", 150_000), 2, soup);
 }
 
 fn run(pairs: usize, stream: u64, generate: fn(&mut Random) -> Vec<u8>) {

@@ -1,6 +1,8 @@
 //! What the differential tests share: a small random generator, and the question put to both matchers.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod crs;
+
 use palisade_oracle::pcre2::{Code, Outcome, Pcre2};
 use palisade_pcre::{Captures, GROUPS_REPORTED, Pattern};
 
@@ -89,5 +91,37 @@ pub(crate) fn compare(
             haystack.escape_ascii()
         ));
     }
+    if start == 0 {
+        compare_all(pattern, code, haystack)?;
+    }
     Ok(if matched { Comparison::Match } else { Comparison::NoMatch })
+}
+
+/// All matches, by the same rule on both sides: after an empty match, one byte further.
+fn compare_all(pattern: &Pattern, code: &mut Code, haystack: &[u8]) -> Result<(), String> {
+    const MATCHES_MAX: usize = 20;
+    let mut ours = Vec::new();
+    for found in pattern.captures_iter(haystack).take(MATCHES_MAX) {
+        let Ok(captures) = found else { return Ok(()) };
+        ours.push(captures.get(0).map(|range| (range.start, range.end)));
+    }
+    let (mut theirs, mut at) = (Vec::new(), 0);
+    while at <= haystack.len() && theirs.len() < MATCHES_MAX {
+        match code.search(haystack, at) {
+            Outcome::Match(groups) => {
+                let (start, end) = groups[0].expect("group 0 is set");
+                theirs.push(Some((start, end)));
+                at = if start == end { end + 1 } else { end };
+            }
+            Outcome::NoMatch => break,
+            Outcome::Error(_) => return Ok(()),
+        }
+    }
+    if ours != theirs {
+        return Err(format!(
+            "{pattern:?}, all matches in \"{}\":\n  ours   {ours:?}\n  theirs {theirs:?}",
+            haystack.escape_ascii()
+        ));
+    }
+    Ok(())
 }
