@@ -343,10 +343,14 @@ impl Transaction {
                 _ => None,
             };
             items.retain(|item| {
-                if item.variable != exclusion.variable || matches!(item.kind, ItemKind::Count { .. }) {
+                if item.variable != exclusion.variable {
                     return true;
                 }
                 !match (&exclusion.selector, item.kind) {
+                    // A count goes when what it counts is named, letter by letter.
+                    (selector, ItemKind::Count { target, .. }) => {
+                        selector.describe().eq_ignore_ascii_case(&link.targets[target as usize].selector.describe())
+                    }
                     (Selector::All, _) => true,
                     (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => *number == of as usize,
                     (Selector::Regex(pattern), _) => {

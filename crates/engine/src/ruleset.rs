@@ -300,7 +300,7 @@ pub(crate) struct XPathQuery {
 
 impl Selector {
     /// As it is written after the variable.
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::All => String::new(),
             Self::Key(key) => format!(":{}", String::from_utf8_lossy(key)),

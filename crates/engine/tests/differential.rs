@@ -29,7 +29,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("ARGS_COMBINED_SIZE before the body", "the size of the query here, empty there"),
     ("MATCHED_VAR* outside of chains", "the last match here; there nothing once a later rule has not matched"),
     ("ctl:ruleRemoveTarget*=..;ARGS beside a target ARGS:a", "removes that as well here, as in ModSecurity 2; there only the target ARGS"),
-    ("MATCHED_VARS in a third link", "the matches of the link before, as the manual says; there those of all links"),
+    ("MATCHED_VARS", "the matches of the link before, as the manual says; there also those of earlier links and rules"),
+    ("numbers of more than 31 bits", "64 bits, saturating, here; 32 bits and 0 beyond there"),
+    ("ctl:ruleRemoveTargetByTag=..;ARGS:a beside a parameter A", "keys ignore case here, as in ModSecurity 2; there this one does not"),
     ("multiMatch", "one log line a rule here; there one a match, of chains that go on to fail as well"),
     ("REQUEST_BODY without a form", "visible only for forms or by ctl here, always there"),
 ];
@@ -296,7 +298,7 @@ impl Writer<'_> {
     fn link_actions(&mut self, actions: &mut Vec<String>, id: u64) {
         for _ in 0..self.random.below(3) {
             let action = match self.random.below(12) {
-                0..=2 => (*self.random.pick(&["t:lowercase", "t:urlDecodeUni", "t:trim", "t:length", "t:removeNulls", "t:hexEncode"])).to_owned(),
+                0..=2 => (*self.random.pick(&["t:lowercase", "t:urlDecodeUni", "t:trim", "t:length", "t:removeNulls", "t:uppercase"])).to_owned(),
                 3 => "capture".to_owned(),
                 4..=7 => (*self.random.pick(&[
                     "setvar:tx.s=+1",
@@ -315,7 +317,7 @@ impl Writer<'_> {
                 _ => format!(
                     "ctl:ruleRemoveTargetByTag=t{};{}",
                     self.random.below(3),
-                    self.random.pick(&["ARGS:b", "ARGS:a", "REQUEST_METHOD", "QUERY_STRING"])
+                    self.random.pick(&["ARGS:b", "ARGS:A", "REQUEST_METHOD", "QUERY_STRING"])
                 ),
             };
             actions.push(action);
@@ -326,8 +328,7 @@ impl Writer<'_> {
         let count = 1 + self.random.below(2);
         let mut targets: Vec<&str> = (0..count).map(|_| *self.random.pick(TARGETS)).collect();
         if link == 1 && self.random.below(4) == 0 {
-            // Alone: beside others, matches of the link at work join them there.
-            targets = vec![*self.random.pick(&["MATCHED_VAR", "MATCHED_VARS", "MATCHED_VARS_NAMES"])];
+            targets.push("MATCHED_VAR");
         }
         if targets.contains(&"ARGS") && self.random.below(3) == 0 {
             targets.push(*self.random.pick(&["!ARGS:a", "!ARGS:/^c/", "!ARGS:B"]));
