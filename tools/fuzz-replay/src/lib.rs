@@ -13,6 +13,7 @@
 pub mod codec;
 pub mod http;
 pub mod regex;
+pub mod seclang;
 
 /// A target: takes any bytes, returns, or panics because something did not hold.
 pub type Target = fn(&[u8]);
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("libinjection", codec::libinjection),
     ("regex", regex::regex),
     ("request_head", http::request_head),
+    ("seclang", seclang::seclang),
     ("transformations", codec::transformations),
 ];
 
