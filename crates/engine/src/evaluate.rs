@@ -141,24 +141,7 @@ impl Transaction {
             }
             return Ok(true);
         };
-        let expanded;
-        let operator = match &condition.operator {
-            OperatorSource::Fixed(operator) => operator.as_ref(),
-            OperatorSource::Expanded(template) => {
-                let argument = self.expand(template);
-                match Operator::compile(condition.name, &argument, &CompileOptions::default(), &NoFiles) {
-                    Ok(operator) => {
-                        expanded = operator;
-                        &expanded
-                    }
-                    Err(error) => {
-                        self.note(Shortfall::ArgumentInvalid { rule: rule.id, message: error.to_string() });
-                        return Ok(false);
-                    }
-                }
-            }
-        };
-        let mut matching = Matching { operator, condition, link, rule, seen: 0, assigned };
+        let mut matching = Matching { condition, link, rule, seen: 0, assigned };
         let mut items = std::mem::take(&mut self.scratch.items);
         let mut result = Ok(());
         // Target by target: what the assignments of one match is there for the next target.
@@ -189,10 +172,31 @@ impl Transaction {
     fn try_item(&mut self, rules: &RuleSet, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
         let link = matching.link;
         let context = rules.transform_context();
+        let expanded;
+        let operator = match &matching.condition.operator {
+            OperatorSource::Fixed(operator) => operator.as_ref(),
+            // Anew for each value: the assignments of one match are there for the next.
+            OperatorSource::Expanded(template) => {
+                let argument = self.expand(template);
+                let name = matching.condition.name;
+                match Operator::compile(name, &argument, &CompileOptions::default(), &NoFiles) {
+                    Ok(operator) => {
+                        expanded = operator;
+                        &expanded
+                    }
+                    Err(error) => {
+                        let rule = matching.rule.id;
+                        self.note(Shortfall::ArgumentInvalid { rule, message: error.to_string() });
+                        return Ok(());
+                    }
+                }
+            }
+        };
         let Scratch { value: value_buffer, transformed: [current, next], evaluation, .. } = &mut self.scratch;
         let Some(raw) = self.vars.value(item, value_buffer) else { return Ok(()) };
         let mut judge = Judge {
             matching,
+            operator,
             evaluation,
             vars: &self.vars,
             item,
@@ -367,7 +371,6 @@ impl Transaction {
 
 /// A link at work.
 struct Matching<'a> {
-    operator: &'a Operator,
     condition: &'a Condition,
     link: &'a Link,
     rule: &'a Rule,
@@ -405,6 +408,7 @@ enum Meaning {
 /// One value before the operator.
 struct Judge<'a, 'm> {
     matching: &'a Matching<'m>,
+    operator: &'a Operator,
     evaluation: &'a mut Evaluation,
     vars: &'a Variables,
     item: Item,
@@ -416,13 +420,13 @@ struct Judge<'a, 'm> {
 
 impl Judge<'_, '_> {
     fn judge(&mut self, value: &[u8]) -> Result<(), Asked> {
-        let Matching { operator, condition, link, rule, .. } = self.matching;
+        let Matching { condition, link, rule, .. } = self.matching;
         // Every look costs something, also at an empty value.
         *self.work += value.len() + 16;
         if let Some(trace) = self.trace {
             trace.push(Evaluated { id: rule.id, target: self.matching.name(self.vars, self.item), value: value.to_vec() });
         }
-        let found = match operator.evaluate(value, self.evaluation) {
+        let found = match self.operator.evaluate(value, self.evaluation) {
             Outcome::Match => true,
             Outcome::NoMatch => false,
             Outcome::Need(lookup) => return Err(Asked(lookup.into())),
