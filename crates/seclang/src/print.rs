@@ -10,7 +10,8 @@ use crate::ast::{
 use crate::parse::{key_length, regex_length, xpath_length};
 use crate::text::{closing_quote, is_blank};
 
-/// Prints directives, one a line (rules continue over several).
+/// Prints directives, one a line (rules continue over several), in a form that ModSecurity 3 reads as well: CRS
+/// 3.3.9 and 4.28.0 load in libmodsecurity 3.0.9 from what this prints, with the same number of rules.
 ///
 /// Any tree that [`crate::parse`] made without errors reads back as itself. A tree made by hand may say what the
 /// language cannot (a value that ends in a lone `\`, a line end in a text); that comes out as near as can be.
@@ -19,6 +20,12 @@ pub fn print(directives: &[Spanned<Directive>]) -> Vec<u8> {
     for directive in directives {
         print_directive(&mut out, &directive.node);
         out.push(b'\n');
+        // A blank line ends a chain. ModSecurity 3 needs one behind a rule without actions.
+        if let Directive::Rule(rule) = &directive.node
+            && !rule.actions.iter().any(|action| action.node == Action::Chain)
+        {
+            out.push(b'\n');
+        }
     }
     out
 }
@@ -26,12 +33,18 @@ pub fn print(directives: &[Spanned<Directive>]) -> Vec<u8> {
 fn print_directive(out: &mut Vec<u8>, directive: &Directive) {
     match directive {
         Directive::Rule(rule) => print_rule(out, rule),
-        Directive::Marker(label) => line(out, "SecMarker", &[&label.node]),
+        Directive::Marker(label) => {
+            out.extend_from_slice(b"SecMarker ");
+            argument(out, &label.node);
+        }
         Directive::DefaultAction(actions) => {
             out.extend_from_slice(b"SecDefaultAction ");
             argument(out, &action_list(actions, ","));
         }
-        Directive::ComponentSignature(text) => line(out, "SecComponentSignature", &[text]),
+        Directive::ComponentSignature(text) => {
+            out.extend_from_slice(b"SecComponentSignature ");
+            argument(out, text);
+        }
         Directive::Include { path, optional } => {
             line(out, if *optional { "IncludeOptional" } else { "Include" }, &[&path.node]);
         }
@@ -105,8 +118,9 @@ fn print_rule(out: &mut Vec<u8>, rule: &Rule) {
 
 /// Whether an action list can be written down.
 pub(crate) fn can_print_actions(actions: &[Spanned<Action>]) -> bool {
-    actions.iter().all(|action| value_text(&action.node).is_none_or(|value| quote_value(&value).is_some()))
-        && quote(&action_list(actions, ",")).is_some()
+    actions.iter().all(|action| {
+        value_text(&action.node).is_none_or(|value| quote_value(&value, Quoting::Sparing).is_some())
+    }) && quote(&action_list(actions, ",")).is_some()
 }
 
 fn action_list(actions: &[Spanned<Action>], separator: &str) -> Vec<u8> {
@@ -118,7 +132,7 @@ fn action_list(actions: &[Spanned<Action>], separator: &str) -> Vec<u8> {
         out.extend_from_slice(action_name(&action.node).as_bytes());
         if let Some(value) = value_text(&action.node) {
             out.push(b':');
-            match quote_value(&value) {
+            match quote_value(&value, quoting(&action.node)) {
                 Some(value) => out.extend_from_slice(&value),
                 None => out.extend_from_slice(&value),
             }
@@ -528,10 +542,38 @@ pub(crate) fn quote(text: &[u8]) -> Option<Vec<u8>> {
     bare.then(|| text.to_vec())
 }
 
-/// An action's value as it is written inside a list: bare when it is simple, else in single quotes.
-fn quote_value(value: &[u8]) -> Option<Vec<u8>> {
-    let simple = !value.is_empty()
-        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:;%{}+=!&*@".contains(byte));
+/// When an action's value is quoted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    /// Always: readers expect it, and ModSecurity 3 wants it for some.
+    Always,
+    /// Unless it is plain, without macros: ModSecurity 3 does not find the end of a bare `setvar` with one.
+    Usual,
+    /// Only when it must be: ModSecurity 3 takes no quoted `ctl` and `initcol`.
+    Sparing,
+}
+
+fn quoting(action: &Action) -> Quoting {
+    match action {
+        Action::Msg(_)
+        | Action::LogData(_)
+        | Action::Tag(_)
+        | Action::Rev(_)
+        | Action::Ver(_)
+        | Action::Redirect(_) => Quoting::Always,
+        Action::Ctl(_) | Action::InitCol { .. } => Quoting::Sparing,
+        _ => Quoting::Usual,
+    }
+}
+
+/// An action's value as it is written inside a list. `None` when it cannot be.
+fn quote_value(value: &[u8], quoting: Quoting) -> Option<Vec<u8>> {
+    let is_plain = |&byte: &u8| match quoting {
+        Quoting::Always => false,
+        Quoting::Usual => byte.is_ascii_alphanumeric() || b"_-./:;+=!&*@".contains(&byte),
+        Quoting::Sparing => !is_blank(byte) && !b",'\"\\".contains(&byte),
+    };
+    let simple = !value.is_empty() && value.iter().all(is_plain);
     if simple {
         return Some(value.to_vec());
     }
