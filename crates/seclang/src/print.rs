@@ -10,8 +10,8 @@ use crate::ast::{
 use crate::parse::{key_length, regex_length, xpath_length};
 use crate::text::{closing_quote, is_blank};
 
-/// Prints directives, one a line (rules continue over several), in a form that ModSecurity 3 reads as well: CRS
-/// 3.3.9 and 4.28.0 load in libmodsecurity 3.0.9 from what this prints, with the same number of rules.
+/// Prints directives, one a line (rules continue over several), in a form that ModSecurity 3 reads as well: CRS loads
+/// in libmodsecurity from what this prints, with the same number of rules (`tests/printed.rs`).
 ///
 /// Any tree that [`crate::parse`] made without errors reads back as itself. A tree made by hand may say what the
 /// language cannot (a value that ends in a lone `\`, a line end in a text); that comes out as near as can be.
