@@ -1,8 +1,8 @@
 //! From a loaded program to a [`RuleSet`].
 //!
 //! Two passes. The first walks the directives in load order and gathers drafts: which rules there are, with the
-//! defaults in force where each stands, and with every update and removal that comes after it. The second makes
-//! each draft final: operators compiled, labels resolved, selections turned into rule numbers.
+//! defaults in force where each stands; then every update and removal is applied. The second makes each draft
+//! final: operators compiled, labels resolved, selections turned into rule numbers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,22 +11,25 @@ use palisade_codec::transform::{Transformation, UnicodeMap};
 use palisade_http::XPath;
 use palisade_pcre::{Options as PatternOptions, Pattern};
 use palisade_seclang::ast::{
-    self, Action, Ctl, Directive, FileId, IdRange, OperatorName, PersistentCollection, Phase, Selection, Setting, Span,
-    Spanned, TargetMode, Template, TemplatePart, TransformationName, Variable,
+    self, Action, Ctl, Directive, FileId, IdRange, OperatorName, PersistentCollection, Phase, Selection,
+    Setting, Span, Spanned, TargetMode, Template, TemplatePart, TransformationName, Variable,
 };
 use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::operator::{CompileOptions, DataFiles, Operator};
 use crate::ruleset::{
-    Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex, RuleSelection,
-    RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
-    written,
+    Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
+    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot, written,
 };
 use crate::settings::Settings;
 
 /// Compiles a program. Gives the rule set when nothing in it is an error, and everything there is to say about
 /// it in any case; what the loader has said already is not repeated.
-pub fn compile(program: &Program, sources: &SourceMap, loader: &dyn Loader) -> (Option<RuleSet>, Vec<Diagnostic>) {
+pub fn compile(
+    program: &Program,
+    sources: &SourceMap,
+    loader: &dyn Loader,
+) -> (Option<RuleSet>, Vec<Diagnostic>) {
     let mut compiler = Compiler::new(sources, loader);
     for directive in program.iter() {
         compiler.take(directive);
@@ -44,7 +47,7 @@ mod codes {
     pub(super) const XPATH: &str = "E0603";
     /// The code page file cannot be used.
     pub(super) const UNICODE_MAP: &str = "W0604";
-    /// An update names no rule that is loaded.
+    /// An update or removal names no rule.
     pub(super) const NO_SUCH_RULE: &str = "W0605";
 }
 
@@ -75,6 +78,8 @@ struct Compiler<'a> {
     markers: Vec<(&'a [u8], usize)>,
     defaults: [Arc<Vec<Spanned<Action>>>; PHASES],
     chain_open: bool,
+    /// Directives that change rules, in order.
+    updates: Vec<&'a Directive>,
     components: Vec<String>,
     operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
     patterns: HashMap<Vec<u8>, Pattern>,
@@ -104,6 +109,7 @@ impl<'a> Compiler<'a> {
             markers: Vec::new(),
             defaults: std::array::from_fn(|_| Arc::new(Vec::new())),
             chain_open: false,
+            updates: Vec::new(),
             components: Vec::new(),
             operators: HashMap::new(),
             patterns: HashMap::new(),
@@ -123,6 +129,26 @@ impl<'a> Compiler<'a> {
                 self.defaults[phase_slot(phase)] = Arc::new(actions.clone());
             }
             Directive::ComponentSignature(text) => self.components.push(lossy(text)),
+            // As in ModSecurity 3 they act on all rules, wherever they stand.
+            Directive::RemoveById(_)
+            | Directive::RemoveByTag(_)
+            | Directive::RemoveByMsg(_)
+            | Directive::UpdateTarget { .. }
+            | Directive::UpdateAction { .. } => self.updates.push(&directive.node),
+            Directive::Setting(setting) => {
+                if let Setting::UnicodeMapFile { path, code_page } = &setting.node {
+                    self.load_unicode_map(path, *code_page);
+                }
+                self.settings.apply(&setting.node);
+            }
+            // Includes have been replaced by what they include; the rest was reported when it was loaded.
+            Directive::Include { .. } | Directive::Ignored { .. } => {}
+        }
+    }
+
+    /// Applies one of the directives that change rules.
+    fn update(&mut self, directive: &Directive) {
+        match directive {
             Directive::RemoveById(ranges) => {
                 for range in ranges {
                     self.remove(|draft| contains(&range.node, draft.id), range.span);
@@ -144,14 +170,7 @@ impl<'a> Compiler<'a> {
             Directive::UpdateAction { id, chain_offset, actions } => {
                 self.update_actions(id, *chain_offset, actions);
             }
-            Directive::Setting(setting) => {
-                if let Setting::UnicodeMapFile { path, code_page } = &setting.node {
-                    self.load_unicode_map(path, *code_page);
-                }
-                self.settings.apply(&setting.node);
-            }
-            // Includes have been replaced by what they include; the rest was reported when it was loaded.
-            Directive::Include { .. } | Directive::Ignored { .. } => {}
+            _ => {}
         }
     }
 
@@ -194,8 +213,8 @@ impl<'a> Compiler<'a> {
 
     fn warn_no_such_rule(&mut self, span: Span) {
         self.diagnostics.push(
-            Diagnostic::warning(codes::NO_SUCH_RULE, span, "no rule that is loaded before this line is meant")
-                .help("updates and removals act on rules that are loaded before them: put them in a later file"),
+            Diagnostic::warning(codes::NO_SUCH_RULE, span, "no rule is meant by this")
+                .help("look the rule up by `palisade rules list`, or remove the line"),
         );
     }
 
@@ -246,11 +265,10 @@ impl<'a> Compiler<'a> {
 
     fn load_unicode_map(&mut self, path: &Spanned<bstr::BString>, code_page: u32) {
         let file = self.sources.resolve(path.span.file, &lossy(&path.node));
-        let map = self
-            .loader
-            .read(&file)
-            .map_err(|error| error.message)
-            .and_then(|text| UnicodeMap::parse(&lossy(&text), code_page).map_err(|error| error.to_string()));
+        let map =
+            self.loader.read(&file).map_err(|error| error.message).and_then(|text| {
+                UnicodeMap::parse(&lossy(&text), code_page).map_err(|error| error.to_string())
+            });
         match map {
             Ok(map) => self.unicode_map = Some(map),
             // As the first article's rule folder has it: named, and not there.
@@ -279,6 +297,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn finish(mut self) -> (Option<RuleSet>, Vec<Diagnostic>) {
+        for directive in std::mem::take(&mut self.updates) {
+            self.update(directive);
+        }
         let drafts = std::mem::take(&mut self.drafts);
         let mut kept: Vec<Draft<'a>> = Vec::with_capacity(drafts.len());
         // Markers count the drafts before them; removed ones go.
@@ -392,11 +413,9 @@ impl<'a> Compiler<'a> {
             let Some(selector) = self.selector(selector.as_ref(), target.span, &namespaces) else { continue };
             match mode {
                 TargetMode::Exclude => exclusions.push(Exclusion { variable: *variable, selector }),
-                TargetMode::Value | TargetMode::Count => targets.push(Target {
-                    variable: *variable,
-                    count: *mode == TargetMode::Count,
-                    selector,
-                }),
+                TargetMode::Value | TargetMode::Count => {
+                    targets.push(Target { variable: *variable, count: *mode == TargetMode::Count, selector })
+                }
             }
         }
         let mut compiled = Link {
@@ -476,7 +495,12 @@ impl<'a> Compiler<'a> {
         Some(Effect::RemoveTargets { rules, exclusion: Exclusion { variable: target.variable, selector } })
     }
 
-    fn selection(&mut self, selection: &Selection, span: Span, all: &[Draft<'a>]) -> Option<Arc<RuleSelection>> {
+    fn selection(
+        &mut self,
+        selection: &Selection,
+        span: Span,
+        all: &[Draft<'a>],
+    ) -> Option<Arc<RuleSelection>> {
         let key = match selection {
             Selection::Ids(ranges) => {
                 SelectionKey::Ids(ranges.iter().map(|range| (range.first, range.last)).collect())
@@ -488,7 +512,8 @@ impl<'a> Compiler<'a> {
             return Some(found.clone());
         }
         let selects = self.selector_of(selection, span)?;
-        let chosen = all.iter().enumerate().filter(|(_, draft)| selects.selects(draft)).map(|(n, _)| n as u32);
+        let chosen =
+            all.iter().enumerate().filter(|(_, draft)| selects.selects(draft)).map(|(n, _)| n as u32);
         let rules = Arc::new(RuleSelection::from_sorted(chosen));
         self.selections.insert(key, rules.clone());
         Some(rules)
@@ -671,7 +696,9 @@ fn phase_of(actions: &[Spanned<Action>]) -> Option<Phase> {
 
 /// What the rule's disruptive action comes to: its own; `block`, or none at all, is that of its defaults.
 fn disruptive(draft: &Draft<'_>) -> Disruptive {
-    let of = |actions: &[Spanned<Action>]| actions.iter().rev().map(|action| &action.node).find(|a| is_disruptive(a)).cloned();
+    let of = |actions: &[Spanned<Action>]| {
+        actions.iter().rev().map(|action| &action.node).find(|a| is_disruptive(a)).cloned()
+    };
     let status_of = |actions: &[Spanned<Action>]| {
         actions.iter().rev().find_map(|action| match action.node {
             Action::Status(status) => Some(status),

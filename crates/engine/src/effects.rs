@@ -1,9 +1,7 @@
 //! What a match does: assignments for each value, then, when the whole chain has matched, its other actions, the
 //! log entry and the disruptive action.
 
-use palisade_seclang::ast::{
-    Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange,
-};
+use palisade_seclang::ast::{Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange};
 
 use crate::evaluate::Asked;
 use crate::lookup::{Answer, Lookup};
@@ -12,8 +10,7 @@ use crate::operator;
 use crate::persistent::{Change, CollectionKey, Operation};
 use crate::ruleset::{Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
 use crate::transaction::{
-    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Paused, Sanitised, Shortfall,
-    Transaction,
+    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Paused, Sanitised, Shortfall, Transaction,
 };
 use crate::variables::{Store, store_of};
 
@@ -176,7 +173,8 @@ impl Transaction {
             return;
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);
-        let expand = |template: &Option<Template>| template.as_ref().map_or_else(Vec::new, |text| self.expand(text));
+        let expand =
+            |template: &Option<Template>| template.as_ref().map_or_else(Vec::new, |text| self.expand(text));
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
         let matched = self.vars.matched.as_ref().filter(|_| conditional);
@@ -326,9 +324,7 @@ impl Transaction {
                         false
                     }
                 };
-                self.scratch
-                    .evaluation
-                    .answer(operator::Lookup::Geo { address }, OperatorAnswer::Geo(known));
+                self.scratch.evaluation.answer(operator::Lookup::Geo { address }, OperatorAnswer::Geo(known));
             }
         }
     }
@@ -360,7 +356,9 @@ impl Transaction {
 
 /// `+EF`, `-C` or a whole new list.
 fn change_parts(parts: &mut String, change: &[u8]) {
-    let letters = |text: &[u8]| text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(|byte| *byte as char).collect::<String>();
+    let letters = |text: &[u8]| {
+        text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(|byte| *byte as char).collect::<String>()
+    };
     match change {
         [b'+', added @ ..] => {
             for part in letters(added).chars() {

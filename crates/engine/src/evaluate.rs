@@ -24,7 +24,9 @@ use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
 use crate::operator::{CompileOptions, DataFiles, Evaluation, GROUPS, Operator, Outcome};
-use crate::ruleset::{Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery};
+use crate::ruleset::{
+    Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
+};
 use crate::transaction::{Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, note_shortfall};
 use crate::variables::{Item, ItemKind, MatchedVar, Variables, store_of};
 
@@ -259,10 +261,12 @@ impl Transaction {
             let values = self.xpath_values(*number, query);
             let number = *number as u32;
             if target.count {
-                items.push(Item { variable, kind: ItemKind::Count { members: values as u32, target: place } });
+                items
+                    .push(Item { variable, kind: ItemKind::Count { members: values as u32, target: place } });
             } else {
                 items.extend(
-                    (0..values as u32).map(|index| Item { variable, kind: ItemKind::XPath { number, index } }),
+                    (0..values as u32)
+                        .map(|index| Item { variable, kind: ItemKind::XPath { number, index } }),
                 );
             }
             return;
@@ -352,11 +356,13 @@ impl Transaction {
                 }
                 !match (&exclusion.selector, item.kind) {
                     // A count goes when what it counts is named, letter by letter.
-                    (selector, ItemKind::Count { target, .. }) => {
-                        selector.describe().eq_ignore_ascii_case(&link.targets[target as usize].selector.describe())
-                    }
+                    (selector, ItemKind::Count { target, .. }) => selector
+                        .describe()
+                        .eq_ignore_ascii_case(&link.targets[target as usize].selector.describe()),
                     (Selector::All, _) => true,
-                    (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => *number == of as usize,
+                    (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => {
+                        *number == of as usize
+                    }
                     (Selector::Regex(pattern), _) => {
                         self.vars.key(*item).is_some_and(|name| finds(pattern, name))
                     }
@@ -424,7 +430,11 @@ impl Judge<'_, '_> {
         // Every look costs something, also at an empty value.
         *self.work += value.len() + 16;
         if let Some(trace) = self.trace {
-            trace.push(Evaluated { id: rule.id, target: self.matching.name(self.vars, self.item), value: value.to_vec() });
+            trace.push(Evaluated {
+                id: rule.id,
+                target: self.matching.name(self.vars, self.item),
+                value: value.to_vec(),
+            });
         }
         let found = match self.operator.evaluate(value, self.evaluation) {
             Outcome::Match => true,

@@ -39,9 +39,9 @@ fn append_first_value(vars: &Variables, variable: Variable, key: Option<&[u8]>, 
     }
     let mut members = Vec::new();
     vars.members(variable, &mut members);
-    let chosen = members
-        .into_iter()
-        .find(|item| key.is_none_or(|key| vars.key(*item).is_some_and(|name| name.eq_ignore_ascii_case(key))));
+    let chosen = members.into_iter().find(|item| {
+        key.is_none_or(|key| vars.key(*item).is_some_and(|name| name.eq_ignore_ascii_case(key)))
+    });
     let mut buffer = Vec::new();
     match chosen.and_then(|item| vars.value(item, &mut buffer)) {
         Some(value) => {

@@ -27,12 +27,12 @@ mod transaction;
 mod variables;
 
 pub use compile::compile;
-pub use number::leading_integer;
 pub use lookup::{Answer, GeoRecord, Lookup};
+pub use number::leading_integer;
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
 pub use transaction::{
-    Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress, Sanitised,
-    Shortfall, Transaction,
+    Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress,
+    Sanitised, Shortfall, Transaction,
 };
 pub use variables::{Clock, Connection};

@@ -160,7 +160,8 @@ impl MemoryStore {
             collection.variables.remove(&name);
         }
         let creates = matches!(change, Change::Set(_) | Change::Add(_));
-        if creates && collection.variables.len() >= variables_max && !collection.variables.contains_key(&name) {
+        if creates && collection.variables.len() >= variables_max && !collection.variables.contains_key(&name)
+        {
             return;
         }
         match change {
@@ -251,7 +252,10 @@ mod tests {
     #[test]
     fn an_expired_variable_is_gone_and_starts_anew() {
         let mut store = MemoryStore::default();
-        store.commit([operation("n", Change::Add(2), 0), operation("n", Change::Expire(UnixMillis(1_000)), 0)]);
+        store.commit([
+            operation("n", Change::Add(2), 0),
+            operation("n", Change::Expire(UnixMillis(1_000)), 0),
+        ]);
         assert_eq!(value(&mut store, "n", 999).as_deref(), Some("2"));
         assert_eq!(value(&mut store, "n", 1_000), None);
         store.commit([operation("n", Change::Add(1), 1_500)]);

@@ -193,7 +193,8 @@ impl Link {
             lines.push(("looks at", list(targets.collect())));
         }
         if !self.exclusions.is_empty() {
-            let exclusions = self.exclusions.iter().map(|e| format!("{}{}", e.variable, e.selector.describe()));
+            let exclusions =
+                self.exclusions.iter().map(|e| format!("{}{}", e.variable, e.selector.describe()));
             lines.push(("but not", list(exclusions.collect())));
         }
         if !self.transformations.is_empty() {
@@ -288,7 +289,10 @@ pub(crate) enum Selector {
     /// A key with macros.
     ExpandedKey(Template),
     Regex(Pattern),
-    XPath { number: usize, query: Arc<XPathQuery> },
+    XPath {
+        number: usize,
+        query: Arc<XPathQuery>,
+    },
 }
 
 /// An XPath with the prefixes that its rule binds (`xmlns`).
@@ -347,14 +351,35 @@ pub(crate) enum Effect {
     /// `ctl:ruleRemoveBy*`, resolved to rules.
     RemoveRules(Arc<RuleSelection>),
     /// `ctl:ruleRemoveTargetBy*`, resolved to rules.
-    RemoveTargets { rules: Arc<RuleSelection>, exclusion: Exclusion },
-    InitCollection { collection: PersistentCollection, key: Template },
-    ExpireVariable { collection: Variable, key: Template, seconds: Template },
-    DeprecateVariable { collection: PersistentCollection, key: Template, amount: u64, period_seconds: u64 },
-    SetEnvironment { name: Template, value: Template },
+    RemoveTargets {
+        rules: Arc<RuleSelection>,
+        exclusion: Exclusion,
+    },
+    InitCollection {
+        collection: PersistentCollection,
+        key: Template,
+    },
+    ExpireVariable {
+        collection: Variable,
+        key: Template,
+        seconds: Template,
+    },
+    DeprecateVariable {
+        collection: PersistentCollection,
+        key: Template,
+        amount: u64,
+        period_seconds: u64,
+    },
+    SetEnvironment {
+        name: Template,
+        value: Template,
+    },
     SanitiseArgument(Template),
     SanitiseMatched,
-    SanitiseMatchedBytes { keep_start: u32, keep_end: u32 },
+    SanitiseMatchedBytes {
+        keep_start: u32,
+        keep_end: u32,
+    },
     SanitiseRequestHeader(Template),
     SanitiseResponseHeader(Template),
 }

@@ -1,7 +1,8 @@
 //! What the `Sec*` directives set, with ModSecurity's defaults.
 
 use palisade_seclang::ast::{
-    AuditEngine, AuditLogFormat, AuditLogType, BodyProcessor, LimitAction, ParseXmlIntoArgs, RuleEngine, Setting,
+    AuditEngine, AuditLogFormat, AuditLogType, BodyProcessor, LimitAction, ParseXmlIntoArgs, RuleEngine,
+    Setting,
 };
 
 /// Engine settings after all directives of a program. Sizes are bytes.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use palisade_http::{
-    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead, Target as RequestTarget,
-    parse_cookies, parse_form,
+    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead,
+    Target as RequestTarget, parse_cookies, parse_form,
 };
 use palisade_seclang::ast::{
     AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, Phase, RuleEngine, Template, Variable,
@@ -483,7 +483,8 @@ impl Transaction {
     }
 
     fn finish_request_body(&mut self) {
-        let BodyState::Open { parser, .. } = std::mem::replace(&mut self.request_body, BodyState::Closed) else {
+        let BodyState::Open { parser, .. } = std::mem::replace(&mut self.request_body, BodyState::Closed)
+        else {
             return;
         };
         // A request without a body has no body to be malformed: an empty text is not JSON, and is not an error.

@@ -317,7 +317,10 @@ impl Variables {
         self.persistent.iter().find(|open| open.key.collection == collection)
     }
 
-    pub(crate) fn open_collection_mut(&mut self, collection: PersistentCollection) -> Option<&mut OpenCollection> {
+    pub(crate) fn open_collection_mut(
+        &mut self,
+        collection: PersistentCollection,
+    ) -> Option<&mut OpenCollection> {
         self.persistent.iter_mut().find(|open| open.key.collection == collection)
     }
 
@@ -427,8 +430,12 @@ impl Variables {
                 Some(if what == FilePart::Content { &file.file_name } else { &file.name })
             }
             ItemKind::Var { store, slot } => self.store(store).map(|store| store.name(slot)),
-            ItemKind::Matched { index, .. } => self.matched_vars.get(index as usize).map(|var| var.name.as_slice()),
-            ItemKind::Record { index } => self.record(item.variable).get(index as usize).map(|(name, _)| name),
+            ItemKind::Matched { index, .. } => {
+                self.matched_vars.get(index as usize).map(|var| var.name.as_slice())
+            }
+            ItemKind::Record { index } => {
+                self.record(item.variable).get(index as usize).map(|(name, _)| name)
+            }
             ItemKind::Scalar | ItemKind::Number(_) | ItemKind::Count { .. } | ItemKind::XPath { .. } => None,
         }
     }
@@ -492,7 +499,8 @@ impl Variables {
     /// Variables that are numbers.
     pub(crate) fn number(&self, variable: Variable) -> Option<u64> {
         let flags = self.body.multipart.as_ref();
-        let flag = |pick: fn(&palisade_http::MultipartFlags) -> bool| Some(u64::from(flags.is_some_and(pick)));
+        let flag =
+            |pick: fn(&palisade_http::MultipartFlags) -> bool| Some(u64::from(flags.is_some_and(pick)));
         match variable {
             Variable::ArgsCombinedSize => Some(
                 [&self.query, &self.body.fields]
@@ -518,9 +526,7 @@ impl Variables {
                 Some(u64::from(self.query_invalid_encoding || self.body.invalid_encoding))
             }
             Variable::RequestBodyLength => Some(self.request_body_length),
-            Variable::FullRequestLength => {
-                Some(self.request_head_length() + self.request_body.len() as u64)
-            }
+            Variable::FullRequestLength => Some(self.request_head_length() + self.request_body.len() as u64),
             Variable::ResponseContentLength => self.response.as_ref().map(|_| self.response_body_length),
             Variable::RemotePort => Some(u64::from(self.connection.client.port())),
             Variable::ServerPort => Some(u64::from(self.connection.server.port())),
@@ -538,7 +544,9 @@ impl Variables {
             Variable::MultipartLfLine => flag(|f| f.lf_line),
             Variable::MultipartMissingSemicolon => flag(|f| f.missing_semicolon),
             Variable::MultipartStrictError => flag(|f| f.strict_error()),
-            Variable::MultipartUnmatchedBoundary => Some(flags.map_or(0, |f| u64::from(f.unmatched_boundary))),
+            Variable::MultipartUnmatchedBoundary => {
+                Some(flags.map_or(0, |f| u64::from(f.unmatched_boundary)))
+            }
             Variable::TimeEpoch => Some(self.clock.now.0 / 1000),
             Variable::TimeDay
             | Variable::TimeHour
@@ -569,16 +577,16 @@ impl Variables {
             }
             Variable::ModsecBuild => borrowed("030000000"),
             Variable::InboundErrorData => None,
-            Variable::MultipartName => self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_name)),
+            Variable::MultipartName => {
+                self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_name))
+            }
             Variable::MultipartFilename => {
                 self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_file_name))
             }
             Variable::PathInfo | Variable::RequestFilename | Variable::ScriptFilename => {
                 Some(Cow::Borrowed(&self.request_filename))
             }
-            Variable::QueryString => {
-                Some(Cow::Borrowed(self.target.as_ref()?.query().unwrap_or_default()))
-            }
+            Variable::QueryString => Some(Cow::Borrowed(self.target.as_ref()?.query().unwrap_or_default())),
             Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgent => {
                 Some(Cow::Owned(self.connection.client.ip().to_string().into_bytes()))
             }
@@ -618,7 +626,9 @@ impl Variables {
             Variable::UniqueId => Some(Cow::Borrowed(self.connection.unique_id.as_bytes())),
             Variable::Time => {
                 let time = self.local_time();
-                Some(Cow::Owned(format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second).into_bytes()))
+                Some(Cow::Owned(
+                    format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second).into_bytes(),
+                ))
             }
             _ => None,
         }
@@ -650,7 +660,8 @@ impl Variables {
         let credentials = value.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"basic "))?;
         let encoded = value[credentials.len()..].trim_ascii();
         let mut decoded = Vec::new();
-        if Transformation::Base64Decode.apply(encoded, &mut decoded, &Context::default()) == Effect::Unchanged {
+        if Transformation::Base64Decode.apply(encoded, &mut decoded, &Context::default()) == Effect::Unchanged
+        {
             decoded.extend_from_slice(encoded);
         }
         let end = decoded.iter().position(|byte| *byte == b':')?;
@@ -726,7 +737,8 @@ impl LocalTime {
         let shifted = days + 719_468;
         let era = shifted / 146_097;
         let day_of_era = shifted % 146_097;
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };

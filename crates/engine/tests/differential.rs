@@ -25,13 +25,28 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("a rule without a phase", "the manual's phase 2 here, 1 there"),
     ("a SecAction that logs and does not disrupt", "3.0.9 does not log it"),
     ("skipAfter to a label that is not there", "the rest of the phase here, of all phases there"),
-    ("skip beyond the end of a phase, or beside allow and deny", "it ends with its phase here, there it goes on in the next"),
+    (
+        "skip beyond the end of a phase, or beside allow and deny",
+        "it ends with its phase here, there it goes on in the next",
+    ),
     ("ARGS_COMBINED_SIZE before the body", "the size of the query here, empty there"),
-    ("MATCHED_VAR* outside of chains", "the last match here; there nothing once a later rule has not matched"),
-    ("ctl:ruleRemoveTarget*=..;ARGS beside a target ARGS:a", "removes that as well here, as in ModSecurity 2; there only the target ARGS"),
-    ("MATCHED_VARS", "the matches of the link before, as the manual says; there also those of earlier links and rules"),
+    (
+        "MATCHED_VAR* outside of chains",
+        "the last match here; there nothing once a later rule has not matched",
+    ),
+    (
+        "ctl:ruleRemoveTarget*=..;ARGS beside a target ARGS:a",
+        "removes that as well here, as in ModSecurity 2; there only the target ARGS",
+    ),
+    (
+        "MATCHED_VARS",
+        "the matches of the link before, as the manual says; there also those of earlier links and rules",
+    ),
     ("numbers of more than 31 bits", "64 bits, saturating, here; 32 bits and 0 beyond there"),
-    ("ctl:ruleRemoveTargetByTag=..;ARGS:a beside a parameter A", "keys ignore case here, as in ModSecurity 2; there this one does not"),
+    (
+        "ctl:ruleRemoveTarget*=..;ARGS:a beside a parameter A",
+        "keys ignore case here, as in ModSecurity 2; there these do not",
+    ),
     ("multiMatch", "one log line a rule here; there one a match, of chains that go on to fail as well"),
     ("REQUEST_BODY without a form", "visible only for forms or by ctl here, always there"),
 ];
@@ -218,10 +233,10 @@ fn request(random: &mut Random) -> Request {
     Request { method: if posts { "POST" } else { "GET" }.to_owned(), uri, headers, body }
 }
 
-const NAMES: &[&str] = &["a", "A", "b", "cc", "d1"];
 const SENT_NAMES: &[&str] = &["A", "b", "cc", "d1", "E2"];
 const PATHS: &[&str] = &["/", "/a", "/a/b.php", "/A/%61b"];
-const ENCODED: &[&str] = &["", "a", "ab", "AB", "a+b", "%61", "%2561", "1", "12", "-3", "b%00", "aXbXc", "%zz", "x%0Ay"];
+const ENCODED: &[&str] =
+    &["", "a", "ab", "AB", "a+b", "%61", "%2561", "1", "12", "-3", "b%00", "aXbXc", "%zz", "x%0Ay"];
 const VALUES: &[&str] = &["", "a", "ab", "AB", "a b", "%61", "1", "12", "aXbXc", "xy"];
 
 /// A rule set: rules of phases 1 and 2, markers, and one rule in phase 5 that shows what TX came to.
@@ -231,7 +246,11 @@ fn rule_set(random: &mut Random) -> String {
         text = text.replace("On\nSec", "DetectionOnly\nSec");
     }
     if random.below(3) == 0 {
-        let _ = writeln!(text, "SecDefaultAction \"phase:2,log,auditlog,{}\"", random.pick(&["deny,status:409", "pass"]));
+        let _ = writeln!(
+            text,
+            "SecDefaultAction \"phase:2,log,auditlog,{}\"",
+            random.pick(&["deny,status:409", "pass"])
+        );
     }
     let mut writer = Writer { random, id: 100, labels: 0 };
     let rules = 3 + writer.random.below(6);
@@ -249,7 +268,10 @@ fn rule_set(random: &mut Random) -> String {
     }
     // Rules that a skip may use up within its phase.
     for (id, phase) in [(8001, 1), (8002, 1), (8003, 2), (8004, 2)] {
-        let _ = writeln!(text, "SecRule REQUEST_METHOD \"@streq none\" \"id:{id},phase:{phase},pass,nolog,t:none\"");
+        let _ = writeln!(
+            text,
+            "SecRule REQUEST_METHOD \"@streq none\" \"id:{id},phase:{phase},pass,nolog,t:none\""
+        );
     }
     let _ = writeln!(
         text,
@@ -291,14 +313,28 @@ impl Writer<'_> {
             if link + 1 < links {
                 actions.push("chain".to_owned());
             }
-            let _ = writeln!(text, "SecRule {} \"{}\" \"{}\"", self.targets(link), self.operator(), actions.join(","));
+            let _ = writeln!(
+                text,
+                "SecRule {} \"{}\" \"{}\"",
+                self.targets(link),
+                self.operator(),
+                actions.join(",")
+            );
         }
     }
 
     fn link_actions(&mut self, actions: &mut Vec<String>, id: u64) {
         for _ in 0..self.random.below(3) {
             let action = match self.random.below(12) {
-                0..=2 => (*self.random.pick(&["t:lowercase", "t:urlDecodeUni", "t:trim", "t:length", "t:removeNulls", "t:uppercase"])).to_owned(),
+                0..=2 => (*self.random.pick(&[
+                    "t:lowercase",
+                    "t:urlDecodeUni",
+                    "t:trim",
+                    "t:length",
+                    "t:removeNulls",
+                    "t:uppercase",
+                ]))
+                .to_owned(),
                 3 => "capture".to_owned(),
                 4..=7 => (*self.random.pick(&[
                     "setvar:tx.s=+1",
@@ -312,7 +348,7 @@ impl Writer<'_> {
                 ]))
                 .to_owned(),
                 8 => format!("ctl:ruleRemoveById={}", id + 1 + self.random.below(2)),
-                9 => format!("ctl:ruleRemoveTargetById={};ARGS:{}", id + 1, self.random.pick(NAMES)),
+                9 => format!("ctl:ruleRemoveTargetById={};ARGS:{}", id + 1, self.random.pick(SENT_NAMES)),
                 10 => format!("ctl:ruleRemoveByTag=t{}", self.random.below(3)),
                 _ => format!(
                     "ctl:ruleRemoveTargetByTag=t{};{}",
@@ -331,7 +367,7 @@ impl Writer<'_> {
             targets.push("MATCHED_VAR");
         }
         if targets.contains(&"ARGS") && self.random.below(3) == 0 {
-            targets.push(*self.random.pick(&["!ARGS:a", "!ARGS:/^c/", "!ARGS:B"]));
+            targets.push(*self.random.pick(&["!ARGS:A", "!ARGS:/^c/", "!ARGS:B"]));
         }
         targets.dedup();
         targets.join("|")
@@ -341,8 +377,14 @@ impl Writer<'_> {
         let not = if self.random.below(6) == 0 { "!" } else { "" };
         let (name, argument) = match self.random.below(10) {
             0..=3 => ("rx", *self.random.pick(PATTERNS)),
-            4 => (*self.random.pick(&["contains", "beginsWith", "endsWith", "streq"]), *self.random.pick(&["a", "b", "ab", "1", "X"])),
-            5 => (*self.random.pick(&["eq", "ge", "gt", "le", "lt"]), *self.random.pick(&["0", "1", "2", "12", "-3", "%{tx.s}"])),
+            4 => (
+                *self.random.pick(&["contains", "beginsWith", "endsWith", "streq"]),
+                *self.random.pick(&["a", "b", "ab", "1", "X"]),
+            ),
+            5 => (
+                *self.random.pick(&["eq", "ge", "gt", "le", "lt"]),
+                *self.random.pick(&["0", "1", "2", "12", "-3", "%{tx.s}"]),
+            ),
             6 => ("pm", *self.random.pick(&["a", "ab xy", "X 1 bc"])),
             7 => ("within", *self.random.pick(&["a ab xy", "GET POST", "12 1"])),
             8 => ("streq", *self.random.pick(&["%{tx.n}", "%{tx.0}", "%{request_method}"])),
@@ -368,13 +410,13 @@ const DISRUPTIVE: &[&str] = &[
 const TARGETS: &[&str] = &[
     "ARGS",
     "ARGS",
-    "ARGS:a",
+    "ARGS:A",
     "ARGS:/^[ac]/",
     "ARGS_NAMES",
     "ARGS_GET",
     "ARGS_POST",
     "&ARGS",
-    "&ARGS:a",
+    "&ARGS:A",
     "REQUEST_HEADERS:x-a",
     "REQUEST_HEADERS:/^x/",
     "&REQUEST_HEADERS",
