@@ -4,7 +4,9 @@
 //! with the same preference among them, and sometimes where there is none. [`Exactness`] says what is left to check;
 //! the matchers of our own do that, and only where the automaton found something.
 
-use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look as HirLook, Repetition};
+use regex_syntax::hir::{
+    Capture, Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look as HirLook, Repetition,
+};
 
 use crate::ast::{Look, Node};
 
@@ -20,16 +22,18 @@ pub(crate) struct Exactness {
     pub(crate) keep: bool,
     /// A `^` can be the last thing matched: after a newline that ends the subject, PCRE does not match there.
     pub(crate) line_start_at_end: bool,
-    /// An unbounded loop has a body that can match nothing. PCRE leaves it after an iteration that consumed nothing,
-    /// which can end the match earlier, and captures that iteration's groups. The verdict is the same.
-    pub(crate) empty_iterations: bool,
+    /// It may prefer another match from the same start; the verdict is the same. Either an unbounded loop has a body
+    /// that can match nothing, which PCRE leaves after an iteration that consumed nothing, or alternatives share a
+    /// beginning that `regex-syntax` will factor out although it can match in more than one way: in `a*ab?|a*b` that
+    /// puts what `a*` gives back behind the second alternative.
+    pub(crate) preference: bool,
 }
 
 /// Translates `node`. With `captures` false, groups are left out.
 pub(crate) fn translate(node: &Node, captures: bool) -> (Hir, Exactness) {
     let mut exactness = Exactness::default();
     judge(node, true, &mut exactness);
-    (hir(node, captures), exactness)
+    (hir(node, captures, &mut exactness), exactness)
 }
 
 /// `rest_nullable`: whether all that follows can match nothing.
@@ -52,14 +56,47 @@ fn judge(node: &Node, rest_nullable: bool, exactness: &mut Exactness) {
         }
         Node::Alt(nodes) => nodes.iter().for_each(|n| judge(n, rest_nullable, exactness)),
         Node::Repeat { node, max, .. } => {
-            exactness.empty_iterations |= max.is_none() && node.is_nullable();
+            exactness.preference |= max.is_none() && node.is_nullable();
             judge(node, rest_nullable, exactness);
         }
         Node::Capture { node, .. } => judge(node, rest_nullable, exactness),
     }
 }
 
-fn hir(node: &Node, captures: bool) -> Hir {
+/// Whether [`Hir::alternation`] will factor out of these alternatives what can match in more than one way.
+fn is_factored_badly(alternatives: &[Hir]) -> bool {
+    let branches = alternatives.iter().flat_map(|hir| match hir.kind() {
+        HirKind::Alternation(nested) => nested.as_slice(),
+        _ => std::slice::from_ref(hir),
+    });
+    let mut prefix: Option<&[Hir]> = None;
+    for branch in branches {
+        let HirKind::Concat(parts) = branch.kind() else { return false };
+        prefix = Some(match prefix {
+            None => parts,
+            Some(prefix) => {
+                let common = prefix.iter().zip(parts).take_while(|(a, b)| a == b).count();
+                &prefix[..common]
+            }
+        });
+    }
+    prefix.is_some_and(|prefix| !prefix.iter().all(matches_one_way))
+}
+
+/// Whether there is at most one way to match at any position, by the shape alone.
+fn matches_one_way(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => true,
+        HirKind::Capture(capture) => matches_one_way(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().all(matches_one_way),
+        HirKind::Repetition(repetition) => {
+            Some(repetition.min) == repetition.max && matches_one_way(&repetition.sub)
+        }
+        HirKind::Alternation(_) => false,
+    }
+}
+
+fn hir(node: &Node, captures: bool, exactness: &mut Exactness) -> Hir {
     match node {
         Node::Empty | Node::StepBack(_) | Node::Keep | Node::Around { .. } | Node::Check { .. } => {
             Hir::empty()
@@ -84,18 +121,22 @@ fn hir(node: &Node, captures: bool) -> Hir {
             Look::NotInsideCrLf => Hir::look(HirLook::StartCRLF),
             Look::SearchStart => Hir::empty(),
         },
-        Node::Concat(nodes) => Hir::concat(nodes.iter().map(|n| hir(n, captures)).collect()),
-        Node::Alt(nodes) => Hir::alternation(nodes.iter().map(|n| hir(n, captures)).collect()),
+        Node::Concat(nodes) => Hir::concat(nodes.iter().map(|n| hir(n, captures, exactness)).collect()),
+        Node::Alt(nodes) => {
+            let alternatives: Vec<Hir> = nodes.iter().map(|n| hir(n, captures, exactness)).collect();
+            exactness.preference |= is_factored_badly(&alternatives);
+            Hir::alternation(alternatives)
+        }
         Node::Repeat { node, min, max, greedy } => Hir::repetition(Repetition {
             min: *min,
             max: *max,
             greedy: *greedy,
-            sub: Box::new(hir(node, captures)),
+            sub: Box::new(hir(node, captures, exactness)),
         }),
         Node::Capture { index, node } if captures && *index <= GROUP_MAX => {
-            Hir::capture(Capture { index: *index, name: None, sub: Box::new(hir(node, captures)) })
+            Hir::capture(Capture { index: *index, name: None, sub: Box::new(hir(node, captures, exactness)) })
         }
-        Node::Capture { node, .. } | Node::Atomic { node, .. } => hir(node, captures),
+        Node::Capture { node, .. } | Node::Atomic { node, .. } => hir(node, captures, exactness),
         // What the group captured is anything, of any length.
         Node::Backref { .. } => Hir::repetition(Repetition {
             min: 0,

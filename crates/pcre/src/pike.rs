@@ -85,6 +85,8 @@ pub(crate) fn search(
             if let (Some(first), Some(byte)) = (&program.first, haystack.get(at))
                 && !first.contains(*byte)
             {
+                // What was seen, was seen at an earlier position.
+                current.clear(states);
                 continue;
             }
         }

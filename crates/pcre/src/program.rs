@@ -349,11 +349,10 @@ fn first_set(node: &Node) -> Option<ByteSet> {
 
 /// Replaces what looks like backtracking and is not: the atomic groups that `plain` names become ordinary ones, a
 /// possessive repetition of one byte set becomes a greedy one with a condition behind it, and short look-arounds become
-/// conditions.
+/// conditions. What can never match is pruned, down to a lone [`Node::Fail`].
 ///
 /// `S{n,}+` takes all there is: it is `S{n,}(?!S)`. `S{n,m}+` takes `m` or all there is: `(?:S{m}|S{n,m-1}(?!S))`.
 pub(crate) fn simplified(node: Node, plain: &[bool]) -> Node {
-    let inner = |node: Box<Node>| Box::new(simplified(*node, plain));
     match node {
         Node::Atomic { id, node } if plain[id as usize] => simplified(*node, plain),
         Node::Atomic { id, node } => match *node {
@@ -377,10 +376,28 @@ pub(crate) fn simplified(node: Node, plain: &[bool]) -> Node {
                 Node::Around { id, negate, node: Box::new(node) }
             }
         }
-        Node::Capture { index, node } => Node::Capture { index, node: inner(node) },
-        Node::Repeat { node, min, max, greedy } => Node::Repeat { node: inner(node), min, max, greedy },
-        Node::Concat(nodes) => Node::Concat(nodes.into_iter().map(|n| simplified(n, plain)).collect()),
-        Node::Alt(nodes) => Node::Alt(nodes.into_iter().map(|n| simplified(n, plain)).collect()),
+        Node::Capture { index, node } => match simplified(*node, plain) {
+            Node::Fail => Node::Fail,
+            node => Node::Capture { index, node: Box::new(node) },
+        },
+        Node::Repeat { node, min, max, greedy } => match simplified(*node, plain) {
+            Node::Fail if min == 0 => Node::Empty,
+            Node::Fail => Node::Fail,
+            node => Node::Repeat { node: Box::new(node), min, max, greedy },
+        },
+        Node::Concat(nodes) => {
+            let nodes: Vec<Node> = nodes.into_iter().map(|n| simplified(n, plain)).collect();
+            if nodes.iter().any(|n| matches!(n, Node::Fail)) { Node::Fail } else { Node::Concat(nodes) }
+        }
+        Node::Alt(nodes) => {
+            let nodes = nodes.into_iter().map(|n| simplified(n, plain));
+            let mut nodes: Vec<Node> = nodes.filter(|n| !matches!(n, Node::Fail)).collect();
+            match nodes.len() {
+                0 => Node::Fail,
+                1 => nodes.pop().expect("there is one"),
+                _ => Node::Alt(nodes),
+            }
+        }
         node => node,
     }
 }

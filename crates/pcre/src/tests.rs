@@ -265,6 +265,24 @@ fn look_around_and_back_references() {
     ]);
 }
 
+/// Found by long runs of the differential test.
+#[test]
+fn differences_once_found_stay_away() {
+    check(&[
+        // The linear matcher took what it had seen at an earlier position for seen.
+        (br"\n{0,1}\Z[[:^alpha:]]{1,3}", b"\nabb\n", Some(r"\n")),
+        // The automaton's builder factors out what alternatives share, and with it their order.
+        (br"a*(?i:(*F))*ab?+|a*\wb", b"babbabbab", Some("ab")),
+        (br"a*ab?|a*\wb", b"babbabbab", Some("ab")),
+        (br"ca*a|(?:ca*ab|ca*aab)", b"caab", Some("caa")),
+        // The automaton's search for literals inside a pattern reports wrong ends.
+        (br"a?b{1,3}[^ab]*", b"abbb", Some("abbb")),
+        (br"a*b{2}[^b]*b", b"aaabbbbb", Some("aaabbb")),
+        (br".bb|b", b"zabb", Some("abb")),
+        (br"(?:a|c)a*ab?|a{0}[ac]a*\wb", b"cabb", Some("cab")),
+    ]);
+}
+
 #[test]
 fn groups_of_repeated_groups_are_pcres() {
     for (source, haystack, expected) in [
@@ -538,4 +556,17 @@ fn backtracking_ends_at_the_step_limit() {
     let pattern = Pattern::new(br"(a)*\1b", few).expect("it compiles");
     let error = pattern.is_match(b"aaaaaaaaaab").expect_err("ten steps are not enough");
     assert_eq!(error.to_string(), "matching was given up at the limit of 10 steps");
+}
+
+#[test]
+fn waiting_alternatives_are_bounded_on_long_haystacks() {
+    // Without a bound, eight million alternatives would wait, and the step limit of so long a haystack allows them.
+    let haystack = [vec![b'a'; 8 << 20], b"xd".to_vec()].concat();
+    let pattern = pattern(br"(?:a|b)*(c?)\1d");
+    let mut cache = pattern.create_cache();
+    let started = Instant::now();
+    let result = pattern.is_match_with(&mut cache, &haystack);
+    println!("{result:?} after {:?}", started.elapsed());
+    assert!(matches!(result, Err(StepLimit { .. })));
+    assert_eq!(pattern.is_match_with(&mut cache, b"aad"), Ok(true));
 }

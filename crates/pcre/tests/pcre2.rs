@@ -190,10 +190,16 @@ struct Generator<'a> {
 impl Generator<'_> {
     fn alternation(&mut self, depth: usize) {
         let branches = if self.random.one_in(3) { 2 + self.random.below(2) } else { 1 };
+        // Now and then all begin alike, in more than one way: engines like to factor that out.
+        let shared: &[u8] = match self.random.below(8) {
+            0 => self.random.pick(&[&b"a*"[..], b"b*?", b"a?", b"(?:a|ab)", b"[ab]+", b"a{1,2}", b"ab*"]),
+            _ => b"",
+        };
         for i in 0..branches {
             if i > 0 {
                 self.out.push(b'|');
             }
+            self.push(shared);
             self.sequence(depth);
         }
     }
