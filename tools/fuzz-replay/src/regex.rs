@@ -13,6 +13,7 @@ pub fn regex(input: &[u8]) {
         case_insensitive: flags & 4 != 0,
         dollar_end_only: flags & 8 != 0,
         step_limit: STEP_LIMIT,
+        ..Options::default()
     };
     let pattern = match Pattern::new(source, options) {
         Ok(pattern) => pattern,
