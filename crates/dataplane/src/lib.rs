@@ -1,1 +1,50 @@
-//! Placeholder while the crate is being written.
+//! The reverse proxy: sockets in, sockets out, and the inspection of each exchange in between.
+//!
+//! We read and write HTTP/1.1 on the wire ourselves, because a library that serves requests hides what an inspecting
+//! one has to see: the raw target, the order and case of fields, two lengths in one head. Forwarded heads keep all
+//! of that but what belongs to one connection only.
+//!
+//! ```text
+//!            serve          accept, limits, drain
+//!              | one task each
+//!          connection       head -> inspection -> body -> inspection -> upstream -> inspection -> client
+//!         /    |     \
+//!  request  exchange  response       what is forwarded | the seam, its lookups and its log | what is answered
+//!     |        |         |
+//!    hold   lookups   block_page     bodies under a budget | collections, DNS | pages of our own
+//!              |
+//!          upstream                  names, connections, the idle ones
+//! ```
+//!
+//! Nothing of a request reaches the upstream before its stage is decided. Lines of an exchange are in the error
+//! log's queue before the last byte of its answer leaves.
+//!
+//! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. TLS
+//! and HTTP/2 come later; a connection is generic over its stream for their sake.
+
+mod block_page;
+mod body;
+mod connection;
+mod content_coding;
+mod error_log;
+mod exchange;
+mod forwarded;
+mod hold;
+mod lookups;
+mod metrics;
+mod request;
+mod request_id;
+mod response;
+mod serve;
+mod settings;
+mod tunnel;
+mod upload;
+mod upstream;
+mod wire;
+
+pub use error_log::ErrorLog;
+pub use hold::Budget;
+pub use metrics::{Count, Metrics};
+pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve};
+pub use settings::{Destination, ForwardedFor, Limits, Listener, Plane, Route, Timeouts};
+pub use upstream::{Upstream, UpstreamLimits, UpstreamUrlError};

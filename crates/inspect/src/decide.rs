@@ -96,8 +96,11 @@ mod tests {
 
     #[test]
     fn framing_is_refused_in_every_mode() {
-        let refused =
-            outcome(Verdict::Deny { status: 400 }, Cause::Framing(FramingFinding::ContentLengthDiffers), false);
+        let refused = outcome(
+            Verdict::Deny { status: 400 },
+            Cause::Framing(FramingFinding::ContentLengthDiffers),
+            false,
+        );
         for mode in Mode::ALL {
             let action = decide(&refused, &stance(mode, false, OnFailure::Open));
             assert_eq!(action, Action::Answer { status: 400 }, "{mode}");

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use palisade_engine::{
-    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Progress, RuleId, Shortfall,
-    Transaction,
+    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Progress, RuleId,
+    Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Mode, Stage, Verdict};
@@ -155,7 +155,8 @@ impl Inspection {
                 unique_id: peer.request_id.clone(),
             };
             // Only where a verdict is sure to stop the exchange may the rules stop looking at it.
-            let enforcement = if *mode == Mode::Block { Enforcement::AsWritten } else { Enforcement::DetectOnly };
+            let enforcement =
+                if *mode == Mode::Block { Enforcement::AsWritten } else { Enforcement::DetectOnly };
             let mut transaction = Transaction::new(rules.clone(), connection, enforcement, clock);
             match detail {
                 Detail::Normal => {}
@@ -268,7 +269,15 @@ impl Inspection {
                 progress = transaction.resume(clock);
             }
         }
-        Report::new(self.peer, self.service, self.transaction, self.outcome, end, self.request_bytes, self.response_bytes)
+        Report::new(
+            self.peer,
+            self.service,
+            self.transaction,
+            self.outcome,
+            end,
+            self.request_bytes,
+            self.response_bytes,
+        )
     }
 
     /// The service whose traffic this is.
@@ -308,10 +317,9 @@ impl Inspection {
     fn conclude(&mut self) -> Step {
         let stop = self.transaction.as_ref().and_then(|t| t.interruption().or_else(|| t.would_interrupt()));
         let (verdict, cause) = match (stop, self.framing) {
-            (Some(interruption), _) => (
-                verdict_of(interruption),
-                interruption.rule.map_or(Cause::Limit, Cause::Rule),
-            ),
+            (Some(interruption), _) => {
+                (verdict_of(interruption), interruption.rule.map_or(Cause::Limit, Cause::Rule))
+            }
             // The rules have seen it, now nobody else shall.
             (None, Some(finding)) if self.stage <= Stage::Request => {
                 (Verdict::Deny { status: 400 }, Cause::Framing(finding))

@@ -23,8 +23,10 @@ mod report;
 mod rule_sources;
 
 pub use decide::{Action, Stance, decide};
-pub use inspection::{Answered, Detail, End, Input, Inspection, Outcome, Cause, Peer, Release, Step};
-pub use palisade_engine::persistent::{CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis};
+pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
+pub use palisade_engine::persistent::{
+    CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
+};
 pub use palisade_engine::{Answer, Clock, GeoRecord, Lookup};
 pub use profile::{OnFailure, Profile, Service};
 pub use report::Report;

@@ -73,7 +73,11 @@ impl RuleSources {
             sources.extend(files_of(name, loader)?);
         }
         if let Some((name, text, directory)) = &self.text {
-            sources.push(Source::Text { name: name.clone(), text: text.clone(), directory: directory.clone() });
+            sources.push(Source::Text {
+                name: name.clone(),
+                text: text.clone(),
+                directory: directory.clone(),
+            });
         }
         Ok(sources)
     }
@@ -84,7 +88,8 @@ pub fn load_rules(from: &RuleSources, loader: &dyn Loader) -> LoadedRules {
     let sources = match from.resolve(loader) {
         Ok(sources) => sources,
         Err(message) => {
-            let diagnostic = Diagnostic::new(Severity::Error, palisade_seclang::codes::UNREADABLE, None, message);
+            let diagnostic =
+                Diagnostic::new(Severity::Error, palisade_seclang::codes::UNREADABLE, None, message);
             return LoadedRules { rules: None, sources: SourceMap::default(), diagnostics: vec![diagnostic] };
         }
     };
@@ -143,7 +148,9 @@ impl CrsFiles {
             .find(|path| exists(path))
             .or_else(|| Some(DEBIAN_SETUP.to_owned()).filter(|path| debian && exists(path)))
             .ok_or_else(|| {
-                format!("`{root}` has neither crs-setup.conf nor crs-setup.conf.example; CRS does not run without")
+                format!(
+                    "`{root}` has neither crs-setup.conf nor crs-setup.conf.example; CRS does not run without"
+                )
             })?;
         let mut before = Vec::new();
         let mut all = rules;

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Answer, Answered, Clock, Detail, End, Input, Inspection, Lookup, MemoryStore, Outcome, Peer, Report,
-    Service, Stance, Step, UnixMillis, decide,
+    Action, Answer, Answered, Clock, Detail, End, Input, Inspection, Lookup, MemoryStore, Outcome, Peer,
+    Report, Service, Stance, Step, UnixMillis, decide,
 };
 
 /// A request and perhaps its response.

@@ -47,7 +47,9 @@ fn walk(
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // Nothing there is nothing found.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
         Err(error) => return Err(load_error(&error)),
     };
     for entry in entries {
@@ -82,7 +84,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {FILE_BYTES_MAX} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("is larger than {FILE_BYTES_MAX} bytes"),
+        ));
     }
     Ok(bytes)
 }

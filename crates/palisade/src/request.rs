@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_line_is_said() {
-        let error = |text: &str| format!("{:#}", RequestLine::parse(text).and_then(|l| l.exchange()).unwrap_err());
+        let error =
+            |text: &str| format!("{:#}", RequestLine::parse(text).and_then(|l| l.exchange()).unwrap_err());
         assert!(error(r#"{"methd":"GET"}"#).contains("methd"));
         assert!(error(r#"{"body":"a","body_base64":"YQ=="}"#).contains("given twice"));
         assert!(error(r#"{"body_base64":"?"}"#).contains("not base64"));

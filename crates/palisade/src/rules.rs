@@ -18,7 +18,8 @@ pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
         Some(text) => Ok(text.to_owned()),
         None => bail!("`{}` is not UTF-8; rule paths have to be", path.display()),
     };
-    let texts = |paths: &[std::path::PathBuf]| paths.iter().map(|path| text(path)).collect::<Result<Vec<_>>>();
+    let texts =
+        |paths: &[std::path::PathBuf]| paths.iter().map(|path| text(path)).collect::<Result<Vec<_>>>();
     Ok(RuleSources {
         crs: flags.crs.as_deref().map(text).transpose()?,
         paranoia: flags.paranoia,

@@ -1,4 +1,6 @@
 //! `palisade demo`.
-use anyhow::Result;
 use crate::Finding;
-pub(crate) fn run(_flags: &crate::flags::DemoFlags) -> Result<Finding> { anyhow::bail!("being built") }
+use anyhow::Result;
+pub(crate) fn run(_flags: &crate::flags::DemoFlags) -> Result<Finding> {
+    anyhow::bail!("being built")
+}

@@ -30,7 +30,9 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     let mut store = MemoryStore::default();
     for (number, request) in requests.iter().enumerate() {
         let explained = match request {
-            Ok((id, text, exchange)) => explain_one(flags, &common, id, text.as_deref(), exchange, number, &mut store),
+            Ok((id, text, exchange)) => {
+                explain_one(flags, &common, id, text.as_deref(), exchange, number, &mut store)
+            }
             Err((id, error)) => Explained::failed(id, format!("{error:#}"), None, None),
         };
         if explained.finding == Finding::Something {
@@ -70,7 +72,8 @@ fn parse(input: &[u8]) -> Result<Vec<Request>> {
     if !input.trim_ascii_start().starts_with(b"{") {
         return Ok(vec![Ok((Value::Null, None, parse_message(input)?))]);
     }
-    let text = std::str::from_utf8(input).context("the request is JSON and not UTF-8; write such bytes as body_base64")?;
+    let text = std::str::from_utf8(input)
+        .context("the request is JSON and not UTF-8; write such bytes as body_base64")?;
     // One object over several lines, or one a line.
     if serde_json::from_str::<Value>(text).is_ok() {
         return Ok(vec![parse_line(text)]);
@@ -162,7 +165,8 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
         Action::Close => ("drop", None, None),
         Action::Redirect { status, location } => ("redirect", Some(*status), Some(location.clone())),
     };
-    let stop = transaction.filter(|_| inspected.action != Action::Forward).and_then(Transaction::interruption);
+    let stop =
+        transaction.filter(|_| inspected.action != Action::Forward).and_then(Transaction::interruption);
     let matched: Vec<Value> = transaction.map_or_else(Vec::new, |transaction| {
         transaction.matches().iter().map(|matched| match_json(transaction, matched)).collect()
     });
@@ -218,7 +222,8 @@ fn scores(transaction: &Transaction) -> Map<String, Value> {
             let name = String::from_utf8_lossy(name).to_lowercase();
             let is_score = name.ends_with("score") || name.contains("anomaly_score_pl");
             // CRS's settings are called scores as well: how much a finding counts.
-            let is_setting = ["critical", "error", "warning", "notice"].iter().any(|word| name.starts_with(word));
+            let is_setting =
+                ["critical", "error", "warning", "notice"].iter().any(|word| name.starts_with(word));
             let score = leading_integer(value);
             (is_score && !is_setting && score != 0).then(|| (name, Value::from(score)))
         })
@@ -228,7 +233,8 @@ fn scores(transaction: &Transaction) -> Map<String, Value> {
 /// In a mode that stops nothing: what block mode would have done.
 fn would(inspected: &Inspected) -> Option<&'static str> {
     let outcome = inspected.outcome.as_ref()?;
-    (inspected.action == Action::Forward && outcome.verdict != Verdict::Pass).then(|| outcome.verdict.as_str())
+    (inspected.action == Action::Forward && outcome.verdict != Verdict::Pass)
+        .then(|| outcome.verdict.as_str())
 }
 
 fn shortfall_text(shortfall: &Shortfall) -> String {
@@ -239,7 +245,9 @@ fn shortfall_text(shortfall: &Shortfall) -> String {
         Shortfall::Limit(name) => format!("limit {name} met: what is beyond it was not looked at"),
         Shortfall::TooManyLookups => "more lookups than one request may ask for".to_owned(),
         Shortfall::LookupFailed => "a lookup failed".to_owned(),
-        Shortfall::ArgumentInvalid { rule, message } => format!("rule {rule} has an unusable argument: {message}"),
+        Shortfall::ArgumentInvalid { rule, message } => {
+            format!("rule {rule} has an unusable argument: {message}")
+        }
     }
 }
 
@@ -253,7 +261,9 @@ fn to_text(
     let mut out = String::new();
     let transaction = inspected.report.transaction();
     let by = inspected.outcome.as_ref().map_or_else(String::new, |outcome| match outcome.cause {
-        palisade_inspect::Cause::None if outcome.incomplete => ": not everything could be inspected".to_owned(),
+        palisade_inspect::Cause::None if outcome.incomplete => {
+            ": not everything could be inspected".to_owned()
+        }
         palisade_inspect::Cause::None => String::new(),
         palisade_inspect::Cause::Rule(rule) => format!(" by rule {rule}"),
         palisade_inspect::Cause::Limit => " by a limit of the rule set".to_owned(),
@@ -292,7 +302,10 @@ fn to_text(
         let _ = writeln!(out, "  unseen    {}", shortfall_text(shortfall));
     }
     if silent > 0 {
-        let _ = writeln!(out, "  silent    {silent} matches of rules that only set things up; --format json lists them");
+        let _ = writeln!(
+            out,
+            "  silent    {silent} matches of rules that only set things up; --format json lists them"
+        );
     }
     let _ = writeln!(out, "  time      {} us", took.as_micros());
     out
@@ -312,9 +325,12 @@ fn describe_match(out: &mut String, transaction: &Transaction, matched: &Match) 
     }
     if let Some((operator, negated, argument)) = &matched.operator {
         let not = if *negated { "!" } else { "" };
-        let _ = writeln!(out, "    matched   {not}@{operator} {}", shown(argument.as_bytes(), LINE_CHARS_MAX));
+        let _ =
+            writeln!(out, "    matched   {not}@{operator} {}", shown(argument.as_bytes(), LINE_CHARS_MAX));
     }
-    for (name, value) in matched.assigned.iter().filter(|(name, _)| name.windows(5).any(|w| w.eq_ignore_ascii_case(b"score"))) {
+    for (name, value) in
+        matched.assigned.iter().filter(|(name, _)| name.windows(5).any(|w| w.eq_ignore_ascii_case(b"score")))
+    {
         let _ = writeln!(out, "    score     {} = {}", printable(name).to_lowercase(), printable(value));
     }
     if let Some(action) = &matched.interrupted {

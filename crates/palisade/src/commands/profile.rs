@@ -29,7 +29,8 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
     let rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
     let load = begun.elapsed();
     let cases = corpus(flags)?;
-    let profile = Arc::new(Profile { mode: Mode::Block, rules: rule_set.clone(), on_failure: OnFailure::Closed });
+    let profile =
+        Arc::new(Profile { mode: Mode::Block, rules: rule_set.clone(), on_failure: OnFailure::Closed });
     let service = Arc::new(Service { name: "profile".into(), profile });
     let talks = std::io::stderr().is_terminal();
     let mut measured = Vec::with_capacity(cases.len());
@@ -48,7 +49,11 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         eprintln!("\r{:60}\r", "");
     }
     let shares = shares(&costs);
-    if flags.json { print_json(&measured, &shares, load)? } else { print_table(&measured, &shares, load)? }
+    if flags.json {
+        print_json(&measured, &shares, load)?
+    } else {
+        print_table(&measured, &shares, load)?
+    }
     Ok(Finding::Nothing)
 }
 
@@ -233,7 +238,8 @@ fn print_table(cases: &[Measured], shares: &[(RuleId, f64)], load: Duration) -> 
             writeln!(out, "{id:>10} {:5.1} %", share * 100.0)?;
         }
     }
-    let memory = resident_megabytes().map_or_else(String::new, |megabytes| format!(", {megabytes:.1} MB resident"));
+    let memory =
+        resident_megabytes().map_or_else(String::new, |megabytes| format!(", {megabytes:.1} MB resident"));
     writeln!(out, "\nloaded in {:.0} ms{memory}", load.as_secs_f64() * 1e3)?;
     Ok(())
 }

@@ -36,7 +36,13 @@ pub(crate) fn list(flags: &RulesListFlags) -> Result<Finding> {
             writeln!(out, "{line}")
         } else {
             let level = level.map_or_else(|| "-".to_owned(), |level| level.to_string());
-            writeln!(out, "{:>7}  phase {}  PL {level}  {:8}  {msg}  {place}", rule.id, rule.phase as u8, action(rule))
+            writeln!(
+                out,
+                "{:>7}  phase {}  PL {level}  {:8}  {msg}  {place}",
+                rule.id,
+                rule.phase as u8,
+                action(rule)
+            )
         };
         if stops(written)? {
             return Ok(Finding::Nothing);

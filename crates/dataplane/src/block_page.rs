@@ -1,0 +1,161 @@
+//! Answers of our own: a status, a short page in HTML or JSON, and the request's id. The page names nothing else:
+//! what was found is for the logs.
+
+use std::time::SystemTime;
+
+use crate::body::write_field;
+
+/// An answer of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnAnswer {
+    pub(crate) status: u16,
+    /// Where a redirect goes.
+    pub(crate) location: Option<String>,
+}
+
+impl OwnAnswer {
+    pub(crate) fn status(status: u16) -> Self {
+        Self { status, location: None }
+    }
+
+    /// Writes it whole. `head_only` for answers to HEAD.
+    pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) {
+        // A rule may say any number; an interim answer would leave the client waiting for another.
+        let status = match self.status {
+            200..=599 => self.status,
+            _ => 403,
+        };
+        let status = match &self.location {
+            Some(_) if !(300..400).contains(&status) => 302,
+            _ => status,
+        };
+        out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+        write_field(b"Date", httpdate::fmt_http_date(SystemTime::now()).as_bytes(), out);
+        if let Some(location) = &self.location {
+            // Macros in it may hold what a client sent.
+            let clean: String = location.chars().filter(|c| !c.is_control()).collect();
+            write_field(b"Location", clean.as_bytes(), out);
+        }
+        let bodiless = matches!(status, 204 | 304);
+        let page = page(status, how.request_id, how.json);
+        if !bodiless {
+            let kind: &[u8] = if how.json { b"application/json" } else { b"text/html; charset=utf-8" };
+            write_field(b"Content-Type", kind, out);
+            write_field(b"Content-Length", page.len().to_string().as_bytes(), out);
+        }
+        write_field(b"Cache-Control", b"no-store", out);
+        write_field(b"X-Request-Id", how.request_id.as_bytes(), out);
+        match (how.close, how.http10) {
+            (true, _) => write_field(b"Connection", b"close", out),
+            (false, true) => write_field(b"Connection", b"keep-alive", out),
+            (false, false) => {}
+        }
+        out.extend_from_slice(b"\r\n");
+        if !bodiless && !how.head_only {
+            out.extend_from_slice(page.as_bytes());
+        }
+    }
+}
+
+/// For whom an answer is.
+#[derive(Debug)]
+pub(crate) struct AnswerForm<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) json: bool,
+    pub(crate) head_only: bool,
+    pub(crate) close: bool,
+    pub(crate) http10: bool,
+}
+
+fn page(status: u16, request_id: &str, json: bool) -> String {
+    let said = reason(status);
+    if json {
+        format!("{{\"status\":{status},\"error\":\"{said}\",\"request_id\":\"{request_id}\"}}\n")
+    } else {
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {said}</title></head>\n\
+             <body><h1>{said}</h1><p>Request id: <code>{request_id}</code></p></body></html>\n"
+        )
+    }
+}
+
+/// The reason phrase of a status; statuses of no registry get their class's.
+pub(crate) fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        418 => "I'm a teapot",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => match status / 100 {
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Client Error",
+            _ => "Server Error",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(answer: OwnAnswer, json: bool, head_only: bool) -> String {
+        let mut out = Vec::new();
+        let form = AnswerForm { request_id: "0f", json, head_only, close: true, http10: false };
+        answer.write(&form, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_page_names_the_request_and_announces_its_length() {
+        for json in [false, true] {
+            let text = written(OwnAnswer::status(403), json, false);
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+            assert!(head.contains("X-Request-Id: 0f"));
+            assert!(body.contains("0f"));
+            assert!(written(OwnAnswer::status(403), json, true).ends_with("\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn odd_statuses_and_locations_do_not_break_the_answer() {
+        assert!(written(OwnAnswer::status(100), false, false).starts_with("HTTP/1.1 403 "));
+        assert!(written(OwnAnswer::status(204), false, false).ends_with("\r\n\r\n"));
+        let redirect = OwnAnswer { status: 200, location: Some("http://a/\r\nSet-Cookie: x".into()) };
+        let text = written(redirect, false, false);
+        assert!(text.starts_with("HTTP/1.1 302 "));
+        assert!(text.contains("Location: http://a/Set-Cookie: x\r\n"));
+    }
+}

@@ -1,0 +1,250 @@
+//! One exchange's way through the inspection: lookups answered, others let run in between, the outcome turned into
+//! an action, and the log written at its end, whatever that end is.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use palisade_http::{Fields, RequestHead, ResponseHead};
+use palisade_inspect::{
+    Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Report, Service, Stance, Step, UnixMillis,
+    decide,
+};
+
+use crate::settings::Plane;
+
+/// An exchange being inspected. Dropping it ends the inspection as aborted, so that its log is never lost.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    plane: Arc<Plane>,
+    inspection: Option<Box<Inspection>>,
+    stance: Stance,
+    about: About,
+    /// Lines of our own, for the log's end.
+    notes: Vec<String>,
+}
+
+/// What a log line of our own says of the request.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    pub(crate) target: Vec<u8>,
+    pub(crate) request_id: String,
+}
+
+/// Where an exchange stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// Feed on.
+    More,
+    /// A stage is decided.
+    Decided(Action),
+}
+
+/// The inspection failed in us. The request must not pass.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+impl Exchange {
+    /// Begins with the request's head.
+    pub(crate) async fn begin(
+        plane: &Arc<Plane>,
+        about: About,
+        head: RequestHead,
+        service: &Arc<Service>,
+    ) -> (Self, Result<Stand, Failed>) {
+        let profile = &service.profile;
+        let peer = Peer {
+            peer_addr: about.client,
+            client_addr: about.client,
+            server_addr: about.server,
+            request_id: about.request_id.clone(),
+        };
+        let mut exchange = Self {
+            plane: plane.clone(),
+            inspection: None,
+            stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
+            about,
+            notes: Vec::new(),
+        };
+        let clock = exchange.clock();
+        let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
+        let stand = match begun {
+            Ok((inspection, step)) => {
+                exchange.inspection = Some(Box::new(inspection));
+                exchange.drive(step).await
+            }
+            Err(Failed) => Err(exchange.failed()),
+        };
+        (exchange, stand)
+    }
+
+    /// Feeds some of the request's body.
+    pub(crate) async fn request_chunk(&mut self, chunk: &[u8]) -> Result<Stand, Failed> {
+        let step = self.feed(Input::Chunk(chunk))?;
+        self.drive(step).await
+    }
+
+    /// Says that the request is whole.
+    pub(crate) async fn request_end(&mut self, trailers: Option<&Fields>) -> Result<Stand, Failed> {
+        if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
+            let step = self.feed(Input::Trailers(trailers))?;
+            if let decided @ Stand::Decided(_) = self.drive(step).await? {
+                return Ok(decided);
+            }
+        }
+        let step = self.feed(Input::End)?;
+        self.drive(step).await
+    }
+
+    /// Feeds the response's head.
+    pub(crate) async fn response_head(&mut self, head: ResponseHead) -> Result<Stand, Failed> {
+        let step = self.feed(Input::ResponseHead(head))?;
+        self.drive(step).await
+    }
+
+    /// Feeds some of the response's body.
+    pub(crate) async fn response_chunk(&mut self, chunk: &[u8]) -> Result<Stand, Failed> {
+        let step = self.feed(Input::ResponseChunk(chunk))?;
+        self.drive(step).await
+    }
+
+    /// Says that the response is whole.
+    pub(crate) async fn response_end(&mut self) -> Result<Stand, Failed> {
+        let step = self.feed(Input::ResponseEnd)?;
+        self.drive(step).await
+    }
+
+    /// Whether the request's body is to be held and fed.
+    pub(crate) fn wants_request_body(&self) -> bool {
+        self.inspection.as_ref().is_some_and(|inspection| inspection.wants_request_body())
+    }
+
+    /// Whether the response's body is to be held and fed.
+    pub(crate) fn wants_response_body(&self) -> bool {
+        self.inspection.as_ref().is_some_and(|inspection| inspection.wants_response_body())
+    }
+
+    /// The request's id.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.about.request_id
+    }
+
+    /// Adds a line of our own to the exchange's log.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.notes.push(own_line(&self.about, text));
+    }
+
+    /// Ends the inspection: the logging phase runs, all lines are queued, collections are changed.
+    pub(crate) fn finish(&mut self, end: End) {
+        let clock = self.clock();
+        let mut lines = Vec::new();
+        if let Some(inspection) = self.inspection.take() {
+            let report = guarded(|| {
+                let mut report: Report = inspection.finish(end, clock);
+                (report.error_log_lines(), std::mem::take(&mut report.operations))
+            });
+            match report {
+                Ok((found, operations)) => {
+                    lines = found;
+                    self.plane.lookups.commit(operations);
+                }
+                Err(Failed) => {
+                    self.failed();
+                }
+            }
+        }
+        lines.append(&mut self.notes);
+        self.plane.error_log.append(lines);
+    }
+
+    fn feed(&mut self, input: Input<'_>) -> Result<Step, Failed> {
+        let clock = self.clock();
+        let Some(inspection) = &mut self.inspection else { return Err(Failed) };
+        guarded(|| inspection.feed(input, clock)).map_err(|Failed| self.failed())
+    }
+
+    async fn drive(&mut self, mut step: Step) -> Result<Stand, Failed> {
+        loop {
+            let answered = match step {
+                // How much may go before the decision; nothing yet, as no profile streams what it inspects.
+                Step::More(_) => return Ok(Stand::More),
+                Step::Outcome(outcome) => return Ok(Stand::Decided(decide(&outcome, &self.stance))),
+                Step::Need(lookup) => {
+                    Answered::Answer(self.plane.lookups.answer(lookup, self.clock().now).await)
+                }
+                Step::Yield => {
+                    tokio::task::yield_now().await;
+                    Answered::Continue
+                }
+            };
+            let clock = self.clock();
+            let Some(inspection) = &mut self.inspection else { return Err(Failed) };
+            step = guarded(|| inspection.resume(answered, clock)).map_err(|Failed| self.failed())?;
+        }
+    }
+
+    /// Gives up on the inspection: after a panic its state means nothing, and is not asked again.
+    fn failed(&mut self) -> Failed {
+        if let Some(inspection) = self.inspection.take() {
+            let _ = guarded(|| drop(inspection));
+        }
+        self.plane.metrics.inspection_failures_total.one();
+        self.note("Inspection failed; the request does not pass");
+        Failed
+    }
+
+    fn clock(&self) -> Clock {
+        clock(self.plane.utc_offset_seconds)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.inspection.is_some() || !self.notes.is_empty() {
+            self.finish(End::Aborted);
+        }
+    }
+}
+
+/// A line of ours in the form of the error log, but under our own name: who counts ModSecurity's lines counts
+/// matches of rules.
+pub(crate) fn own_line(about: &About, text: &str) -> String {
+    let mut line = format!(
+        "[client {}] Palisade: {text} [hostname \"{}\"] [uri \"",
+        about.client.ip(),
+        about.server.ip()
+    );
+    let path_end = about.target.iter().position(|byte| *byte == b'?').unwrap_or(about.target.len());
+    for byte in &about.target[..path_end.min(200)] {
+        match byte {
+            b'"' | b'\\' => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+            b' '..=b'~' => line.push(char::from(*byte)),
+            _ => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+        }
+    }
+    let _ = write!(line, "\"] [unique_id \"{}\"]", about.request_id);
+    line
+}
+
+/// A bug in the inspection of one request must not end others, and must not let the request pass.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failed> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Failed)
+}
+
+fn clock(utc_offset_seconds: i32) -> Clock {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Clock {
+        now: UnixMillis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
+        utc_offset_seconds,
+        monotonic_micros: u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}

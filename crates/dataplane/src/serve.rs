@@ -1,0 +1,200 @@
+//! The accept loop of a listener: how many connections there may be, and how they end when we do.
+
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+
+use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::connection::Connection;
+use crate::request_id::request_id;
+use crate::settings::{Listener, Plane};
+
+/// A listener that has its address.
+#[derive(Debug)]
+pub struct Bound {
+    listener: Arc<Listener>,
+    socket: TcpListener,
+}
+
+impl Bound {
+    /// Binds a listener. Runs in a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind(listener: Listener) -> io::Result<Self> {
+        let socket = TcpListener::bind(listener.address).await?;
+        Ok(Self { listener: Arc::new(listener), socket })
+    }
+
+    /// Where it listens, with the port that port 0 became.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.listener.name
+    }
+}
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut because the deadline came.
+    pub cut_connections: usize,
+}
+
+/// Asks listeners to end.
+#[derive(Clone, Debug)]
+pub struct DrainTrigger {
+    asked: Arc<watch::Sender<Option<Instant>>>,
+}
+
+/// Hears that it is to end.
+pub struct Drain {
+    asked: watch::Receiver<Option<Instant>>,
+    /// Made once and polled often: what a connection waits for while it is idle.
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+}
+
+/// A trigger, and what listens to it. Clone the latter for each listener.
+pub fn drain() -> (DrainTrigger, Drain) {
+    let (sender, asked) = watch::channel(None);
+    (DrainTrigger { asked: Arc::new(sender) }, Drain { asked, waiting: None })
+}
+
+impl DrainTrigger {
+    /// No more connections are accepted, idle ones are closed, requests that have begun are answered, and what is
+    /// left after `deadline` is cut.
+    pub fn start(&self, deadline: Duration) {
+        self.asked.send_replace(Some(Instant::now() + deadline));
+    }
+}
+
+impl Drain {
+    /// Whether it was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.asked.borrow().is_some()
+    }
+
+    /// Ready once it was asked for.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let asked = &self.asked;
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let asked = asked.clone();
+            Box::pin(async move {
+                until_asked(asked).await;
+            })
+        });
+        waiting.as_mut().poll(cx)
+    }
+}
+
+impl Clone for Drain {
+    fn clone(&self) -> Self {
+        Self { asked: self.asked.clone(), waiting: None }
+    }
+}
+
+impl std::fmt::Debug for Drain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drain").field("asked", &self.is_asked()).finish_non_exhaustive()
+    }
+}
+
+/// The deadline, once it was asked for. A trigger that is gone will never ask.
+async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
+    let deadline = asked.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
+    match deadline {
+        Some(deadline) => deadline,
+        None => pending().await,
+    }
+}
+
+/// Serves a listener until it is asked to end and its connections have. Runs in a tokio runtime; each connection is
+/// a task of its own.
+pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
+    let Bound { listener, socket } = bound;
+    let mut connections = JoinSet::new();
+    let mut sweep = interval(Duration::from_secs(5));
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asked = std::pin::pin!(until_asked(drain.asked.clone()));
+    let deadline = loop {
+        tokio::select! {
+            deadline = &mut asked => break deadline,
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    while connections.try_join_next().is_some() {}
+                    let tasks = connections.len();
+                    accept(stream, peer, tasks, &listener, &plane, &drain, &mut connections);
+                }
+                // Out of descriptors, mostly: those who are here may finish and give theirs back.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            },
+            _ = sweep.tick() => {
+                while connections.try_join_next().is_some() {}
+                listener.route.destination().upstream.sweep();
+            }
+        }
+    };
+    drop(socket);
+    tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => Drained::default(),
+        () = sleep_until(deadline) => {
+            let cut_connections = connections.len();
+            connections.shutdown().await;
+            Drained { cut_connections }
+        }
+    }
+}
+
+fn accept(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tasks: usize,
+    listener: &Arc<Listener>,
+    plane: &Arc<Plane>,
+    drain: &Drain,
+    connections: &mut JoinSet<()>,
+) {
+    plane.metrics.connections_total.one();
+    if tasks >= listener.limits.connections_max {
+        plane.metrics.connections_refused_total.one();
+        let form = AnswerForm {
+            request_id: &request_id(),
+            json: false,
+            head_only: false,
+            close: true,
+            http10: false,
+        };
+        let mut answer = Vec::new();
+        OwnAnswer::status(503).write(&form, &mut answer);
+        // A new connection takes this much at once. What the client sends is not waited for.
+        let _ = stream.try_write(&answer);
+        return;
+    }
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let connection = Connection::new(
+        stream,
+        canonical(peer),
+        canonical(local),
+        listener.clone(),
+        plane.clone(),
+        drain.clone(),
+    );
+    connections.spawn(connection.run());
+}

@@ -1,0 +1,219 @@
+//! What a listener is told: addresses, bounds and times. Typed; files and flags that say it are read elsewhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use palisade_http::HeadLimits;
+use palisade_inspect::Service;
+
+use crate::error_log::ErrorLog;
+use crate::hold::Budget;
+use crate::lookups::Lookups;
+use crate::metrics::Metrics;
+use crate::upstream::Upstream;
+
+/// One address that we listen on, and where its requests go.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// Where it listens. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Where its requests go; may be replaced while it serves.
+    pub route: Arc<Route>,
+    /// A path that is answered here with 200, uninspected; for probes.
+    pub health_path: Option<String>,
+    /// What becomes of an `X-Forwarded-For` that the client sent.
+    pub forwarded_for: ForwardedFor,
+    /// Bounds.
+    pub limits: Limits,
+    /// Times.
+    pub timeouts: Timeouts,
+}
+
+impl Listener {
+    /// A listener with everything else at its default.
+    pub fn new(name: impl Into<String>, address: SocketAddr, route: Arc<Route>) -> Self {
+        Self {
+            name: name.into(),
+            address,
+            route,
+            health_path: None,
+            forwarded_for: ForwardedFor::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// What becomes of an `X-Forwarded-For` that the client sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedFor {
+    /// The peer's address is appended to it, as most proxies do: who reads it counts trusted hops from the end.
+    #[default]
+    Append,
+    /// It is replaced by the peer's address: nothing that a client says of itself gets through.
+    Replace,
+}
+
+/// The service that is protected and where it lives.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// How its traffic is inspected.
+    pub service: Arc<Service>,
+    /// Where it goes.
+    pub upstream: Arc<Upstream>,
+}
+
+/// The destination in force. Replacing it drops no request: what has begun ends with what it began with.
+#[derive(Debug)]
+pub struct Route {
+    destination: ArcSwap<Destination>,
+}
+
+impl Route {
+    /// A route to a destination.
+    pub fn new(destination: Destination) -> Arc<Self> {
+        Arc::new(Self { destination: ArcSwap::from_pointee(destination) })
+    }
+
+    /// The destination of the next request.
+    pub fn destination(&self) -> Arc<Destination> {
+        self.destination.load_full()
+    }
+
+    /// Sends later requests elsewhere.
+    pub fn replace(&self, destination: Destination) {
+        self.destination.store(Arc::new(destination));
+    }
+
+    /// Inspects later requests otherwise; the upstream and its connections stay.
+    pub fn replace_service(&self, service: Arc<Service>) {
+        self.destination.rcu(|now| Destination { service: service.clone(), upstream: now.upstream.clone() });
+    }
+}
+
+/// Bounds of one listener. Sizes are bytes.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at a time. Over it: 503 and closed. Default 10,000.
+    pub connections_max: usize,
+    /// Heads of requests. Over it: shown to the rules as far as read, then refused with 400.
+    pub request_head: HeadLimits,
+    /// Heads of responses. Over it: 502. Default: 128 KiB, 500 fields; upstreams are trusted further than clients.
+    pub response_head: HeadLimits,
+    /// Requests on one connection. After that it is closed. Default 10,000.
+    pub requests_per_connection_max: u64,
+    /// A request body that rules want to see. Over it: 413. Default 12.5 MiB, CRS's usual `SecRequestBodyLimit`.
+    pub request_body_held_max: u64,
+    /// A response body that rules want to see. Over it the rules see what was held, and the rest passes. Default
+    /// 1 MiB.
+    pub response_body_held_max: u64,
+    /// What a compressed response may grow to for inspection. Over it the rest is not looked at. Default 8 MiB.
+    pub response_body_decoded_max: u64,
+    /// What one held body keeps in memory; the rest goes to disk. Default 1 MiB.
+    pub body_memory_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            request_head: HeadLimits::default(),
+            response_head: HeadLimits {
+                head_bytes_max: 128 * 1024,
+                line_bytes_max: 8 * 1024,
+                headers_max: 500,
+            },
+            requests_per_connection_max: 10_000,
+            request_body_held_max: 13_107_200,
+            response_body_held_max: 1024 * 1024,
+            response_body_decoded_max: 8 * 1024 * 1024,
+            body_memory_max: 1024 * 1024,
+        }
+    }
+}
+
+/// Times of one listener.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// From a request's first byte to the end of its head; also from the accept to the first byte. Then 408.
+    /// Default 30 s.
+    pub head: Duration,
+    /// Between two pieces of a request's body. Then 408. Default 30 s.
+    pub body: Duration,
+    /// A whole held body; keeps one who sends a byte a second from holding memory for days. Then 408. Default 300 s.
+    pub body_whole: Duration,
+    /// Between two requests. Then closed. Default 75 s.
+    pub idle: Duration,
+    /// From the end of the request to the head of the response, and between two pieces of its body. Then 504, or
+    /// closed. Default 60 s.
+    pub response: Duration,
+    /// While the client takes nothing of what we send. Then closed. Default 60 s.
+    pub write: Duration,
+    /// A tunnel (WebSocket) in which nothing moves. Then closed. Default 1 h.
+    pub tunnel: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(30),
+            body_whole: Duration::from_secs(300),
+            idle: Duration::from_secs(75),
+            response: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            tunnel: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What all listeners of a process share.
+#[derive(Debug)]
+pub struct Plane {
+    pub(crate) error_log: ErrorLog,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) metrics: Metrics,
+    pub(crate) lookups: Lookups,
+    pub(crate) utc_offset_seconds: i32,
+}
+
+impl Plane {
+    /// `utc_offset_seconds` is local time minus UTC, which the TIME variables of rules show.
+    pub fn new(error_log: ErrorLog, budget: Budget, utc_offset_seconds: i32) -> Arc<Self> {
+        Arc::new(Self {
+            error_log,
+            budget: Arc::new(budget),
+            metrics: Metrics::default(),
+            lookups: Lookups::default(),
+            utc_offset_seconds,
+        })
+    }
+
+    /// A plane that logs to standard error and spills to the system's folder for temporary files.
+    pub fn with_defaults() -> Arc<Self> {
+        Self::new(ErrorLog::stderr(), Budget::new(std::env::temp_dir()), 0)
+    }
+
+    /// The error log.
+    pub fn error_log(&self) -> &ErrorLog {
+        &self.error_log
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What bodies are held in.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+}
+
+/// Where held bodies go that do not fit into memory.
+pub(crate) type SpillFolder = PathBuf;
