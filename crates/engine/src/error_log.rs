@@ -105,13 +105,12 @@ fn field(out: &mut String, name: &str, text: &[u8]) {
     out.push_str("\"]");
 }
 
-/// Printable ASCII as it is; quotes, backslashes and everything else as `\xHH`. At most so many bytes of it.
+/// Printable ASCII as it is, everything else and quotes as `\xHH`. At most so many bytes of it. A quote would end
+/// a field, so that a client could write fields of its own; a backslash stays, as in ModSecurity.
 fn push_escaped(out: &mut String, text: &[u8], limit: usize) {
     for byte in &text[..text.len().min(limit)] {
         match byte {
-            b'"' | b'\\' => {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
+            b'"' => out.push_str("\\x22"),
             b' '..=b'~' => out.push(*byte as char),
             _ => {
                 let _ = write!(out, "\\x{byte:02x}");

@@ -6,6 +6,7 @@ mod files;
 mod flags;
 mod request;
 mod rules;
+mod serving;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,127 @@
-//! `palisade demo`.
+//! `palisade demo`: a vulnerable shop of ours behind Palisade, on loopback, to be attacked by hand.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use palisade_dataplane::ErrorLog;
+use palisade_model::Mode;
+
 use crate::Finding;
-use anyhow::Result;
-pub(crate) fn run(_flags: &crate::flags::DemoFlags) -> Result<Finding> {
-    anyhow::bail!("being built")
+use crate::flags::{DemoFlags, RuleFlags};
+use crate::rules::{self, Warnings};
+use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
+
+/// Where Debian's package puts CRS.
+const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
+
+/// Runs until Ctrl-C, and leaves nothing behind.
+pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
+    let crs = flags.crs.clone().unwrap_or_else(|| PathBuf::from(DEBIAN_CRS));
+    if !crs.exists() {
+        bail!(
+            "no CRS at `{}`: install Debian's modsecurity-crs, or name a CRS folder by --crs",
+            crs.display()
+        );
+    }
+    if !flags.listen.ip().is_loopback() {
+        bail!(
+            "--listen {}: the shop is vulnerable on purpose, so it is shown on loopback only",
+            flags.listen
+        );
+    }
+    let rule_flags = RuleFlags { crs: Some(crs.clone()), ..RuleFlags::default() };
+    let rule_set = rules::load_or_fail(&rule_flags, Warnings::Hidden)?;
+    runtime()?.block_on(async {
+        let mut signals = Signals::take()?;
+        let shop =
+            tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on loopback")?;
+        let shop_url = format!("http://{}", shop.local_addr()?);
+        let (end_shop, shop_ends) = tokio::sync::oneshot::channel::<()>();
+        let shop = tokio::spawn(palisade_sim::serve(shop, async {
+            let _ = shop_ends.await;
+        }));
+        let plane = plane(ErrorLog::writer(Decisions::default()), &std::env::temp_dir());
+        let protected = Protected {
+            name: "shop",
+            listen: flags.listen,
+            upstream: &shop_url,
+            mode: Mode::Block,
+            rules: rule_set,
+            health_path: None,
+        };
+        let serving = Serving::start(protected, plane.clone()).await?;
+        print!("{}", guide(&format!("http://{}", serving.address), &shop_url, &crs.display().to_string()));
+        std::io::stdout().flush()?;
+        while let Word::Reload = signals.next().await {}
+        serving.end(DRAIN_DEADLINE.min(std::time::Duration::from_secs(2))).await?;
+        plane.error_log().flush();
+        let _ = end_shop.send(());
+        shop.await.context("the shop failed")?;
+        println!("ended");
+        Ok(Finding::Nothing)
+    })
+}
+
+fn guide(url: &str, bare: &str, crs: &str) -> String {
+    format!(
+        r#"A vulnerable shop behind Palisade (mode block, CRS from {crs}).
+Without protection it is at {bare}. Try, in another terminal:
+
+  200, the shop's own page:
+    curl -i '{url}/search?q=lamp'
+
+  403 with a request id, SQL injection (on {bare} it lists every account):
+    curl -i -G '{url}/product' --data-urlencode "id=1' UNION SELECT user,password FROM accounts--"
+
+  why, with every rule that had a part in it:
+    printf "GET /product?id=1'+UNION+SELECT+user,password+FROM+accounts-- HTTP/1.1\nHost: shop.example.com\nUser-Agent: curl\nAccept: */*\n" | palisade explain --crs {crs} --request -
+
+Decisions as they are taken; Ctrl-C ends the demo.
+"#
+    )
+}
+
+/// Error-log lines, shortened for people who watch.
+#[derive(Default)]
+struct Decisions {
+    partial: Vec<u8>,
+}
+
+impl Write for Decisions {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.partial.extend_from_slice(bytes);
+        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.partial.drain(..=end).collect();
+            println!("{}", summary(&String::from_utf8_lossy(&line)));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
+}
+
+/// `denied  949110 Inbound Anomaly Score Exceeded  /product`.
+fn summary(line: &str) -> String {
+    let field = |name: &str| {
+        let (_, rest) = line.split_once(&format!("[{name} \"")).unwrap_or(("", ""));
+        rest.split("\"]").next().unwrap_or_default().to_owned()
+    };
+    let word = if line.contains("Access denied") { "denied " } else { "matched" };
+    let data = field("data");
+    let data = if data.is_empty() { data } else { format!("  {data}") };
+    format!("  {word} {} {}  {}{data}", field("id"), field("msg"), field("uri"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn a_decision_fits_a_line() {
+        let line = r#"[client 127.0.0.1] ModSecurity: Access denied with code 403 (phase 2). Matched .. [file "f"] [line "1"] [id "7"] [rev ""] [msg "No"] [data "x"] [severity "2"] [uri "/p"] [unique_id "u"]"#;
+        assert_eq!(summary(line), "  denied  7 No  /p  x");
+    }
 }
