@@ -337,7 +337,10 @@ impl Transaction {
             Ctl::ForceRequestBodyVariable(on) => self.control.force_request_body_variable = *on,
             Ctl::RequestBodyAccess(on) => self.control.request_body_access = *on,
             Ctl::RequestBodyLimit(limit) => self.control.request_body_limit = *limit,
-            Ctl::RequestBodyProcessor(processor) => self.control.request_body_processor = Some(*processor),
+            Ctl::RequestBodyProcessor(processor) => {
+                self.control.request_body_processor = Some(*processor);
+                self.name_processor();
+            }
             Ctl::ResponseBodyAccess(on) => self.control.response_body_access = *on,
             Ctl::ResponseBodyLimit(limit) => self.control.response_body_limit = *limit,
             Ctl::RuleEngine(engine) => self.vars.engine = *engine,

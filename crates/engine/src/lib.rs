@@ -23,14 +23,17 @@ pub mod operator;
 pub mod persistent;
 mod ruleset;
 mod settings;
+mod sources;
 mod transaction;
 mod variables;
 
 pub use compile::compile;
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
+pub use palisade_seclang::ast::Phase;
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
+pub use sources::{LoadedRules, RuleSources, load_rules};
 pub use transaction::{
     Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress,
     Sanitised, Shortfall, Transaction,

@@ -1,8 +1,7 @@
 //! What the `Sec*` directives set, with ModSecurity's defaults.
 
 use palisade_seclang::ast::{
-    AuditEngine, AuditLogFormat, AuditLogType, BodyProcessor, LimitAction, ParseXmlIntoArgs, RuleEngine,
-    Setting,
+    AuditEngine, AuditLogFormat, AuditLogType, LimitAction, ParseXmlIntoArgs, RuleEngine, Setting,
 };
 
 /// Engine settings after all directives of a program. Sizes are bytes.
@@ -167,16 +166,5 @@ impl Settings {
             | Setting::RuleInheritance(_)
             | Setting::InterceptOnError(_) => {}
         }
-    }
-}
-
-/// The word that REQBODY_PROCESSOR shows.
-pub(crate) fn processor_name(processor: BodyProcessor) -> &'static str {
-    match processor {
-        BodyProcessor::UrlEncoded => "URLENCODED",
-        BodyProcessor::Multipart => "MULTIPART",
-        BodyProcessor::Xml => "XML",
-        BodyProcessor::Json => "JSON",
-        BodyProcessor::Raw => "",
     }
 }

@@ -14,7 +14,6 @@ use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
-use crate::settings::processor_name;
 use crate::variables::{Clock, Connection, Item, MatchedVar, OpenCollection, VarStore, Variables};
 
 /// Whether rules may stop the exchange.
@@ -361,6 +360,7 @@ impl Transaction {
         }
         vars.target = Some(target);
         vars.request = head;
+        self.name_processor();
     }
 
     /// Takes the response's head, before phase 3.
@@ -455,31 +455,33 @@ impl Transaction {
         if !matches!(self.request_body, BodyState::Waiting) {
             return;
         }
-        let content_type = self.vars.request.headers.first(b"content-type").unwrap_or_default().to_vec();
-        let kind = match self.control.request_body_processor {
+        let kind = self.body_kind();
+        // ModSecurity 2 and Coraza, and what CRS's tests expect; ModSecurity 3 shows REQUEST_BODY always.
+        self.vars.request_body_visible =
+            kind == Some(BodyKind::UrlEncoded) || self.control.force_request_body_variable;
+        let content_type = self.vars.request.headers.first(b"content-type").unwrap_or_default();
+        let limits = self.body_limits();
+        let parser = kind.map(|kind| Box::new(BodyParser::new(kind, content_type, &limits)));
+        self.request_body = BodyState::Open { parser, no_files_length: 0 };
+    }
+
+    /// What reads the body: as `ctl` says, else by the Content-Type.
+    fn body_kind(&self) -> Option<BodyKind> {
+        match self.control.request_body_processor {
             Some(BodyProcessor::UrlEncoded) => Some(BodyKind::UrlEncoded),
             Some(BodyProcessor::Multipart) => Some(BodyKind::Multipart),
             Some(BodyProcessor::Json) => Some(BodyKind::Json),
             Some(BodyProcessor::Xml) => Some(BodyKind::Xml),
             Some(BodyProcessor::Raw) => None,
-            None => BodyKind::from_content_type(&content_type),
-        };
-        self.set_processor_name(kind);
-        // ModSecurity 2 and Coraza, and what CRS's tests expect; ModSecurity 3 shows REQUEST_BODY always.
-        self.vars.request_body_visible =
-            kind == Some(BodyKind::UrlEncoded) || self.control.force_request_body_variable;
-        let parser = kind.map(|kind| Box::new(BodyParser::new(kind, &content_type, &self.body_limits())));
-        self.request_body = BodyState::Open { parser, no_files_length: 0 };
+            None => BodyKind::from_content_type(
+                self.vars.request.headers.first(b"content-type").unwrap_or_default(),
+            ),
+        }
     }
 
-    fn set_processor_name(&mut self, kind: Option<BodyKind>) {
-        self.vars.processor = processor_name(match kind {
-            Some(BodyKind::UrlEncoded) => BodyProcessor::UrlEncoded,
-            Some(BodyKind::Multipart) => BodyProcessor::Multipart,
-            Some(BodyKind::Json) => BodyProcessor::Json,
-            Some(BodyKind::Xml) => BodyProcessor::Xml,
-            None => BodyProcessor::Raw,
-        });
+    /// REQBODY_PROCESSOR shows what will read the body as soon as it is known.
+    pub(crate) fn name_processor(&mut self) {
+        self.vars.processor = self.body_kind().map_or("", BodyKind::name);
     }
 
     fn finish_request_body(&mut self) {

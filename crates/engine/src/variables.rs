@@ -604,6 +604,10 @@ impl Variables {
             }
             Variable::RequestLine => Some(Cow::Borrowed(&self.request.line)),
             Variable::RequestMethod => Some(Cow::Borrowed(&self.request.method)),
+            // A request line without a version is one of HTTP/0.9, and so says Apache.
+            Variable::RequestProtocol if self.request.version.is_empty() && self.target.is_some() => {
+                borrowed("HTTP/0.9")
+            }
             Variable::RequestProtocol => Some(Cow::Borrowed(&self.request.version)),
             Variable::RequestUri => Some(Cow::Borrowed(&self.request_uri)),
             Variable::RequestUriRaw => Some(Cow::Borrowed(&self.request.target)),

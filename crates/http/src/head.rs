@@ -41,7 +41,7 @@ pub enum FramingFinding {
     HostRepeated,
     /// No Host in a request of HTTP/1.1.
     HostMissing,
-    /// A Host with bytes that no host and port can have (blanks, `/`, `@`, a list).
+    /// An empty Host, or one with bytes that no host and port can have (blanks, `/`, `@`, `%`, a list).
     HostInvalid,
     /// The authority of an absolute target is not what Host says.
     HostDiffersFromTarget,
@@ -57,7 +57,7 @@ pub enum FramingFinding {
     TargetSpace,
     /// A control byte inside the target.
     TargetControl,
-    /// An empty target, or one of no known form.
+    /// An empty target, one of no known form, or one with a fragment.
     TargetInvalid,
     /// A method with a byte that is no token character.
     MethodInvalid,
@@ -567,9 +567,10 @@ fn split_request_line(line: &[u8]) -> RequestLine<'_> {
     if target.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
         note(&mut findings, FramingFinding::TargetControl);
     }
-    match crate::Target::new(target, method).form() {
-        crate::TargetForm::Other if !target.is_empty() => note(&mut findings, FramingFinding::TargetInvalid),
-        _ => {}
+    // A fragment never goes over the wire; servers differ in whether they cut it off or look for it.
+    let form = crate::Target::new(target, method).form();
+    if form == crate::TargetForm::Other && !target.is_empty() || target.contains(&b'#') {
+        note(&mut findings, FramingFinding::TargetInvalid);
     }
     RequestLine { method, target, version, findings, refused }
 }
@@ -593,8 +594,9 @@ fn check_host(head: &mut RequestHead) {
         None if head.version == b"HTTP/1.1" => note(&mut head.findings, FramingFinding::HostMissing),
         None => {}
         Some(host) => {
-            let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"/\\@?#,<>\"".contains(&byte);
-            let invalid = host.iter().any(odd);
+            // Names of hosts have no percent escapes in practice; what one decodes to is for each server to guess.
+            let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"/\\@?#,<>\"%".contains(&byte);
+            let invalid = host.is_empty() || host.iter().any(odd);
             let target = crate::Target::new(&head.target, &head.method);
             let differs = target.form() == crate::TargetForm::Absolute
                 && !target.authority().eq_ignore_ascii_case(host);

@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use palisade_engine::{
-    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Progress, RuleId,
-    Shortfall, Transaction,
+    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Phase, Progress,
+    RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Mode, Stage, Verdict};
-use palisade_seclang::ast::Phase;
 
 use crate::profile::{Profile, Service};
 use crate::report::Report;

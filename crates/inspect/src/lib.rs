@@ -20,14 +20,12 @@ mod decide;
 mod inspection;
 mod profile;
 mod report;
-mod rule_sources;
 
 pub use decide::{Action, Stance, decide};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
 };
-pub use palisade_engine::{Answer, Clock, GeoRecord, Lookup};
+pub use palisade_engine::{Answer, Clock, GeoRecord, LoadedRules, Lookup, RuleSources, load_rules};
 pub use profile::{OnFailure, Profile, Service};
 pub use report::Report;
-pub use rule_sources::{LoadedRules, RuleSources, load_rules};

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use palisade_engine::RuleSet;
-use palisade_inspect::{LoadedRules, RuleSources, load_rules};
+use palisade_engine::{LoadedRules, RuleSet, RuleSources, load_rules};
 use palisade_seclang::Style;
 
 use crate::files::FileSystem;

@@ -1,4 +1,4 @@
-//! Which rule texts make up a profile's rule set, and in which order.
+//! Which rule texts make up a rule set, and in which order.
 //!
 //! ```text
 //! built-in engine settings   only with a CRS folder: what every engine's recommended configuration says
@@ -13,8 +13,10 @@
 
 use std::sync::Arc;
 
-use palisade_engine::RuleSet;
 use palisade_seclang::{Diagnostic, Loader, Severity, Source, SourceMap, load};
+
+use crate::compile::compile;
+use crate::ruleset::RuleSet;
 
 /// Where rules come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +97,7 @@ pub fn load_rules(from: &RuleSources, loader: &dyn Loader) -> LoadedRules {
     };
     let loaded = load(&sources, loader);
     let mut diagnostics = loaded.diagnostics;
-    let (rules, found) = palisade_engine::compile(&loaded.program, &loaded.sources, loader);
+    let (rules, found) = compile(&loaded.program, &loaded.sources, loader);
     diagnostics.extend(found);
     let rules = rules.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)).map(Arc::new);
     LoadedRules { rules, sources: loaded.sources, diagnostics }
