@@ -374,10 +374,12 @@ impl<'a> Compiler<'a> {
             skip: 0,
             skip_after: None,
             links: Vec::with_capacity(draft.links.len()),
+            fields: Arc::default(),
         };
         for action in draft.defaults.iter().chain(&draft.links[0].actions) {
             describe(&mut rule, &action.node);
         }
+        rule.fields = Arc::new(rule.describe());
         for action in draft.links.iter().flat_map(|link| &link.actions) {
             match &action.node {
                 Action::Skip(count) => rule.skip = *count,

@@ -114,7 +114,7 @@ impl Transaction {
             Some(Paused::Effect { link, effect }) => (rule.links.len(), 0, Some((link, effect))),
         };
         if first_link == 0 {
-            self.vars.rule.begin(rule);
+            self.vars.rule = Arc::clone(&rule.fields);
             self.scratch.assigned.clear();
         }
         for number in first_link..rule.links.len() {

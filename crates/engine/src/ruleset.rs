@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use palisade_codec::transform::{Context as TransformContext, Transformation, UnicodeMap};
+use palisade_http::Fields;
 use palisade_http::xpath::XPath;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{
@@ -127,6 +128,30 @@ pub struct Rule {
     pub skip_after: Option<SkipTo>,
     /// The starter, then the chained rules.
     pub links: Vec<Link>,
+    /// What RULE shows while the rule runs: made once, since few rules ask and each transaction runs hundreds.
+    pub(crate) fields: Arc<Fields>,
+}
+
+impl Rule {
+    /// The members of RULE: texts as they are written, macros unexpanded.
+    pub(crate) fn describe(&self) -> Fields {
+        let mut fields = Fields::new();
+        fields.push(b"id", self.id.to_string().as_bytes());
+        for (name, text) in [(&b"msg"[..], &self.msg), (b"logdata", &self.logdata)] {
+            if let Some(text) = text {
+                fields.push(name, &written(text));
+            }
+        }
+        if let Some(severity) = self.severity {
+            fields.push(b"severity", severity.to_string().as_bytes());
+        }
+        for (name, text) in [(&b"rev"[..], &self.rev), (b"ver", &self.ver)] {
+            if !text.is_empty() {
+                fields.push(name, text.as_bytes());
+            }
+        }
+        fields
+    }
 }
 
 /// Where `skipAfter` goes on.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use palisade_codec::transform::{Context, Effect, Transformation};
 use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as RequestTarget, XmlDocument};
@@ -14,7 +15,6 @@ use palisade_seclang::ast::{PersistentCollection, RuleEngine, Variable};
 
 use crate::lookup::GeoRecord;
 use crate::persistent::{CollectionKey, UnixMillis};
-use crate::ruleset::{Rule, written};
 use crate::settings::Settings;
 
 /// Who talks to whom, as the caller knows it.
@@ -192,33 +192,6 @@ pub(crate) struct MatchedVar {
     pub(crate) value: Vec<u8>,
 }
 
-/// The rule at work, for RULE and its macros.
-#[derive(Debug, Default)]
-pub(crate) struct CurrentRule {
-    pub(crate) fields: Fields,
-}
-
-impl CurrentRule {
-    /// A rule begins: RULE shows its texts as they are written, macros unexpanded.
-    pub(crate) fn begin(&mut self, rule: &Rule) {
-        self.fields.clear();
-        self.fields.push(b"id", rule.id.to_string().as_bytes());
-        for (name, text) in [(&b"msg"[..], &rule.msg), (b"logdata", &rule.logdata)] {
-            if let Some(text) = text {
-                self.fields.push(name, &written(text));
-            }
-        }
-        if let Some(severity) = rule.severity {
-            self.fields.push(b"severity", severity.to_string().as_bytes());
-        }
-        for (name, text) in [(&b"rev"[..], &rule.rev), (b"ver", &rule.ver)] {
-            if !text.is_empty() {
-                self.fields.push(name, text.as_bytes());
-            }
-        }
-    }
-}
-
 /// Everything that rules of one transaction can see, but for the rules themselves.
 #[derive(Debug)]
 pub(crate) struct Variables {
@@ -259,7 +232,8 @@ pub(crate) struct Variables {
     pub(crate) matched: Option<MatchedVar>,
     pub(crate) matched_vars: Vec<MatchedVar>,
     pub(crate) highest_severity: u8,
-    pub(crate) rule: CurrentRule,
+    /// RULE: the texts of the rule at work.
+    pub(crate) rule: Arc<Fields>,
     pub(crate) pcre_limits_exceeded: bool,
     pub(crate) session_id: Vec<u8>,
     pub(crate) user_id: Vec<u8>,
@@ -301,7 +275,7 @@ impl Variables {
             matched_vars: Vec::new(),
             // What ModSecurity starts from: larger than any severity.
             highest_severity: 255,
-            rule: CurrentRule::default(),
+            rule: Arc::default(),
             pcre_limits_exceeded: false,
             session_id: Vec::new(),
             user_id: Vec::new(),
@@ -390,7 +364,7 @@ impl Variables {
                 (0..self.geo.len() as u32).map(|index| Item { variable, kind: ItemKind::Record { index } }),
             ),
             Variable::Rule => out.extend(
-                (0..self.rule.fields.len() as u32)
+                (0..self.rule.len() as u32)
                     .map(|index| Item { variable, kind: ItemKind::Record { index } }),
             ),
             // Its values come through the selector only.
@@ -441,7 +415,7 @@ impl Variables {
     }
 
     fn record(&self, variable: Variable) -> &Fields {
-        if variable == Variable::Geo { &self.geo } else { &self.rule.fields }
+        if variable == Variable::Geo { &self.geo } else { &self.rule }
     }
 
     /// The bytes of a value. Numbers and computed texts are written to the buffer.
