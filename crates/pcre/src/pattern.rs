@@ -251,6 +251,10 @@ impl Pattern {
     /// # Errors
     /// Only backtracking patterns reach the step limit.
     pub fn is_match(&self, haystack: &[u8]) -> Result<bool, StepLimit> {
+        // What nearly every pattern is and nearly every search asks: no scratch has to be made and dropped for it.
+        if self.0.program.is_none() {
+            return Ok(Finder::Pool(&self.0.automaton).is_match(haystack));
+        }
         self.test(&mut Finder::Pool(&self.0.automaton), &mut Scratch::default(), haystack)
     }
 
