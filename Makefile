@@ -10,7 +10,8 @@ build: ## the release binary, target/release/palisade
 	cargo build --release --locked -p palisade
 
 demo: ## a small vulnerable service behind palisade, with curl lines and the answers to expect
-	cargo run --release --locked -p palisade -- demo
+	cargo build --release --locked -p palisade
+	target/release/palisade demo --crs "$$(scripts/find-crs)"
 
 test: tools lint ## everything that CI checks; installs what it needs on Debian
 	scripts/test

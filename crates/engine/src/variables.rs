@@ -364,8 +364,7 @@ impl Variables {
                 (0..self.geo.len() as u32).map(|index| Item { variable, kind: ItemKind::Record { index } }),
             ),
             Variable::Rule => out.extend(
-                (0..self.rule.len() as u32)
-                    .map(|index| Item { variable, kind: ItemKind::Record { index } }),
+                (0..self.rule.len() as u32).map(|index| Item { variable, kind: ItemKind::Record { index } }),
             ),
             // Its values come through the selector only.
             Variable::Xml => {}

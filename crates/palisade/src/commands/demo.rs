@@ -51,7 +51,12 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             health_path: None,
         };
         let serving = Serving::start(protected, plane.clone()).await?;
-        print!("{}", guide(&format!("http://{}", serving.address), &shop_url, &crs.display().to_string()));
+        let program =
+            std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
+        print!(
+            "{}",
+            guide(&format!("http://{}", serving.address), &shop_url, &crs.display().to_string(), &program)
+        );
         std::io::stdout().flush()?;
         while let Word::Reload = signals.next().await {}
         serving.end(DRAIN_DEADLINE.min(std::time::Duration::from_secs(2))).await?;
@@ -63,7 +68,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
     })
 }
 
-fn guide(url: &str, bare: &str, crs: &str) -> String {
+fn guide(url: &str, bare: &str, crs: &str, program: &str) -> String {
     format!(
         r#"A vulnerable shop behind Palisade (mode block, CRS from {crs}).
 Without protection it is at {bare}. Try, in another terminal:
@@ -75,7 +80,7 @@ Without protection it is at {bare}. Try, in another terminal:
     curl -i -G '{url}/product' --data-urlencode "id=1' UNION SELECT user,password FROM accounts--"
 
   why, with every rule that had a part in it:
-    printf "GET /product?id=1'+UNION+SELECT+user,password+FROM+accounts-- HTTP/1.1\nHost: shop.example.com\nUser-Agent: curl\nAccept: */*\n" | palisade explain --crs {crs} --request -
+    printf "GET /product?id=1'+UNION+SELECT+user,password+FROM+accounts-- HTTP/1.1\nHost: shop.example.com\nUser-Agent: curl\nAccept: */*\n" | {program} explain --crs {crs} --request -
 
 Decisions as they are taken; Ctrl-C ends the demo.
 "#
