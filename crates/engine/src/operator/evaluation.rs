@@ -117,6 +117,11 @@ impl Evaluation {
         self.refs.clear();
     }
 
+    /// Whether no evaluation has left anything but answers.
+    pub(super) fn is_reset(&self) -> bool {
+        self.groups.iter().all(Option::is_none) && self.text.is_none() && self.refs.is_empty()
+    }
+
     pub(super) fn refer(&mut self, offset: usize, length: usize) {
         if self.refs.len() < REFS_MAX {
             self.refs.push(LogRef { offset, length });

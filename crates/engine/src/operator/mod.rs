@@ -131,9 +131,8 @@ impl Operator {
             Kind::Always => Outcome::Match,
             Kind::Never => Outcome::NoMatch,
         };
-        if outcome != Outcome::Match {
-            context.reset();
-        }
+        // An operator writes down what it found when it has found it, so there is nothing to take back.
+        debug_assert!(outcome == Outcome::Match || context.is_reset(), "@{} left marks", self.name);
         outcome
     }
 }
