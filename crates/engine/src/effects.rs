@@ -1,6 +1,8 @@
 //! What a match does: assignments for each value, then, when the whole chain has matched, its other actions, the
 //! log entry and the disruptive action.
 
+use std::borrow::Cow;
+
 use palisade_seclang::ast::{Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange};
 
 use crate::evaluate::Asked;
@@ -33,7 +35,7 @@ impl Transaction {
             VarChange::Set(text) => {
                 let text = self.expand(text);
                 self.write(store, &key, &text);
-                self.record(store, &key, Change::Set(text));
+                self.record(store, &key, || Change::Set(text.into_owned()));
             }
             VarChange::Add(text) => self.add(store, &key, leading_integer(&self.expand(text))),
             VarChange::Subtract(text) => {
@@ -43,7 +45,7 @@ impl Transaction {
                 if let Some(values) = self.store_mut(store) {
                     values.remove(&key);
                 }
-                self.record(store, &key, Change::Delete);
+                self.record(store, &key, || Change::Delete);
             }
         }
     }
@@ -51,7 +53,7 @@ impl Transaction {
     fn add(&mut self, store: Store, key: &[u8], delta: i64) {
         let held = self.vars.store(store).and_then(|values| values.get(key)).map_or(0, leading_integer);
         self.write(store, key, held.saturating_add(delta).to_string().as_bytes());
-        self.record(store, key, Change::Add(delta));
+        self.record(store, key, || Change::Add(delta));
     }
 
     fn write(&mut self, store: Store, key: &[u8], value: &[u8]) {
@@ -77,7 +79,7 @@ impl Transaction {
     }
 
     /// Asks for a change of a persistent collection, when the store is one and is open.
-    fn record(&mut self, store: Store, key: &[u8], change: Change) {
+    fn record(&mut self, store: Store, key: &[u8], change: impl FnOnce() -> Change) {
         let Store::Persistent(collection) = store else { return };
         let Some(open) = self.vars.open_collection(collection) else { return };
         if self.operations.len() >= OPERATIONS_MAX {
@@ -87,7 +89,7 @@ impl Transaction {
         self.operations.push(Operation {
             target: open.key.clone(),
             name: key.to_ascii_lowercase(),
-            change,
+            change: change(),
             at: self.vars.clock.now,
             timeout_seconds: self.rules.settings.collection_timeout_seconds,
         });
@@ -146,7 +148,7 @@ impl Transaction {
         if phase == Phase::Logging {
             return None;
         }
-        let reason = rule.msg.as_ref().map_or_else(Vec::new, |msg| self.expand(msg));
+        let reason = rule.msg.as_ref().map_or_else(Cow::default, |msg| self.expand(msg));
         let interruption = Interruption {
             action,
             status,
@@ -173,8 +175,9 @@ impl Transaction {
             return;
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);
-        let expand =
-            |template: &Option<Template>| template.as_ref().map_or_else(Vec::new, |text| self.expand(text));
+        let expand = |template: &Option<Template>| {
+            template.as_ref().map_or_else(Vec::new, |text| self.expand(text).into_owned())
+        };
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
         let matched = self.vars.matched.as_ref().filter(|_| conditional);
@@ -196,7 +199,7 @@ impl Transaction {
             msg: expand(&rule.msg),
             data: expand(&rule.logdata),
             severity: rule.severity,
-            tags: rule.tags.iter().map(|tag| self.expand(tag)).collect(),
+            tags: rule.tags.iter().map(|tag| self.expand(tag).into_owned()).collect(),
             target: matched.map_or_else(Vec::new, |var| var.name.clone()),
             value,
             transformations: last.transformations.iter().map(|step| step.name()).collect(),
@@ -224,22 +227,22 @@ impl Transaction {
             }
             Effect::InitCollection { collection, key } => {
                 let key = self.expand(key);
-                self.open_collection(*collection, key)?;
+                self.open_collection(*collection, key.into_owned())?;
             }
             Effect::ExpireVariable { collection, key, seconds } => {
                 let key = self.expand(key);
                 let seconds = leading_integer(&self.expand(seconds)).max(0) as u64;
                 if let Some(store @ Store::Persistent(_)) = store_of(*collection) {
-                    self.record(store, &key, Change::Expire(self.vars.clock.now.plus_seconds(seconds)));
+                    let at = self.vars.clock.now.plus_seconds(seconds);
+                    self.record(store, &key, || Change::Expire(at));
                 }
             }
             Effect::DeprecateVariable { collection, key, amount, period_seconds } => {
                 let key = self.expand(key);
-                self.record(
-                    Store::Persistent(*collection),
-                    &key,
-                    Change::Decay { amount: *amount, period_seconds: *period_seconds },
-                );
+                self.record(Store::Persistent(*collection), &key, || Change::Decay {
+                    amount: *amount,
+                    period_seconds: *period_seconds,
+                });
             }
             Effect::SetEnvironment { name, value } => {
                 let (name, value) = (self.expand(name), self.expand(value));
@@ -247,15 +250,15 @@ impl Transaction {
             }
             Effect::SanitiseArgument(name) => {
                 let name = self.expand(name);
-                self.sanitise(Sanitised::Argument(name));
+                self.sanitise(Sanitised::Argument(name.into_owned()));
             }
             Effect::SanitiseRequestHeader(name) => {
                 let name = self.expand(name);
-                self.sanitise(Sanitised::RequestHeader(name));
+                self.sanitise(Sanitised::RequestHeader(name.into_owned()));
             }
             Effect::SanitiseResponseHeader(name) => {
                 let name = self.expand(name);
-                self.sanitise(Sanitised::ResponseHeader(name));
+                self.sanitise(Sanitised::ResponseHeader(name.into_owned()));
             }
             Effect::SanitiseMatched => self.sanitise_matched(0, 0),
             Effect::SanitiseMatchedBytes { keep_start, keep_end } => {

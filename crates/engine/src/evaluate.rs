@@ -290,7 +290,7 @@ impl Transaction {
             Selector::Key(key) => Some(key.as_slice()),
             Selector::ExpandedKey(template) => {
                 expanded = self.expand(template);
-                Some(expanded.as_slice())
+                Some(&*expanded)
             }
         };
         if let (Some(store), Some(key)) = (store_of(variable), key) {
@@ -346,7 +346,7 @@ impl Transaction {
                 Selector::Key(key) => Some(key.as_slice()),
                 Selector::ExpandedKey(template) => {
                     expanded = self.expand(template);
-                    Some(expanded.as_slice())
+                    Some(&*expanded)
                 }
                 _ => None,
             };

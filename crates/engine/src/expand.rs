@@ -1,5 +1,7 @@
 //! Macros in texts: `%{TX.score}`, `%{MATCHED_VAR}`, `%{REQUEST_HEADERS.host}`.
 
+use std::borrow::Cow;
+
 use palisade_seclang::ast::{Template, TemplatePart, Variable};
 
 use crate::variables::{Variables, store_of};
@@ -8,7 +10,11 @@ use crate::variables::{Variables, store_of};
 const EXPANDED_BYTES_MAX: usize = 1 << 20;
 
 /// A text with its macros replaced by the first value of what they name, by nothing where there is none.
-pub(crate) fn expand(vars: &Variables, template: &Template) -> Vec<u8> {
+/// A text without macros is not copied.
+pub(crate) fn expand<'t>(vars: &Variables, template: &'t Template) -> Cow<'t, [u8]> {
+    if let Some(text) = template.as_literal() {
+        return Cow::Borrowed(&text[..text.len().min(EXPANDED_BYTES_MAX)]);
+    }
     let mut out = Vec::new();
     for part in &template.parts {
         match part {
@@ -22,7 +28,7 @@ pub(crate) fn expand(vars: &Variables, template: &Template) -> Vec<u8> {
             break;
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The first value of a variable, or of the members with a key.

@@ -1,5 +1,6 @@
 //! One exchange in the engine: what comes in, phase by phase, and what the rules made of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use palisade_http::{
@@ -721,7 +722,7 @@ impl Transaction {
     }
 
     /// A text with its macros replaced.
-    pub(crate) fn expand(&self, template: &Template) -> Vec<u8> {
+    pub(crate) fn expand<'t>(&self, template: &'t Template) -> Cow<'t, [u8]> {
         crate::expand::expand(&self.vars, template)
     }
 
