@@ -581,7 +581,12 @@ impl<'a> Compiler<'a> {
             return Some(operator.clone());
         }
         let files = BesideRuleFile { loader: self.loader, sources: self.sources, file: span.file };
+        let mut pattern = PatternOptions::default();
+        if let Some(steps) = self.settings.pcre_match_limit {
+            pattern.step_limit = steps;
+        }
         let options = CompileOptions {
+            pattern,
             http_bl_key: self.settings.http_bl_key.as_ref().map(|key| key.clone().into_bytes()),
             ..CompileOptions::default()
         };
@@ -592,7 +597,9 @@ impl<'a> Compiler<'a> {
                 Some(operator)
             }
             Err(error) => {
-                let mut diagnostic = Diagnostic::error(codes::OPERATOR, span, error.message.clone());
+                let place =
+                    error.offset.map_or(span, |offset| self.place_in_argument(span, argument, offset));
+                let mut diagnostic = Diagnostic::error(codes::OPERATOR, place, error.message.clone());
                 if let Some(help) = &error.help {
                     diagnostic = diagnostic.help(help.clone());
                 }
@@ -600,6 +607,18 @@ impl<'a> Compiler<'a> {
                 None
             }
         }
+    }
+
+    /// The place of one byte of an operator's argument. Where the file writes the argument with escapes, offsets
+    /// mean nothing to the reader, and the whole operator is shown.
+    fn place_in_argument(&self, operator: Span, argument: &[u8], offset: usize) -> Span {
+        let text = self.sources.text(operator.file);
+        let written = &text[operator.start as usize..operator.end as usize];
+        let Some(begins) = memchr::memmem::find(written, argument).filter(|_| !argument.is_empty()) else {
+            return operator;
+        };
+        let start = operator.start + (begins + offset.min(argument.len() - 1)) as u32;
+        Span { file: operator.file, start, end: start + 1 }
     }
 }
 

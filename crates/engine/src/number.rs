@@ -4,7 +4,9 @@
 ///
 /// Blanks before it and one sign are skipped, as C's `atoi` does: `" 12abc"` is 12, `abc` is 0.
 pub fn leading_integer(text: &[u8]) -> i64 {
-    let text = text.trim_ascii_start();
+    // C's isspace, which unlike Rust's ASCII white space knows the vertical tab.
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let text = &text[blanks..];
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -28,7 +30,7 @@ mod tests {
             ("abc", 0),
             ("12", 12),
             ("12abc", 12),
-            (" \t-7", -7),
+            (" \t\x0b-7", -7),
             ("+5", 5),
             ("--5", 0),
             ("99999999999999999999999", i64::MAX),

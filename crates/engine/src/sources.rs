@@ -99,6 +99,8 @@ pub fn load_rules(from: &RuleSources, loader: &dyn Loader) -> LoadedRules {
     let mut diagnostics = loaded.diagnostics;
     let (rules, found) = compile(&loaded.program, &loaded.sources, loader);
     diagnostics.extend(found);
+    // What both found in one file reads in the order of the file; what is about no place comes first.
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
     let rules = rules.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)).map(Arc::new);
     LoadedRules { rules, sources: loaded.sources, diagnostics }
 }
