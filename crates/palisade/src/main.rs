@@ -7,6 +7,7 @@ mod flags;
 mod request;
 mod rules;
 mod serving;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use palisade_engine::{LoadedRules, RuleSet, RuleSources, load_rules};
-use palisade_seclang::Style;
+use palisade_seclang::{Loader, Style};
 
 use crate::files::FileSystem;
 use crate::flags::{RuleFlags, Switch};
+use crate::watch::{Seen, Watched};
 
 /// What the flags name.
 pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
@@ -36,6 +37,18 @@ pub(crate) fn load(sources: &RuleSources) -> LoadedRules {
 /// Loads the rules that flags name, shows errors and (on request) warnings on standard error, and fails when they
 /// cannot be used. No rules at all are no error: `None`.
 pub(crate) fn load_or_fail(flags: &RuleFlags, warnings: Warnings) -> Result<Option<Arc<RuleSet>>> {
+    load_by(flags, warnings, &FileSystem)
+}
+
+/// The same, and what was read for it, to be watched. The latter also where the rules cannot be used: they may be
+/// mended.
+pub(crate) fn load_watched(flags: &RuleFlags, warnings: Warnings) -> (Result<Option<Arc<RuleSet>>>, Seen) {
+    let watched = Watched::new(&FileSystem);
+    let rule_set = load_by(flags, warnings, &watched);
+    (rule_set, watched.into_seen())
+}
+
+fn load_by(flags: &RuleFlags, warnings: Warnings, loader: &dyn Loader) -> Result<Option<Arc<RuleSet>>> {
     let sources = sources(flags)?;
     if sources.is_empty() {
         if flags.paranoia.is_some() {
@@ -43,7 +56,7 @@ pub(crate) fn load_or_fail(flags: &RuleFlags, warnings: Warnings) -> Result<Opti
         }
         return Ok(None);
     }
-    let loaded = load(&sources);
+    let loaded = load_rules(&sources, loader);
     show(&loaded, warnings);
     match loaded.rules {
         Some(rules) => Ok(Some(rules)),

@@ -5,18 +5,22 @@ use palisade_dataplane::ErrorLog;
 use palisade_model::Mode;
 
 use crate::Finding;
+use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::rules::{self, Warnings};
 use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
+use crate::watch::{LOOK_EVERY, Seen};
 
 /// The listener's name in logs.
 const NAME: &str = "web";
 
-/// Runs until SIGTERM or SIGINT; SIGHUP loads the rules anew and opens the log file anew.
+/// Runs until SIGTERM or SIGINT. A change of the rule files loads them anew; SIGHUP does so at once, and opens the
+/// log file anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     rules::note_detect(flags.detect);
     warn_of_unknown_variables();
-    let rule_set = rules::load_or_fail(&flags.rules, Warnings::Shown)?;
+    let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
+    let rule_set = rule_set?;
     match (&rule_set, flags.mode) {
         (_, Mode::Off) => eprintln!("palisade: mode off: nothing is inspected"),
         (None, _) => eprintln!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
@@ -41,9 +45,22 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             health_path: flags.health_path.clone(),
         };
         let serving = Serving::start(protected, plane.clone()).await?;
-        while let Word::Reload = signals.next().await {
-            plane.error_log().reopen();
-            reload(flags, &serving);
+        let mut watcher = Watcher::of(seen);
+        loop {
+            tokio::select! {
+                word = signals.next() => match word {
+                    Word::End => break,
+                    Word::Reload => {
+                        plane.error_log().reopen();
+                        watcher = Watcher::of(reload(flags, &serving));
+                    }
+                },
+                () = tokio::time::sleep(LOOK_EVERY) => {
+                    if watcher.has_settled_change() {
+                        watcher = Watcher::of(reload(flags, &serving));
+                    }
+                }
+            }
         }
         serving.end(DRAIN_DEADLINE).await?;
         plane.error_log().flush();
@@ -51,9 +68,32 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     })
 }
 
-/// Rules that do not load leave those in force.
-fn reload(flags: &RunFlags, serving: &Serving) {
-    match rules::load_or_fail(&flags.rules, Warnings::Shown) {
+/// Looks after the files of the rules in force.
+struct Watcher {
+    /// As they were when they were loaded, or when that was tried last.
+    in_force: Seen,
+    /// As they were at the last look.
+    last: Seen,
+}
+
+impl Watcher {
+    fn of(seen: Seen) -> Self {
+        Self { in_force: seen.clone(), last: seen }
+    }
+
+    /// Whether they differ from what was loaded, and have not changed since the last look.
+    fn has_settled_change(&mut self) -> bool {
+        let now = self.in_force.now(&FileSystem);
+        let settled = now == self.last;
+        self.last = now;
+        settled && self.last != self.in_force
+    }
+}
+
+/// Loads the rules anew; those that do not load leave the old ones in force. Gives what was read for it.
+fn reload(flags: &RunFlags, serving: &Serving) -> Seen {
+    let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
+    match rule_set {
         Ok(rule_set) => {
             eprintln!(
                 "palisade: {} rules loaded anew",
@@ -63,6 +103,7 @@ fn reload(flags: &RunFlags, serving: &Serving) {
         }
         Err(error) => eprintln!("palisade: the rules in force stay: {error:#}"),
     }
+    seen
 }
 
 /// Variables of ours that we know.
