@@ -809,43 +809,20 @@ fn add_transformation(chain: &mut Vec<Transformation>, name: TransformationName)
 
 /// The transformation of a name; `none` has none.
 fn transformation(name: TransformationName) -> Option<Transformation> {
-    Some(match name {
-        TransformationName::None => return None,
-        TransformationName::Base64Decode => Transformation::Base64Decode,
-        TransformationName::Base64DecodeExt => Transformation::Base64DecodeExt,
-        TransformationName::Base64Encode => Transformation::Base64Encode,
-        TransformationName::CmdLine => Transformation::CmdLine,
-        TransformationName::CompressWhitespace => Transformation::CompressWhitespace,
-        TransformationName::CssDecode => Transformation::CssDecode,
-        TransformationName::EscapeSeqDecode => Transformation::EscapeSeqDecode,
-        TransformationName::HexDecode => Transformation::HexDecode,
-        TransformationName::HexEncode => Transformation::HexEncode,
-        TransformationName::HtmlEntityDecode => Transformation::HtmlEntityDecode,
-        TransformationName::JsDecode => Transformation::JsDecode,
-        TransformationName::Length => Transformation::Length,
-        TransformationName::Lowercase => Transformation::Lowercase,
-        TransformationName::Md5 => Transformation::Md5,
-        TransformationName::NormalizePath => Transformation::NormalizePath,
-        TransformationName::NormalizePathWin => Transformation::NormalizePathWin,
-        TransformationName::ParityEven7Bit => Transformation::ParityEven7Bit,
-        TransformationName::ParityOdd7Bit => Transformation::ParityOdd7Bit,
-        TransformationName::ParityZero7Bit => Transformation::ParityZero7Bit,
-        TransformationName::PhpArgsNames => Transformation::PhpArgsNames,
-        TransformationName::RemoveComments => Transformation::RemoveComments,
-        TransformationName::RemoveCommentsChar => Transformation::RemoveCommentsChar,
-        TransformationName::RemoveNulls => Transformation::RemoveNulls,
-        TransformationName::RemoveWhitespace => Transformation::RemoveWhitespace,
-        TransformationName::ReplaceComments => Transformation::ReplaceComments,
-        TransformationName::ReplaceNulls => Transformation::ReplaceNulls,
-        TransformationName::Sha1 => Transformation::Sha1,
-        TransformationName::SqlHexDecode => Transformation::SqlHexDecode,
-        TransformationName::Trim => Transformation::Trim,
-        TransformationName::TrimLeft => Transformation::TrimLeft,
-        TransformationName::TrimRight => Transformation::TrimRight,
-        TransformationName::Uppercase => Transformation::Uppercase,
-        TransformationName::UrlDecode => Transformation::UrlDecode,
-        TransformationName::UrlDecodeUni => Transformation::UrlDecodeUni,
-        TransformationName::UrlEncode => Transformation::UrlEncode,
-        TransformationName::Utf8ToUnicode => Transformation::Utf8ToUnicode,
+    (name != TransformationName::None).then(|| {
+        Transformation::from_name(name.as_str())
+            .expect("the codec knows every name of the language, see the test")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transformation_of_the_language_is_there() {
+        let known = TransformationName::ALL.iter().filter_map(|name| transformation(*name)).count();
+        assert_eq!(known, Transformation::ALL.len());
+        assert_eq!(known, TransformationName::ALL.len() - 1);
+    }
 }
