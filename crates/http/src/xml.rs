@@ -16,8 +16,8 @@
 //! libxml2. Differs: entities declared in a document are not expanded (libxml2 does), encodings other than UTF-8,
 //! UTF-16, ISO-8859-1, windows-1252 and US-ASCII are errors, names may hold any character beyond ASCII.
 
-use crate::limits::note;
-use crate::{BodyLimits, LimitHit};
+use crate::limits::{BoundedFields, note};
+use crate::{BodyLimits, Fields, LimitHit};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -88,6 +88,48 @@ impl XmlDocument {
     /// The document type declaration as written, for evidence; empty without one.
     pub fn doctype(&self) -> &[u8] {
         &self.source[self.doctype.clone()]
+    }
+
+    /// The document as arguments, `xml.root.item` and the text of it: an entry for each element without elements in
+    /// it, in document order, named by the local names down to it. Under the bounds for arguments; the second part
+    /// names those that were met. O(n) and the bytes of the names.
+    ///
+    /// Source: `SecParseXmlIntoArgs` of ModSecurity 3 (src/request_body_processor/xml.cc after 3.0.13). Differs: text
+    /// that is not blank beside elements is an entry of its own there where it stands, so that nothing goes unseen.
+    pub fn arguments(&self, limits: &BodyLimits) -> (Fields, Vec<LimitHit>) {
+        let mut out = BoundedFields::new(limits);
+        let mut path = b"xml".to_vec();
+        // Elements that are open: the node after each, the path before it, whether it holds elements.
+        let mut open: Vec<(usize, usize, bool)> = Vec::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            while let Some((_, length, _)) = open.pop_if(|(end, ..)| *end <= at) {
+                path.truncate(length);
+            }
+            let value = &self.text[if node.kind == NodeKind::Text || node.kind == NodeKind::Element {
+                node.value.clone()
+            } else {
+                0..0
+            }];
+            match node.kind {
+                NodeKind::Element => {
+                    let end = node.end as usize;
+                    let holds = self.nodes[at + 1..end].iter().any(|inner| inner.kind == NodeKind::Element);
+                    open.push((end, path.len(), holds));
+                    path.push(b'.');
+                    path.extend_from_slice(&self.source[node.name.local.clone()]);
+                    if !holds {
+                        out.push(&path, value);
+                    }
+                }
+                NodeKind::Text
+                    if open.last().is_some_and(|(.., holds)| *holds) && !value.trim_ascii().is_empty() =>
+                {
+                    out.push(&path, value);
+                }
+                _ => {}
+            }
+        }
+        (out.fields, out.hits)
     }
 
     /// How many nodes there are: elements, runs of text, comments, instructions and attributes.
