@@ -18,8 +18,8 @@ use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::operator::{CompileOptions, DataFiles, Operator};
 use crate::ruleset::{
-    Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
-    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot, written,
+    Assignment, Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId,
+    RuleIndex, RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot, written,
 };
 use crate::settings::Settings;
 
@@ -323,11 +323,12 @@ impl<'a> Compiler<'a> {
         for (number, draft) in kept.iter().enumerate() {
             rules.push(self.rule(number, draft, &kept, &labels, &programs));
         }
-        let keeps_full_request = rules.iter().flat_map(|rule| &rule.links).any(|link| {
-            link.targets
-                .iter()
-                .any(|target| matches!(target.variable, Variable::FullRequest | Variable::FullRequestLength))
-        });
+        let looks_at = |variables: &[Variable]| {
+            let mut targets = rules.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.targets);
+            targets.any(|target| variables.contains(&target.variable))
+        };
+        let keeps_full_request = looks_at(&[Variable::FullRequest, Variable::FullRequestLength]);
+        let keeps_file_content = looks_at(&[Variable::FilesTmpContent]);
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
         let rule_set = RuleSet {
             settings: self.settings,
@@ -338,6 +339,7 @@ impl<'a> Compiler<'a> {
             unicode_map: self.unicode_map,
             xpath_count: self.xpaths.len(),
             keeps_full_request,
+            keeps_file_content,
         };
         ((!failed).then_some(rule_set), self.diagnostics)
     }
@@ -442,20 +444,19 @@ impl<'a> Compiler<'a> {
     }
 
     fn add_action(&mut self, link: &mut Link, action: &Spanned<Action>, all: &[Draft<'a>]) {
-        let init = |collection, key: &Template| Effect::InitCollection { collection, key: key.clone() };
         let effect = match &action.node {
             Action::Transformation(name) => return add_transformation(&mut link.transformations, *name),
             Action::MultiMatch => return link.multi_match = true,
             Action::Capture => return link.captures = true,
-            Action::SetVar(assignment) => return link.assignments.push(assignment.clone()),
+            Action::SetVar(assignment) => return link.assignments.push(Assignment::Set(assignment.clone())),
+            Action::InitCol { collection, key } => return link.open(*collection, key),
+            Action::SetSid(key) => return link.open(PersistentCollection::Session, key),
+            Action::SetUid(key) => return link.open(PersistentCollection::User, key),
+            Action::SetRsc(key) => return link.open(PersistentCollection::Resource, key),
             Action::Ctl(ctl) => match self.ctl(ctl, action.span, all) {
                 Some(effect) => effect,
                 None => return,
             },
-            Action::InitCol { collection, key } => init(*collection, key),
-            Action::SetSid(key) => init(PersistentCollection::Session, key),
-            Action::SetUid(key) => init(PersistentCollection::User, key),
-            Action::SetRsc(key) => init(PersistentCollection::Resource, key),
             Action::ExpireVar { collection, key, seconds } => {
                 Effect::ExpireVariable { collection: *collection, key: key.clone(), seconds: seconds.clone() }
             }

@@ -9,10 +9,10 @@ use crate::evaluate::Asked;
 use crate::lookup::{Answer, Lookup};
 use crate::number::leading_integer;
 use crate::operator;
-use crate::persistent::{Change, CollectionKey, Operation};
-use crate::ruleset::{Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
+use crate::persistent::{Change, CollectionKey, Operation, decayed};
+use crate::ruleset::{Assignment, Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
 use crate::transaction::{
-    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Paused, Sanitised, Shortfall, Transaction,
+    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Sanitised, Shortfall, Transaction,
 };
 use crate::variables::{Store, store_of};
 
@@ -21,11 +21,20 @@ use crate::variables::{Store, store_of};
 const OPERATIONS_MAX: usize = 10_000;
 
 impl Transaction {
-    /// The `setvar`s of a link.
-    pub(crate) fn assign(&mut self, link: &Link) {
-        for assignment in &link.assignments {
-            self.set_variable(assignment);
+    /// The assignments of a link, from the one at `begun`, which counts them on as they are done and ends at 0.
+    pub(crate) fn assign(&mut self, link: &Link, begun: &mut usize) -> Result<(), Asked> {
+        for assignment in link.assignments.get(*begun..).unwrap_or_default() {
+            match assignment {
+                Assignment::Set(assignment) => self.set_variable(assignment),
+                Assignment::Open { collection, key } => {
+                    let key = self.expand(key);
+                    self.open_collection(*collection, key.into_owned())?;
+                }
+            }
+            *begun += 1;
         }
+        *begun = 0;
+        Ok(())
     }
 
     fn set_variable(&mut self, SetVar { collection, key, change }: &SetVar) {
@@ -81,46 +90,37 @@ impl Transaction {
     /// Asks for a change of a persistent collection, when the store is one and is open.
     fn record(&mut self, store: Store, key: &[u8], change: impl FnOnce() -> Change) {
         let Store::Persistent(collection) = store else { return };
-        let Some(open) = self.vars.open_collection(collection) else { return };
+        let Some(open) = self.vars.open_collection_mut(collection) else { return };
+        let change = change();
+        if matches!(change, Change::Set(_) | Change::Add(_) | Change::Delete) {
+            open.changed.remove(&key.to_ascii_lowercase());
+        }
         if self.operations.len() >= OPERATIONS_MAX {
             self.note(Shortfall::Limit("operations_max"));
             return;
         }
+        let target = open.key.clone();
         self.operations.push(Operation {
-            target: open.key.clone(),
+            target,
             name: key.to_ascii_lowercase(),
-            change: change(),
+            change,
             at: self.vars.clock.now,
             timeout_seconds: self.rules.settings.collection_timeout_seconds,
         });
     }
 
-    /// The whole chain has matched. Effects run from the innermost link outwards, as in ModSecurity 3; one may
-    /// ask for a collection and is then `from` when the rule goes on.
-    pub(crate) fn complete(
-        &mut self,
-        rules: &RuleSet,
-        index: RuleIndex,
-        rule: &Rule,
-        from: Option<(usize, usize)>,
-    ) -> Result<(), Asked> {
-        let (last, mut next) = from.unwrap_or((rule.links.len() - 1, 0));
-        for number in (0..=last).rev() {
-            let effects = &rule.links[number].effects;
-            for (at, effect) in effects.iter().enumerate().skip(next) {
-                if let Err(asked) = self.act(effect) {
-                    self.cursor.paused = Some(Paused::Effect { link: number, effect: at });
-                    return Err(asked);
-                }
+    /// The whole chain has matched. Effects run from the innermost link outwards, as in ModSecurity 3.
+    pub(crate) fn complete(&mut self, rules: &RuleSet, index: RuleIndex, rule: &Rule) {
+        for link in rule.links.iter().rev() {
+            for effect in &link.effects {
+                self.act(effect);
             }
-            next = 0;
         }
         if let Some(severity) = rule.severity {
             self.vars.highest_severity = self.vars.highest_severity.min(severity);
         }
         let ending = self.disrupt(rule);
         self.keep_match(rules, index, rule, ending);
-        Ok(())
     }
 
     /// Does what the rule does to the exchange; gives what stopped it, or would have.
@@ -213,7 +213,7 @@ impl Transaction {
         self.matches.push(kept);
     }
 
-    fn act(&mut self, effect: &Effect) -> Result<(), Asked> {
+    fn act(&mut self, effect: &Effect) {
         match effect {
             Effect::Ctl(ctl) => self.control(ctl),
             Effect::RemoveRules(rules) => {
@@ -225,10 +225,6 @@ impl Transaction {
                 // A rule runs once a transaction, so this list is no longer than the rule set.
                 self.control.removed_targets.push((rules.clone(), exclusion.clone()));
             }
-            Effect::InitCollection { collection, key } => {
-                let key = self.expand(key);
-                self.open_collection(*collection, key.into_owned())?;
-            }
             Effect::ExpireVariable { collection, key, seconds } => {
                 let key = self.expand(key);
                 let seconds = leading_integer(&self.expand(seconds)).max(0) as u64;
@@ -239,10 +235,7 @@ impl Transaction {
             }
             Effect::DeprecateVariable { collection, key, amount, period_seconds } => {
                 let key = self.expand(key);
-                self.record(Store::Persistent(*collection), &key, || Change::Decay {
-                    amount: *amount,
-                    period_seconds: *period_seconds,
-                });
+                self.deprecate(*collection, &key, *amount, *period_seconds);
             }
             Effect::SetEnvironment { name, value } => {
                 let (name, value) = (self.expand(name), self.expand(value));
@@ -265,7 +258,19 @@ impl Transaction {
                 self.sanitise_matched(*keep_start, *keep_end);
             }
         }
-        Ok(())
+    }
+
+    fn deprecate(&mut self, collection: PersistentCollection, key: &[u8], amount: u64, period_seconds: u64) {
+        let now = self.vars.clock.now;
+        if let Some(open) = self.vars.open_collection_mut(collection)
+            && let Some(changed) = open.changed.get_mut(&key.to_ascii_lowercase())
+            && let Some(value) = open.variables.get(key)
+            && let Some(left) = decayed(value, *changed, now, amount, period_seconds)
+        {
+            *changed = now;
+            open.variables.set(key, &left);
+        }
+        self.record(Store::Persistent(collection), key, || Change::Decay { amount, period_seconds });
     }
 
     fn sanitise_matched(&mut self, keep_start: u32, keep_end: u32) {
@@ -346,6 +351,7 @@ impl Transaction {
             }
             Ctl::ResponseBodyAccess(on) => self.control.response_body_access = *on,
             Ctl::ResponseBodyLimit(limit) => self.control.response_body_limit = *limit,
+            Ctl::ParseXmlIntoArgs(into) => self.control.parse_xml_into_args = *into,
             Ctl::RuleEngine(engine) => self.vars.engine = *engine,
             // Resolved to rules when the rule set was compiled, or without an effect here.
             Ctl::RuleRemoveById(_)
@@ -354,7 +360,6 @@ impl Transaction {
             | Ctl::RuleRemoveTargetById { .. }
             | Ctl::RuleRemoveTargetByMsg { .. }
             | Ctl::RuleRemoveTargetByTag { .. }
-            | Ctl::ParseXmlIntoArgs(_)
             | Ctl::Ignored { .. } => {}
         }
     }

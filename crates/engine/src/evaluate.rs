@@ -31,7 +31,7 @@ use crate::transaction::{Evaluated, Paused, Progress, Scratch, Shortfall, Transa
 use crate::variables::{Item, ItemKind, MatchedVar, Variables, store_of};
 
 /// Bytes that operators see before the evaluator lets others run: some milliseconds of work.
-const WORK_SHARE_BYTES: usize = 8 << 20;
+pub(crate) const WORK_SHARE_BYTES: usize = 8 << 20;
 
 /// Why a rule stopped in the middle.
 pub(crate) struct Asked(pub(crate) Lookup);
@@ -44,7 +44,7 @@ impl Transaction {
             if self.vars.engine == RuleEngine::Off || self.is_over(phase) {
                 break;
             }
-            if self.cursor.work > WORK_SHARE_BYTES {
+            if self.cursor.work > self.cursor.work_share {
                 self.cursor.work = 0;
                 return Progress::Yield;
             }
@@ -108,42 +108,43 @@ impl Transaction {
     /// Runs one rule from its start or from where it stopped; tells whether the whole chain matched.
     fn run_rule(&mut self, rules: &RuleSet, index: RuleIndex) -> Result<bool, Asked> {
         let rule = rules.rule(index);
-        let (first_link, assigned, effect) = match self.cursor.paused.take() {
-            None => (0, 0, None),
-            Some(Paused::Link { link, assigned }) => (link, assigned, None),
-            Some(Paused::Effect { link, effect }) => (rule.links.len(), 0, Some((link, effect))),
-        };
-        if first_link == 0 {
+        let paused = self.cursor.paused.take();
+        if paused.is_none() {
             self.vars.rule = Arc::clone(&rule.fields);
             self.scratch.assigned.clear();
         }
+        let Paused { link: first_link, .. } = paused.unwrap_or_default();
         for number in first_link..rule.links.len() {
-            let done = if number == first_link { assigned } else { 0 };
+            let done = paused.filter(|paused| paused.link == number).unwrap_or_default();
             if !self.run_link(rules, index, rule, number, done)? {
                 return Ok(false);
             }
         }
-        self.complete(rules, index, rule, effect)?;
+        self.complete(rules, index, rule);
         Ok(true)
     }
 
-    /// Tries all values of a link. `assigned` matches have had their assignments done already.
+    /// Tries all values of a link. Assignments that were done before it stopped are left out.
     fn run_link(
         &mut self,
         rules: &RuleSet,
         index: RuleIndex,
         rule: &Rule,
         number: usize,
-        assigned: usize,
+        done: Paused,
     ) -> Result<bool, Asked> {
         let link = &rule.links[number];
+        let Paused { assigned, mut begun, .. } = done;
         let Some(condition) = &link.condition else {
-            if assigned == 0 {
-                self.assign(link);
-            }
-            return Ok(true);
+            return match self.assign(link, &mut begun) {
+                Ok(()) => Ok(true),
+                Err(asked) => {
+                    self.cursor.paused = Some(Paused { link: number, assigned, begun });
+                    Err(asked)
+                }
+            };
         };
-        let mut matching = Matching { condition, link, rule, seen: 0, assigned };
+        let mut matching = Matching { condition, link, rule, seen: 0, assigned, begun };
         let mut items = std::mem::take(&mut self.scratch.items);
         let mut result = Ok(());
         // Target by target: what the assignments of one match is there for the next target.
@@ -156,11 +157,11 @@ impl Transaction {
                 break;
             }
         }
-        let seen = matching.seen;
+        let Matching { seen, begun, .. } = matching;
         self.scratch.items = items;
         if let Err(asked) = result {
             self.scratch.link_matches.clear();
-            self.cursor.paused = Some(Paused::Link { link: number, assigned: seen.max(assigned) });
+            self.cursor.paused = Some(Paused { link: number, assigned: seen.max(assigned), begun });
             return Err(asked);
         }
         if seen > 0 {
@@ -226,32 +227,33 @@ impl Transaction {
         }
         let hits = judge.hits;
         for hit in hits {
-            self.tell(matching, item, hit);
+            self.tell(matching, item, hit)?;
         }
         Ok(())
     }
 
     /// A value matched: rules that come after, and the actions of this link, can see it.
-    fn tell(&mut self, matching: &mut Matching<'_>, item: Item, hit: Hit) {
+    fn tell(&mut self, matching: &mut Matching<'_>, item: Item, hit: Hit) -> Result<(), Asked> {
         for (group, text) in hit.captures {
             self.vars.tx.set(&[b'0' + group], &text);
         }
         match hit.meaning {
             Meaning::Match => {}
-            Meaning::CapturesOnly => return,
+            Meaning::CapturesOnly => return Ok(()),
             Meaning::StepLimit => {
                 self.vars.pcre_limits_exceeded = true;
                 self.vars.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", b"1");
-                return;
+                return Ok(());
             }
         }
         let matched = MatchedVar { name: matching.name(&self.vars, item), value: hit.value };
         self.scratch.link_matches.push(matched.clone());
         self.vars.matched = Some(matched);
         if matching.seen >= matching.assigned {
-            self.assign(matching.link);
+            self.assign(matching.link, &mut matching.begun)?;
         }
         matching.seen += 1;
+        Ok(())
     }
 
     /// The values that a target names, in order.
@@ -384,6 +386,8 @@ struct Matching<'a> {
     seen: usize,
     /// Matches whose assignments were done before the link stopped.
     assigned: usize,
+    /// Assignments of the match after those that were done then.
+    begun: usize,
 }
 
 impl Matching<'_> {

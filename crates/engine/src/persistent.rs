@@ -37,6 +37,8 @@ pub struct StoredVariable {
     pub value: Vec<u8>,
     /// When it vanishes by `expirevar`.
     pub expires: Option<UnixMillis>,
+    /// When it was last changed, which is what `deprecatevar` counts from.
+    pub changed: UnixMillis,
 }
 
 /// A change to a collection.
@@ -125,6 +127,7 @@ impl MemoryStore {
                 name: name.clone(),
                 value: variable.value.clone(),
                 expires: variable.expires,
+                changed: variable.changed,
             })
             .collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
@@ -186,9 +189,10 @@ impl MemoryStore {
             }
             Change::Decay { amount, period_seconds } => {
                 if let Some(variable) = collection.variables.get_mut(&name) {
-                    let periods = at.0.saturating_sub(variable.changed.0) / (period_seconds.max(1) * 1000);
-                    if periods > 0 {
-                        variable.value = decayed(&variable.value, amount, periods);
+                    if let Some(value) =
+                        decayed(&variable.value, variable.changed, at, amount, period_seconds)
+                    {
+                        variable.value = value;
                         variable.changed = at;
                     }
                 }
@@ -214,9 +218,18 @@ impl MemoryStore {
     }
 }
 
-fn decayed(value: &[u8], amount: u64, periods: u64) -> Vec<u8> {
+/// What is left of a value after `deprecatevar`, when a whole period has gone by since its last change.
+pub(crate) fn decayed(
+    value: &[u8],
+    changed: UnixMillis,
+    now: UnixMillis,
+    amount: u64,
+    period_seconds: u64,
+) -> Option<Vec<u8>> {
+    let periods = now.0.saturating_sub(changed.0) / period_seconds.max(1).saturating_mul(1000);
     let loss = i64::try_from(amount.saturating_mul(periods)).unwrap_or(i64::MAX);
-    crate::number::leading_integer(value).saturating_sub(loss).max(0).to_string().into_bytes()
+    let left = crate::number::leading_integer(value).saturating_sub(loss).max(0);
+    (periods > 0).then(|| left.to_string().into_bytes())
 }
 
 #[cfg(test)]

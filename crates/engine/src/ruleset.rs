@@ -45,6 +45,8 @@ pub struct RuleSet {
     pub(crate) xpath_count: usize,
     /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
     pub(crate) keeps_full_request: bool,
+    /// Some rule looks at FILES_TMP_CONTENT, so that what is uploaded is kept.
+    pub(crate) keeps_file_content: bool,
 }
 
 impl RuleSet {
@@ -199,13 +201,17 @@ pub struct Link {
     pub(crate) multi_match: bool,
     /// `capture`.
     pub(crate) captures: bool,
-    /// `setvar` and `setenv`-like assignments, done for each value that matches.
-    pub(crate) assignments: Vec<SetVar>,
+    /// `setvar` and what opens collections, in order, done for each value that matches.
+    pub(crate) assignments: Vec<Assignment>,
     /// What else is done, once the whole chain has matched.
     pub(crate) effects: Vec<Effect>,
 }
 
 impl Link {
+    pub(crate) fn open(&mut self, collection: PersistentCollection, key: &Template) {
+        self.assignments.push(Assignment::Open { collection, key: key.clone() });
+    }
+
     /// The link in words: pairs of a heading and a text, for people.
     pub fn describe(&self) -> Vec<(&'static str, String)> {
         let list = |targets: Vec<String>| targets.join(" | ");
@@ -234,8 +240,17 @@ impl Link {
             }
             None => lines.push(("matches", "always".to_owned())),
         }
-        for SetVar { collection, key, change } in &self.assignments {
+        for assignment in &self.assignments {
             use palisade_seclang::ast::VarChange;
+            let SetVar { collection, key, change } = match assignment {
+                Assignment::Set(assignment) => assignment,
+                Assignment::Open { collection, key } => {
+                    let text =
+                        format!("{} of {}", format!("{collection:?}").to_lowercase(), written_text(key));
+                    lines.push(("opens", text));
+                    continue;
+                }
+            };
             let name = format!("{}.{}", collection.as_str().to_lowercase(), written_text(key));
             lines.push((
                 "sets",
@@ -369,6 +384,18 @@ impl RuleSelection {
     }
 }
 
+/// A non-disruptive action that acts for each value that matches, before the rest of a chain is looked at.
+#[derive(Clone, Debug)]
+pub(crate) enum Assignment {
+    Set(SetVar),
+    /// `initcol`, `setsid`, `setuid`, `setrsc`: in order with `setvar`, so that one rule can make a key, open the
+    /// collection and count in it, as in ModSecurity 2.
+    Open {
+        collection: PersistentCollection,
+        key: Template,
+    },
+}
+
 /// A non-disruptive action that acts once, when the whole chain has matched.
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
@@ -379,10 +406,6 @@ pub(crate) enum Effect {
     RemoveTargets {
         rules: Arc<RuleSelection>,
         exclusion: Exclusion,
-    },
-    InitCollection {
-        collection: PersistentCollection,
-        key: Template,
     },
     ExpireVariable {
         collection: Variable,

@@ -1,6 +1,7 @@
 //! One exchange in the engine: what comes in, phase by phase, and what the rules made of it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_http::{
@@ -8,9 +9,11 @@ use palisade_http::{
     Target as RequestTarget, parse_cookies, parse_form,
 };
 use palisade_seclang::ast::{
-    AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, Phase, RuleEngine, Template, Variable,
+    AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, ParseXmlIntoArgs, Phase, RuleEngine,
+    Template, Variable,
 };
 
+use crate::evaluate::WORK_SHARE_BYTES;
 use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
@@ -214,6 +217,7 @@ pub(crate) struct Control {
     pub(crate) force_request_body_variable: bool,
     pub(crate) response_body_access: bool,
     pub(crate) response_body_limit: u64,
+    pub(crate) parse_xml_into_args: ParseXmlIntoArgs,
     pub(crate) audit_engine: AuditEngine,
     pub(crate) audit_parts: String,
     /// A rule that audits has matched.
@@ -238,15 +242,18 @@ pub(crate) struct Cursor {
     pub(crate) ran: [bool; PHASES],
     /// Bytes that operators have seen since the last yield.
     pub(crate) work: usize,
+    /// How many of them lead to one.
+    pub(crate) work_share: usize,
 }
 
-/// Where in a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paused {
-    /// An operator of this link asked; this many matches of the link have had their assignments done.
-    Link { link: usize, assigned: usize },
-    /// An effect asked: this one of this link is next.
-    Effect { link: usize, effect: usize },
+/// Where in a rule: an operator or an assignment of this link asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Paused {
+    pub(crate) link: usize,
+    /// This many matches of the link have had their assignments done,
+    pub(crate) assigned: usize,
+    /// and the next one this many of its.
+    pub(crate) begun: usize,
 }
 
 /// Buffers that rules share, kept so that they need not be allocated anew.
@@ -287,6 +294,7 @@ impl Transaction {
             force_request_body_variable: false,
             response_body_access: settings.response_body_access,
             response_body_limit: settings.response_body_limit,
+            parse_xml_into_args: settings.parse_xml_into_args,
             audit_engine: settings.audit.engine,
             audit_parts: settings.audit.parts.clone(),
             relevant: false,
@@ -305,6 +313,7 @@ impl Transaction {
                 lookups: 0,
                 ran: [false; PHASES],
                 work: 0,
+                work_share: WORK_SHARE_BYTES,
             },
             scratch: Scratch::default(),
             matches: Vec::new(),
@@ -334,6 +343,12 @@ impl Transaction {
     /// Calls this after each rule that is looked at. For profiles: whoever measures brings the clock.
     pub fn observe_rules(&mut self, observer: Box<dyn FnMut(RuleIndex) + Send>) {
         self.observer = Some(Observer(observer));
+    }
+
+    /// Yields between rules once their operators have seen more bytes than this, instead of after 8 MiB. With 0 it
+    /// yields after every rule that looks at something; what the rules make of the exchange stays the same.
+    pub fn yield_after(&mut self, bytes: usize) {
+        self.cursor.work_share = bytes;
     }
 
     /// Takes the request's head, before phase 1.
@@ -406,40 +421,39 @@ impl Transaction {
         let room = self.control.request_body_limit.saturating_sub(seen);
         let fits = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
         self.take_request_body(&chunk[..fits]);
-        if fits < chunk.len() {
-            self.vars.inbound_data_error = true;
-            self.request_body_over("request body limit", self.control.request_body_limit, 413);
+        if fits < chunk.len() && self.wants_request_body() {
+            self.request_body_over("request body limit", self.control.request_body_limit);
         }
     }
 
     fn take_request_body(&mut self, chunk: &[u8]) {
-        self.vars.request_body_length += chunk.len() as u64;
-        if self.vars.request_body_visible || self.rules.keeps_full_request {
-            self.vars.request_body.extend_from_slice(chunk);
-        }
+        let limit = self.rules.settings.request_body_no_files_limit;
         let BodyState::Open { parser, no_files_length } = &mut self.request_body else { return };
+        let mut fits = chunk.len();
         if let Some(parser) = parser {
             // File contents do not count, but only the parser can tell: multipart is judged by its fields, at
             // the end.
-            if self.vars.processor != "MULTIPART" {
-                *no_files_length += chunk.len() as u64;
+            if self.vars.processor != BodyKind::Multipart.name() {
+                fits = fits.min(usize::try_from(limit - *no_files_length).unwrap_or(usize::MAX));
+                *no_files_length += fits as u64;
             }
-            let limit = self.rules.settings.request_body_no_files_limit;
-            let over = *no_files_length > limit;
-            if !over {
-                parser.feed(chunk);
-            } else {
-                self.vars.inbound_data_error = true;
-                self.request_body_over("request body limit without files", limit, 413);
-            }
+            parser.feed(&chunk[..fits]);
+        }
+        self.vars.request_body_length += fits as u64;
+        if self.vars.request_body_visible || self.rules.keeps_full_request {
+            self.vars.request_body.extend_from_slice(&chunk[..fits]);
+        }
+        if fits < chunk.len() {
+            self.request_body_over("request body limit without files", limit);
         }
     }
 
-    fn request_body_over(&mut self, what: &str, limit: u64, status: u16) {
+    fn request_body_over(&mut self, what: &str, limit: u64) {
+        self.vars.inbound_data_error = true;
         self.note(Shortfall::Limit("request_body"));
         self.finish_request_body();
         if self.rules.settings.request_body_limit_action == LimitAction::Reject {
-            self.interrupt_by_limit(format!("{what} of {limit} bytes exceeded"), status, Phase::RequestBody);
+            self.interrupt_by_limit(format!("{what} of {limit} bytes exceeded"), 413, Phase::RequestBody);
         }
     }
 
@@ -492,7 +506,17 @@ impl Transaction {
         };
         // A request without a body has no body to be malformed: an empty text is not JSON, and is not an error.
         let Some(parser) = parser.filter(|_| self.vars.request_body_length > 0) else { return };
-        let body = parser.finish();
+        let mut body = parser.finish();
+        if let Some(xml) =
+            body.xml.as_ref().filter(|_| self.control.parse_xml_into_args != ParseXmlIntoArgs::Off)
+        {
+            let (fields, hits) = xml.arguments(&self.body_limits());
+            body.fields = fields;
+            body.limit_hits.extend(hits);
+            if self.control.parse_xml_into_args == ParseXmlIntoArgs::OnlyArgs {
+                body.xml = None;
+            }
+        }
         for hit in &body.limit_hits {
             note_shortfall(&mut self.shortfalls, Shortfall::Limit(hit.name()));
         }
@@ -504,9 +528,8 @@ impl Transaction {
         let no_files: usize = body.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.vars.body = body;
         let limit = self.rules.settings.request_body_no_files_limit;
-        if self.vars.processor == "MULTIPART" && no_files as u64 > limit {
-            self.vars.inbound_data_error = true;
-            self.request_body_over("request body limit without files", limit, 413);
+        if self.vars.processor == BodyKind::Multipart.name() && no_files as u64 > limit {
+            self.request_body_over("request body limit without files", limit);
         }
     }
 
@@ -694,7 +717,8 @@ impl Transaction {
         };
         if self.enforces() {
             self.interruption.get_or_insert(interruption);
-        } else {
+        } else if self.vars.engine == RuleEngine::On {
+            // As for rules: a rule set that says DetectionOnly would not have stopped it in any mode.
             self.would_interrupt.get_or_insert(interruption);
         }
     }
@@ -707,6 +731,8 @@ impl Transaction {
             // A deeper document costs stack nowhere, but its keys grow with it.
             json_depth_max: usize::try_from(settings.request_body_json_depth_limit).unwrap_or(usize::MAX),
             files_max: usize::try_from(settings.upload_file_limit).unwrap_or(usize::MAX),
+            // All that the body limit lets in, when a rule looks at it.
+            file_content_bytes_max: if self.rules.keeps_file_content { usize::MAX } else { 0 },
             ..BodyLimits::default()
         }
     }
@@ -714,11 +740,13 @@ impl Transaction {
     /// A collection was loaded, or starts empty.
     pub(crate) fn open(&mut self, key: crate::persistent::CollectionKey, stored: Vec<StoredVariable>) {
         let mut variables = VarStore::default();
+        let mut changed = HashMap::new();
         for variable in stored {
             variables.set(&variable.name, &variable.value);
+            changed.insert(variable.name.to_ascii_lowercase(), variable.changed);
         }
         self.vars.persistent.retain(|open| open.key.collection != key.collection);
-        self.vars.persistent.push(OpenCollection { key, variables });
+        self.vars.persistent.push(OpenCollection { key, variables, changed });
     }
 
     /// A text with its macros replaced.

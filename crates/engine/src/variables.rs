@@ -183,6 +183,8 @@ impl VarStore {
 pub(crate) struct OpenCollection {
     pub(crate) key: CollectionKey,
     pub(crate) variables: VarStore,
+    /// When variables that this transaction has not changed were changed last, by their lower-case names.
+    pub(crate) changed: HashMap<Vec<u8>, UnixMillis>,
 }
 
 /// A match that rules can look at.
