@@ -80,7 +80,7 @@ fn generated_rule_sets_agree_with_libmodsecurity() {
             compared += 1;
             with_match += u64::from(expected.log.len() > 1);
             denied += u64::from(expected.stop.is_some());
-            if seen != expected && differences.len() < 1 {
+            if seen != expected && differences.is_empty() {
                 differences.push(format!(
                     "seed {seed}\n{text}\n{request:?}\n  theirs {expected:#?}\n  ours   {seen:#?}\n"
                 ));

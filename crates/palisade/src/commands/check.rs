@@ -19,6 +19,7 @@ pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
         Some(rules) => println!("{} rules are usable: {total}", rules.rules().len()),
         None => println!("the rules are not usable: {total}"),
     }
-    let clean = loaded.rules.is_some() && !(flags.strict && !loaded.diagnostics.is_empty());
+    let tolerated = loaded.diagnostics.is_empty() || !flags.strict;
+    let clean = loaded.rules.is_some() && tolerated;
     Ok(if clean { Finding::Nothing } else { Finding::Something })
 }
