@@ -12,7 +12,7 @@
 //!   whole rule matched: effects (innermost link first), log, disruptive action
 //! ```
 //!
-//! It stops where a [`Lookup`] is needed and between rules when a share of work is done; [`Cursor`] says where
+//! It stops where a [`Lookup`] is needed and between rules when a share of work is done; its cursor says where
 //! it goes on. A link that asked is evaluated again from its first value, with the assignments of matches that
 //! were already done left out.
 

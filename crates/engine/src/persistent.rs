@@ -188,13 +188,12 @@ impl MemoryStore {
                 }
             }
             Change::Decay { amount, period_seconds } => {
-                if let Some(variable) = collection.variables.get_mut(&name) {
-                    if let Some(value) =
+                if let Some(variable) = collection.variables.get_mut(&name)
+                    && let Some(value) =
                         decayed(&variable.value, variable.changed, at, amount, period_seconds)
-                    {
-                        variable.value = value;
-                        variable.changed = at;
-                    }
+                {
+                    variable.value = value;
+                    variable.changed = at;
                 }
             }
             Change::Delete => {

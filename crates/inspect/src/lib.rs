@@ -13,7 +13,7 @@
 //!       | Outcome    a stage has a verdict; decide() turns it into an action
 //! ```
 //!
-//! No I/O, no clock, no runtime: sockets, time and lookups belong to the caller. One function, [`decide`], turns an
+//! No I/O, no clock, no runtime: sockets, time and lookups belong to the caller. One function, [`decide()`], turns an
 //! outcome into an action; nobody else asks for the mode.
 
 mod decide;

@@ -76,7 +76,7 @@ pub(crate) struct RunFlags {
     /// Address to listen on; port 0 takes a free one, which is printed
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// The service to protect, http://HOST[:PORT]
+    /// The service to protect, `http://HOST:PORT`
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: String,
     /// off, monitoring or block

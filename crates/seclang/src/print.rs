@@ -13,7 +13,7 @@ use crate::text::{closing_quote, is_blank};
 /// Prints directives, one a line (rules continue over several), in a form that ModSecurity 3 reads as well: CRS loads
 /// in libmodsecurity from what this prints, with the same number of rules (`tests/printed.rs`).
 ///
-/// Any tree that [`crate::parse`] made without errors reads back as itself. A tree made by hand may say what the
+/// Any tree that [`crate::parse()`] made without errors reads back as itself. A tree made by hand may say what the
 /// language cannot (a value that ends in a lone `\`, a line end in a text); that comes out as near as can be.
 pub fn print(directives: &[Spanned<Directive>]) -> Vec<u8> {
     let mut out = Vec::new();

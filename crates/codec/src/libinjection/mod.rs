@@ -39,20 +39,20 @@ pub fn sqli(input: &[u8]) -> Option<Fingerprint> {
     if gate::cannot_be_sqli(input) { None } else { sqli_ungated(input) }
 }
 
-/// [`sqli`] without the cheap test in front. For tests, which show that the gate never changes a verdict.
+/// [`sqli()`] without the cheap test in front. For tests, which show that the gate never changes a verdict.
 pub fn sqli_ungated(input: &[u8]) -> Option<Fingerprint> {
     sql::judge(input)
 }
 
 /// Says whether `input` looks like script injection into HTML: as text, as a tag's attributes, or inside a quoted value.
 ///
-/// Source: `libinjection_xss` of libinjection 3.9.2 (ModSecurity 3.0.9). Differs: nothing known, as for [`sqli`]. O(n),
+/// Source: `libinjection_xss` of libinjection 3.9.2 (ModSecurity 3.0.9). Differs: nothing known, as for [`sqli()`]. O(n),
 /// no allocation.
 pub fn xss(input: &[u8]) -> bool {
     !gate::cannot_be_xss(input) && xss::judge(input)
 }
 
-/// [`xss`] without the cheap test in front and without skipping readings that cannot matter. For tests.
+/// [`xss()`] without the cheap test in front and without skipping readings that cannot matter. For tests.
 pub fn xss_ungated(input: &[u8]) -> bool {
     xss::judge_every_reading(input)
 }

@@ -1,6 +1,6 @@
 //! One file: text to directives, with every finding that needs no other file.
 //!
-//! What spans files (ids, chains, labels) is in [`crate::check`]; here a line is read on its own, and what is wrong
+//! What spans files (ids, chains, labels) is in [`crate::check()`]; here a line is read on its own, and what is wrong
 //! in it does not keep the rest from being read.
 
 mod action;
@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::names;
 use crate::text::{Text, View, closing_quote, is_blank, logical_line};
 
-/// Parses one file. Includes stay as they are; see [`crate::load`] for whole programs.
+/// Parses one file. Includes stay as they are; see [`crate::load()`] for whole programs.
 ///
 /// Directives come in order of the file. A rule with errors is still there, with what could be read of it, so that
 /// later findings make sense: the list must not be used when a diagnostic is an error. Cost: O(bytes).
