@@ -106,6 +106,8 @@ pub(crate) struct VarStore {
     slots: Vec<VarSlot>,
     by_name: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
     key_buffer: Vec<u8>,
+    /// Bytes of all values.
+    value_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,9 @@ struct VarSlot {
 
 /// Names in one store. Rules that build names from the request (`setvar:tx.a_%{matched_var}`) stop adding here.
 const VARIABLES_MAX: usize = 20_000;
+/// Bytes of all values in one store. A rule that copies a large value under a name for each argument stops here:
+/// later values are not written. Large enough for the largest body in a few variables.
+const VALUE_BYTES_MAX: usize = 64 << 20;
 
 impl VarStore {
     pub(crate) fn slot(&self, name: &[u8]) -> Option<u32> {
@@ -143,13 +148,18 @@ impl VarStore {
         &self.slots[slot as usize].name
     }
 
-    /// Writes a value. Returns false when the store is full.
+    /// Writes a value. Returns false, and changes nothing, when the store is full.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
         self.key_buffer.clear();
         self.key_buffer.extend(name.iter().map(u8::to_ascii_lowercase));
-        if let Some(slot) = self.by_name.get(&self.key_buffer) {
-            let slot = &mut self.slots[*slot as usize];
-            let held = slot.value.get_or_insert_default();
+        let slot = self.by_name.get(&self.key_buffer).copied();
+        let held = slot.and_then(|slot| self.value(slot)).map_or(0, <[u8]>::len);
+        if self.value_bytes - held + value.len() > VALUE_BYTES_MAX {
+            return false;
+        }
+        if let Some(slot) = slot {
+            self.value_bytes = self.value_bytes - held + value.len();
+            let held = self.slots[slot as usize].value.get_or_insert_default();
             held.clear();
             held.extend_from_slice(value);
             return true;
@@ -157,6 +167,7 @@ impl VarStore {
         if self.slots.len() >= VARIABLES_MAX {
             return false;
         }
+        self.value_bytes += value.len();
         self.by_name.insert(self.key_buffer.clone(), self.slots.len() as u32);
         self.slots.push(VarSlot { name: name.to_vec(), value: Some(value.to_vec()) });
         true
@@ -164,7 +175,8 @@ impl VarStore {
 
     pub(crate) fn remove(&mut self, name: &[u8]) {
         if let Some(slot) = self.slot(name) {
-            self.slots[slot as usize].value = None;
+            let held = self.slots[slot as usize].value.take();
+            self.value_bytes -= held.map_or(0, |value| value.len());
         }
     }
 

@@ -16,7 +16,7 @@ use palisade_engine::{
 };
 use palisade_http::{Fields, RequestHead, ResponseHead};
 use palisade_oracle::modsecurity::{self, ModSecurity};
-use palisade_seclang::ast::Phase;
+use palisade_seclang::ast::{Phase, Variable};
 use palisade_seclang::{MemoryLoader, Source, Style, load};
 use serde::Deserialize;
 
@@ -200,6 +200,90 @@ fn cases_agree_with_libmodsecurity_or_say_how_they_differ() {
     assert!(agree > 0, "no case was compared");
     assert!(failed.is_empty(), "{} cases:\n{}", failed.len(), failed.join("\n"));
 }
+
+/// A variable, action or `ctl` that no case names is one that nobody has looked at.
+#[test]
+fn every_name_has_a_case() {
+    let text: String = case_files().iter().flat_map(|(_, cases)| cases).map(rules_of).collect();
+    let words: BTreeSet<String> = text
+        .split(|char: char| !char.is_ascii_alphanumeric() && char != '_')
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let variables = Variable::ALL.iter().map(|variable| variable.as_str());
+    let missing: Vec<&str> = variables
+        .chain(ACTIONS.iter().copied())
+        .filter(|name| !WITHOUT_A_CASE.iter().any(|(without, _)| without == name))
+        .filter(|name| !words.contains(&name.to_ascii_lowercase()))
+        .collect();
+    assert!(missing.is_empty(), "without a case: {missing:?}");
+    for (name, why) in WITHOUT_A_CASE {
+        assert!(!words.contains(&name.to_ascii_lowercase()), "{name} has a case");
+        println!("no case for {name}: {why}");
+    }
+}
+
+const WITHOUT_A_CASE: &[(&str, &str)] = &[
+    ("MSC_PCRE_ERROR", "set with MSC_PCRE_LIMITS_EXCEEDED"),
+    ("INBOUND_ERROR_DATA", "a misprint of the manual; it has no value"),
+];
+
+/// Actions and `ctl`s of the language that do something in the engine.
+const ACTIONS: &[&str] = &[
+    "allow",
+    "block",
+    "deny",
+    "drop",
+    "pass",
+    "redirect",
+    "proxy",
+    "status",
+    "chain",
+    "skip",
+    "skipAfter",
+    "auditlog",
+    "noauditlog",
+    "log",
+    "nolog",
+    "capture",
+    "multiMatch",
+    "deprecatevar",
+    "expirevar",
+    "initcol",
+    "setenv",
+    "setrsc",
+    "setsid",
+    "setuid",
+    "setvar",
+    "sanitiseArg",
+    "sanitiseMatched",
+    "sanitiseMatchedBytes",
+    "sanitiseRequestHeader",
+    "sanitiseResponseHeader",
+    "t",
+    "xmlns",
+    "msg",
+    "logdata",
+    "severity",
+    "rev",
+    "tag",
+    "auditEngine",
+    "auditLogParts",
+    "debugLogLevel",
+    "forceRequestBodyVariable",
+    "requestBodyAccess",
+    "requestBodyLimit",
+    "requestBodyProcessor",
+    "responseBodyAccess",
+    "responseBodyLimit",
+    "ruleEngine",
+    "ruleRemoveById",
+    "ruleRemoveByMsg",
+    "ruleRemoveByTag",
+    "ruleRemoveTargetById",
+    "ruleRemoveTargetByMsg",
+    "ruleRemoveTargetByTag",
+    "parseXmlIntoArgs",
+];
 
 fn case_files() -> Vec<(String, Vec<Case>)> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/engine"));
