@@ -246,8 +246,8 @@ impl Transaction {
                 return Ok(());
             }
         }
-        let matched = MatchedVar { name: matching.name(&self.vars, item), value: hit.value };
-        self.scratch.link_matches.push(matched.clone());
+        let matched = Arc::new(MatchedVar { name: matching.name(&self.vars, item), value: hit.value });
+        self.scratch.link_matches.push(Arc::clone(&matched));
         self.vars.matched = Some(matched);
         if matching.seen >= matching.assigned {
             self.assign(matching.link, &mut matching.begun)?;

@@ -263,7 +263,7 @@ pub(crate) struct Scratch {
     pub(crate) members: Vec<Item>,
     pub(crate) value: Vec<u8>,
     pub(crate) transformed: [Vec<u8>; 2],
-    pub(crate) link_matches: Vec<MatchedVar>,
+    pub(crate) link_matches: Vec<Arc<MatchedVar>>,
     pub(crate) evaluation: Evaluation,
     pub(crate) assigned: Vec<(Vec<u8>, Vec<u8>)>,
 }

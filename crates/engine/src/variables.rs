@@ -200,7 +200,7 @@ pub(crate) struct OpenCollection {
 }
 
 /// A match that rules can look at.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct MatchedVar {
     pub(crate) name: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -243,8 +243,8 @@ pub(crate) struct Variables {
     pub(crate) geo: Fields,
     pub(crate) xpath_values: Vec<Option<Vec<Vec<u8>>>>,
 
-    pub(crate) matched: Option<MatchedVar>,
-    pub(crate) matched_vars: Vec<MatchedVar>,
+    pub(crate) matched: Option<Arc<MatchedVar>>,
+    pub(crate) matched_vars: Vec<Arc<MatchedVar>>,
     pub(crate) highest_severity: u8,
     /// RULE: the texts of the rule at work.
     pub(crate) rule: Arc<Fields>,
@@ -475,12 +475,11 @@ impl Variables {
 
     /// What MATCHED_VAR_NAME says: `ARGS:q`, `REQUEST_URI`.
     pub(crate) fn name(&self, item: Item) -> Vec<u8> {
-        let mut name = item.variable.as_str().as_bytes().to_vec();
-        if let Some(key) = self.key(item) {
-            name.push(b':');
-            name.extend_from_slice(key);
+        let variable = item.variable.as_str().as_bytes();
+        match self.key(item) {
+            Some(key) => [variable, b":", key].concat(),
+            None => variable.to_vec(),
         }
-        name
     }
 
     /// Variables that are numbers.
