@@ -56,6 +56,8 @@ enum After {
     Next,
     /// It is closed.
     Close,
+    /// It is closed at once, whatever the client still sends.
+    Cut,
     /// It is closed, but what the client still sends is read for a while: closing at once would reset the
     /// connection, and our answer might be lost with it.
     Linger,
@@ -118,6 +120,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             match after {
                 After::Next => {}
+                After::Cut => return,
+                // More came than was asked for: closing on it would reset the connection, as below.
+                After::Close if !self.client.input().is_empty() => return self.linger().await,
                 After::Close => {
                     let _ = poll_fn(|cx| self.client.poll_end(cx)).await;
                     return;
@@ -388,11 +393,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (mut server, head) = match self.ask_upstream(plan, &mut upload, &forwarded, upstream).await {
             Ok(answered) => answered,
             Err(stop) => {
-                let whole = !upload.waits_for_client();
-                return self.stop(plan, exchange, stop, whole).await;
+                return self.stop(plan, exchange, stop, upload.is_read()).await;
             }
         };
-        let whole = upload.is_complete();
         let broken = |why: &str| Stop::Answer {
             status: 502,
             note: format!("Answered with code 502: the upstream's response {why}"),
@@ -403,7 +406,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if !plan.upgrade || !websocket {
                 self.plane.metrics.upstream_broken_total.one();
                 return self
-                    .stop(plan, exchange, broken("switches to a protocol that nobody asked for"), whole)
+                    .stop(
+                        plan,
+                        exchange,
+                        broken("switches to a protocol that nobody asked for"),
+                        upload.is_read(),
+                    )
                     .await;
             }
             return self.switch(plan, exchange, head, server).await;
@@ -412,12 +420,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(answer) => answer,
             Err(why) => {
                 self.plane.metrics.upstream_broken_total.one();
-                return self.stop(plan, exchange, broken(&format!("is ambiguous ({why})")), whole).await;
+                return self
+                    .stop(plan, exchange, broken(&format!("is ambiguous ({why})")), upload.is_read())
+                    .await;
             }
         };
 
         // Not sent before it is decided, and taken back when the decision is against it.
-        let stays = plan.keep_alive && whole && !answer.ends_connection && !self.is_last_request();
+        let stays =
+            plan.keep_alive && upload.is_complete() && !answer.ends_connection && !self.is_last_request();
         let hop = response::Hop {
             request_id: exchange.request_id(),
             close: !stays,
@@ -431,7 +442,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(inspected) => inspected,
             Err(stop) => {
                 self.client.output().truncate(mark);
-                return self.stop(plan, exchange, stop, whole).await;
+                return self.stop(plan, exchange, stop, upload.is_read()).await;
             }
         };
         match self.relay(&mut server, &mut body, &mut upload, answer.coding, held).await {
@@ -442,28 +453,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     upstream.put_idle(server);
                 }
                 let sent = self.flush_client().await;
-                match stays && sent && upload.is_complete() {
+                match stays && sent && upload.is_complete() && upload.is_read() {
                     true => After::Next,
-                    false if upload.waits_for_client() => After::Linger,
+                    false if !upload.is_read() => After::Linger,
                     false => After::Close,
                 }
             }
             Err(Ending::Client) => {
                 self.plane.metrics.clients_gone_total.one();
                 exchange.finish(End::Aborted);
-                After::Close
+                After::Cut
             }
             Err(Ending::Upload(stop) | Ending::Server(stop)) => {
                 if self.client.sent() == sent {
                     self.client.output().truncate(mark);
-                    return self.stop(plan, exchange, stop, false).await;
+                    return self.stop(plan, exchange, stop, upload.is_read()).await;
                 }
                 // Too late for another answer: the client sees that this one is cut short.
                 if let Stop::Answer { note, .. } = &stop {
                     exchange.note(note);
                 }
                 exchange.finish(End::Aborted);
-                After::Close
+                After::Cut
             }
         }
     }
@@ -905,7 +916,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Stop::Act(Action::Close) => {
                 self.plane.metrics.blocked_total.one();
                 exchange.finish(End::Aborted);
-                return After::Close;
+                return After::Cut;
             }
             Stop::Answer { status, note } => {
                 exchange.note(&note);
@@ -915,7 +926,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Stop::Failed | Stop::Act(Action::Forward) => OwnAnswer::status(500),
             Stop::ClientGone => {
                 exchange.finish(End::Aborted);
-                return After::Close;
+                return After::Cut;
             }
         };
         let stays = whole && plan.keep_alive && !self.is_last_request();

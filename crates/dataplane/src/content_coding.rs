@@ -192,6 +192,12 @@ mod tests {
                     out.len()
                 );
             }
+            // Brotli's plainest form (RFC 7932 section 9): a stored block, then the empty last one.
+            let mut brotli = ((text.len() as u32 - 1) << 4 | 1 << 20).to_le_bytes()[..3].to_vec();
+            brotli.extend_from_slice(&text);
+            brotli.push(3);
+            let (out, end) = decode("br", &brotli, step, 1 << 20);
+            assert!(out == text && end == Ok(()), "br, {step}: {} bytes, {end:?}", out.len());
             assert_eq!(decode("identity", &text, step, 10), (text.clone(), Ok(())));
         }
     }

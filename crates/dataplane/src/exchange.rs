@@ -248,3 +248,29 @@ fn clock(utc_offset_seconds: i32) -> Clock {
         monotonic_micros: u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_and_stays_inside() {
+        assert!(guarded(|| -> u8 { panic!("as a bug would") }).is_err());
+        assert_eq!(guarded(|| 1).ok(), Some(1));
+    }
+
+    #[test]
+    fn what_a_client_sends_cannot_end_a_line_or_a_field() {
+        let about = About {
+            client: "192.0.2.7:1".parse().unwrap(),
+            server: "192.0.2.1:80".parse().unwrap(),
+            target: b"/a\"]\n[id \"1\"]\\\xff?secret".to_vec(),
+            request_id: "0f".into(),
+        };
+        assert_eq!(
+            own_line(&about, "Refused"),
+            "[client 192.0.2.7] Palisade: Refused [hostname \"192.0.2.1\"] \
+             [uri \"/a\\x22]\\x0a[id \\x221\\x22]\\x5c\\xff\"] [unique_id \"0f\"]"
+        );
+    }
+}

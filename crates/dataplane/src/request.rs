@@ -30,7 +30,12 @@ pub(crate) struct RequestPlan {
 
 impl RequestPlan {
     pub(crate) fn of(head: &RequestHead) -> Self {
-        let refusal = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let refusal = head
+            .findings
+            .iter()
+            .copied()
+            .find(|finding| finding.is_ambiguous())
+            .or_else(|| odd_authority(head));
         let http10 = head.http1_minor() != Some(1);
         let framing = if refusal.is_some() {
             Framing::None
@@ -90,15 +95,16 @@ pub(crate) struct Hop<'a> {
 
 /// Writes the head that the upstream gets.
 pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, out: &mut Vec<u8>) {
-    let target = Target::new(&head.target, &head.method);
     // The target of an absolute form says whose it is, whatever Host says (RFC 9112 section 3.2.2).
-    let absolute = target.form() == TargetForm::Absolute;
-    let host =
-        if absolute { target.authority() } else { head.headers.first(b"host").unwrap_or(hop.authority) };
+    let absolute = absolute_target(head);
+    let host = match &absolute {
+        Some(target) => target.authority(),
+        None => head.headers.first(b"host").unwrap_or(hop.authority),
+    };
 
     out.extend_from_slice(&head.method);
     out.push(b' ');
-    if absolute {
+    if let Some(target) = &absolute {
         let prefix = target.scheme().len() + b"://".len() + target.authority().len();
         let rest = head.target.get(prefix..).unwrap_or_default();
         if !rest.starts_with(b"/") {
@@ -111,7 +117,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
-    if absolute || head.headers.first(b"host").is_none() {
+    if absolute.is_some() || head.headers.first(b"host").is_none() {
         write_field(b"Host", host, out);
     }
     let named = named_by_connection(head);
@@ -119,7 +125,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     for (name, value) in head.headers.iter() {
         let dropped = is_hop_by_hop(name)
             || forwarded::is_ours(name)
-            || absolute && name.eq_ignore_ascii_case(b"host")
+            || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
         if !dropped {
@@ -139,6 +145,27 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     let known = Known { client: hop.client, scheme: "http", host, request_id: hop.request_id };
     forwarded::write(&head.headers, &known, hop.forwarded_for, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// The target when it is of the absolute form.
+fn absolute_target(head: &RequestHead) -> Option<Target> {
+    if head.target.starts_with(b"/") {
+        return None;
+    }
+    Some(Target::new(&head.target, &head.method)).filter(|target| target.form() == TargetForm::Absolute)
+}
+
+/// An absolute target whose authority cannot become a Host: empty, or with a user's name in it, which hides the host
+/// from people and from some servers (RFC 9110 section 4.2.4).
+fn odd_authority(head: &RequestHead) -> Option<FramingFinding> {
+    let target = absolute_target(head)?;
+    let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"/\\@?#,<>\"".contains(&byte);
+    let scheme = target.scheme();
+    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+        return Some(FramingFinding::TargetInvalid);
+    }
+    let authority = target.authority();
+    (authority.is_empty() || authority.iter().any(odd)).then_some(FramingFinding::HostInvalid)
 }
 
 /// Fields of one connection.

@@ -83,6 +83,11 @@ impl Upload {
         self.ended && !self.abandoned
     }
 
+    /// Nothing of this request is still to be read from the client: what comes next is another one.
+    pub(crate) fn is_read(&self) -> bool {
+        self.rest.as_ref().is_none_or(BodyReader::is_done)
+    }
+
     /// Whether it is the client that we wait for.
     pub(crate) fn waits_for_client(&self) -> bool {
         !self.is_over() && (self.held.is_none() || self.held_is_out)

@@ -144,13 +144,13 @@ impl Upstream {
         &self.authority
     }
 
-    /// An idle connection that is not known to be closed. `sure`: look at the socket first, for requests that must
-    /// not be sent twice.
+    /// An idle connection on which nothing is known to have come. `sure`: ask the system first, for requests that
+    /// must not be sent twice.
     pub(crate) fn take_idle(&self, sure: bool) -> Option<Wire<TcpStream>> {
         loop {
             // The one used last: the others may then grow old and go.
-            let Idle { wire, since } = self.idle().pop()?;
-            if since.elapsed() < self.limits.idle && (!sure || is_quiet(wire.stream())) {
+            let Idle { mut wire, since } = self.idle().pop()?;
+            if since.elapsed() < self.limits.idle && wire.is_quiet() && (!sure || is_quiet(wire.stream())) {
                 return Some(wire);
             }
         }

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -77,6 +77,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Where to append what is to be written.
     pub(crate) fn output(&mut self) -> &mut Vec<u8> {
+        if self.output.capacity() == 0 {
+            self.output = spare::take();
+        }
         &mut self.output
     }
 
@@ -95,6 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.start > 0 {
             self.input.drain(..self.start);
             self.start = 0;
+        }
+        if self.input.capacity() == 0 {
+            self.input = spare::take();
         }
         if self.input.capacity() - self.input.len() < self.read_bytes / 2 {
             self.input.reserve(self.read_bytes);
@@ -160,14 +166,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         .await
     }
 
+    /// Whether nothing has come, as far as the runtime has heard; costs no system call.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.input().is_empty() && self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
     /// Gives unused memory back while nothing moves.
     pub(crate) fn rest(&mut self) {
         if self.input.is_empty() {
-            self.input = Vec::new();
+            spare::give_back(std::mem::take(&mut self.input));
             self.read_bytes = READ_BYTES;
         }
         if self.output.is_empty() {
-            self.output = Vec::new();
+            spare::give_back(std::mem::take(&mut self.output));
+        }
+    }
+}
+
+/// Buffers of wires at rest, for those that wake: each request on a kept connection takes four.
+mod spare {
+    use std::cell::RefCell;
+
+    use super::READ_BYTES;
+
+    /// Half a mebibyte a thread.
+    const KEPT_MAX: usize = 64;
+
+    thread_local! {
+        static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn take() -> Vec<u8> {
+        KEPT.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(READ_BYTES))
+    }
+
+    pub(super) fn give_back(buffer: Vec<u8>) {
+        debug_assert!(buffer.is_empty(), "a buffer at rest holds nothing");
+        if buffer.capacity() == READ_BYTES {
+            KEPT.with_borrow_mut(|kept| {
+                if kept.len() < KEPT_MAX {
+                    kept.push(buffer);
+                }
+            });
         }
     }
 }

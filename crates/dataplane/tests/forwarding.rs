@@ -408,3 +408,25 @@ async fn the_health_path_is_answered_here() {
     assert_eq!(seen.connections(), 0);
     assert_eq!(proxy.log().len(), 2);
 }
+
+#[tokio::test]
+async fn an_upstream_may_have_a_name() {
+    let (address, _) = answering(OK).await;
+    let proxy = proxy(address).await;
+    let at = |host: &str| {
+        let limits =
+            palisade_dataplane::UpstreamLimits { connect: Duration::from_secs(2), ..Default::default() };
+        let upstream =
+            palisade_dataplane::Upstream::new(&format!("http://{host}:{}", address.port()), limits).unwrap();
+        palisade_dataplane::Destination {
+            service: support::service(Mode::Block, NO_RULES),
+            upstream: upstream.into(),
+        }
+    };
+    proxy.route.replace(at("localhost"));
+    assert_eq!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.text(), "ok");
+    // `.invalid` is no name anywhere (RFC 2606); a machine without a resolver takes its time to say so.
+    proxy.route.replace(at("nobody.invalid"));
+    assert!(matches!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.status, 502 | 504));
+    assert!(proxy.log()[0].contains("nobody.invalid"), "{:?}", proxy.log());
+}

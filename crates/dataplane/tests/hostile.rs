@@ -77,6 +77,8 @@ async fn ambiguous_heads_are_seen_by_the_rules_logged_and_refused_in_every_mode(
         ("G(T / HTTP/1.1\r\nHost: h\r\n\r\n", "method_invalid"),
         ("GET /\r\n\r\n", "http09"),
         ("nonsense\r\n\r\n", "line_malformed"),
+        ("GET http://user@evil/ HTTP/1.1\r\nHost: h\r\n\r\n", "host_invalid"),
+        ("GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "target_invalid"),
     ];
     for mode in [Mode::Block, Mode::Monitoring, Mode::Off] {
         let proxy = Proxy::start(address, mode, SEES_ALL).await;
@@ -260,6 +262,56 @@ async fn what_hides_behind_a_refused_request_is_no_request() {
     assert_eq!((response.status, response.header("connection")), (403, Some("close")));
     assert!(client.is_closed().await);
     assert_eq!(seen.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_an_upstream_did_not_read_is_no_request() {
+    // It resets or answers while the body, which looks like a request, is still on its way.
+    let (address, seen) = upstream(|mut server| async move {
+        let Some(head) = server.head().await else { return };
+        server.seen.requests.lock().unwrap().push(support::Request {
+            head: head.clone(),
+            body: Vec::new(),
+            wire: Vec::new(),
+        });
+        if head.contains("/answer") {
+            server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        }
+        server.reset();
+    })
+    .await;
+    let proxy = Proxy::start(address, Mode::Off, "").await;
+    for path in ["/answer", "/reset"] {
+        let mut client = proxy.connect().await;
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")).await;
+        sleep(Duration::from_millis(100)).await;
+        for _ in 0..1000 {
+            if client.stream.write_all(b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n").await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(client.response().await.header("connection"), Some("close"), "{path}");
+        assert!(client.is_closed().await);
+    }
+    assert!(seen.requests().iter().all(|request| !request.head.contains("smuggled")));
+    assert_eq!(proxy.count("requests_total"), 2);
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_asked_for_are_no_answer_to_the_next_request() {
+    let (address, _) = upstream(|mut server| async move {
+        server.request().await;
+        server.send(OK).await;
+        sleep(Duration::from_millis(50)).await;
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison").await;
+        sleep(PATIENCE).await;
+    })
+    .await;
+    let proxy = Proxy::start(address, Mode::Block, "").await;
+    for _ in 0..3 {
+        assert_eq!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.text(), "ok");
+        sleep(Duration::from_millis(150)).await;
+    }
 }
 
 #[tokio::test]
