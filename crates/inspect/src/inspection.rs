@@ -127,7 +127,8 @@ pub enum Cause {
 pub struct Inspection {
     service: Arc<Service>,
     peer: Peer,
-    transaction: Option<Transaction>,
+    /// Boxed, because it is large and an inspection is moved at every step.
+    transaction: Option<Box<Transaction>>,
     framing: Option<FramingFinding>,
     stage: Stage,
     clock: Clock,
@@ -166,7 +167,7 @@ impl Inspection {
                 }
             }
             transaction.request_head(head);
-            transaction
+            Box::new(transaction)
         });
         let mut inspection = Self {
             service: service.clone(),
@@ -186,12 +187,12 @@ impl Inspection {
     /// Whether the request's body will be looked at, so that it has to be held. Known after [`begin`](Self::begin)
     /// has come to [`Step::More`].
     pub fn wants_request_body(&self) -> bool {
-        self.transaction.as_ref().is_some_and(Transaction::wants_request_body)
+        self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
     }
 
     /// Whether the response's body will be looked at. Known after the response's head was fed.
     pub fn wants_response_body(&self) -> bool {
-        self.transaction.as_ref().is_some_and(Transaction::wants_response_body)
+        self.transaction.as_ref().is_some_and(|transaction| transaction.wants_response_body())
     }
 
     /// Takes the next piece.
@@ -314,16 +315,18 @@ impl Inspection {
 
     /// The outcome of the stage, from all that is known by now.
     fn conclude(&mut self) -> Step {
-        let stop = self.transaction.as_ref().and_then(|t| t.interruption().or_else(|| t.would_interrupt()));
-        let (verdict, cause) = match (stop, self.framing) {
-            (Some(interruption), _) => {
+        let transaction = self.transaction.as_deref();
+        let stop = transaction.and_then(Transaction::interruption);
+        let would_stop = transaction.and_then(Transaction::would_interrupt);
+        // The rules have seen an odd message, now nobody else shall: that holds in every mode, so what rules would
+        // have done in another one does not come before it.
+        let framing = self.framing.filter(|_| self.stage <= Stage::Request);
+        let (verdict, cause) = match (stop, framing, would_stop) {
+            (Some(interruption), _, _) | (None, None, Some(interruption)) => {
                 (verdict_of(interruption), interruption.rule.map_or(Cause::Limit, Cause::Rule))
             }
-            // The rules have seen it, now nobody else shall.
-            (None, Some(finding)) if self.stage <= Stage::Request => {
-                (Verdict::Deny { status: 400 }, Cause::Framing(finding))
-            }
-            (None, _) => (Verdict::Pass, Cause::None),
+            (None, Some(finding), _) => (Verdict::Deny { status: 400 }, Cause::Framing(finding)),
+            (None, None, None) => (Verdict::Pass, Cause::None),
         };
         let incomplete = self.transaction.as_ref().is_some_and(|transaction| {
             transaction

@@ -27,20 +27,21 @@ pub struct Report {
     pub response_bytes: u64,
     /// Changes to persistent collections, for the store.
     pub operations: Vec<Operation>,
-    transaction: Option<Transaction>,
+    transaction: Option<Box<Transaction>>,
 }
 
 impl Report {
     pub(crate) fn new(
         peer: Peer,
         service: Arc<Service>,
-        mut transaction: Option<Transaction>,
+        mut transaction: Option<Box<Transaction>>,
         outcome: Option<Outcome>,
         end: End,
         request_bytes: u64,
         response_bytes: u64,
     ) -> Self {
-        let operations = transaction.as_mut().map(Transaction::take_operations).unwrap_or_default();
+        let operations =
+            transaction.as_mut().map(|transaction| transaction.take_operations()).unwrap_or_default();
         Self { peer, service, end, outcome, request_bytes, response_bytes, operations, transaction }
     }
 
@@ -51,7 +52,7 @@ impl Report {
 
     /// The rule engine's part; `None` when no rules ran.
     pub fn transaction(&self) -> Option<&Transaction> {
-        self.transaction.as_ref()
+        self.transaction.as_deref()
     }
 
     /// The lines of the error log in order, without line ends.
@@ -71,6 +72,6 @@ impl Report {
 
     /// What could not be looked at.
     pub fn shortfalls(&self) -> &[Shortfall] {
-        self.transaction.as_ref().map_or(&[], Transaction::shortfalls)
+        self.transaction.as_deref().map_or(&[], Transaction::shortfalls)
     }
 }
