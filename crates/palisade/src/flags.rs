@@ -74,12 +74,15 @@ pub(crate) enum Switch {
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
     /// Address to listen on; port 0 takes a free one, which is printed
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// The service to protect, `http://HOST:PORT`
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: String,
-    /// off, monitoring or block
+    /// off, monitoring, safe_blocking or block
+    ///
+    /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray list,
+    /// of which this version has none; off does not inspect. What has no clear framing is refused in every mode.
     #[arg(long, default_value = "monitoring")]
     pub(crate) mode: Mode,
     #[command(flatten)]
@@ -91,7 +94,7 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) error_log: Option<PathBuf>,
     /// A path that is answered here with 200, uninspected
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = absolute_path)]
     pub(crate) health_path: Option<String>,
     /// Folder for request bodies too large for memory
     #[arg(long, value_name = "DIR", default_value = "./palisade-data")]
@@ -145,10 +148,16 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) corpus: PathBuf,
     /// Measure each case for this long
-    #[arg(long, value_name = "N", default_value_t = 1.0, conflicts_with = "iterations")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1.0,
+        conflicts_with = "iterations",
+        allow_negative_numbers = true
+    )]
     pub(crate) seconds: f64,
     /// Run each case this often, without the rule table: for instruction counts
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) iterations: Option<u64>,
     /// Only this case
     #[arg(long, value_name = "NAME")]
@@ -190,16 +199,37 @@ pub(crate) struct RulesShowFlags {
     #[command(flatten)]
     pub(crate) rules: RuleFlags,
     /// Ids of rules
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = rule_id)]
     pub(crate) ids: Vec<u64>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoFlags {
     /// Address of the protected shop
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// CRS folder; /usr/share/modsecurity-crs when absent
     #[arg(long, value_name = "DIR")]
     pub(crate) crs: Option<PathBuf>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let example = match text.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()) {
+            Some(port) => format!("127.0.0.1:{port}, or 0.0.0.0:{port} for every interface"),
+            None => "127.0.0.1:8080, or [::1]:8080".to_owned(),
+        };
+        format!("write an IP address and a port, such as {example}")
+    })
+}
+
+fn absolute_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a path begins with a slash: write /{text}"))
+}
+
+fn rule_id(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "ids of rules are numbers, such as 942100".to_owned())
 }

@@ -1,5 +1,13 @@
 //! The `palisade` command line: flags in, exit codes out. What it does lives in the crates below it.
 
+/// Writes a line to standard error. Unlike `eprintln!` it does not end a proxy whose standard error went away.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($what)*);
+    }};
+}
+
 mod commands;
 mod exchange;
 mod files;
@@ -9,6 +17,7 @@ mod rules;
 mod serving;
 mod watch;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -30,11 +39,17 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Finding::Nothing) => ExitCode::SUCCESS,
         Ok(Finding::Something) => ExitCode::from(1),
+        // A reader that went away (`| head`) has what it wanted.
+        Err(error) if error.chain().any(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("palisade: {error:#}");
+            say!("palisade: {error:#}");
             ExitCode::from(2)
         }
     }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// What a command found: the difference between exit 0 and exit 1.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use palisade_http::{
@@ -36,11 +36,11 @@ pub(crate) struct RequestLine {
     #[serde(default)]
     body_base64: Option<String>,
     #[serde(default)]
-    client_ip: Option<IpAddr>,
+    client_ip: Option<String>,
     #[serde(default)]
     client_port: Option<u16>,
     #[serde(default)]
-    server_ip: Option<IpAddr>,
+    server_ip: Option<String>,
     #[serde(default)]
     server_port: Option<u16>,
     /// SecLang text that takes the place of the command line's rules.
@@ -83,8 +83,22 @@ fn default_status() -> u16 {
 
 impl RequestLine {
     /// Reads one JSON object.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        Ok(serde_json::from_str(text)?)
+    ///
+    /// # Errors
+    /// What is wrong with it, and in which line of the text.
+    pub(crate) fn parse(text: &str) -> Result<Self, Unreadable> {
+        if !text.trim_start().starts_with('{') {
+            let message = "a request is a JSON object, such as {\"method\":\"GET\",\"uri\":\"/\"}".to_owned();
+            return Err(Unreadable { message, line: 1 });
+        }
+        serde_json::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            // The place is said apart from the message, by the lines of the whole file.
+            let place = format!(" at line {} column {}", error.line(), error.column());
+            let bare = message.strip_suffix(&place).unwrap_or(&message);
+            let message = format!("{bare} (column {})", error.column());
+            Unreadable { message, line: error.line().max(1) }
+        })
     }
 
     /// The exchange that it describes.
@@ -116,13 +130,33 @@ impl RequestLine {
                 Some((head, body))
             }
         };
-        let client = SocketAddr::new(self.client_ip.unwrap_or(LOOPBACK), self.client_port.unwrap_or(0));
-        let server = SocketAddr::new(self.server_ip.unwrap_or(LOOPBACK), self.server_port.unwrap_or(80));
+        let client =
+            SocketAddr::new(address("client_ip", self.client_ip.as_deref())?, self.client_port.unwrap_or(0));
+        let server =
+            SocketAddr::new(address("server_ip", self.server_ip.as_deref())?, self.server_port.unwrap_or(80));
         Ok(Exchange { client, server, head, body, response })
     }
 }
 
+/// Text that is no request.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    /// Without a place but for its column.
+    pub(crate) message: String,
+    /// Counted from 1, in the text that was parsed.
+    pub(crate) line: usize,
+}
+
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn address(key: &str, text: Option<&str>) -> Result<IpAddr> {
+    match text {
+        None => Ok(LOOPBACK),
+        Some(text) => text.parse().map_err(|_| {
+            anyhow!("{key} is `{text}`, which is no IP address; write one such as 192.0.2.1 or 2001:db8::1")
+        }),
+    }
+}
 
 fn fields(pairs: &[(String, String)]) -> Fields {
     let mut fields = Fields::new();
@@ -212,8 +246,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_line_is_said() {
-        let error =
-            |text: &str| format!("{:#}", RequestLine::parse(text).and_then(|l| l.exchange()).unwrap_err());
+        let error = |text: &str| match RequestLine::parse(text) {
+            Ok(line) => format!("{:#}", line.exchange().unwrap_err()),
+            Err(error) => error.message,
+        };
         assert!(error(r#"{"methd":"GET"}"#).contains("methd"));
         assert!(error(r#"{"body":"a","body_base64":"YQ=="}"#).contains("given twice"));
         assert!(error(r#"{"body_base64":"?"}"#).contains("not base64"));

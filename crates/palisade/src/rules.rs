@@ -77,7 +77,7 @@ pub(crate) fn show(loaded: &LoadedRules, warnings: Warnings) {
     let style = if std::io::stderr().is_terminal() { Style::Color } else { Style::Plain };
     for diagnostic in &loaded.diagnostics {
         if diagnostic.is_error() || warnings == Warnings::Shown {
-            eprintln!("{}", diagnostic.render(&loaded.sources, style));
+            say!("{}", diagnostic.render(&loaded.sources, style));
         }
     }
 }
@@ -93,6 +93,6 @@ pub(crate) fn count(loaded: &LoadedRules) -> String {
 /// Says that the detector is not there, to somebody who asked for it.
 pub(crate) fn note_detect(detect: Option<Switch>) {
     if detect == Some(Switch::On) {
-        eprintln!("palisade: the built-in detector is not in this version; rules alone inspect");
+        say!("palisade: the built-in detector is not in this version; rules alone inspect");
     }
 }

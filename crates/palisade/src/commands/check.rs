@@ -1,5 +1,7 @@
 //! `palisade check`: everything that is wrong with rules, at once.
 
+use std::io::Write as _;
+
 use anyhow::{Result, bail};
 
 use crate::Finding;
@@ -16,8 +18,12 @@ pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
     rules::show(&loaded, Warnings::Shown);
     let total = rules::count(&loaded);
     match &loaded.rules {
-        Some(rules) => println!("{} rules are usable: {total}", rules.rules().len()),
-        None => println!("the rules are not usable: {total}"),
+        Some(rules) => {
+            let count = rules.rules().len();
+            let rules = if count == 1 { "rule is" } else { "rules are" };
+            writeln!(std::io::stdout(), "{count} {rules} usable: {total}")?;
+        }
+        None => writeln!(std::io::stdout(), "the rules are not usable: {total}")?,
     }
     let tolerated = loaded.diagnostics.is_empty() || !flags.strict;
     let clean = loaded.rules.is_some() && tolerated;

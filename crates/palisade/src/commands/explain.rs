@@ -1,14 +1,20 @@
 //! `palisade explain`: what would happen to a request, and why. No server, no upstream.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
-use palisade_inspect::{Action, Detail, MemoryStore, OnFailure, Profile, RuleSources, Service};
+use palisade_inspect::{
+    Action, Cause, Detail, MemoryStore, OnFailure, Outcome, Profile, RuleSources, Service,
+};
 use palisade_model::{Mode, Verdict};
+use palisade_seclang::Style;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use crate::Finding;
@@ -20,9 +26,14 @@ use crate::rules::{self, Warnings};
 /// Explains a request, or each of several; exit 1 when one of them is stopped or cannot be explained.
 pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     rules::note_detect(flags.detect);
+    if flags.debug_rules && flags.format == Format::Text {
+        bail!("--debug-rules has no place in the text form: add --format json");
+    }
     let input = read(flags)?;
-    let requests = parse(&input)?;
-    let needs_rules = requests.iter().any(|request| !matches!(request, Ok((_, Some(_), _))));
+    let requests = parse(&input, &flags.request)?;
+    // Nobody asks for the common rules when every request brings its own.
+    let needs_rules =
+        requests.iter().any(|request| matches!(request, Ok(request) if request.rules.is_none()));
     let rule_set = if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
     let common = service(rule_set, flags.mode);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -30,10 +41,8 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     let mut store = MemoryStore::default();
     for (number, request) in requests.iter().enumerate() {
         let explained = match request {
-            Ok((id, text, exchange)) => {
-                explain_one(flags, &common, id, text.as_deref(), exchange, number, &mut store)
-            }
-            Err((id, error)) => Explained::failed(id, format!("{error:#}"), None, None),
+            Ok(request) => explain_one(flags, &common, request, number, &mut store),
+            Err(refused) => refused.explained(&flags.request),
         };
         if explained.finding == Finding::Something {
             finding = Finding::Something;
@@ -62,30 +71,79 @@ fn read(flags: &ExplainFlags) -> Result<Vec<u8>> {
     Ok(input)
 }
 
-/// A request with its id and rule text, or why it is none.
-type Request = Result<(Value, Option<String>, Exchange), (Value, anyhow::Error)>;
+/// A request, and rules of its own if it brings some.
+struct Request {
+    id: Value,
+    rules: Option<String>,
+    exchange: Exchange,
+}
 
-fn parse(input: &[u8]) -> Result<Vec<Request>> {
+/// A line that is no request.
+struct Refused {
+    id: Value,
+    message: String,
+    /// In the input, from 1.
+    line: usize,
+}
+
+impl Refused {
+    fn explained(&self, input: &Path) -> Explained {
+        let file =
+            if input.as_os_str() == "-" { "<standard input>".into() } else { input.display().to_string() };
+        let text = format!("ERROR  {file}:{}: {}\n", self.line, self.message);
+        Explained::failed(&self.id, text, self.message.clone(), Some(file), Some(self.line))
+    }
+}
+
+/// The requests of an input, in order: one HTTP message, one JSON object over several lines, or JSON lines.
+fn parse(input: &[u8], name: &Path) -> Result<Vec<Result<Request, Refused>>> {
     if input.trim_ascii().is_empty() {
         bail!("the request is empty: give a JSON object, or an HTTP message");
     }
-    if !input.trim_ascii_start().starts_with(b"{") {
-        return Ok(vec![Ok((Value::Null, None, parse_message(input)?))]);
+    if !is_json(input, name) {
+        return Ok(vec![Ok(Request { id: Value::Null, rules: None, exchange: parse_message(input)? })]);
     }
-    let text = std::str::from_utf8(input)
-        .context("the request is JSON and not UTF-8; write such bytes as body_base64")?;
-    // One object over several lines, or one a line.
-    if serde_json::from_str::<Value>(text).is_ok() {
-        return Ok(vec![parse_line(text)]);
+    let lines =
+        || input.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
+    let pretty = lines().next().is_some_and(|(_, line)| line.trim_ascii() == b"{");
+    if pretty || serde_json::from_slice::<IgnoredAny>(input).is_ok() {
+        return Ok(vec![parse_object(input, 1)]);
     }
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(parse_line).collect())
+    Ok(lines().map(|(number, line)| parse_object(line, number + 1)).collect())
 }
 
-fn parse_line(line: &str) -> Request {
-    let id = || serde_json::from_str::<Value>(line).ok().map_or(Value::Null, |value| value["id"].clone());
-    let request = RequestLine::parse(line).map_err(|error| (id(), error))?;
-    let exchange = request.exchange().map_err(|error| (id(), error))?;
-    Ok((request.id, request.rules, exchange))
+/// By its name, or by its first lines: an HTTP message has no line in its head that is a JSON object.
+fn is_json(input: &[u8], name: &Path) -> bool {
+    let extension = name.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let lines = input.trim_ascii_start().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let object = |line: &[u8]| line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    ["json", "jsonl", "ndjson"].contains(&extension)
+        || input.trim_ascii_start().starts_with(b"{")
+        || lines.take_while(|line| !line.is_empty()).take(HEAD_LINES_MAX).any(object)
+}
+
+/// Lines that are looked at to tell JSON lines from an HTTP message.
+const HEAD_LINES_MAX: usize = 1000;
+
+/// Reads one JSON object, whose first line is `line` of the input.
+fn parse_object(object: &[u8], line: usize) -> Result<Request, Refused> {
+    let text = std::str::from_utf8(object).map_err(|_| {
+        let message = "it is not UTF-8; write such bytes as body_base64".to_owned();
+        Refused { id: Value::Null, message, line }
+    })?;
+    // Who sent a request that we cannot read still knows it by its id.
+    let id = || serde_json::from_str::<Value>(text).ok().map_or(Value::Null, |value| value["id"].clone());
+    let request = RequestLine::parse(text).map_err(|unreadable| Refused {
+        id: id(),
+        message: unreadable.message,
+        line: line + unreadable.line - 1,
+    })?;
+    let exchange = request.exchange().map_err(|error| Refused {
+        id: request.id.clone(),
+        message: format!("{error:#}"),
+        line,
+    })?;
+    Ok(Request { id: request.id, rules: request.rules, exchange })
 }
 
 fn service(rules: Option<Arc<RuleSet>>, mode: Mode) -> Arc<Service> {
@@ -100,11 +158,10 @@ struct Explained {
 }
 
 impl Explained {
-    fn failed(id: &Value, message: String, file: Option<String>, line: Option<usize>) -> Self {
-        let text = format!("ERROR  {message}\n");
+    fn failed(id: &Value, text: String, message: String, file: Option<String>, line: Option<usize>) -> Self {
         let json = json!({
             "id": id, "verdict": null, "status": null, "redirect": null, "rule_id": null, "phase": null,
-            "matched": [], "log": [], "findings": [], "scores": {},
+            "matched": [], "log": [], "findings": [], "scores": {}, "cause": null, "would": null, "shortfalls": [],
             "error": {"message": message, "file": file, "line": line},
         });
         Self { json, text, finding: Finding::Something }
@@ -114,23 +171,28 @@ impl Explained {
 fn explain_one(
     flags: &ExplainFlags,
     common: &Arc<Service>,
-    id: &Value,
-    rules_text: Option<&str>,
-    exchange: &Exchange,
+    request: &Request,
     number: usize,
     store: &mut MemoryStore,
 ) -> Explained {
+    let Request { id, rules: own_rules, exchange } = request;
     let own;
-    let service = match rules_text {
+    let service = match own_rules {
         None => common,
         Some(text) => {
             let text = Some(("<request>".to_owned(), text.as_bytes().to_vec(), String::new()));
             let loaded = rules::load(&RuleSources { text, ..RuleSources::default() });
             let Some(rule_set) = loaded.rules else {
-                let error = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+                let mut errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+                let shown: String = errors
+                    .clone()
+                    .map(|error| format!("\n{}", error.render(&loaded.sources, Style::Plain)))
+                    .collect();
+                let error = errors.next();
                 let place = error.and_then(|error| error.span);
                 return Explained::failed(
                     id,
+                    format!("ERROR  the rules of this request do not load\n{shown}"),
                     error.map_or_else(|| "the rules do not load".to_owned(), |error| error.message.clone()),
                     place.map(|span| loaded.sources.name(span.file).to_owned()),
                     place.map(|span| loaded.sources.line(span)),
@@ -181,6 +243,7 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
         "log": inspected.report.error_log_lines(),
         "findings": [],
         "scores": transaction.map_or_else(Map::new, scores),
+        "cause": inspected.outcome.as_ref().and_then(cause),
         "would": would(inspected),
         "shortfalls": inspected.report.shortfalls().iter().map(shortfall_text).collect::<Vec<_>>(),
         "time_us": took.as_micros() as u64,
@@ -230,6 +293,17 @@ fn scores(transaction: &Transaction) -> Map<String, Value> {
         .collect()
 }
 
+/// Why the verdict is not a pass, in words: `rule 949110`.
+fn cause(outcome: &Outcome) -> Option<String> {
+    match outcome.cause {
+        Cause::None if outcome.incomplete => Some("what could not be inspected".to_owned()),
+        Cause::None => None,
+        Cause::Rule(rule) => Some(format!("rule {rule}")),
+        Cause::Limit => Some("a limit of the rule set".to_owned()),
+        Cause::Framing(finding) => Some(format!("its framing ({})", finding.name())),
+    }
+}
+
 /// In a mode that stops nothing: what block mode would have done.
 fn would(inspected: &Inspected) -> Option<&'static str> {
     let outcome = inspected.outcome.as_ref()?;
@@ -260,15 +334,8 @@ fn to_text(
 ) -> String {
     let mut out = String::new();
     let transaction = inspected.report.transaction();
-    let by = inspected.outcome.as_ref().map_or_else(String::new, |outcome| match outcome.cause {
-        palisade_inspect::Cause::None if outcome.incomplete => {
-            ": not everything could be inspected".to_owned()
-        }
-        palisade_inspect::Cause::None => String::new(),
-        palisade_inspect::Cause::Rule(rule) => format!(" by rule {rule}"),
-        palisade_inspect::Cause::Limit => " by a limit of the rule set".to_owned(),
-        palisade_inspect::Cause::Framing(finding) => format!(" for its framing ({})", finding.name()),
-    });
+    let by =
+        inspected.outcome.as_ref().and_then(cause).map_or_else(String::new, |cause| format!(" by {cause}"));
     let headline = match &inspected.action {
         Action::Forward => "PASS".to_owned(),
         Action::Answer { status } => format!("DENY {status}{by}"),
@@ -304,7 +371,8 @@ fn to_text(
     if silent > 0 {
         let _ = writeln!(
             out,
-            "  silent    {silent} matches of rules that only set things up; --format json lists them"
+            "  silent    {silent} {} that only set things up; --format json lists them",
+            if silent == 1 { "match of a rule" } else { "matches of rules" }
         );
     }
     let _ = writeln!(out, "  time      {} us", took.as_micros());
@@ -377,7 +445,8 @@ fn place(target: &[u8]) -> String {
 /// Characters of a text that one line shows.
 const LINE_CHARS_MAX: usize = 160;
 
-const SEVERITIES: [&str; 8] =
+/// Names of severities, by number.
+pub(crate) const SEVERITIES: [&str; 8] =
     ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 /// Text as it is; bytes that are not UTF-8 as `\xHH`.

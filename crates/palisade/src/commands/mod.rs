@@ -7,6 +7,8 @@ pub(crate) mod profile;
 pub(crate) mod rules;
 pub(crate) mod run;
 
+use std::io::Write as _;
+
 use clap::CommandFactory as _;
 
 use crate::Finding;
@@ -15,6 +17,9 @@ use crate::flags::Flags;
 /// Prints the completions of a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Finding> {
     let mut command = Flags::command();
-    clap_complete::generate(shell, &mut command, "palisade", &mut std::io::stdout());
+    // Into memory first: the generator panics when it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "palisade", &mut script);
+    std::io::stdout().write_all(&script)?;
     Ok(Finding::Nothing)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_engine::{Clock, Connection, Enforcement, Progress, RuleId, RuleSet, Transaction};
 use palisade_inspect::{Action, Detail, MemoryStore, OnFailure, Profile, Service};
 use palisade_model::Mode;
@@ -28,6 +28,9 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
     let begun = Instant::now();
     let rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
     let load = begun.elapsed();
+    if rule_set.is_none() {
+        say!("palisade: no rules: only the reading of requests is measured; name rules by --crs or --rules");
+    }
     let cases = corpus(flags)?;
     let profile =
         Arc::new(Profile { mode: Mode::Block, rules: rule_set.clone(), on_failure: OnFailure::Closed });
@@ -46,7 +49,7 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         }
     }
     if talks {
-        eprintln!("\r{:60}\r", "");
+        say!("\r{:60}\r", "");
     }
     let shares = shares(&costs);
     if flags.json {
@@ -56,6 +59,9 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
     }
     Ok(Finding::Nothing)
 }
+
+/// Cases that are named to somebody who asked for one that is not there.
+const CASES_NAMED: usize = 20;
 
 /// Requests of one name.
 struct Case {
@@ -67,15 +73,20 @@ fn corpus(flags: &ProfileFlags) -> Result<Vec<Case>> {
     let path = flags.corpus.display();
     let text = std::fs::read_to_string(&flags.corpus).with_context(|| format!("`{path}`"))?;
     let mut cases: Vec<Case> = Vec::new();
+    let mut others: Vec<String> = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("{path}:{}", number + 1);
-        let request = RequestLine::parse(line).with_context(place)?;
+        let request = RequestLine::parse(line).map_err(|unreadable| anyhow!(unreadable.message));
+        let request = request.with_context(place)?;
         let mut exchange = request.exchange().with_context(place)?;
         if !flags.response_phases {
             exchange.response = None;
         }
         let name = request.name.with_context(|| format!("{}: the request has no \"name\"", place()))?;
         if flags.case.as_ref().is_some_and(|wanted| *wanted != name) {
+            if others.len() < CASES_NAMED && !others.contains(&name) {
+                others.push(name);
+            }
             continue;
         }
         match cases.iter_mut().find(|case| case.name == name) {
@@ -84,8 +95,11 @@ fn corpus(flags: &ProfileFlags) -> Result<Vec<Case>> {
         }
     }
     match (&flags.case, cases.is_empty()) {
-        (Some(case), true) => bail!("`{path}` has no case `{case}`"),
-        (None, true) => bail!("`{path}` holds no request"),
+        (Some(case), true) if !others.is_empty() => {
+            let more = if others.len() == CASES_NAMED { ", ..." } else { "" };
+            bail!("`{path}` has no case `{case}`; it has {}{more}", others.join(", "))
+        }
+        (_, true) => bail!("`{path}` holds no request"),
         _ => Ok(cases),
     }
 }
@@ -105,6 +119,7 @@ fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags) -> Measure
     let begun = Instant::now();
     let mut times = Vec::new();
     let mut first = None;
+    let mut iterations = 0;
     for (iteration, exchange) in (0u64..).zip(case.variants.iter().cycle()) {
         let over = match flags.iterations {
             Some(iterations) => iteration >= iterations,
@@ -116,6 +131,7 @@ fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags) -> Measure
         let started = Instant::now();
         let inspected = inspect(exchange, service, Detail::Normal, "profile".to_owned(), &mut store);
         times.push(started.elapsed());
+        iterations += 1;
         first.get_or_insert_with(|| {
             let verdict = match inspected.action {
                 Action::Forward => "pass",
@@ -136,7 +152,7 @@ fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags) -> Measure
     let (verdict, matched) = first.unwrap_or(("none", Vec::new()));
     Measured {
         name: case.name.clone(),
-        iterations: times.len() as u64,
+        iterations,
         median: times.get(times.len() / 2).copied().unwrap_or_default(),
         min: times.first().copied().unwrap_or_default(),
         verdict,

@@ -7,6 +7,7 @@ use palisade_engine::{Disruptive, Rule, RuleSet};
 use serde_json::json;
 
 use crate::Finding;
+use crate::commands::explain::SEVERITIES;
 use crate::flags::{RuleFlags, RulesListFlags, RulesShowFlags};
 use crate::rules::{Warnings, load_or_fail};
 
@@ -28,12 +29,12 @@ pub(crate) fn list(flags: &RulesListFlags) -> Result<Finding> {
         }
         any = true;
         let place = format!("{}:{}", rules.file_of(rule), rule.line);
-        let written = if flags.json {
+        if flags.json {
             let line = json!({
                 "id": rule.id.0, "phase": rule.phase as u8, "paranoia": level, "severity": rule.severity,
                 "msg": msg, "tags": tags, "action": action(rule), "file": rules.file_of(rule), "line": rule.line,
             });
-            writeln!(out, "{line}")
+            writeln!(out, "{line}")?;
         } else {
             let level = level.map_or_else(|| "-".to_owned(), |level| level.to_string());
             writeln!(
@@ -42,30 +43,36 @@ pub(crate) fn list(flags: &RulesListFlags) -> Result<Finding> {
                 rule.id,
                 rule.phase as u8,
                 action(rule)
-            )
-        };
-        if stops(written)? {
-            return Ok(Finding::Nothing);
+            )?;
         }
     }
-    stops(out.flush())?;
+    out.flush()?;
     Ok(if any { Finding::Nothing } else { Finding::Something })
 }
 
 /// All of some rules.
 pub(crate) fn show(flags: &RulesShowFlags) -> Result<Finding> {
     let rules = loaded(&flags.rules)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut missing = Vec::new();
+    let mut shown = 0;
     for id in &flags.ids {
         match rules.rules().find(|rule| rule.id.0 == *id) {
-            Some(rule) => print!("{}", describe(&rules, rule)),
+            Some(rule) => {
+                if shown > 0 {
+                    writeln!(out)?;
+                }
+                shown += 1;
+                write!(out, "{}", describe(&rules, rule))?;
+            }
             None => missing.push(id.to_string()),
         }
     }
+    out.flush()?;
     if missing.is_empty() {
         return Ok(Finding::Nothing);
     }
-    eprintln!("palisade: no rule has the id {}", missing.join(", "));
+    say!("palisade: no rule has the id {}", missing.join(", "));
     Ok(Finding::Something)
 }
 
@@ -86,7 +93,8 @@ fn describe(rules: &RuleSet, rule: &Rule) -> String {
     }
     let _ = writeln!(out, "  action    {}{}", action(rule), if rule.logs { "" } else { ", not logged" });
     if let Some(severity) = rule.severity {
-        let _ = writeln!(out, "  severity  {severity}");
+        let name = SEVERITIES.get(usize::from(severity)).unwrap_or(&"");
+        let _ = writeln!(out, "  severity  {severity} {name}");
     }
     let tags = tags(rule);
     if !tags.is_empty() {
@@ -95,7 +103,7 @@ fn describe(rules: &RuleSet, rule: &Rule) -> String {
     for (number, link) in rule.links.iter().enumerate() {
         let _ = writeln!(out, "  {}", if number == 0 { "when" } else { "and" });
         for (name, text) in link.describe() {
-            let _ = writeln!(out, "    {name:10}{text}");
+            let _ = writeln!(out, "    {name:10}{}", text.trim_end());
         }
     }
     out
@@ -117,13 +125,4 @@ fn tags(rule: &Rule) -> Vec<String> {
 
 fn paranoia_level(tags: &[String]) -> Option<u8> {
     tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse().ok())
-}
-
-/// A reader that went away (`| head`) is no error.
-fn stops(written: std::io::Result<()>) -> Result<bool> {
-    match written {
-        Ok(()) => Ok(false),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
-        Err(error) => Err(error.into()),
-    }
 }
