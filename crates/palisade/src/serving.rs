@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_dataplane::{
-    Bound, Budget, Destination, Drain, DrainTrigger, ErrorLog, Listener, Plane, Route, Upstream,
-    UpstreamLimits, drain, serve,
+    Bound, Budget, Destination, Drain, DrainTrigger, ErrorLog, Listener, Plane, Route, Upstream, drain, serve,
 };
 use palisade_engine::RuleSet;
 use palisade_inspect::{OnFailure, Profile, Service};
@@ -23,7 +22,7 @@ pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Protected<'a> {
     pub(crate) name: &'a str,
     pub(crate) listen: SocketAddr,
-    pub(crate) upstream: &'a str,
+    pub(crate) upstream: Upstream,
     pub(crate) mode: Mode,
     pub(crate) rules: Option<Arc<RuleSet>>,
     pub(crate) health_path: Option<String>,
@@ -41,12 +40,12 @@ impl Serving {
     /// Binds and begins. Says where it listens on standard error.
     pub(crate) async fn start(protected: Protected<'_>, plane: Arc<Plane>) -> Result<Self> {
         let Protected { name, listen, upstream, mode, rules, health_path } = protected;
-        let upstream = Arc::new(Upstream::new(upstream, UpstreamLimits::default())?);
-        let route = Route::new(Destination { service: service(name, mode, rules), upstream });
+        let destination = Destination { service: service(name, mode, rules), upstream: Arc::new(upstream) };
+        let route = Route::new(destination);
         let listener = Listener { health_path, ..Listener::new(name, listen, route.clone()) };
-        let bound = Bound::bind(listener).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let bound = Bound::bind(listener).await.with_context(|| cannot_listen(listen))?;
         let address = bound.local_address()?;
-        eprintln!("listening on http://{address} ({name})");
+        say!("listening on http://{address} ({name})");
         let (trigger, drain): (DrainTrigger, Drain) = drain();
         let task = tokio::spawn(serve(bound, plane, drain));
         Ok(Self { address, route, task, trigger })
@@ -62,10 +61,16 @@ impl Serving {
         self.trigger.start(deadline);
         let drained = self.task.await.context("the listener failed")?;
         if drained.cut_connections > 0 {
-            eprintln!("palisade: {} connections were cut at the deadline", drained.cut_connections);
+            say!("palisade: {} connections were cut at the deadline", drained.cut_connections);
         }
         Ok(())
     }
+}
+
+fn cannot_listen(listen: SocketAddr) -> String {
+    // In use is the usual reason; port 0 is the way out that always works.
+    let free = SocketAddr::new(listen.ip(), 0);
+    format!("--listen {listen}: cannot listen there; name another address, or {free} for any free port")
 }
 
 fn service(name: &str, mode: Mode, rules: Option<Arc<RuleSet>>) -> Arc<Service> {

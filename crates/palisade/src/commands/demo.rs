@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_dataplane::ErrorLog;
+use palisade_dataplane::{ErrorLog, Upstream, UpstreamLimits};
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -45,7 +45,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let protected = Protected {
             name: "shop",
             listen: flags.listen,
-            upstream: &shop_url,
+            upstream: Upstream::new(&shop_url, UpstreamLimits::default())?,
             mode: Mode::Block,
             rules: rule_set,
             health_path: None,
@@ -53,17 +53,16 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let serving = Serving::start(protected, plane.clone()).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
-        print!(
-            "{}",
-            guide(&format!("http://{}", serving.address), &shop_url, &crs.display().to_string(), &program)
-        );
+        let url = format!("http://{}", serving.address);
+        let guide = guide(&url, &shop_url, &crs.display().to_string(), &program);
+        write!(std::io::stdout(), "{guide}")?;
         std::io::stdout().flush()?;
         while let Word::Reload = signals.next().await {}
         serving.end(DRAIN_DEADLINE.min(std::time::Duration::from_secs(2))).await?;
         plane.error_log().flush();
         let _ = end_shop.send(());
         shop.await.context("the shop failed")?;
-        println!("ended");
+        let _ = writeln!(std::io::stdout(), "ended");
         Ok(Finding::Nothing)
     })
 }
@@ -98,7 +97,7 @@ impl Write for Decisions {
         self.partial.extend_from_slice(bytes);
         while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.partial.drain(..=end).collect();
-            println!("{}", summary(&String::from_utf8_lossy(&line)));
+            writeln!(std::io::stdout(), "{}", summary(&String::from_utf8_lossy(&line)))?;
         }
         Ok(bytes.len())
     }

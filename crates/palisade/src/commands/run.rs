@@ -1,7 +1,7 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
 use anyhow::{Context as _, Result};
-use palisade_dataplane::ErrorLog;
+use palisade_dataplane::{ErrorLog, Upstream, UpstreamLimits};
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -19,12 +19,13 @@ const NAME: &str = "web";
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     rules::note_detect(flags.detect);
     warn_of_unknown_variables();
+    let upstream = upstream(&flags.upstream)?;
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     let rule_set = rule_set?;
     match (&rule_set, flags.mode) {
-        (_, Mode::Off) => eprintln!("palisade: mode off: nothing is inspected"),
-        (None, _) => eprintln!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
-        (Some(rules), mode) => eprintln!("palisade: {} rules, mode {mode}", rules.rules().len()),
+        (_, Mode::Off) => say!("palisade: mode off: nothing is inspected"),
+        (None, _) => say!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
+        (Some(rules), mode) => say!("palisade: {} rules, mode {mode}", rules.rules().len()),
     }
     let error_log = match &flags.error_log {
         Some(path) => ErrorLog::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
@@ -39,7 +40,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
         let protected = Protected {
             name: NAME,
             listen: flags.listen,
-            upstream: &flags.upstream,
+            upstream,
             mode: flags.mode,
             rules: rule_set,
             health_path: flags.health_path.clone(),
@@ -62,9 +63,24 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
                 }
             }
         }
-        serving.end(DRAIN_DEADLINE).await?;
+        tokio::select! {
+            ended = serving.end(DRAIN_DEADLINE) => ended?,
+            // Somebody who asks twice does not want to wait.
+            () = again(&mut signals) => say!("palisade: asked again: requests that have begun are cut"),
+        }
         plane.error_log().flush();
         Ok(Finding::Nothing)
+    })
+}
+
+async fn again(signals: &mut Signals) {
+    while let Word::Reload = signals.next().await {}
+}
+
+fn upstream(url: &str) -> Result<Upstream> {
+    Upstream::new(url, UpstreamLimits::default()).with_context(|| match url.contains("://") {
+        true => "--upstream".to_owned(),
+        false => format!("--upstream (perhaps http://{url} is meant)"),
     })
 }
 
@@ -95,13 +111,10 @@ fn reload(flags: &RunFlags, serving: &Serving) -> Seen {
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     match rule_set {
         Ok(rule_set) => {
-            eprintln!(
-                "palisade: {} rules loaded anew",
-                rule_set.as_ref().map_or(0, |rules| rules.rules().len())
-            );
+            say!("palisade: {} rules loaded anew", rule_set.as_ref().map_or(0, |rules| rules.rules().len()));
             serving.replace_rules(NAME, flags.mode, rule_set);
         }
-        Err(error) => eprintln!("palisade: the rules in force stay: {error:#}"),
+        Err(error) => say!("palisade: the rules in force stay: {error:#}"),
     }
     seen
 }
@@ -117,7 +130,7 @@ fn warn_of_unknown_variables() {
             && !name.starts_with("PALISADE_TEST_")
             && !VARIABLES.contains(&&*name)
         {
-            eprintln!("palisade: the variable {name} is not known and has no effect");
+            say!("palisade: the variable {name} is not known and has no effect");
         }
     }
 }
