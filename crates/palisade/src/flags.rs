@@ -8,11 +8,14 @@ use palisade_model::Mode;
 
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
-#[command(name = "palisade", version, max_term_width = 100)]
+#[command(name = "palisade", version = VERSION, max_term_width = 100)]
 pub(crate) struct Flags {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// `0.1.0 (0123456789ab)`: with the commit, where the build knew it.
+const VERSION: &str = env!("PALISADE_BUILD_VERSION");
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -86,8 +86,12 @@ pub(crate) fn show(loaded: &LoadedRules, warnings: Warnings) {
 pub(crate) fn count(loaded: &LoadedRules) -> String {
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     let warnings = loaded.diagnostics.len() - errors;
-    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"))
+}
+
+/// `1 rule`, `2 rules`.
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Says that the detector is not there, to somebody who asked for it.

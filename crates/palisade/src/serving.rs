@@ -15,6 +15,8 @@ use palisade_model::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use crate::rules::plural;
+
 /// How long requests may go on after the word to end.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -61,7 +63,7 @@ impl Serving {
         self.trigger.start(deadline);
         let drained = self.task.await.context("the listener failed")?;
         if drained.cut_connections > 0 {
-            say!("palisade: {} connections were cut at the deadline", drained.cut_connections);
+            say!("palisade: {} cut at the deadline", plural(drained.cut_connections, "connection"));
         }
         Ok(())
     }

@@ -165,7 +165,11 @@ fn a_reader_that_goes_away_early_is_no_error() {
 fn version_and_help_answer() {
     let version = palisade(&["--version"]);
     assert_eq!(version.code, 0);
-    assert!(version.out.starts_with(concat!("palisade ", env!("CARGO_PKG_VERSION"))), "{}", version.out);
+    let said =
+        version.out.strip_prefix(concat!("palisade ", env!("CARGO_PKG_VERSION"))).expect(&version.out).trim();
+    // With the commit, where the build knew one.
+    let commit = said.strip_prefix('(').and_then(|said| said.strip_suffix(')'));
+    assert!(said.is_empty() || commit.is_some_and(|commit| commit.len() >= 7), "{}", version.out);
     for command in ["run", "explain", "check", "profile", "rules", "demo", "completions"] {
         let help = palisade(&[command, "--help"]);
         assert_eq!(help.code, 0);

@@ -172,7 +172,11 @@ fn an_upstream_that_is_down_is_502_with_a_page() {
     let mut proxy = Running::proxy(&folder, &format!("http://{gone}"), &[]);
     let answer = get(proxy.address(), "/", "");
     assert_eq!(answer.status, 502);
-    assert!(answer.body.contains(answer.header("x-request-id").unwrap()), "{answer:?}");
+    let request_id = answer.header("x-request-id").unwrap();
+    assert!(answer.body.contains(request_id), "{answer:?}");
+    // Who operates it learns why, and for which request.
+    proxy.wait_err(&format!("[unique_id \"{request_id}\"]"));
+    assert!(proxy.err().contains("cannot be reached"), "{}", proxy.err());
     assert_eq!(proxy.end(), 0);
 }
 
@@ -200,6 +204,47 @@ fn sigterm_and_sigint_answer_what_has_begun_and_exit_0() {
         assert!(answer.body.contains("GET /slow"), "{answer:?}");
         assert_eq!(proxy.wait(), 0);
     }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let mut proxy = Running::proxy(&folder, &upstream.url, &[]);
+    let address = proxy.address();
+    // Its service never answers, so the drain would last to its deadline.
+    let _waiting = begin(address, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    eventually("the request at the service", || (!upstream.heads().is_empty()).then_some(()));
+    proxy.signal("INT");
+    eventually("no new connections", || std::net::TcpStream::connect(address).is_err().then_some(()));
+    assert_eq!(proxy.end(), 0);
+    assert!(proxy.err().contains("asked again"), "{}", proxy.err());
+}
+
+#[test]
+fn a_standard_error_that_goes_away_stops_nothing() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let (rules, data) = (folder.write("site.conf", SITE_RULES), folder.at("data"));
+    let mut run = command(&["run", "--listen", "127.0.0.1:0", "--mode", "block", "--data-dir", &data]);
+    run.args(["--upstream", &upstream.url, "--rules", &rules]);
+    let mut child = run.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+    let address = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("listening on http://")?.split(' ').next()?.parse().ok())
+        .expect("it listens");
+    // The reader is gone now; denials and a reload have to write all the same.
+    let signal = |name: &str| {
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+    };
+    assert_eq!(get(address, "/?bad=1", "").status, 418);
+    folder.write("site.conf", "SecRule ARGS:worse \"@streq 1\" \"id:1,phase:2,deny,status:401\"\n");
+    signal("-HUP");
+    eventually("the new rules", || (get(address, "/?worse=1", "").status == 401).then_some(()));
+    signal("-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -249,7 +294,7 @@ fn sighup_opens_the_error_log_anew() {
 #[test]
 fn bodies_and_connections_come_through_whole() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
-    let rules = folder.write("site.conf", &format!("SecRequestBodyAccess On\n{SITE_RULES}"));
+    let rules = folder.write("site.conf", format!("SecRequestBodyAccess On\n{SITE_RULES}"));
     let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &rules]);
     let address = proxy.address();
     let body = "x".repeat(5 << 20);

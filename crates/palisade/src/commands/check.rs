@@ -20,8 +20,8 @@ pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
     match &loaded.rules {
         Some(rules) => {
             let count = rules.rules().len();
-            let rules = if count == 1 { "rule is" } else { "rules are" };
-            writeln!(std::io::stdout(), "{count} {rules} usable: {total}")?;
+            let are = if count == 1 { "is" } else { "are" };
+            writeln!(std::io::stdout(), "{} {are} usable: {total}", rules::plural(count, "rule"))?;
         }
         None => writeln!(std::io::stdout(), "the rules are not usable: {total}")?,
     }

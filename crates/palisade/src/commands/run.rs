@@ -25,7 +25,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     match (&rule_set, flags.mode) {
         (_, Mode::Off) => say!("palisade: mode off: nothing is inspected"),
         (None, _) => say!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
-        (Some(rules), mode) => say!("palisade: {} rules, mode {mode}", rules.rules().len()),
+        (Some(rules), mode) => {
+            say!("palisade: {}, mode {mode}", rules::plural(rules.rules().len(), "rule"));
+        }
     }
     let error_log = match &flags.error_log {
         Some(path) => ErrorLog::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
@@ -111,7 +113,8 @@ fn reload(flags: &RunFlags, serving: &Serving) -> Seen {
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     match rule_set {
         Ok(rule_set) => {
-            say!("palisade: {} rules loaded anew", rule_set.as_ref().map_or(0, |rules| rules.rules().len()));
+            let count = rule_set.as_ref().map_or(0, |rules| rules.rules().len());
+            say!("palisade: {} loaded anew", rules::plural(count, "rule"));
             serving.replace_rules(NAME, flags.mode, rule_set);
         }
         Err(error) => say!("palisade: the rules in force stay: {error:#}"),
@@ -128,6 +131,7 @@ fn warn_of_unknown_variables() {
         // Those for tests and builds are not ours to complain about.
         if name.starts_with("PALISADE_")
             && !name.starts_with("PALISADE_TEST_")
+            && !name.starts_with("PALISADE_BUILD_")
             && !VARIABLES.contains(&&*name)
         {
             say!("palisade: the variable {name} is not known and has no effect");
