@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use anyhow::Context as _;
 use palisade_seclang::{LoadError, Loader, glob_matches, is_glob};
 
 /// Reads rule and data files.
@@ -16,7 +17,7 @@ const GLOB_ENTRIES_MAX: usize = 100_000;
 
 impl Loader for FileSystem {
     fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        read(Path::new(path)).map_err(|error| load_error(&error))
+        read(Path::new(path), FILE_BYTES_MAX).map_err(|error| load_error(&error))
     }
 
     fn expand(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
@@ -76,18 +77,31 @@ fn walk(
     Ok(())
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file of requests, or standard input for `-`. Larger than 256 MiB is an error.
+pub(crate) fn read_requests(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        return take(io::stdin().lock(), REQUEST_BYTES_MAX).context("standard input");
+    }
+    read(path, REQUEST_BYTES_MAX).with_context(|| format!("`{}`", path.display()))
+}
+
+/// Files of requests are read whole; all of CRS's own tests are 4 MB.
+const REQUEST_BYTES_MAX: u64 = 256 << 20;
+
+fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
     }
+    take(file, bytes_max)
+}
+
+fn take(from: impl io::Read, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("is larger than {FILE_BYTES_MAX} bytes"),
-        ));
+    from.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let message = format!("is larger than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
 }

@@ -480,6 +480,7 @@ fn what_cannot_run_exits_2_and_names_the_value() {
     for (arguments, named) in [
         (vec!["explain"], "--request"),
         (vec!["explain", "--request", "/nowhere/r.json"], "/nowhere/r.json"),
+        (vec!["explain", "--request", "/dev/zero"], "larger than"),
         (vec!["explain", "--request", &request, "--crs", "/nowhere"], "/nowhere"),
         (vec!["explain", "--request", &request, "--rules", "/nowhere/x.conf"], "/nowhere/x.conf"),
         (vec!["explain", "--request", &request, "--rules", &broken], "SecRulee"),

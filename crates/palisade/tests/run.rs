@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::{
     COMMENT_ATTACK, Folder, Running, UNION_ATTACK, Upstream, begin, command, crs, eventually, finish, get,
-    palisade, receive, send,
+    palisade, receive, send, signal,
 };
 
 /// Rules of a site: one address and one user are not welcome.
@@ -235,15 +235,11 @@ fn a_standard_error_that_goes_away_stops_nothing() {
         .find_map(|line| line.strip_prefix("listening on http://")?.split(' ').next()?.parse().ok())
         .expect("it listens");
     // The reader is gone now; denials and a reload have to write all the same.
-    let signal = |name: &str| {
-        let id = child.id().to_string();
-        assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
-    };
     assert_eq!(get(address, "/?bad=1", "").status, 418);
     folder.write("site.conf", "SecRule ARGS:worse \"@streq 1\" \"id:1,phase:2,deny,status:401\"\n");
-    signal("-HUP");
+    signal(&child, "HUP");
     eventually("the new rules", || (get(address, "/?worse=1", "").status == 401).then_some(()));
-    signal("-TERM");
+    signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
@@ -340,7 +336,15 @@ fn what_cannot_run_exits_2_and_names_flag_and_value() {
         all[at + 1] = value.to_owned();
         all
     };
+    // Itself as its upstream would answer nobody.
+    let same = |listen: &str, upstream: &str| {
+        let all = [&good[..1], &["--listen", listen, "--upstream", upstream, "--data-dir", &data]].concat();
+        all.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
     for (arguments, named) in [
+        (same("127.0.0.1:18080", "http://127.0.0.1:18080"), ["--upstream", "itself"]),
+        (same("0.0.0.0:18080", "http://localhost:18080/"), ["--upstream", "itself"]),
+        (same("[::]:18080", "http://127.0.0.1:18080/"), ["--upstream", "itself"]),
         (vec!["run".to_owned()], ["--upstream", "URL"]),
         (instead("--upstream", "shop"), ["--upstream", "`shop`"]),
         (instead("--upstream", "https://shop"), ["--upstream", "`https://shop`"]),

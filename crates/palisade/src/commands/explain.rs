@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
 use palisade_inspect::{
     Action, Cause, Detail, MemoryStore, OnFailure, Outcome, Profile, RuleSources, Service,
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Finding;
 use crate::exchange::{Exchange, Inspected, inspect};
+use crate::files::read_requests;
 use crate::flags::{ExplainFlags, Format};
 use crate::request::{RequestLine, parse_message};
 use crate::rules::{self, Warnings};
@@ -29,7 +30,7 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     if flags.debug_rules && flags.format == Format::Text {
         bail!("--debug-rules has no place in the text form: add --format json");
     }
-    let input = read(flags)?;
+    let input = read_requests(&flags.request)?;
     let requests = parse(&input, &flags.request)?;
     // Nobody asks for the common rules when every request brings its own.
     let needs_rules =
@@ -59,16 +60,6 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     }
     out.flush()?;
     Ok(finding)
-}
-
-fn read(flags: &ExplainFlags) -> Result<Vec<u8>> {
-    let mut input = Vec::new();
-    if flags.request.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut input).context("standard input")?;
-    } else {
-        input = std::fs::read(&flags.request).with_context(|| format!("`{}`", flags.request.display()))?;
-    }
-    Ok(input)
 }
 
 /// A request, and rules of its own if it brings some.

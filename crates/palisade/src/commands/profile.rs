@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::Finding;
 use crate::exchange::{Exchange, inspect};
+use crate::files::read_requests;
 use crate::flags::ProfileFlags;
 use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
@@ -71,7 +72,8 @@ struct Case {
 
 fn corpus(flags: &ProfileFlags) -> Result<Vec<Case>> {
     let path = flags.corpus.display();
-    let text = std::fs::read_to_string(&flags.corpus).with_context(|| format!("`{path}`"))?;
+    let text = String::from_utf8(read_requests(&flags.corpus)?)
+        .with_context(|| format!("`{path}` is not UTF-8; write such bytes as body_base64"))?;
     let mut cases: Vec<Case> = Vec::new();
     let mut others: Vec<String> = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -1,6 +1,8 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
-use anyhow::{Context as _, Result};
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context as _, Result, bail};
 use palisade_dataplane::{ErrorLog, Upstream, UpstreamLimits};
 use palisade_model::Mode;
 
@@ -20,6 +22,12 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     rules::note_detect(flags.detect);
     warn_of_unknown_variables();
     let upstream = upstream(&flags.upstream)?;
+    if is_itself(flags.listen, &flags.upstream) {
+        bail!(
+            "--upstream {}: that is this listener itself; name the address of the service, or another by --listen",
+            flags.upstream
+        );
+    }
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     let rule_set = rule_set?;
     match (&rule_set, flags.mode) {
@@ -84,6 +92,15 @@ fn upstream(url: &str) -> Result<Upstream> {
         true => "--upstream".to_owned(),
         false => format!("--upstream (perhaps http://{url} is meant)"),
     })
+}
+
+/// Whether the upstream is where we listen, as far as its address tells.
+fn is_itself(listen: SocketAddr, url: &str) -> bool {
+    let authority = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
+    let Ok(upstream) = authority.parse::<SocketAddr>() else { return false };
+    let here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    upstream.port() == listen.port()
+        && (upstream.ip() == listen.ip() || listen.ip().is_unspecified() && here(upstream.ip()))
 }
 
 /// Looks after the files of the rules in force.

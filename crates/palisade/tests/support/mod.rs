@@ -228,8 +228,7 @@ impl Running {
 
     /// Sends a signal by name, as `kill -TERM` does.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+        signal(&self.child, name);
     }
 
     /// Waits for the end, and gives the exit code.
@@ -249,6 +248,12 @@ impl Running {
         self.signal("TERM");
         self.wait()
     }
+}
+
+/// Sends a signal. By the shell's own `kill`: a bare system may have no other.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let line = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
 }
 
 impl Drop for Running {
