@@ -113,6 +113,37 @@ fn the_articles_attacks_are_denied_by_the_ids_modsecurity_gives_and_ordinary_req
 }
 
 #[test]
+fn a_higher_paranoia_level_sees_more() {
+    for crs in every_crs() {
+        let request = json!({"uri": "/?q=%3D%3D%21%40%7E%7C%3B%27%29%28%2A", "headers": headers(&[])});
+        let matched: Vec<usize> = ["1", "4"]
+            .iter()
+            .map(|level| {
+                logged(&explain(&["--crs", &crs, "--paranoia", level], &[request.clone()]).0[0]).len()
+            })
+            .collect();
+        assert!(matched[1] > matched[0] + 1, "{crs}: {matched:?}");
+    }
+}
+
+#[test]
+fn leaks_in_responses_are_denied_where_response_bodies_are_on() {
+    for crs in every_crs() {
+        let folder = Folder::new();
+        let before =
+            folder.write("before.conf", "SecResponseBodyAccess On\nSecResponseBodyMimeType text/html\n");
+        let response = |body: &str| json!({"headers": headers(&[]), "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body": body}});
+        let leak = "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version";
+        let flags = ["--crs", &crs, "--rules-before", &before];
+        let (answers, _) = explain(&flags, &[response(leak), response("<h1>Lamps</h1>")]);
+        assert_eq!((&answers[0]["verdict"], &answers[0]["phase"]), (&json!("deny"), &json!(4)), "{crs}");
+        assert_eq!(answers[0]["rule_id"], 959100, "{crs}");
+        assert!(logged(&answers[0]).contains(&951230), "{crs}: {:?}", logged(&answers[0]));
+        assert_eq!(logged(&answers[1]), [0; 0], "{crs}");
+    }
+}
+
+#[test]
 fn the_text_says_rule_place_decoding_value_score_and_what_blocked() {
     let Some(crs) = crs() else { return };
     let request = format!(

@@ -207,6 +207,51 @@ fn sigterm_and_sigint_answer_what_has_begun_and_exit_0() {
 }
 
 #[test]
+fn a_request_id_is_ours_and_a_denial_leaves_the_connection_usable() {
+    use std::io::Write as _;
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let rules = folder.write("site.conf", SITE_RULES);
+    let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &rules]);
+    let mut stream =
+        begin(proxy.address(), b"GET /?bad=1 HTTP/1.1\r\nHost: x\r\nX-Request-Id: forged\r\n\r\n");
+    let denied = receive(stream.try_clone().unwrap());
+    assert_eq!(denied.status, 418);
+    assert_ne!(denied.header("x-request-id"), Some("forged"));
+    stream.write_all(b"GET /fine HTTP/1.1\r\nHost: x\r\nX-Request-Id: forged\r\n\r\n").unwrap();
+    let fine = receive(stream);
+    assert_eq!(fine.status, 200);
+    let id = fine.header("x-request-id").unwrap();
+    assert!(id != "forged" && Some(id) != denied.header("x-request-id"), "{fine:?}");
+    let seen = upstream.heads();
+    assert_eq!(seen.len(), 1);
+    assert!(
+        seen[0].to_lowercase().contains(&format!("x-request-id: {id}")),
+        "the service can join on it: {seen:?}"
+    );
+}
+
+#[test]
+fn what_can_be_read_in_two_ways_is_400_in_every_mode() {
+    for mode in ["off", "monitoring", "block"] {
+        let (folder, upstream) = (Folder::new(), Upstream::start());
+        let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", mode]);
+        let address = proxy.address();
+        for request in [
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+            "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+            "hello\r\n\r\n",
+        ] {
+            let answer = send(address, request.as_bytes());
+            assert_eq!(answer.status, 400, "{mode}: {request:?}");
+            proxy.wait_err(answer.header("x-request-id").unwrap());
+        }
+        assert_eq!(upstream.heads(), [""; 0], "{mode}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let mut proxy = Running::proxy(&folder, &upstream.url, &[]);
