@@ -74,6 +74,14 @@ pub(crate) enum Switch {
     Off,
 }
 
+/// The one value of a flag whose feature is still to come: a script that switches it off may say so today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Off;
+
+fn only_off(text: &str) -> Result<Off, String> {
+    if text == "off" { Ok(Off) } else { Err("this version does not have it; use `off`".to_owned()) }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
     /// Address to listen on; port 0 takes a free one, which is printed
@@ -96,6 +104,12 @@ pub(crate) struct RunFlags {
     /// File for the error log, one line a match; standard error when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) error_log: Option<PathBuf>,
+    /// The admin listener: only `off`, it is not in this version
+    #[arg(long, value_name = "off", value_parser = only_off)]
+    pub(crate) admin: Option<Off>,
+    /// The access log: only `off`, it is not in this version
+    #[arg(long, value_name = "off", value_parser = only_off)]
+    pub(crate) access_log: Option<Off>,
     /// A path that is answered here with 200, uninspected
     #[arg(long, value_name = "PATH", value_parser = absolute_path)]
     pub(crate) health_path: Option<String>,

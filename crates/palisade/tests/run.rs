@@ -354,6 +354,15 @@ fn bodies_and_connections_come_through_whole() {
 }
 
 #[test]
+fn features_to_come_may_be_switched_off_today() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let mut proxy =
+        Running::proxy(&folder, &upstream.url, &["--admin", "off", "--access-log", "off", "--detect", "off"]);
+    assert_eq!(get(proxy.address(), "/", "").status, 200);
+    assert_eq!(proxy.end(), 0);
+}
+
+#[test]
 fn unknown_variables_of_ours_only_warn() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let data = folder.at("data");
@@ -396,6 +405,8 @@ fn what_cannot_run_exits_2_and_names_flag_and_value() {
         (instead("--upstream", "127.0.0.1:3000"), ["--upstream", "http://127.0.0.1:3000"]),
         (instead("--upstream", "http://127.0.0.1:1/path"), ["--upstream", "path"]),
         (instead("--upstream", "http://127.0.0.1:99999"), ["--upstream", "99999"]),
+        (with(&["--admin", "127.0.0.1:0"]), ["--admin", "use `off`"]),
+        (with(&["--access-log", "access.log"]), ["--access-log", "use `off`"]),
         (instead("--listen", "somewhere"), ["--listen", "127.0.0.1:8080"]),
         (instead("--listen", ":8080"), ["--listen", "0.0.0.0:8080"]),
         (instead("--listen", &taken), ["--listen", &taken]),
