@@ -119,7 +119,8 @@ fn a_higher_paranoia_level_sees_more() {
         let matched: Vec<usize> = ["1", "4"]
             .iter()
             .map(|level| {
-                logged(&explain(&["--crs", &crs, "--paranoia", level], &[request.clone()]).0[0]).len()
+                logged(&explain(&["--crs", &crs, "--paranoia", level], std::slice::from_ref(&request)).0[0])
+                    .len()
             })
             .collect();
         assert!(matched[1] > matched[0] + 1, "{crs}: {matched:?}");
@@ -165,6 +166,25 @@ fn the_text_says_rule_place_decoding_value_score_and_what_blocked() {
         assert!(answer.out.contains(said), "{said} in {}", answer.out);
     }
     assert!(answer.out.starts_with("DENY"), "the verdict comes first");
+    assert!(
+        answer.out.lines().all(|line| line == line.trim_end()),
+        "no spaces at line ends: {:?}",
+        answer.out
+    );
+    // What came from a client cannot speak to the terminal.
+    let hostile =
+        "GET /?b%1b[31m=1+union+select+1,2&a=1+union+select+1,2\x1b[31m\u{9b}2J HTTP/1.1\nHost: x\x07\n\n"
+            .as_bytes();
+    let answer = palisade_with(&["explain", "--crs", &crs, "--request", "-"], hostile);
+    assert_eq!(answer.code, 1);
+    assert!(answer.out.chars().all(|char| char == '\n' || !char.is_control()), "{:?}", answer.out);
+    assert!(
+        answer.out.lines().all(|line| line == line.trim_end()),
+        "no spaces at line ends: {:?}",
+        answer.out
+    );
+    let refused = palisade_with(&["explain", "--request", "-"], br#"{"client_ip":"\u001b[31m"}"#);
+    assert!(refused.out.starts_with("ERROR") && !refused.out.contains('\x1b'), "{:?}", refused.out);
     let pass = palisade_with(
         &["explain", "--crs", &crs, "--request", "-"],
         format!("GET / HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: {BROWSER}\r\nAccept: */*\r\n\r\n")

@@ -81,7 +81,8 @@ impl Refused {
     fn explained(&self, input: &Path) -> Explained {
         let file =
             if input.as_os_str() == "-" { "<standard input>".into() } else { input.display().to_string() };
-        let text = format!("ERROR  {file}:{}: {}\n", self.line, self.message);
+        let text =
+            format!("ERROR  {file}:{}: {}\n", self.line, shown(self.message.as_bytes(), ERROR_CHARS_MAX));
         Explained::failed(&self.id, text, self.message.clone(), Some(file), Some(self.line))
     }
 }
@@ -331,7 +332,9 @@ fn to_text(
         Action::Forward => "PASS".to_owned(),
         Action::Answer { status } => format!("DENY {status}{by}"),
         Action::Close => format!("DROP{by}"),
-        Action::Redirect { status, location } => format!("REDIRECT {status} to {location}{by}"),
+        Action::Redirect { status, location } => {
+            format!("REDIRECT {status} to {}{by}", shown(location.as_bytes(), LINE_CHARS_MAX))
+        }
     };
     let _ = writeln!(out, "{headline}");
     if let Some(would) = would(inspected) {
@@ -374,23 +377,30 @@ fn describe_match(out: &mut String, transaction: &Transaction, matched: &Match) 
     let rules = transaction.rules();
     let rule = rules.rule(matched.rule);
     let severity = matched.severity.and_then(|level| SEVERITIES.get(usize::from(level))).unwrap_or(&"");
-    let _ = writeln!(out, "\n  {:<9} {severity:9} {}", matched.id, shown(&matched.msg, LINE_CHARS_MAX));
+    let title = format!("{:<9} {severity:9} {}", matched.id, shown(&matched.msg, LINE_CHARS_MAX));
+    let _ = writeln!(out, "\n  {}", title.trim_end());
     if !matched.target.is_empty() {
-        let _ = writeln!(out, "    where     {}", place(&matched.target));
+        let _ = writeln!(out, "    where     {}", shown(place(&matched.target).as_bytes(), LINE_CHARS_MAX));
         if !matched.transformations.is_empty() {
             let _ = writeln!(out, "    decoded   {}", matched.transformations.join(", "));
         }
-        let _ = writeln!(out, "    saw       {}", shown(&matched.value, LINE_CHARS_MAX));
+        let value = shown(&matched.value, LINE_CHARS_MAX);
+        let _ = writeln!(out, "    saw       {}", if value.is_empty() { "(nothing)" } else { &value });
     }
     if let Some((operator, negated, argument)) = &matched.operator {
         let not = if *negated { "!" } else { "" };
-        let _ =
-            writeln!(out, "    matched   {not}@{operator} {}", shown(argument.as_bytes(), LINE_CHARS_MAX));
+        let argument = shown(argument.as_bytes(), LINE_CHARS_MAX);
+        let _ = writeln!(out, "    matched   {}", format!("{not}@{operator} {argument}").trim_end());
     }
     for (name, value) in
         matched.assigned.iter().filter(|(name, _)| name.windows(5).any(|w| w.eq_ignore_ascii_case(b"score")))
     {
-        let _ = writeln!(out, "    score     {} = {}", printable(name).to_lowercase(), printable(value));
+        let _ = writeln!(
+            out,
+            "    score     {} = {}",
+            shown(name, LINE_CHARS_MAX).to_lowercase(),
+            shown(value, LINE_CHARS_MAX)
+        );
     }
     if let Some(action) = &matched.interrupted {
         let status = matched.status.map_or_else(String::new, |status| format!(" with status {status}"));
@@ -435,6 +445,9 @@ fn place(target: &[u8]) -> String {
 
 /// Characters of a text that one line shows.
 const LINE_CHARS_MAX: usize = 160;
+
+/// Characters of an error; one that lists the keys there are is long.
+const ERROR_CHARS_MAX: usize = 1000;
 
 /// Names of severities, by number.
 pub(crate) const SEVERITIES: [&str; 8] =
