@@ -290,7 +290,12 @@ impl<'a> Compiler<'a> {
                 Some(pattern)
             }
             Err(error) => {
-                self.diagnostics.push(Diagnostic::error(codes::PATTERN, span, error.to_string()));
+                let place = self.place_in(span, source, error.offset);
+                let mut diagnostic = Diagnostic::error(codes::PATTERN, place, error.message.into_owned());
+                if let Some(help) = error.help {
+                    diagnostic = diagnostic.help(help);
+                }
+                self.diagnostics.push(diagnostic);
                 None
             }
         }
@@ -598,8 +603,7 @@ impl<'a> Compiler<'a> {
                 Some(operator)
             }
             Err(error) => {
-                let place =
-                    error.offset.map_or(span, |offset| self.place_in_argument(span, argument, offset));
+                let place = error.offset.map_or(span, |offset| self.place_in(span, argument, offset));
                 let mut diagnostic = Diagnostic::error(codes::OPERATOR, place, error.message.clone());
                 if let Some(help) = &error.help {
                     diagnostic = diagnostic.help(help.clone());
@@ -610,16 +614,15 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The place of one byte of an operator's argument. Where the file writes the argument with escapes, offsets
-    /// mean nothing to the reader, and the whole operator is shown.
-    fn place_in_argument(&self, operator: Span, argument: &[u8], offset: usize) -> Span {
-        let text = self.sources.text(operator.file);
-        let written = &text[operator.start as usize..operator.end as usize];
-        let Some(begins) = memchr::memmem::find(written, argument).filter(|_| !argument.is_empty()) else {
-            return operator;
+    /// The place of one byte of a text that stands somewhere in a span. Where the file writes the text with
+    /// escapes, offsets mean nothing to the reader, and the whole span is shown.
+    fn place_in(&self, span: Span, text: &[u8], offset: usize) -> Span {
+        let written = &self.sources.text(span.file)[span.start as usize..span.end as usize];
+        let Some(begins) = memchr::memmem::find(written, text).filter(|_| !text.is_empty()) else {
+            return span;
         };
-        let start = operator.start + (begins + offset.min(argument.len() - 1)) as u32;
-        Span { file: operator.file, start, end: start + 1 }
+        let start = span.start + (begins + offset.min(text.len() - 1)) as u32;
+        Span { file: span.file, start, end: start + 1 }
     }
 }
 

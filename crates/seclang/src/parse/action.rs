@@ -589,7 +589,9 @@ impl Parser<'_> {
         let found = choices.iter().find(|(word, _)| value.bytes().eq_ignore_ascii_case(word.as_bytes()));
         if found.is_none() {
             let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let help = match self.suggestion(value.bytes(), choices.iter().map(|&(word, _)| word)) {
+            // Everything of one or two letters is near everything else of that length.
+            let near = self.suggestion(value.bytes(), choices.iter().map(|&(word, _)| word));
+            let help = match near.filter(|_| value.bytes().len() > 2) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("one of {}", words.join(", ")),
             };
