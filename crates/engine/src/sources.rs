@@ -117,20 +117,25 @@ impl CrsFiles {
     fn find(folder: &str, loader: &dyn Loader) -> Result<Self, String> {
         let folder = folder.trim_end_matches('/');
         let folder = if folder.is_empty() { "/" } else { folder };
-        let exists = |path: &str| loader.read(path).is_ok();
-        let expand = |pattern: String| -> Vec<String> {
-            let mut found = loader.expand(&pattern).unwrap_or_default();
+        // What is there and cannot be read counts: loading it then says so, instead of another file or none taking
+        // its place.
+        let exists = |path: &str| !loader.read(path).is_err_and(|error| error.not_found);
+        let expand = |pattern: String| -> Result<Vec<String>, String> {
+            let mut found = loader
+                .expand(&pattern)
+                .map_err(|error| format!("`{pattern}` cannot be read: {}", error.message))?;
             found.sort_unstable();
-            found
+            Ok(found)
         };
-        let rules_of = |folder: &str| -> Vec<String> {
-            let found = expand(format!("{folder}/*.conf"));
+        let rules_of = |folder: &str| -> Result<Vec<String>, String> {
+            let found = expand(format!("{folder}/*.conf"))?;
             // A folder of rules is one that holds CRS's first file; a folder of folders is not.
-            if found.iter().any(|file| file.contains("901")) { found } else { Vec::new() }
+            let is_first = |file: &String| file.rsplit('/').next().is_some_and(|name| name.contains("901"));
+            Ok(if found.iter().any(is_first) { found } else { Vec::new() })
         };
-        let (root, rules) = match rules_of(&format!("{folder}/rules")) {
+        let (root, rules) = match rules_of(&format!("{folder}/rules"))? {
             rules if !rules.is_empty() => (folder.to_owned(), rules),
-            _ => match rules_of(folder) {
+            _ => match rules_of(folder)? {
                 rules if !rules.is_empty() => (palisade_seclang::resolve(folder, "."), rules),
                 _ => {
                     return Err(format!(
@@ -164,9 +169,9 @@ impl CrsFiles {
         }
         // Plugins of CRS 4: configuration and "before" files precede the rules, "after" files follow.
         let plugins = |kind: &str| expand(format!("{root}/plugins/*-{kind}.conf"));
-        before.extend(plugins("config"));
-        before.extend(plugins("before"));
-        all.extend(plugins("after"));
+        before.extend(plugins("config")?);
+        before.extend(plugins("before")?);
+        all.extend(plugins("after")?);
         Ok(Self { setup, before, rules: all })
     }
 }
