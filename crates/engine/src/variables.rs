@@ -106,8 +106,8 @@ pub(crate) struct VarStore {
     slots: Vec<VarSlot>,
     by_name: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
     key_buffer: Vec<u8>,
-    /// Bytes of all values.
-    value_bytes: usize,
+    /// Bytes of all values and names, against [`STORE_BYTES_MAX`].
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -118,9 +118,9 @@ struct VarSlot {
 
 /// Names in one store. Rules that build names from the request (`setvar:tx.a_%{matched_var}`) stop adding here.
 const VARIABLES_MAX: usize = 20_000;
-/// Bytes of all values in one store. A rule that copies a large value under a name for each argument stops here:
-/// later values are not written. Large enough for the largest body in a few variables.
-const VALUE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of all values and names in one store. A rule that copies a large value under, or into, a name for each
+/// argument stops here: later values are not written. Large enough for the largest body in a few variables.
+const STORE_BYTES_MAX: usize = 64 << 20;
 
 impl VarStore {
     pub(crate) fn slot(&self, name: &[u8]) -> Option<u32> {
@@ -154,11 +154,14 @@ impl VarStore {
         self.key_buffer.extend(name.iter().map(u8::to_ascii_lowercase));
         let slot = self.by_name.get(&self.key_buffer).copied();
         let held = slot.and_then(|slot| self.value(slot)).map_or(0, <[u8]>::len);
-        if self.value_bytes - held + value.len() > VALUE_BYTES_MAX {
+        // A name is held twice, as it was written and as it is found, for as long as the store lives.
+        let named = if slot.is_some() { 0 } else { 2 * name.len() };
+        let bytes = self.bytes - held + named + value.len();
+        if bytes > STORE_BYTES_MAX {
             return false;
         }
         if let Some(slot) = slot {
-            self.value_bytes = self.value_bytes - held + value.len();
+            self.bytes = bytes;
             let held = self.slots[slot as usize].value.get_or_insert_default();
             held.clear();
             held.extend_from_slice(value);
@@ -167,7 +170,7 @@ impl VarStore {
         if self.slots.len() >= VARIABLES_MAX {
             return false;
         }
-        self.value_bytes += value.len();
+        self.bytes = bytes;
         self.by_name.insert(self.key_buffer.clone(), self.slots.len() as u32);
         self.slots.push(VarSlot { name: name.to_vec(), value: Some(value.to_vec()) });
         true
@@ -176,7 +179,7 @@ impl VarStore {
     pub(crate) fn remove(&mut self, name: &[u8]) {
         if let Some(slot) = self.slot(name) {
             let held = self.slots[slot as usize].value.take();
-            self.value_bytes -= held.map_or(0, |value| value.len());
+            self.bytes -= held.map_or(0, |value| value.len());
         }
     }
 
@@ -790,6 +793,15 @@ mod tests {
         store.set(b"score", b"2");
         assert_eq!(store.get(b"Score"), Some(&b"2"[..]));
         assert_eq!(store.slots().count(), 1);
+    }
+
+    #[test]
+    fn a_store_is_bounded_by_its_names_as_well() {
+        let mut store = VarStore::default();
+        let name = |n: usize| [n.to_string().into_bytes(), vec![b'n'; 1 << 20]].concat();
+        let kept = (0..100).take_while(|n| store.set(&name(*n), b"1")).count();
+        assert_eq!(kept, 31, "names of a mebibyte, each held twice");
+        assert!(store.set(&name(0), b"2"), "what is there can still change");
     }
 
     #[test]
