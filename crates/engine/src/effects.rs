@@ -12,7 +12,8 @@ use crate::operator;
 use crate::persistent::{Change, CollectionKey, Operation, decayed};
 use crate::ruleset::{Assignment, Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
 use crate::transaction::{
-    Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Sanitised, Shortfall, Transaction,
+    Interruption, InterruptionAction, MATCH_TEXT_BYTES_MAX, Match, Sanitised, Shortfall, Transaction,
+    VARIABLES_FULL,
 };
 use crate::variables::{Store, store_of};
 
@@ -73,7 +74,7 @@ impl Transaction {
         if let Some(values) = self.store_mut(store)
             && !values.set(key, value)
         {
-            self.note(Shortfall::Limit("variables_max"));
+            self.note(Shortfall::Limit(VARIABLES_FULL));
         }
     }
 
@@ -175,20 +176,14 @@ impl Transaction {
             return;
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);
-        let expand = |template: &Option<Template>| {
-            template.as_ref().map_or_else(Vec::new, |text| self.expand(text).into_owned())
-        };
+        let expand = |text: &Template| beginning(&self.expand(text));
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
         let matched = self.vars.matched.as_ref().filter(|_| conditional);
-        let mut value = matched.map_or_else(Vec::new, |var| var.value.clone());
-        value.truncate(MATCH_VALUE_BYTES_MAX);
         let operator = last.condition.as_ref().map(|condition| {
             let argument = match &condition.operator {
                 OperatorSource::Fixed(_) => condition.argument.clone(),
-                OperatorSource::Expanded(template) => {
-                    String::from_utf8_lossy(&self.expand(template)).into_owned()
-                }
+                OperatorSource::Expanded(template) => String::from_utf8_lossy(&expand(template)).into_owned(),
             };
             (condition.name, condition.negated, argument)
         });
@@ -196,12 +191,12 @@ impl Transaction {
             rule: index,
             id: rule.id,
             phase: self.cursor.phase.unwrap_or(rule.phase),
-            msg: expand(&rule.msg),
-            data: expand(&rule.logdata),
+            msg: rule.msg.as_ref().map(expand).unwrap_or_default(),
+            data: rule.logdata.as_ref().map(expand).unwrap_or_default(),
             severity: rule.severity,
-            tags: rule.tags.iter().map(|tag| self.expand(tag).into_owned()).collect(),
-            target: matched.map_or_else(Vec::new, |var| var.name.clone()),
-            value,
+            tags: rule.tags.iter().map(expand).collect(),
+            target: matched.map_or_else(Vec::new, |var| beginning(&var.name)),
+            value: matched.map_or_else(Vec::new, |var| beginning(&var.value)),
             transformations: last.transformations.iter().map(|step| step.name()).collect(),
             operator,
             assigned,
@@ -222,7 +217,7 @@ impl Transaction {
                 }
             }
             Effect::RemoveTargets { rules, exclusion } => {
-                // A rule runs once a transaction, so this list is no longer than the rule set.
+                // A rule completes once a transaction, so the rule set bounds this list.
                 self.control.removed_targets.push((rules.clone(), exclusion.clone()));
             }
             Effect::ExpireVariable { collection, key, seconds } => {
@@ -363,6 +358,11 @@ impl Transaction {
             | Ctl::Ignored { .. } => {}
         }
     }
+}
+
+/// As much of a text as a [`Match`] keeps, in memory of its own size.
+fn beginning(text: &[u8]) -> Vec<u8> {
+    text[..text.len().min(MATCH_TEXT_BYTES_MAX)].to_vec()
 }
 
 /// `+EF`, `-C` or a whole new list.

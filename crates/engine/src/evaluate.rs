@@ -16,6 +16,7 @@
 //! it goes on. A link that asked is evaluated again from its first value, with the assignments of matches that
 //! were already done left out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use palisade_codec::transform::Effect;
@@ -27,7 +28,9 @@ use crate::operator::{CompileOptions, DataFiles, Evaluation, GROUPS, Operator, O
 use crate::ruleset::{
     Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
-use crate::transaction::{Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, note_shortfall};
+use crate::transaction::{
+    Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, XPATH_VALUES_FULL, note_shortfall,
+};
 use crate::variables::{Item, ItemKind, MatchedVar, Variables, store_of};
 
 /// Bytes that operators see before the evaluator lets others run: some milliseconds of work.
@@ -144,7 +147,7 @@ impl Transaction {
                 }
             };
         };
-        let mut matching = Matching { condition, link, rule, seen: 0, assigned, begun };
+        let mut matching = Matching { condition, link, rule, compiled: None, seen: 0, assigned, begun };
         let mut items = std::mem::take(&mut self.scratch.items);
         let mut result = Ok(());
         // Target by target: what the assignments of one match is there for the next target.
@@ -175,23 +178,19 @@ impl Transaction {
     fn try_item(&mut self, rules: &RuleSet, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
         let link = matching.link;
         let context = rules.transform_context();
-        let expanded;
         let operator = match &matching.condition.operator {
             OperatorSource::Fixed(operator) => operator.as_ref(),
-            // Anew for each value: the assignments of one match are there for the next.
             OperatorSource::Expanded(template) => {
+                // For each value: the assignments of one match are there for the next.
                 let argument = self.expand(template);
-                let name = matching.condition.name;
-                match Operator::compile(name, &argument, &CompileOptions::default(), &NoFiles) {
-                    Ok(operator) => {
-                        expanded = operator;
-                        &expanded
-                    }
-                    Err(error) => {
-                        let rule = matching.rule.id;
-                        self.note(Shortfall::ArgumentInvalid { rule, message: error.to_string() });
-                        return Ok(());
-                    }
+                if matching.compiled.as_ref().is_none_or(|(of, _)| *of != argument) {
+                    self.cursor.work += argument.len();
+                    let operator = self.compile_expanded(matching, &argument);
+                    matching.compiled = Some((argument, operator));
+                }
+                match matching.compiled.as_ref().and_then(|(_, operator)| operator.as_ref()) {
+                    Some(operator) => operator,
+                    None => return Ok(()),
                 }
             }
         };
@@ -230,6 +229,18 @@ impl Transaction {
             self.tell(matching, item, hit)?;
         }
         Ok(())
+    }
+
+    /// The operator of an argument that was expanded from macros; `None`, and a shortfall, when there is no such.
+    fn compile_expanded(&mut self, matching: &Matching<'_>, argument: &[u8]) -> Option<Operator> {
+        match Operator::compile(matching.condition.name, argument, &CompileOptions::default(), &NoFiles) {
+            Ok(operator) => Some(operator),
+            Err(error) => {
+                let rule = matching.rule.id;
+                self.note(Shortfall::ArgumentInvalid { rule, message: error.to_string() });
+                None
+            }
+        }
     }
 
     /// A value matched: rules that come after, and the actions of this link, can see it.
@@ -325,7 +336,7 @@ impl Transaction {
         if self.vars.xpath_values[number].is_none() {
             let found = query.path.evaluate(document, &query.namespaces, XPATH_VALUES_BYTES_MAX);
             if found.truncated {
-                self.shortfalls.push(Shortfall::Limit("xpath_values_bytes_max"));
+                self.note(Shortfall::Limit(XPATH_VALUES_FULL));
             }
             self.vars.xpath_values[number] = Some(found.values);
         }
@@ -382,6 +393,9 @@ struct Matching<'a> {
     condition: &'a Condition,
     link: &'a Link,
     rule: &'a Rule,
+    /// An argument expanded from macros and the operator of it, which mostly serves all values: a pattern from
+    /// a long header takes longer to compile than to run.
+    compiled: Option<(Cow<'a, [u8]>, Option<Operator>)>,
     /// Matches told so far.
     seen: usize,
     /// Matches whose assignments were done before the link stopped.

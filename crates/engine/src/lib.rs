@@ -35,7 +35,7 @@ pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, wr
 pub use settings::{AuditSettings, Settings};
 pub use sources::{LoadedRules, RuleSources, load_rules};
 pub use transaction::{
-    Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_VALUE_BYTES_MAX, Match, Progress,
+    Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_TEXT_BYTES_MAX, Match, Progress,
     Sanitised, Shortfall, Transaction,
 };
 pub use variables::{Clock, Connection};

@@ -300,7 +300,7 @@ pub(crate) struct Condition {
 #[derive(Debug)]
 pub(crate) enum OperatorSource {
     Fixed(Arc<Operator>),
-    /// Compiled anew for each evaluation from the expanded text.
+    /// Compiled from the expanded text when a rule runs.
     Expanded(Template),
 }
 

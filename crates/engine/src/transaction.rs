@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_http::{
-    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead,
-    Target as RequestTarget, parse_cookies, parse_form,
+    BodyKind, BodyLimits, BodyParser, CookieFormat, RequestHead, ResponseHead, Target as RequestTarget,
+    parse_cookies, parse_form,
 };
 use palisade_seclang::ast::{
     AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, ParseXmlIntoArgs, Phase, RuleEngine,
@@ -70,7 +70,7 @@ pub enum InterruptionAction {
     },
 }
 
-/// One rule that matched, all links of it.
+/// One rule that matched, all links of it. Each of its texts is cut at [`MATCH_TEXT_BYTES_MAX`].
 #[derive(Clone, Debug)]
 pub struct Match {
     /// The rule.
@@ -89,7 +89,7 @@ pub struct Match {
     pub tags: Vec<Vec<u8>>,
     /// What MATCHED_VAR_NAME says: `ARGS:q`. Empty for a `SecAction`.
     pub target: Vec<u8>,
-    /// The value that matched, after its transformations, cut at [`MATCH_VALUE_BYTES_MAX`].
+    /// The value that matched, after its transformations.
     pub value: Vec<u8>,
     /// The transformations that the last link did.
     pub transformations: Vec<&'static str>,
@@ -107,9 +107,9 @@ pub struct Match {
     pub status: Option<u16>,
 }
 
-/// Longest piece of a matching value that a [`Match`] keeps. Logs cut at 200; a person who reads an explanation
-/// sees enough of it.
-pub const MATCH_VALUE_BYTES_MAX: usize = 4096;
+/// Longest piece of any text that a [`Match`] keeps. Logs cut at 200; a person who reads an explanation sees
+/// enough of it. CRS's `logdata` holds the whole value, and one value can match a hundred rules.
+pub const MATCH_TEXT_BYTES_MAX: usize = 4096;
 
 /// One value that one rule looked at, for `explain --debug-rules`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +166,23 @@ pub enum Shortfall {
         message: String,
     },
 }
+
+impl Shortfall {
+    /// Whether a rule may have missed what it would have found: a value that it did not judge, or a variable that
+    /// another rule could not write. The parsers' bounds show in `REQBODY_ERROR` and the bodies' in
+    /// `INBOUND_DATA_ERROR`, where rules decide; a lookup that fails is the world's fault and not the client's.
+    pub fn blinds_rules(&self) -> bool {
+        match self {
+            Self::StepLimit { .. } | Self::ArgumentInvalid { .. } | Self::TooManyLookups => true,
+            Self::Limit(name) => [VARIABLES_FULL, XPATH_VALUES_FULL].contains(name),
+            Self::LookupFailed => false,
+        }
+    }
+}
+
+/// The bounds of the engine that [`Shortfall::Limit`] names.
+pub(crate) const VARIABLES_FULL: &str = "variables_max";
+pub(crate) const XPATH_VALUES_FULL: &str = "xpath_values_bytes_max";
 
 /// Shortfalls kept of one transaction; the first ones tell the story.
 const SHORTFALLS_MAX: usize = 64;
@@ -653,11 +670,6 @@ impl Transaction {
         self.vars.tx.iter()
     }
 
-    /// One variable of TX.
-    pub fn tx_value(&self, name: &str) -> Option<&[u8]> {
-        self.vars.tx.get(name.as_bytes())
-    }
-
     /// The rules it runs.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
@@ -757,11 +769,6 @@ impl Transaction {
     /// The first value of a variable, for macros in tests and reports.
     pub fn first_value(&self, variable: Variable) -> Option<Vec<u8>> {
         crate::expand::first_value(&self.vars, variable, None)
-    }
-
-    /// Response headers as they came.
-    pub fn response_headers(&self) -> Option<&Fields> {
-        self.vars.response.as_ref().map(|head| &head.headers)
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Detail {
 pub enum Input<'a> {
     /// Some of the request's body, the transfer coding undone.
     Chunk(&'a [u8]),
-    /// The request's trailers. They are looked at as headers of no request: kept for the report only.
+    /// The request's trailers. Nothing looks at them yet.
     Trailers(&'a Fields),
     /// The request is whole. Comes for every request, also one without a body.
     End,
@@ -328,12 +328,8 @@ impl Inspection {
             (None, Some(finding), _) => (Verdict::Deny { status: 400 }, Cause::Framing(finding)),
             (None, None, None) => (Verdict::Pass, Cause::None),
         };
-        let incomplete = self.transaction.as_ref().is_some_and(|transaction| {
-            transaction
-                .shortfalls()
-                .iter()
-                .any(|s| matches!(s, Shortfall::StepLimit { .. } | Shortfall::ArgumentInvalid { .. }))
-        });
+        let incomplete = transaction
+            .is_some_and(|transaction| transaction.shortfalls().iter().any(Shortfall::blinds_rules));
         let outcome = Outcome { stage: self.stage, verdict, cause, incomplete };
         // The first that is not a pass tells the story.
         if self.outcome.as_ref().is_none_or(|earlier| earlier.verdict == Verdict::Pass) {

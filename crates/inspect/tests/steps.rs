@@ -210,6 +210,23 @@ fn an_inspection_moves_between_threads() {
 }
 
 #[test]
+fn a_client_that_uses_up_the_lookups_is_not_inspected() {
+    let rules = r#"SecRule ARGS "@rbl list.example" "id:1,phase:1,deny""#;
+    for (arguments, action) in [(32, Action::Forward), (33, Action::Answer { status: 403 })] {
+        let query: Vec<String> = (0..arguments).map(|n| format!("a=host{n}")).collect();
+        let (mut inspection, mut step) =
+            begin(&service(Mode::Block, rules), head(&format!("/?{}", query.join("&"))));
+        while matches!(step, Step::Need(_)) {
+            step = inspection.resume(Answered::Answer(Answer::Dns(None)), clock());
+        }
+        let outcome = outcome(feed(&mut inspection, Input::End));
+        assert_eq!(outcome.verdict, Verdict::Pass);
+        let stance = Stance { mode: Mode::Block, gray: false, on_failure: OnFailure::Closed };
+        assert_eq!(decide(&outcome, &stance), action, "{arguments} arguments");
+    }
+}
+
+#[test]
 fn mode_off_inspects_nothing() {
     let (mut inspection, step) = begin(&service(Mode::Off, RULES), head("/?head=stop"));
     assert!(matches!(step, Step::More(_)));
