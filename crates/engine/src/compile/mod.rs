@@ -4,24 +4,30 @@
 //! defaults in force where each stands; then every update and removal is applied. The second makes each draft
 //! final: operators compiled, labels resolved, selections turned into rule numbers.
 
+mod actions;
+mod draft;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use palisade_codec::transform::{Transformation, UnicodeMap};
+use palisade_codec::transform::UnicodeMap;
 use palisade_http::XPath;
 use palisade_pcre::{Options as PatternOptions, Pattern};
 use palisade_seclang::ast::{
-    self, Action, Ctl, Directive, FileId, IdRange, OperatorName, PersistentCollection, Phase, Selection,
-    Setting, Span, Spanned, TargetMode, Template, TemplatePart, TransformationName, Variable,
+    self, Action, Ctl, Directive, FileId, OperatorName, PersistentCollection, Phase, Selection, Setting,
+    Span, Spanned, TargetMode, TemplatePart, Variable,
 };
 use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::operator::{CompileOptions, DataFiles, Operator};
 use crate::ruleset::{
-    Assignment, Condition, Disruptive, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId,
-    RuleIndex, RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot, written,
+    Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
+    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
 };
 use crate::settings::Settings;
+
+use actions::{add_transformation, describe, disruptive, supersedes};
+use draft::{Draft, DraftLink, DraftSelector, contains, phase_of};
 
 /// Compiles a program. Gives the rule set when nothing in it is an error, and everything there is to say about
 /// it in any case; what the loader has said already is not repeated.
@@ -49,23 +55,6 @@ mod codes {
     pub(super) const UNICODE_MAP: &str = "W0604";
     /// An update or removal names no rule.
     pub(super) const NO_SUCH_RULE: &str = "W0605";
-}
-
-/// A rule before it is final.
-struct Draft<'a> {
-    id: RuleId,
-    phase: Phase,
-    span: Span,
-    links: Vec<DraftLink<'a>>,
-    /// The actions of the `SecDefaultAction` in force for it.
-    defaults: Arc<Vec<Spanned<Action>>>,
-    removed: bool,
-}
-
-struct DraftLink<'a> {
-    targets: Vec<Spanned<ast::Target>>,
-    operator: Option<&'a Spanned<ast::Operator>>,
-    actions: Vec<Spanned<Action>>,
 }
 
 struct Compiler<'a> {
@@ -626,37 +615,6 @@ impl<'a> Compiler<'a> {
     }
 }
 
-impl Draft<'_> {
-    fn actions(&self) -> impl Iterator<Item = &Action> {
-        self.links[0].actions.iter().map(|action| &action.node)
-    }
-
-    fn has_tag(&self, pattern: &Pattern) -> bool {
-        self.actions().any(|action| matches!(action, Action::Tag(tag) if finds_in(pattern, tag)))
-    }
-
-    fn has_msg(&self, pattern: &Pattern) -> bool {
-        self.actions().any(|action| matches!(action, Action::Msg(msg) if finds_in(pattern, msg)))
-    }
-}
-
-/// Rules that an update or `ctl` is about.
-enum DraftSelector {
-    Ids(Vec<IdRange>),
-    Tag(Pattern),
-    Msg(Pattern),
-}
-
-impl DraftSelector {
-    fn selects(&self, draft: &Draft<'_>) -> bool {
-        match self {
-            Self::Ids(ranges) => ranges.iter().any(|range| contains(range, draft.id)),
-            Self::Tag(pattern) => draft.has_tag(pattern),
-            Self::Msg(pattern) => draft.has_msg(pattern),
-        }
-    }
-}
-
 /// Where `skipAfter` can go: markers and rule ids.
 struct Labels {
     /// For each label the rules before which it stands, ascending.
@@ -700,133 +658,6 @@ impl DataFiles for BesideRuleFile<'_> {
     }
 }
 
-fn contains(range: &IdRange, id: RuleId) -> bool {
-    (range.first..=range.last).contains(&id.0)
-}
-
-fn finds_in(pattern: &Pattern, text: &Template) -> bool {
-    pattern.is_match(&written(text)).unwrap_or(false)
-}
-
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
-}
-
-fn phase_of(actions: &[Spanned<Action>]) -> Option<Phase> {
-    actions.iter().rev().find_map(|action| match action.node {
-        Action::Phase(phase) => Some(phase),
-        _ => None,
-    })
-}
-
-/// What the rule's disruptive action comes to: its own; `block`, or none at all, is that of its defaults.
-fn disruptive(draft: &Draft<'_>) -> Disruptive {
-    let of = |actions: &[Spanned<Action>]| {
-        actions.iter().rev().map(|action| &action.node).find(|a| is_disruptive(a)).cloned()
-    };
-    let status_of = |actions: &[Spanned<Action>]| {
-        actions.iter().rev().find_map(|action| match action.node {
-            Action::Status(status) => Some(status),
-            _ => None,
-        })
-    };
-    let own = of(&draft.links[0].actions).filter(|action| *action != Action::Block);
-    let action = own.or_else(|| of(&draft.defaults)).unwrap_or(Action::Pass);
-    let status = status_of(&draft.links[0].actions).or_else(|| status_of(&draft.defaults));
-    match action {
-        Action::Allow(scope) => Disruptive::Allow(scope),
-        Action::Deny | Action::Proxy(_) => Disruptive::Deny(status.unwrap_or(403)),
-        Action::Drop => Disruptive::Drop,
-        Action::Redirect(location) => {
-            let status = status.filter(|status| matches!(status, 301 | 302 | 303 | 307 | 308)).unwrap_or(302);
-            Disruptive::Redirect { location, status }
-        }
-        _ => Disruptive::Pass,
-    }
-}
-
-fn is_disruptive(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Allow(_)
-            | Action::Block
-            | Action::Deny
-            | Action::Drop
-            | Action::Pass
-            | Action::Redirect(_)
-            | Action::Proxy(_)
-    )
-}
-
-/// Whether an action of `SecRuleUpdateActionById` takes the place of one that the rule has.
-fn supersedes(new: &Action, old: &Action) -> bool {
-    match (new, old) {
-        (Action::Transformation(TransformationName::None), Action::Transformation(_)) => true,
-        (Action::Log | Action::NoLog, Action::Log | Action::NoLog) => true,
-        (Action::AuditLog | Action::NoAuditLog, Action::AuditLog | Action::NoAuditLog) => true,
-        // Of these a rule may have several.
-        (
-            Action::Transformation(_)
-            | Action::Tag(_)
-            | Action::Ctl(_)
-            | Action::SetVar(_)
-            | Action::SetEnv { .. }
-            | Action::InitCol { .. }
-            | Action::ExpireVar { .. }
-            | Action::DeprecateVar { .. }
-            | Action::SanitiseArg(_)
-            | Action::SanitiseRequestHeader(_)
-            | Action::SanitiseResponseHeader(_)
-            | Action::XmlNs { .. },
-            _,
-        ) => false,
-        (new, old) if is_disruptive(new) => is_disruptive(old),
-        (new, old) => std::mem::discriminant(new) == std::mem::discriminant(old),
-    }
-}
-
-/// Meta-data and logging flags; later actions win over earlier ones, the rule's over its defaults.
-fn describe(rule: &mut Rule, action: &Action) {
-    match action {
-        Action::Msg(text) => rule.msg = Some(text.clone()),
-        Action::LogData(text) => rule.logdata = Some(text.clone()),
-        Action::Severity(severity) => rule.severity = Some(*severity),
-        Action::Rev(text) => rule.rev = lossy(text),
-        Action::Ver(text) => rule.ver = lossy(text),
-        Action::Maturity(value) => rule.maturity = *value,
-        Action::Accuracy(value) => rule.accuracy = *value,
-        Action::Tag(text) => rule.tags.push(text.clone()),
-        Action::Log => (rule.logs, rule.audits) = (true, true),
-        Action::NoLog => (rule.logs, rule.audits) = (false, false),
-        Action::AuditLog => rule.audits = true,
-        Action::NoAuditLog => rule.audits = false,
-        _ => {}
-    }
-}
-
-fn add_transformation(chain: &mut Vec<Transformation>, name: TransformationName) {
-    match transformation(name) {
-        Some(step) => chain.push(step),
-        None => chain.clear(),
-    }
-}
-
-/// The transformation of a name; `none` has none.
-fn transformation(name: TransformationName) -> Option<Transformation> {
-    (name != TransformationName::None).then(|| {
-        Transformation::from_name(name.as_str())
-            .expect("the codec knows every name of the language, see the test")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_transformation_of_the_language_is_there() {
-        let known = TransformationName::ALL.iter().filter_map(|name| transformation(*name)).count();
-        assert_eq!(known, Transformation::ALL.len());
-        assert_eq!(known, TransformationName::ALL.len() - 1);
-    }
 }
