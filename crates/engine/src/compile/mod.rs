@@ -53,9 +53,15 @@ mod codes {
     pub(super) const XPATH: &str = "E0603";
     /// The code page file cannot be used.
     pub(super) const UNICODE_MAP: &str = "W0604";
+    /// Updates add more targets than a rule set may have by them.
+    pub(super) const TOO_MANY_TARGETS: &str = "E0606";
     /// An update or removal names no rule.
     pub(super) const NO_SUCH_RULE: &str = "W0605";
 }
+
+/// Targets that all updates together may add: directives and the rules that each is about multiply. Over it the
+/// update is an error.
+const UPDATED_TARGETS_MAX: usize = 1_000_000;
 
 struct Compiler<'a> {
     sources: &'a SourceMap,
@@ -69,6 +75,7 @@ struct Compiler<'a> {
     chain_open: bool,
     /// Directives that change rules, in order.
     updates: Vec<&'a Directive>,
+    updated_targets: usize,
     components: Vec<String>,
     operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
     patterns: HashMap<Vec<u8>, Pattern>,
@@ -99,6 +106,7 @@ impl<'a> Compiler<'a> {
             defaults: std::array::from_fn(|_| Arc::new(Vec::new())),
             chain_open: false,
             updates: Vec::new(),
+            updated_targets: 0,
             components: Vec::new(),
             operators: HashMap::new(),
             patterns: HashMap::new(),
@@ -213,10 +221,22 @@ impl<'a> Compiler<'a> {
         targets: &[Spanned<ast::Target>],
         replaced: Option<&[Spanned<ast::Target>]>,
     ) {
+        // Said once.
+        if self.updated_targets > UPDATED_TARGETS_MAX {
+            return;
+        }
         let Some(selects) = self.selector_of(&selection.node, selection.span) else { return };
         let mut any = false;
         for draft in self.drafts.iter_mut().filter(|draft| selects.selects(draft)) {
             any = true;
+            self.updated_targets += targets.len();
+            if self.updated_targets > UPDATED_TARGETS_MAX {
+                let message = format!("updates add more than {UPDATED_TARGETS_MAX} targets to rules");
+                let help = "name fewer rules at a time, or one pattern instead of many keys";
+                let diagnostic = Diagnostic::error(codes::TOO_MANY_TARGETS, selection.span, message);
+                self.diagnostics.push(diagnostic.help(help));
+                return;
+            }
             let own = &mut draft.links[0].targets;
             if let Some(replaced) = replaced {
                 own.retain(|target| !replaced.contains(target));
