@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use palisade_http::{Fields, Framing, HeadParse, HeadScanner, RequestHead, ResponseHead};
+use palisade_http::{Framing, HeadParse, HeadScanner, RequestHead, ResponseHead};
 use palisade_http::{FramingFinding, parse_request_head, parse_response_head};
 use palisade_inspect::{Action, End};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -81,12 +81,6 @@ impl From<Failed> for Stop {
     fn from(Failed: Failed) -> Self {
         Stop::Failed
     }
-}
-
-/// A body as it was held: whole, or its beginning.
-struct HeldBody {
-    held: Held,
-    trailers: Option<Fields>,
 }
 
 /// Interim responses of one upstream to one request.
@@ -220,9 +214,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut body = BodyReader::new(plan.framing);
         let upload = match self.inspect_request(&plan, &mut exchange, stand, &mut body).await {
             Ok(held) => {
-                let (held, trailers) = held.map_or((None, None), |body| (Some(body.held), body.trailers));
                 let rest = (!body.is_done()).then_some(body);
-                Upload::new(held, rest, trailers, plan.coding())
+                Upload::new(held, rest, plan.coding())
             }
             Err(stop) => {
                 let whole = plan.refusal.is_none() && body.is_done();
@@ -240,12 +233,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange: &mut Exchange,
         stand: Result<Stand, Failed>,
         body: &mut BodyReader,
-    ) -> Result<Option<HeldBody>, Stop> {
+    ) -> Result<Option<Held>, Stop> {
         let mut stand = stand?;
         if let Some(finding) = plan.refusal {
             // The rules see what was read, and then it is refused whatever they and the mode say.
             if stand == Stand::More {
-                stand = exchange.request_end(None).await?;
+                stand = exchange.request_end().await?;
             }
             self.plane.metrics.framing_refused_total.one();
             let note = format!(
@@ -271,8 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
             if stand == Stand::More {
-                let trailers = held.as_ref().and_then(|held| held.trailers.as_ref());
-                stand = exchange.request_end(trailers).await?;
+                stand = exchange.request_end().await?;
             }
         }
         match stand {
@@ -294,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         &mut self,
         exchange: &mut Exchange,
         body: &mut BodyReader,
-    ) -> Result<(HeldBody, Option<Stand>), Stop> {
+    ) -> Result<(Held, Option<Stand>), Stop> {
         let limits = &self.listener.limits;
         let (held_max, memory_max) = (limits.request_body_held_max, limits.body_memory_max);
         let timeouts = &self.listener.timeouts;
@@ -311,7 +303,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 held.push(&piece).await.map_err(|error| self.cannot_hold(&error))?;
                 let stand = exchange.request_chunk(&piece).await?;
                 if stand != Stand::More {
-                    return Ok((HeldBody { held, trailers: None }, Some(stand)));
+                    return Ok((held, Some(stand)));
                 }
             }
             self.scratch = piece;
@@ -321,11 +313,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Err(self.refuse_body(exchange, 400, why).await);
             }
             if body.is_done() {
-                return Ok((HeldBody { held, trailers: body.trailers().cloned() }, None));
+                return Ok((held, None));
             }
             if !exchange.wants_request_body() {
                 // The rules look no further; the rest streams.
-                return Ok((HeldBody { held, trailers: None }, None));
+                return Ok((held, None));
             }
             if held.len() > held_max {
                 self.plane.metrics.bodies_too_large_total.one();
@@ -355,7 +347,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A body that is not read to its end: the rules see what came, and then it is refused.
     async fn refuse_body(&mut self, exchange: &mut Exchange, status: u16, why: String) -> Stop {
         let note = format!("Refused with code {status}: {why}");
-        match exchange.request_end(None).await {
+        match exchange.request_end().await {
             Err(Failed) => Stop::Failed,
             Ok(Stand::Decided(action)) if action != Action::Forward => {
                 exchange.note(&note);

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use palisade_http::{Fields, RequestHead, ResponseHead};
+use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
     Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Report, Service, Stance, Step, UnixMillis,
     decide,
@@ -89,13 +89,7 @@ impl Exchange {
     }
 
     /// Says that the request is whole.
-    pub(crate) async fn request_end(&mut self, trailers: Option<&Fields>) -> Result<Stand, Failed> {
-        if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
-            let step = self.feed(Input::Trailers(trailers))?;
-            if let decided @ Stand::Decided(_) = self.drive(step).await? {
-                return Ok(decided);
-            }
-        }
+    pub(crate) async fn request_end(&mut self) -> Result<Stand, Failed> {
         let step = self.feed(Input::End)?;
         self.drive(step).await
     }

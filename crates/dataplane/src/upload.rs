@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use palisade_http::{ChunkFinding, Fields};
+use palisade_http::ChunkFinding;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::body::{BodyReader, Coding};
@@ -16,7 +16,6 @@ pub(crate) struct Upload {
     held_is_out: bool,
     rest: Option<BodyReader>,
     rest_began: bool,
-    trailers: Option<Fields>,
     coding: Coding,
     ended: bool,
     abandoned: bool,
@@ -39,18 +38,12 @@ pub(crate) enum UploadError {
 
 impl Upload {
     /// `rest` is there when more of the body comes than is held.
-    pub(crate) fn new(
-        held: Option<Held>,
-        rest: Option<BodyReader>,
-        trailers: Option<Fields>,
-        coding: Coding,
-    ) -> Self {
+    pub(crate) fn new(held: Option<Held>, rest: Option<BodyReader>, coding: Coding) -> Self {
         Self {
             held,
             held_is_out: false,
             rest,
             rest_began: false,
-            trailers,
             coding,
             ended: coding == Coding::None,
             abandoned: false,
@@ -147,8 +140,9 @@ impl Upload {
                 continue;
             }
             let Some(rest) = self.rest.as_mut().filter(|rest| !rest.is_done()) else {
-                let trailers = self.trailers.as_ref().or_else(|| self.rest.as_ref()?.trailers());
-                coding.finish(trailers, server.output());
+                // No rule looks at what comes after the body, and there are servers that take it for headers: it
+                // stays here.
+                coding.finish(None, server.output());
                 self.ended = true;
                 continue;
             };

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use palisade_codec::transform::{Context, Transformation};
 use palisade_seclang::ast::{Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange};
 
 use crate::evaluate::Asked;
@@ -292,7 +293,7 @@ impl Transaction {
             PersistentCollection::Resource => self.vars.resource_id = key.clone(),
             PersistentCollection::Ip | PersistentCollection::Global => {}
         }
-        Err(Asked(Lookup::Collection(CollectionKey { collection, key })))
+        Err(Asked(Lookup::Collection(CollectionKey { collection, key: stored_key(key) })))
     }
 
     /// An answer has come; the rule that asked is evaluated again and finds it.
@@ -364,6 +365,22 @@ impl Transaction {
 fn beginning(text: &[u8]) -> Vec<u8> {
     text[..text.len().min(MATCH_TEXT_BYTES_MAX)].to_vec()
 }
+
+/// A key as stores see it: a long one, which a client may have made up, becomes a digest.
+fn stored_key(key: Vec<u8>) -> Vec<u8> {
+    if key.len() <= KEY_BYTES_MAX {
+        return key;
+    }
+    let mut digest = Vec::new();
+    let mut text = Vec::new();
+    let context = Context::default();
+    let _ = Transformation::Sha1.apply(&key, &mut digest, &context);
+    let _ = Transformation::HexEncode.apply(&digest, &mut text, &context);
+    [b"sha1:", text.as_slice()].concat()
+}
+
+/// Longest key of a collection that a store gets as it is. Session ids are shorter.
+const KEY_BYTES_MAX: usize = 256;
 
 /// `+EF`, `-C` or a whole new list.
 fn change_parts(parts: &mut String, change: &[u8]) {

@@ -69,13 +69,18 @@ pub fn line(transaction: &Transaction, matched: &Match) -> String {
     out
 }
 
-/// The line of an interruption that no rule caused: a limit of the engine. Without a line end.
-pub fn limit_line(transaction: &Transaction, interruption: &Interruption) -> String {
+/// The line of an interruption that no rule caused: a limit of the engine. Where rules only detect it is a warning.
+/// Without a line end.
+pub fn limit_line(transaction: &Transaction, by_limit: &Interruption) -> String {
     let mut out = String::new();
     begin(&mut out, transaction);
-    let status = interruption.status.unwrap_or(403);
-    let _ = write!(out, "Access denied with code {status} (phase {}). ", interruption.phase as u8);
-    push_escaped(&mut out, interruption.reason.as_bytes(), TEXT_CHARS_MAX);
+    if transaction.interruption() == Some(by_limit) {
+        let status = by_limit.status.unwrap_or(403);
+        let _ = write!(out, "Access denied with code {status} (phase {}). ", by_limit.phase as u8);
+    } else {
+        out.push_str("Warning. ");
+    }
+    push_escaped(&mut out, by_limit.reason.as_bytes(), TEXT_CHARS_MAX);
     end(&mut out, transaction);
     out
 }

@@ -24,7 +24,7 @@ use palisade_pcre::Pattern;
 use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
-use crate::operator::{CompileOptions, DataFiles, Evaluation, GROUPS, Operator, Outcome};
+use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
 use crate::ruleset::{
     Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
@@ -233,7 +233,8 @@ impl Transaction {
 
     /// The operator of an argument that was expanded from macros; `None`, and a shortfall, when there is no such.
     fn compile_expanded(&mut self, matching: &Matching<'_>, argument: &[u8]) -> Option<Operator> {
-        match Operator::compile(matching.condition.name, argument, &CompileOptions::default(), &NoFiles) {
+        let options = self.rules.settings.operator_options();
+        match Operator::compile(matching.condition.name, argument, &options, &NoFiles) {
             Ok(operator) => Some(operator),
             Err(error) => {
                 let rule = matching.rule.id;

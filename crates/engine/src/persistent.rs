@@ -83,12 +83,17 @@ pub struct MemoryStore {
     collections: HashMap<CollectionKey, Collection>,
     collections_max: usize,
     variables_max: usize,
+    bytes_max: usize,
+    /// What the collections hold, about.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Collection {
     variables: HashMap<Vec<u8>, Variable>,
     expires: UnixMillis,
+    /// What it holds, about.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -102,24 +107,32 @@ impl Default for MemoryStore {
     fn default() -> Self {
         // 100,000 addresses with a few counters are some 30 MB; a rule set with more names than 1,000 in one
         // collection builds them from the request, which is an attack on memory.
-        Self::with_limits(100_000, 1_000)
+        Self::with_limits(100_000, 1_000, 128 << 20)
     }
 }
 
 impl MemoryStore {
-    /// A store with bounds of its own.
-    pub fn with_limits(collections_max: usize, variables_max: usize) -> Self {
-        Self { collections: HashMap::new(), collections_max, variables_max }
+    /// A store with bounds of its own: collections, variables of one collection, and bytes of all, about.
+    pub fn with_limits(collections_max: usize, variables_max: usize, bytes_max: usize) -> Self {
+        Self { collections: HashMap::new(), collections_max, variables_max, bytes_max, bytes: 0 }
     }
 
     /// The variables of a collection that are alive, in the order of their names.
     pub fn load(&mut self, key: &CollectionKey, now: UnixMillis) -> Vec<StoredVariable> {
         let Some(collection) = self.collections.get_mut(key) else { return Vec::new() };
         if collection.expires <= now {
+            self.bytes -= collection.bytes;
             self.collections.remove(key);
             return Vec::new();
         }
-        collection.variables.retain(|_, variable| variable.expires.is_none_or(|at| at > now));
+        let mut freed = 0;
+        collection.variables.retain(|name, variable| {
+            let alive = variable.expires.is_none_or(|at| at > now);
+            freed += if alive { 0 } else { variable.bytes(name) };
+            alive
+        });
+        collection.bytes -= freed;
+        self.bytes -= freed;
         let mut variables: Vec<StoredVariable> = collection
             .variables
             .iter()
@@ -157,8 +170,13 @@ impl MemoryStore {
             self.make_room(at);
         }
         let variables_max = self.variables_max;
-        let collection = self.collections.entry(target).or_default();
+        let key_bytes = target.key.len() + COLLECTION_BYTES;
+        let collection = self.collections.entry(target).or_insert_with(|| {
+            self.bytes += key_bytes;
+            Collection { bytes: key_bytes, ..Collection::default() }
+        });
         collection.expires = at.plus_seconds(timeout_seconds);
+        let held = collection.variables.get(&name).map_or(0, |variable| variable.bytes(&name));
         if collection.variables.get(&name).is_some_and(|v| v.expires.is_some_and(|expires| expires <= at)) {
             collection.variables.remove(&name);
         }
@@ -170,10 +188,10 @@ impl MemoryStore {
         match change {
             Change::Set(value) => {
                 let expires = collection.variables.get(&name).and_then(|v| v.expires);
-                collection.variables.insert(name, Variable { value, expires, changed: at });
+                collection.variables.insert(name.clone(), Variable { value, expires, changed: at });
             }
             Change::Add(delta) => {
-                let variable = collection.variables.entry(name).or_insert(Variable {
+                let variable = collection.variables.entry(name.clone()).or_insert(Variable {
                     value: Vec::new(),
                     expires: None,
                     changed: at,
@@ -200,22 +218,53 @@ impl MemoryStore {
                 collection.variables.remove(&name);
             }
         }
+        let holds = collection.variables.get(&name).map_or(0, |variable| variable.bytes(&name));
+        collection.bytes = collection.bytes + holds - held;
+        self.bytes = self.bytes + holds - held;
+        while self.bytes > self.bytes_max && !self.collections.is_empty() {
+            self.make_room(at);
+        }
     }
 
     fn make_room(&mut self, now: UnixMillis) {
-        self.collections.retain(|_, collection| collection.expires > now);
-        if self.collections.len() >= self.collections_max {
-            // A tenth at once, so that a full store does not pay for a search with every new key.
-            let mut by_expiry: Vec<(UnixMillis, CollectionKey)> =
-                self.collections.iter().map(|(key, collection)| (collection.expires, key.clone())).collect();
-            let surplus = (self.collections_max / 10).max(1).min(by_expiry.len());
-            by_expiry.select_nth_unstable_by_key(surplus - 1, |(expires, _)| *expires);
-            for (_, key) in by_expiry.into_iter().take(surplus) {
-                self.collections.remove(&key);
-            }
+        self.drop_where(|collection| collection.expires <= now);
+        if self.collections.len() < self.collections_max && self.bytes <= self.bytes_max {
+            return;
+        }
+        // A tenth at once, so that a full store does not pay for a search with every new key.
+        let mut expiries: Vec<UnixMillis> =
+            self.collections.values().map(|collection| collection.expires).collect();
+        let mut surplus = (expiries.len() / 10).max(1).min(expiries.len());
+        if surplus > 0 {
+            let (_, last, _) = expiries.select_nth_unstable(surplus - 1);
+            let last = *last;
+            self.drop_where(|collection| {
+                let goes = collection.expires <= last && surplus > 0;
+                surplus -= usize::from(goes);
+                goes
+            });
         }
     }
+
+    fn drop_where(&mut self, mut goes: impl FnMut(&Collection) -> bool) {
+        let bytes = &mut self.bytes;
+        self.collections.retain(|_, collection| {
+            let goes = goes(collection);
+            *bytes -= if goes { collection.bytes } else { 0 };
+            !goes
+        });
+    }
 }
+
+impl Variable {
+    fn bytes(&self, name: &[u8]) -> usize {
+        name.len() + self.value.len() + VARIABLE_BYTES
+    }
+}
+
+/// What a collection and a variable cost beside their texts, about.
+const COLLECTION_BYTES: usize = 200;
+const VARIABLE_BYTES: usize = 120;
 
 /// What is left of a value after `deprecatevar`, when a whole period has gone by since its last change.
 pub(crate) fn decayed(
@@ -298,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_full_store_drops_what_expires_first() {
-        let mut store = MemoryStore::with_limits(10, 10);
+        let mut store = MemoryStore::with_limits(10, 10, 1 << 20);
         for n in 0..50u64 {
             let mut op = operation("n", Change::Add(1), n);
             op.target.key = n.to_string().into_bytes();
@@ -310,8 +359,30 @@ mod tests {
     }
 
     #[test]
+    fn a_store_has_a_bound_on_its_bytes() {
+        let mut store = MemoryStore::with_limits(1_000_000, 1_000, 100_000);
+        for n in 0..500u64 {
+            let mut op = operation("n", Change::Set(vec![b'x'; 1_000]), n);
+            op.target.key = n.to_string().into_bytes();
+            store.commit([op]);
+            let held: usize = store.collections.values().map(|collection| collection.bytes).sum();
+            assert_eq!(store.bytes, held);
+            assert!(held <= 100_000);
+        }
+        assert!(store.len() > 50);
+        // What one request writes cannot be more than the store.
+        store.commit([operation("n", Change::Set(vec![b'x'; 200_000]), 500)]);
+        assert!(store.bytes <= 100_000);
+        for n in 0..500u64 {
+            let key = CollectionKey { collection: PersistentCollection::Ip, key: n.to_string().into_bytes() };
+            store.load(&key, UnixMillis(10_000_000));
+        }
+        assert_eq!((store.bytes, store.len()), (0, 0));
+    }
+
+    #[test]
     fn a_collection_has_a_bound_on_its_names() {
-        let mut store = MemoryStore::with_limits(10, 3);
+        let mut store = MemoryStore::with_limits(10, 3, 1 << 20);
         for n in 0..10 {
             store.commit([operation(&format!("n{n}"), Change::Add(1), 0)]);
         }

@@ -4,6 +4,8 @@ use palisade_seclang::ast::{
     AuditEngine, AuditLogFormat, AuditLogType, LimitAction, ParseXmlIntoArgs, RuleEngine, Setting,
 };
 
+use crate::operator::CompileOptions;
+
 /// Engine settings after all directives of a program. Sizes are bytes.
 ///
 /// Defaults are those of the reference manual, with one exception: `SecRuleEngine` is On when it is absent. A
@@ -102,6 +104,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What the settings say about how operators are compiled.
+    pub(crate) fn operator_options(&self) -> CompileOptions {
+        let mut options = CompileOptions::default();
+        if let Some(steps) = self.pcre_match_limit {
+            options.pattern.step_limit = steps;
+        }
+        options.http_bl_key = self.http_bl_key.as_ref().map(|key| key.clone().into_bytes());
+        options
+    }
+
     /// Applies one directive. A later one of the same name wins, but for the MIME types, which add up.
     pub(crate) fn apply(&mut self, setting: &Setting) {
         fn text(bytes: &bstr::BString) -> String {

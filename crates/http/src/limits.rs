@@ -32,7 +32,8 @@ pub struct BodyLimits {
     /// Separator of `application/x-www-form-urlencoded` arguments (`SecArgumentSeparator`). Default `&`.
     pub argument_separator: u8,
     /// Bytes of all names kept together. A deep JSON path repeated for each leaf costs here. Over it: as for
-    /// `arguments_max`, [`LimitHit::KeyBytes`]. Default 4 MiB: a thousand names of 4 KiB.
+    /// `arguments_max`, [`LimitHit::KeyBytes`]. Default 512 KiB: a thousand names of 512 bytes. Rules look at names as at
+    /// values, and a short body repeats a long name cheaply, so this is what it may cost them.
     pub key_bytes_max: usize,
     /// Containers inside one another in JSON. Over it: an error, [`LimitHit::JsonDepth`]; what was read stays.
     /// Default 512: far above what people write and `SecRequestBodyJsonDepthLimit`'s usual setting.
@@ -63,7 +64,7 @@ impl Default for BodyLimits {
         BodyLimits {
             arguments_max: 1000,
             argument_separator: b'&',
-            key_bytes_max: 4 * 1024 * 1024,
+            key_bytes_max: 512 * 1024,
             json_depth_max: 512,
             parts_max: 1000,
             part_header_bytes_max: 4096,

@@ -64,8 +64,9 @@ impl Report {
             .filter(|matched| matched.logged)
             .map(|matched| error_log::line(transaction, matched))
             .collect();
-        if let Some(interruption) = transaction.interruption().filter(|stop| stop.rule.is_none()) {
-            lines.push(error_log::limit_line(transaction, interruption));
+        let stop = transaction.interruption().or_else(|| transaction.would_interrupt());
+        if let Some(by_limit) = stop.filter(|stop| stop.rule.is_none()) {
+            lines.push(error_log::limit_line(transaction, by_limit));
         }
         lines
     }

@@ -171,7 +171,18 @@ fn a_body_over_its_limit_stops_without_the_rest() {
     let over = outcome(feed(&mut inspection, Input::Chunk(b"56789")));
     assert_eq!((over.verdict, over.cause), (Verdict::Deny { status: 413 }, Cause::Limit));
     let lines = inspection.finish(End::Aborted, clock()).error_log_lines();
-    assert!(lines.iter().any(|line| line.contains("limit of 10 bytes exceeded")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("denied with code 413") && line.contains("limit of 10 bytes"))
+    );
+
+    let (mut inspection, _) = begin(&service(Mode::Monitoring, rules), head("/"));
+    let _ = feed(&mut inspection, Input::Chunk(b"a=123456789"));
+    let _ = feed(&mut inspection, Input::End);
+    let lines = inspection.finish(End::Complete, clock()).error_log_lines();
+    assert!(
+        lines.iter().any(|line| line.contains("Warning. ") && line.contains("limit of 10 bytes")),
+        "{lines:?}"
+    );
 }
 
 #[test]

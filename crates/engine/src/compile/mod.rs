@@ -19,7 +19,7 @@ use palisade_seclang::ast::{
 };
 use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
-use crate::operator::{CompileOptions, DataFiles, Operator};
+use crate::operator::{DataFiles, Operator};
 use crate::ruleset::{
     Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
     RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
@@ -596,15 +596,7 @@ impl<'a> Compiler<'a> {
             return Some(operator.clone());
         }
         let files = BesideRuleFile { loader: self.loader, sources: self.sources, file: span.file };
-        let mut pattern = PatternOptions::default();
-        if let Some(steps) = self.settings.pcre_match_limit {
-            pattern.step_limit = steps;
-        }
-        let options = CompileOptions {
-            pattern,
-            http_bl_key: self.settings.http_bl_key.as_ref().map(|key| key.clone().into_bytes()),
-            ..CompileOptions::default()
-        };
+        let options = self.settings.operator_options();
         match Operator::compile(name, argument, &options, &files) {
             Ok(operator) => {
                 let operator = Arc::new(operator);
