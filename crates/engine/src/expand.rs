@@ -31,17 +31,11 @@ pub(crate) fn expand<'t>(vars: &Variables, template: &'t Template) -> Cow<'t, [u
     Cow::Owned(out)
 }
 
-/// The first value of a variable, or of the members with a key.
-pub(crate) fn first_value(vars: &Variables, variable: Variable, key: Option<&[u8]>) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    append_first_value(vars, variable, key, &mut out).then_some(out)
-}
-
-fn append_first_value(vars: &Variables, variable: Variable, key: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
+/// Appends the first value of a variable, or of the members with a key; nothing where there is none.
+fn append_first_value(vars: &Variables, variable: Variable, key: Option<&[u8]>, out: &mut Vec<u8>) {
     if let (Some(store), Some(key)) = (store_of(variable), key) {
-        let Some(value) = vars.store(store).and_then(|values| values.get(key)) else { return false };
-        out.extend_from_slice(value);
-        return true;
+        out.extend_from_slice(vars.store(store).and_then(|values| values.get(key)).unwrap_or_default());
+        return;
     }
     let mut members = Vec::new();
     vars.members(variable, &mut members);
@@ -49,11 +43,5 @@ fn append_first_value(vars: &Variables, variable: Variable, key: Option<&[u8]>, 
         key.is_none_or(|key| vars.key(*item).is_some_and(|name| name.eq_ignore_ascii_case(key)))
     });
     let mut buffer = Vec::new();
-    match chosen.and_then(|item| vars.value(item, &mut buffer)) {
-        Some(value) => {
-            out.extend_from_slice(value);
-            true
-        }
-        None => false,
-    }
+    out.extend_from_slice(chosen.and_then(|item| vars.value(item, &mut buffer)).unwrap_or_default());
 }

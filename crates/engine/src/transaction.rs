@@ -10,7 +10,7 @@ use palisade_http::{
 };
 use palisade_seclang::ast::{
     AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, ParseXmlIntoArgs, Phase, RuleEngine,
-    Template, Variable,
+    Template,
 };
 
 use crate::evaluate::WORK_SHARE_BYTES;
@@ -417,14 +417,9 @@ impl Transaction {
         self.vars.engine != RuleEngine::Off
             && self.control.response_body_access
             && self.interruption.is_none()
-            && self.vars.response.as_ref().is_some_and(|head| {
-                let kind = head.headers.first(b"content-type").unwrap_or_default();
-                let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-                self.rules
-                    .settings
-                    .response_body_mime_types
-                    .iter()
-                    .any(|wanted| kind.eq_ignore_ascii_case(wanted.as_bytes()))
+            && self.vars.response_media_type().is_some_and(|kind| {
+                let mut wanted = self.rules.settings.response_body_mime_types.iter();
+                wanted.any(|wanted| kind.eq_ignore_ascii_case(wanted.as_bytes()))
             })
     }
 
@@ -491,7 +486,7 @@ impl Transaction {
         // ModSecurity 2 and Coraza, and what CRS's tests expect; ModSecurity 3 shows REQUEST_BODY always.
         self.vars.request_body_visible =
             kind == Some(BodyKind::UrlEncoded) || self.control.force_request_body_variable;
-        let content_type = self.vars.request.headers.first(b"content-type").unwrap_or_default();
+        let content_type = self.content_type();
         let limits = self.body_limits();
         let parser = kind.map(|kind| Box::new(BodyParser::new(kind, content_type, &limits)));
         self.request_body = BodyState::Open { parser, no_files_length: 0 };
@@ -505,10 +500,12 @@ impl Transaction {
             Some(BodyProcessor::Json) => Some(BodyKind::Json),
             Some(BodyProcessor::Xml) => Some(BodyKind::Xml),
             Some(BodyProcessor::Raw) => None,
-            None => BodyKind::from_content_type(
-                self.vars.request.headers.first(b"content-type").unwrap_or_default(),
-            ),
+            None => BodyKind::from_content_type(self.content_type()),
         }
+    }
+
+    fn content_type(&self) -> &[u8] {
+        self.vars.request.headers.first(b"content-type").unwrap_or_default()
     }
 
     /// REQBODY_PROCESSOR shows what will read the body as soon as it is known.
@@ -705,11 +702,6 @@ impl Transaction {
         self.control.relevant
     }
 
-    /// The request's arguments as rules see them: query, then body.
-    pub fn arguments(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.vars.query.iter().chain(self.vars.body.fields.iter())
-    }
-
     pub(crate) fn note(&mut self, shortfall: Shortfall) {
         note_shortfall(&mut self.shortfalls, shortfall);
     }
@@ -764,11 +756,6 @@ impl Transaction {
     /// A text with its macros replaced.
     pub(crate) fn expand<'t>(&self, template: &'t Template) -> Cow<'t, [u8]> {
         crate::expand::expand(&self.vars, template)
-    }
-
-    /// The first value of a variable, for macros in tests and reports.
-    pub fn first_value(&self, variable: Variable) -> Option<Vec<u8>> {
-        crate::expand::first_value(&self.vars, variable, None)
     }
 }
 

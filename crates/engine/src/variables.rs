@@ -603,10 +603,7 @@ impl Variables {
             Variable::ResponseBody => {
                 self.response.as_ref().map(|_| Cow::Borrowed(self.response_body.as_slice()))
             }
-            Variable::ResponseContentType => {
-                let value = self.response.as_ref()?.headers.first(b"content-type").unwrap_or_default();
-                Some(Cow::Borrowed(value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()))
-            }
+            Variable::ResponseContentType => self.response_media_type().map(Cow::Borrowed),
             Variable::ResponseProtocol => Some(Cow::Borrowed(&self.response.as_ref()?.version)),
             Variable::StatusLine => Some(Cow::Borrowed(&self.response.as_ref()?.line)),
             Variable::ServerName => {
@@ -625,6 +622,12 @@ impl Variables {
             }
             _ => None,
         }
+    }
+
+    /// The response's media type without its parameters, empty when it names none.
+    pub(crate) fn response_media_type(&self) -> Option<&[u8]> {
+        let value = self.response.as_ref()?.headers.first(b"content-type").unwrap_or_default();
+        Some(value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
     }
 
     fn request_head_length(&self) -> u64 {

@@ -4,6 +4,8 @@
 //! every rule or with none. Then libmodsecurity3, where it is installed, is asked as well: a case that it decides
 //! in another way says so in `differs`, and a `differs` that no longer holds fails.
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,12 +14,12 @@ use std::sync::Arc;
 use palisade_engine::persistent::{MemoryStore, UnixMillis};
 use palisade_engine::{
     Answer, Clock, Connection, Enforcement, GeoRecord, InterruptionAction, Lookup, Progress, RuleSet,
-    Sanitised, Shortfall, Transaction, compile,
+    Sanitised, Shortfall, Transaction,
 };
 use palisade_http::{Fields, RequestHead, ResponseHead};
 use palisade_oracle::modsecurity::{self, ModSecurity};
+use palisade_seclang::MemoryLoader;
 use palisade_seclang::ast::{Phase, Variable};
-use palisade_seclang::{MemoryLoader, Source, Style, load};
 use serde::Deserialize;
 
 /// What stands before the rules of every case.
@@ -468,22 +470,10 @@ fn judge(exchange: &Exchange, said: &Said) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ")) }
 }
 
-fn compiled(text: &str, files: &BTreeMap<String, String>) -> Result<RuleSet, String> {
-    let mut loader = MemoryLoader::new();
-    for (name, text) in files {
-        loader = loader.with(name, text.as_bytes());
-    }
-    let source = Source::Text { name: "case.conf".into(), text: text.into(), directory: String::new() };
-    let loaded = load(&[source], &loader);
-    let (rules, diagnostics) = compile(&loaded.program, &loaded.sources, &loader);
-    let errors: Vec<String> = loaded
-        .diagnostics
-        .iter()
-        .chain(&diagnostics)
-        .filter(|diagnostic| diagnostic.is_error())
-        .map(|diagnostic| diagnostic.render(&loaded.sources, Style::Plain))
-        .collect();
-    if errors.is_empty() { rules.ok_or_else(|| "no rules".to_owned()) } else { Err(errors.join("\n")) }
+fn compiled(text: &str, files: &BTreeMap<String, String>) -> Result<Arc<RuleSet>, String> {
+    let loader =
+        files.iter().fold(MemoryLoader::new(), |loader, (name, text)| loader.with(name, text.as_bytes()));
+    support::compiled(text, &loader)
 }
 
 fn run(

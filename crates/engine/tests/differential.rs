@@ -7,17 +7,17 @@
 //! What the generator leaves out, because we differ on purpose (see `docs/reference/differences.md`), is listed at
 //! [`LEFT_OUT`]. `PALISADE_DIFFERENTIAL=20000` runs that many rule sets.
 
+mod support;
+
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use palisade_engine::{
-    Clock, Connection, Enforcement, InterruptionAction, Progress, RuleSet, Transaction, compile,
-};
+use palisade_engine::{Clock, Connection, Enforcement, InterruptionAction, Progress, RuleSet, Transaction};
 use palisade_http::{Fields, RequestHead};
 use palisade_oracle::modsecurity::{Exchange, ModSecurity};
+use palisade_seclang::MemoryLoader;
 use palisade_seclang::ast::Phase;
-use palisade_seclang::{MemoryLoader, Source, load};
 
 /// What is not generated, and why.
 #[allow(dead_code, reason = "documentation that the test's reader finds beside the generator")]
@@ -72,7 +72,7 @@ fn generated_rule_sets_agree_with_libmodsecurity() {
         let Ok(theirs) = modsecurity.rules(&text) else {
             panic!("libmodsecurity refuses what the generator wrote:\n{text}");
         };
-        let ours = Arc::new(compiled(&text));
+        let ours = compiled(&text);
         for _ in 0..6 {
             let request = request(&mut random);
             let expected = theirs_says(&theirs, &request);
@@ -173,20 +173,9 @@ fn run(transaction: &mut Transaction, phase: Phase) {
     }
 }
 
-fn compiled(text: &str) -> RuleSet {
-    let loader = MemoryLoader::new();
-    let source = Source::Text { name: "test.conf".into(), text: text.into(), directory: String::new() };
-    let loaded = load(&[source], &loader);
-    let (rules, diagnostics) = compile(&loaded.program, &loaded.sources, &loader);
-    let errors: Vec<String> = loaded
-        .diagnostics
-        .iter()
-        .chain(&diagnostics)
-        .filter(|diagnostic| diagnostic.is_error())
-        .map(|diagnostic| diagnostic.render(&loaded.sources, palisade_seclang::Style::Plain))
-        .collect();
-    assert!(errors.is_empty(), "we refuse what libmodsecurity takes:\n{}\n{text}", errors.join("\n"));
-    rules.expect("no error, so there are rules")
+fn compiled(text: &str) -> Arc<RuleSet> {
+    support::compiled(text, &MemoryLoader::new())
+        .unwrap_or_else(|errors| panic!("we refuse what libmodsecurity takes:\n{errors}\n{text}"))
 }
 
 /// A request of small words.

@@ -1,16 +1,18 @@
 //! What holds for every rule set and every exchange: nothing panics, cutting bodies changes nothing, stopping and
 //! going on changes nothing, and what a client sends bounds the work.
 
+mod support;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palisade_engine::{
-    Answer, Clock, Connection, Enforcement, GeoRecord, Lookup, Progress, RuleSet, Transaction, compile,
+    Answer, Clock, Connection, Enforcement, GeoRecord, Lookup, Progress, RuleSet, Transaction,
 };
 use palisade_http::{Fields, RequestHead, ResponseHead};
+use palisade_seclang::MemoryLoader;
 use palisade_seclang::ast::Phase;
-use palisade_seclang::{MemoryLoader, Source, load};
 use proptest::prelude::*;
 
 #[test]
@@ -324,7 +326,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..6),
         yield_after in prop_oneof![Just(0usize), 0usize..200],
     ) {
-        let rules = Arc::new(compiled(&text));
+        let rules = compiled(&text);
         let whole = run(&rules, &exchange, &Manner::whole());
         let bytes = (0..exchange.body.len().max(exchange.response_body.len())).collect();
         prop_assert_eq!(&whole, &run(&rules, &exchange, &Manner { cuts, ..Manner::whole() }), "cut");
@@ -335,7 +337,7 @@ proptest! {
     /// Monitoring says what block mode would have done: the first thing that stops the one is what the other names.
     #[test]
     fn monitoring_names_what_blocking_does(text in rule_sets(), exchange in exchanges()) {
-        let rules = Arc::new(compiled(&text));
+        let rules = compiled(&text);
         let blocked = run(&rules, &exchange, &Manner::whole());
         let watched = run(&rules, &exchange, &Manner { enforcement: Enforcement::DetectOnly, ..Manner::whole() });
         prop_assert_eq!(&watched.stop, "None");
@@ -349,20 +351,9 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
 }
 
-fn compiled(text: &str) -> RuleSet {
-    let loader = MemoryLoader::new();
-    let source = Source::Text { name: "test.conf".into(), text: text.into(), directory: String::new() };
-    let loaded = load(&[source], &loader);
-    let (rules, diagnostics) = compile(&loaded.program, &loaded.sources, &loader);
-    let errors: Vec<String> = loaded
-        .diagnostics
-        .iter()
-        .chain(&diagnostics)
-        .filter(|diagnostic| diagnostic.is_error())
-        .map(|diagnostic| diagnostic.render(&loaded.sources, palisade_seclang::Style::Plain))
-        .collect();
-    assert!(errors.is_empty(), "{}\n{text}", errors.join("\n"));
-    rules.expect("no error, so there are rules")
+fn compiled(text: &str) -> Arc<RuleSet> {
+    support::compiled(text, &MemoryLoader::new())
+        .unwrap_or_else(|errors| panic!("the rules do not load:\n{errors}\n{text}"))
 }
 
 /// All that a transaction says, printed where its types do not compare.
@@ -511,7 +502,7 @@ fn rules_that_multiply_stay_bounded() {
             "SecRule ARGS \"@rx ^(?:%{tx.b}(v+)+\\d+)$\" \"id:1,phase:1,pass,nolog,setvar:tx.n=+1\"".to_owned(),
         ),
     ] {
-        let rules = Arc::new(compiled(&rules));
+        let rules = compiled(&rules);
         let exchange = Exchange {
             method: b"GET".to_vec(),
             target: format!("/?{arguments}").into_bytes(),

@@ -577,6 +577,22 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it decides a transaction; one of these is a rule's at most.
+    pub fn is_disruptive(&self) -> bool {
+        matches!(
+            self,
+            Action::Allow(_)
+                | Action::Block
+                | Action::Deny
+                | Action::Drop
+                | Action::Pass
+                | Action::Redirect(_)
+                | Action::Proxy(_)
+        )
+    }
+}
+
 /// `setvar:collection.key=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetVar {

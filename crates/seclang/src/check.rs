@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::ast::{Action, Directive, Phase, Rule, Selection, Span, Spanned};
 use crate::diagnostic::{Diagnostic, Sink, codes, quoted};
 use crate::limits::Limits;
-use crate::parse::is_disruptive;
 
 /// Checks a program: its directives in order, without includes. O(directives).
 pub fn check(program: &[Spanned<Directive>], limits: &Limits) -> Vec<Diagnostic> {
@@ -149,7 +148,7 @@ impl<'a> Check<'a> {
 
     fn link_action(&mut self, action: &Spanned<Action>, chain: Chain) {
         let name = match &action.node {
-            node if is_disruptive(node) => {
+            node if node.is_disruptive() => {
                 self.sink.push(
                     Diagnostic::error(
                         codes::DISRUPTIVE_IN_CHAIN,

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::Effect;
 
 /// Collects replacements from left to right. The text between them is copied only when the next one arrives.
@@ -65,4 +67,22 @@ impl<'a> Edits<'a> {
         self.out.extend_from_slice(&self.input[self.done..range.start]);
         self.done = range.end;
     }
+}
+
+/// Decodes what stands behind backslashes: `escape` says what the text behind one means and how much of it that takes,
+/// `None` at the end of the text, where the backslash stays. O(n).
+pub(super) fn decode_backslashes(
+    input: &[u8],
+    out: &mut Vec<u8>,
+    escape: fn(&[u8]) -> Option<(u8, usize)>,
+) -> Effect {
+    let mut edits = Edits::new(input, out);
+    let mut at = 0;
+    while let Some(found) = memchr(b'\\', &input[at..]) {
+        at += found;
+        let Some((byte, len)) = escape(&input[at + 1..]) else { break };
+        edits.put(at..at + 1 + len, byte);
+        at += 1 + len;
+    }
+    edits.finish()
 }

@@ -1,9 +1,7 @@
 //! Escapes of ANSI C strings.
 
-use memchr::memchr;
-
 use super::Effect;
-use super::edits::Edits;
+use super::edits::decode_backslashes;
 use super::hex::hex_pair;
 
 /// `escapeSeqDecode`: `\a \b \f \n \r \t \v \\ \? \' \"`, `\xHH` (also `\XHH`), octal `\O` to `\OOO` modulo
@@ -12,15 +10,7 @@ use super::hex::hex_pair;
 /// Source: ModSecurity v3 `escape_seq_decode.cc`. Differs: nothing known; `testdata/transforms/escapes.toml`
 /// pins it. (ModSecurity 2 keeps the backslash of a malformed `\x`.)
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    let mut edits = Edits::new(input, out);
-    let mut at = 0;
-    while let Some(found) = memchr(b'\\', &input[at..]) {
-        at += found;
-        let Some((byte, len)) = escape(&input[at + 1..]) else { break };
-        edits.put(at..at + 1 + len, byte);
-        at += 1 + len;
-    }
-    edits.finish()
+    decode_backslashes(input, out, escape)
 }
 
 /// What the text behind a backslash stands for, and how much of it that takes; `None` at the end of the text.

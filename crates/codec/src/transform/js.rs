@@ -1,9 +1,7 @@
 //! Escapes of JavaScript strings.
 
-use memchr::memchr;
-
 use super::Effect;
-use super::edits::Edits;
+use super::edits::decode_backslashes;
 use super::escape_seq::{control_letter, octal_digits};
 use super::hex::{hex_pair, hex_quad};
 use super::unicode::low_byte_folded;
@@ -16,15 +14,7 @@ use super::unicode::low_byte_folded;
 ///
 /// Source: ModSecurity v3 `js_decode.cc`. Differs: nothing known; `testdata/transforms/escapes.toml` pins it.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    let mut edits = Edits::new(input, out);
-    let mut at = 0;
-    while let Some(found) = memchr(b'\\', &input[at..]) {
-        at += found;
-        let Some((byte, len)) = escape(&input[at + 1..]) else { break };
-        edits.put(at..at + 1 + len, byte);
-        at += 1 + len;
-    }
-    edits.finish()
+    decode_backslashes(input, out, escape)
 }
 
 /// What the text behind a backslash stands for, and how much of it that takes; `None` at the end of the text.

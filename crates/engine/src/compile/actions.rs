@@ -11,7 +11,7 @@ use crate::ruleset::{Disruptive, Rule};
 /// What the rule's disruptive action comes to: its own; `block`, or none at all, is that of its defaults.
 pub(super) fn disruptive(draft: &Draft<'_>) -> Disruptive {
     let of = |actions: &[Spanned<Action>]| {
-        actions.iter().rev().map(|action| &action.node).find(|a| is_disruptive(a)).cloned()
+        actions.iter().rev().map(|action| &action.node).find(|a| a.is_disruptive()).cloned()
     };
     let status_of = |actions: &[Spanned<Action>]| {
         actions.iter().rev().find_map(|action| match action.node {
@@ -32,19 +32,6 @@ pub(super) fn disruptive(draft: &Draft<'_>) -> Disruptive {
         }
         _ => Disruptive::Pass,
     }
-}
-
-fn is_disruptive(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Allow(_)
-            | Action::Block
-            | Action::Deny
-            | Action::Drop
-            | Action::Pass
-            | Action::Redirect(_)
-            | Action::Proxy(_)
-    )
 }
 
 /// Whether an action of `SecRuleUpdateActionById` takes the place of one that the rule has.
@@ -69,7 +56,7 @@ pub(super) fn supersedes(new: &Action, old: &Action) -> bool {
             | Action::XmlNs { .. },
             _,
         ) => false,
-        (new, old) if is_disruptive(new) => is_disruptive(old),
+        (new, old) if new.is_disruptive() => old.is_disruptive(),
         (new, old) => std::mem::discriminant(new) == std::mem::discriminant(old),
     }
 }

@@ -190,7 +190,7 @@ fn explain_one(
                     place.map(|span| loaded.sources.line(span)),
                 );
             };
-            own = service_of(rule_set, flags.mode);
+            own = service(Some(rule_set), flags.mode);
             // Collections of one rule text are nothing to another.
             *store = MemoryStore::default();
             &own
@@ -205,10 +205,6 @@ fn explain_one(
     let json = to_json(id, &inspected, flags.debug_rules, took);
     let text = to_text(exchange, &inspected, flags.mode, service.profile.rules.as_deref(), took);
     Explained { json, text, finding }
-}
-
-fn service_of(rules: Arc<RuleSet>, mode: Mode) -> Arc<Service> {
-    service(Some(rules), mode)
 }
 
 fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Value {

@@ -127,7 +127,7 @@ impl Parser<'_> {
                 Action::Id(_) => (0, "id"),
                 Action::Phase(_) => (1, "phase"),
                 Action::Chain => (2, "chain"),
-                node if is_disruptive(node) => (3, "disruptive action"),
+                node if node.is_disruptive() => (3, "disruptive action"),
                 _ => continue,
             };
             let Some(earlier) = first[slot] else {
@@ -169,7 +169,7 @@ impl Parser<'_> {
             );
         }
         // `block` asks for the default, so it cannot be one.
-        if !actions.iter().any(|action| is_disruptive(&action.node) && action.node != Action::Block) {
+        if !actions.iter().any(|action| action.node.is_disruptive() && action.node != Action::Block) {
             self.sink.push(
                 Diagnostic::error(
                     codes::BAD_DEFAULT_ACTION,
@@ -380,20 +380,6 @@ impl Parser<'_> {
         }
         found.map(|&(_, choice)| choice)
     }
-}
-
-/// Whether an action decides a transaction; one of these is a rule's at most.
-pub(crate) fn is_disruptive(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Allow(_)
-            | Action::Block
-            | Action::Deny
-            | Action::Drop
-            | Action::Pass
-            | Action::Redirect(_)
-            | Action::Proxy(_)
-    )
 }
 
 fn is_id_list(text: &[u8]) -> bool {

@@ -11,7 +11,6 @@ mod setting;
 mod target;
 mod template;
 
-pub(crate) use directive::is_disruptive;
 pub(crate) use target::{key_length, regex_length, xpath_length};
 
 use bstr::ByteSlice;
