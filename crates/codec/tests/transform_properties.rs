@@ -48,6 +48,15 @@ proptest! {
             }
             Effect::Unchanged => prop_assert!(input.len() <= transformation.output_len_max(input.len())),
         }
+        let bytes = ByteSet::of(&input);
+        if transformation.leaves(&bytes, &input) {
+            prop_assert_eq!(effect, Effect::Unchanged, "a plan would have skipped it");
+        } else {
+            prop_assert!(transformation.may_change(&bytes));
+        }
+        if transformation.may_change(&bytes) && let Some(needed) = transformation.unchanged_without() {
+            prop_assert!(bytes.intersects(&needed));
+        }
         let mut used = left_over;
         prop_assert_eq!(transformation.apply(&input, &mut used, &context), effect);
         if effect == Effect::Changed {
@@ -139,6 +148,69 @@ fn a_plain_word_is_skipped_by_all_but_the_encoders() {
             "uppercase",
         ]
     );
+}
+
+/// Values of ordinary traffic and the transformations of CRS that see at once that nothing is to be done.
+#[test]
+fn harmless_bytes_wake_nothing() {
+    use Transformation::*;
+    let cases: [(&[u8], &[Transformation]); 12] = [
+        (b"/shop/products/item-1234.html", &[NormalizePath, NormalizePathWin, UrlDecodeUni, ReplaceComments]),
+        (b"text/html,application/xml;q=0.9,*/*;q=0.8", &[NormalizePath, NormalizePathWin, HtmlEntityDecode]),
+        (b"https:/www.example.com/a/b?c=d", &[NormalizePath, NormalizePathWin]),
+        (b"the quick brown fox", &[CompressWhitespace, Trim, TrimLeft, TrimRight, Lowercase, RemoveNulls]),
+        (b"a trailing tab is one side only\t", &[TrimLeft]),
+        (b"\n and a leading line feed", &[TrimRight]),
+        (b"well-known/spec-sheet.v1.2", &[RemoveComments, RemoveCommentsChar, NormalizePath]),
+        (b"3 * 4 / 2", &[ReplaceComments, RemoveComments, RemoveCommentsChar, UrlDecode]),
+        (b"50 percent: 50% of it", &[JsDecode, CssDecode, EscapeSeqDecode, Utf8ToUnicode, SqlHexDecode]),
+        (b"100%", &[HtmlEntityDecode, Lowercase]),
+        (b"rock & roll", &[UrlDecodeUni, UrlDecode]),
+        (b"", &[NormalizePath, Base64Decode, HexDecode, HexEncode, Base64Encode, Trim, CmdLine]),
+    ];
+    for (value, left) in cases {
+        for transformation in left {
+            let bytes = ByteSet::of(value);
+            assert!(
+                transformation.leaves(&bytes, value),
+                "{} of {}",
+                transformation.name(),
+                value.escape_ascii()
+            );
+        }
+    }
+}
+
+/// The same soundness for every transformation and every value of two bytes of those that matter, which is where
+/// pairs are seen.
+#[test]
+fn what_is_said_to_stay_stays_for_all_short_values() {
+    const BYTES: &[u8] = b"\0\t\n\r \"#%&'()*+,-./0;<=>AXZ[\\]^_axz\x0b\xa0\xc2\xff";
+    let mut out = Vec::new();
+    let mut left = 0;
+    for &a in BYTES {
+        for &b in BYTES {
+            for &c in BYTES {
+                let long: Vec<u8> = b"abcdefghijklmnopqrs".iter().chain(&[a, b, c]).copied().collect();
+                for value in [&[a, b, c][..], &[a, b], &[a], &long] {
+                    let bytes = ByteSet::of(value);
+                    for &transformation in Transformation::ALL {
+                        if transformation.leaves(&bytes, value) {
+                            let effect = transformation.apply(value, &mut out, &Context::default());
+                            assert_eq!(
+                                effect,
+                                Effect::Unchanged,
+                                "{transformation:?} {}",
+                                value.escape_ascii()
+                            );
+                            left += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(left > 1_000_000, "{left}");
 }
 
 #[test]

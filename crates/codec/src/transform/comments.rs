@@ -2,8 +2,9 @@
 
 use memchr::memchr_iter;
 
-use super::Effect;
 use super::edits::Edits;
+use super::pairs::has_pair;
+use super::{ByteSet, Effect};
 
 /// `removeComments`: takes out `/* .. */` and `<!-- .. -->`, and everything from `--` or `#` on. Either end
 /// closes either comment; one that is not closed becomes a space. Output never exceeds input. O(n).
@@ -99,6 +100,13 @@ pub fn replace(input: &[u8], out: &mut Vec<u8>) -> Effect {
         edits.put(start..input.len(), b' ');
     }
     edits.finish()
+}
+
+/// Whether a text, whose set of bytes is `bytes`, has a mark of [`remove`] or [`remove_chars`]. A `<!--` has `--`.
+pub(super) fn has_mark(bytes: &ByteSet, text: &[u8]) -> bool {
+    let is_mark =
+        |a, b| ((a == b'-') & (b == b'-')) | ((a == b'/') & (b == b'*')) | ((a == b'*') & (b == b'/'));
+    bytes.contains(b'#') || has_pair(text, is_mark)
 }
 
 /// Where the first `*/` or `-->` from `start` on ends.

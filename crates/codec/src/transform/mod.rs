@@ -18,6 +18,7 @@
 
 mod byte_set;
 mod edits;
+mod pairs;
 
 pub mod base64;
 pub mod case;
@@ -219,6 +220,61 @@ impl Transformation {
             }
             Self::UrlEncode => bytes.intersects(&percent::ENCODED),
             Self::Utf8ToUnicode => has(0) || bytes.intersects(&unicode::NOT_ASCII),
+        }
+    }
+
+    /// The bytes of which a value needs at least one to come out different; `None` when every value may, the empty
+    /// one included. Says less than [`may_change`](Self::may_change), as a set that can be joined with others.
+    pub const fn unchanged_without(self) -> Option<ByteSet> {
+        Some(match self {
+            Self::Length | Self::Md5 | Self::Sha1 => return None,
+            Self::Base64Decode
+            | Self::Base64DecodeExt
+            | Self::Base64Encode
+            | Self::HexDecode
+            | Self::HexEncode => ByteSet::FULL,
+            Self::CmdLine => cmdline::TOUCHED,
+            Self::CompressWhitespace | Self::Trim | Self::TrimLeft | Self::TrimRight => whitespace::SPACES,
+            Self::RemoveWhitespace => whitespace::SPACES_AND_NBSP,
+            Self::CssDecode | Self::EscapeSeqDecode | Self::JsDecode => ByteSet::of(b"\\"),
+            Self::HtmlEntityDecode => ByteSet::of(b"&"),
+            Self::Lowercase => case::UPPER,
+            Self::Uppercase => case::LOWER,
+            Self::NormalizePath => ByteSet::of(b"/."),
+            Self::NormalizePathWin => ByteSet::of(b"/.\\"),
+            Self::ParityEven7Bit => parity::NOT_EVEN,
+            Self::ParityOdd7Bit => parity::NOT_ODD,
+            Self::ParityZero7Bit => unicode::NOT_ASCII,
+            Self::PhpArgsNames => php::TOUCHED,
+            Self::RemoveComments | Self::RemoveCommentsChar => ByteSet::of(b"#-*"),
+            Self::ReplaceComments => ByteSet::of(b"*"),
+            Self::RemoveNulls | Self::ReplaceNulls => ByteSet::of(b"\0"),
+            Self::SqlHexDecode => ByteSet::of(b"xX"),
+            Self::UrlDecode | Self::UrlDecodeUni => ByteSet::of(b"+%"),
+            Self::UrlEncode => percent::ENCODED,
+            Self::Utf8ToUnicode => unicode::NOT_ASCII.union(ByteSet::of(b"\0")),
+        })
+    }
+
+    /// Whether [`apply`](Self::apply) surely answers `Unchanged` for `value`, whose set of bytes is `bytes`. Sound,
+    /// not exact. Mostly [`may_change`](Self::may_change); where a harmless byte is common (a dot, a single space),
+    /// one plain pass over the value. O(n).
+    pub fn leaves(self, bytes: &ByteSet, value: &[u8]) -> bool {
+        if !self.may_change(bytes) {
+            return true;
+        }
+        let starts_bare = || !value.first().is_some_and(|&byte| whitespace::is_space(byte));
+        let ends_bare = || !value.last().is_some_and(|&byte| whitespace::is_space(byte));
+        match self {
+            Self::Trim => starts_bare() && ends_bare(),
+            Self::TrimLeft => starts_bare(),
+            Self::TrimRight => ends_bare(),
+            Self::CompressWhitespace => whitespace::is_compressed(bytes, value),
+            Self::NormalizePath => !path::has_detour(value, Separators::Slash),
+            Self::NormalizePathWin => !path::has_detour(value, Separators::SlashAndBackslash),
+            Self::RemoveComments | Self::RemoveCommentsChar => !comments::has_mark(bytes, value),
+            Self::ReplaceComments => !pairs::has_pair(value, |a, b| (a == b'/') & (b == b'*')),
+            _ => false,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Paths without detours.
 
-use memchr::memchr3_iter;
+use memchr::memchr;
 
 use super::Effect;
+use super::pairs::has_pair;
 
 /// What separates the segments of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +27,7 @@ pub enum Separators {
 pub fn normalize(input: &[u8], out: &mut Vec<u8>, separators: Separators) -> Effect {
     let folds = separators == Separators::SlashAndBackslash;
     let byte_at = |at: usize| if folds && input[at] == b'\\' { b'/' } else { input[at] };
-    let has_detour = memchr3_iter(b'/', b'.', b'\\', input).any(|at| {
-        let is_last = at + 1 == input.len();
-        match byte_at(at) {
-            b'.' => is_last || byte_at(at + 1) == b'/',
-            b'/' => input[at] == b'\\' || (!is_last && byte_at(at + 1) == b'/'),
-            _ => false,
-        }
-    });
-    if !has_detour {
+    if !has_detour(input, separators) {
         return Effect::Unchanged;
     }
 
@@ -91,6 +84,14 @@ pub fn normalize(input: &[u8], out: &mut Vec<u8>, separators: Separators) -> Eff
         out.pop();
     }
     Effect::of_result(input, out)
+}
+
+/// Whether a path has anything that [`normalize`] looks at twice: neighbours `//` or `./`, a dot at its end, or a `\`
+/// that is to become a `/`.
+pub(super) fn has_detour(path: &[u8], separators: Separators) -> bool {
+    path.last() == Some(&b'.')
+        || (separators == Separators::SlashAndBackslash && memchr(b'\\', path).is_some())
+        || has_pair(path, |a, b| ((a == b'/') | (a == b'.')) & (b == b'/'))
 }
 
 /// How much is left of a path that ends in the first dot of `..` when its last segment goes, and the slash

@@ -1,6 +1,7 @@
 //! White space: that of C's `isspace`, six ASCII bytes.
 
 use super::edits::Edits;
+use super::pairs::has_pair;
 use super::{ByteSet, Effect};
 
 /// `compressWhitespace`: each run of white space becomes one space. 0xA0 is none. Output never exceeds input.
@@ -58,6 +59,11 @@ pub const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
+/// Whether a text, whose set of bytes is `bytes`, has no white space but single spaces.
+pub(super) fn is_compressed(bytes: &ByteSet, text: &[u8]) -> bool {
+    !bytes.intersects(&SPACES_BUT_SPACE) && !has_pair(text, |a, b| (a == b' ') & (b == b' '))
+}
+
 fn keep(part: &[u8], input: &[u8], out: &mut Vec<u8>) -> Effect {
     if part.len() == input.len() {
         return Effect::Unchanged;
@@ -77,6 +83,8 @@ fn without_end(text: &[u8]) -> &[u8] {
 
 /// What [`is_space`] takes.
 pub(super) const SPACES: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r");
+
+const SPACES_BUT_SPACE: ByteSet = ByteSet::of(b"\t\n\x0b\x0c\r");
 
 /// What [`remove`] takes out.
 pub(super) const SPACES_AND_NBSP: ByteSet = SPACES.union(ByteSet::of(b"\xc2\xa0"));
