@@ -4,10 +4,20 @@
 use std::sync::Arc;
 
 use palisade_dataplane::{
-    Bound, Destination, Listener, Plane, Route, Upstream, UpstreamLimits, drain, serve,
+    Bound, Budget, Destination, Ended, Journal, Listener, Plane, Remark, Route, Upstream, UpstreamLimits,
+    drain, serve,
 };
 use palisade_inspect::{OnFailure, Profile, Service};
 use palisade_model::Mode;
+
+/// Writes nothing, as an access log that is off.
+#[derive(Debug)]
+struct Silent;
+
+impl Journal for Silent {
+    fn ended(&self, _: Ended) {}
+    fn remark(&self, _: Remark) {}
+}
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -29,8 +39,9 @@ fn main() {
         let route = Route::new(Destination { service, upstream });
         let listener = Listener::new("plain", listen.parse().expect("an address"), route);
         let bound = Bound::bind(listener).await.expect("the address");
+        let plane = Plane::new(Arc::new(Silent), Budget::new(std::env::temp_dir()), 0);
         let (_trigger, ear) = drain();
         // On a thread of the pool, as a program with several listeners has them.
-        tokio::spawn(serve(bound, Plane::with_defaults(), ear)).await.expect("it serves");
+        tokio::spawn(serve(bound, plane, ear)).await.expect("it serves");
     });
 }

@@ -18,8 +18,8 @@ impl OwnAnswer {
         Self { status, location: None }
     }
 
-    /// Writes it whole. `head_only` for answers to HEAD.
-    pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) {
+    /// Writes it whole and gives the status that it went out with. `head_only` for answers to HEAD.
+    pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) -> u16 {
         // A rule may say any number; an interim answer would leave the client waiting for another.
         let status = match self.status {
             200..=599 => self.status,
@@ -54,6 +54,7 @@ impl OwnAnswer {
         if !bodiless && !how.head_only {
             out.extend_from_slice(page.as_bytes());
         }
+        status
     }
 }
 

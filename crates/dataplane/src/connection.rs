@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use palisade_http::{Framing, HeadParse, HeadScanner, RequestHead, ResponseHead};
 use palisade_http::{FramingFinding, parse_request_head, parse_response_head};
-use palisade_inspect::{Action, End};
+use palisade_inspect::{Action, End, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -23,8 +23,9 @@ use tokio::time::Instant;
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::body::{BodyReader, Coding};
 use crate::content_coding::ContentDecoder;
-use crate::exchange::{About, Exchange, Failed, Stand, own_line};
+use crate::exchange::{Exchange, Failed, Stand, own_line};
 use crate::hold::{Held, HoldError};
+use crate::journal::{AnsweredBy, Remark};
 use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
 use crate::response::{self, ResponsePlan};
@@ -207,9 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
-        let about =
-            About { client: self.peer, server: self.local, target: head.target.clone(), request_id: id };
-        let (mut exchange, stand) = Exchange::begin(&self.plane, about, head, &destination.service).await;
+        let peer =
+            Peer { peer_addr: self.peer, client_addr: self.peer, server_addr: self.local, request_id: id };
+        let (mut exchange, stand) =
+            Exchange::begin(&self.plane, &self.listener.name, peer, head, &destination.service).await;
 
         let mut body = BodyReader::new(plan.framing);
         let upload = match self.inspect_request(&plan, &mut exchange, stand, &mut body).await {
@@ -427,6 +429,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             http10: plan.http10,
             head_only: plan.is_head(),
         };
+        let status = head.status;
         let (mark, sent) = (self.client.output().len(), self.client.sent());
         response::write_head(&head, &answer, &hop, self.client.output());
         let inspected = self.inspect_response(exchange, head, &answer, &mut server, &mut upload).await;
@@ -437,6 +440,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return self.stop(plan, exchange, stop, upload.is_read()).await;
             }
         };
+        exchange.answered(status, AnsweredBy::Upstream);
         match self.relay(&mut server, &mut body, &mut upload, answer.coding, held).await {
             Ok(()) => {
                 // The last bytes leave after the log has its lines: who has the answer finds them there.
@@ -887,6 +891,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.client.output().truncate(mark);
             return self.stop(plan, exchange, stop, true).await;
         }
+        exchange.answered(101, AnsweredBy::Upstream);
         exchange.finish(End::Complete);
         self.plane.metrics.tunnels_total.one();
         tunnel(&mut self.client, &mut server, &mut self.timer, self.listener.timeouts.tunnel).await;
@@ -929,7 +934,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             close: !stays,
             http10: plan.http10,
         };
-        answer.write(&form, self.client.output());
+        let status = answer.write(&form, self.client.output());
+        exchange.answered(status, AnsweredBy::Palisade);
         exchange.finish(End::Aborted);
         match (self.flush_client().await, stays) {
             (true, true) => After::Next,
@@ -997,9 +1003,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// A line about what never became a request.
     fn log_as(&self, text: &str, id: &str) {
-        let about =
-            About { client: self.peer, server: self.local, target: Vec::new(), request_id: id.to_owned() };
-        self.plane.error_log.append([own_line(&about, text)]);
+        self.plane.journal.remark(Remark {
+            listener: self.listener.name.clone(),
+            client_addr: self.peer,
+            line: own_line(self.peer, self.local, b"", id, text),
+        });
     }
 }
 

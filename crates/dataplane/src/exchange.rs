@@ -1,5 +1,5 @@
 //! One exchange's way through the inspection: lookups answered, others let run in between, the outcome turned into
-//! an action, and the log written at its end, whatever that end is.
+//! an action, and the journal told at its end, whatever that end is.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -9,30 +9,24 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Report, Service, Stance, Step, UnixMillis,
-    decide,
+    Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Service, Stance, Step, UnixMillis, decide,
 };
 
+use crate::journal::{AnsweredBy, Ended, Facts, Sent};
 use crate::settings::Plane;
 
-/// An exchange being inspected. Dropping it ends the inspection as aborted, so that its log is never lost.
+/// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
+/// lost.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     plane: Arc<Plane>,
     inspection: Option<Box<Inspection>>,
     stance: Stance,
-    about: About,
     /// Lines of our own, for the log's end.
     notes: Vec<String>,
-}
-
-/// What a log line of our own says of the request.
-#[derive(Debug)]
-pub(crate) struct About {
-    pub(crate) client: SocketAddr,
-    pub(crate) server: SocketAddr,
-    pub(crate) target: Vec<u8>,
-    pub(crate) request_id: String,
+    /// Filled in as the exchange goes; none once it has ended.
+    facts: Option<Facts>,
+    began: Instant,
 }
 
 /// Where an exchange stands.
@@ -52,25 +46,21 @@ impl Exchange {
     /// Begins with the request's head.
     pub(crate) async fn begin(
         plane: &Arc<Plane>,
-        about: About,
+        listener: &Arc<str>,
+        peer: Peer,
         head: RequestHead,
         service: &Arc<Service>,
     ) -> (Self, Result<Stand, Failed>) {
         let profile = &service.profile;
-        let peer = Peer {
-            peer_addr: about.client,
-            client_addr: about.client,
-            server_addr: about.server,
-            request_id: about.request_id.clone(),
-        };
+        let clock = clock(plane.utc_offset_seconds);
         let mut exchange = Self {
             plane: plane.clone(),
             inspection: None,
             stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
-            about,
             notes: Vec::new(),
+            facts: Some(Facts::of(listener, service, &peer, &head, clock.now)),
+            began: Instant::now(),
         };
-        let clock = exchange.clock();
         let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
         let stand = match begun {
             Ok((inspection, step)) => {
@@ -124,35 +114,46 @@ impl Exchange {
 
     /// The request's id.
     pub(crate) fn request_id(&self) -> &str {
-        &self.about.request_id
+        self.facts.as_ref().map_or("", |facts| &facts.request_id)
+    }
+
+    /// Says what the client is sent.
+    pub(crate) fn answered(&mut self, status: u16, by: AnsweredBy) {
+        if let Some(facts) = &mut self.facts {
+            facts.sent = Some(Sent { status, by });
+        }
     }
 
     /// Adds a line of our own to the exchange's log.
     pub(crate) fn note(&mut self, text: &str) {
-        self.notes.push(own_line(&self.about, text));
+        let Some(facts) = &self.facts else { return };
+        let line = own_line(facts.client_addr, facts.server_addr, &facts.target, &facts.request_id, text);
+        self.notes.push(line);
     }
 
-    /// Ends the inspection: the logging phase runs, all lines are queued, collections are changed.
+    /// Ends it: the logging phase runs, collections are changed, and the journal has everything. Only the first end
+    /// counts.
     pub(crate) fn finish(&mut self, end: End) {
         let clock = self.clock();
-        let mut lines = Vec::new();
+        let mut report = None;
         if let Some(inspection) = self.inspection.take() {
-            let report = guarded(|| {
-                let mut report: Report = inspection.finish(end, clock);
-                (report.error_log_lines(), std::mem::take(&mut report.operations))
-            });
-            match report {
-                Ok((found, operations)) => {
-                    lines = found;
-                    self.plane.lookups.commit(operations);
+            match guarded(|| inspection.finish(end, clock)) {
+                Ok(mut finished) => {
+                    self.plane.lookups.commit(std::mem::take(&mut finished.operations));
+                    report = Some(finished);
                 }
                 Err(Failed) => {
                     self.failed();
                 }
             }
         }
-        lines.append(&mut self.notes);
-        self.plane.error_log.append(lines);
+        let Some(mut facts) = self.facts.take() else { return };
+        facts.timing.total = self.began.elapsed();
+        let ended = Ended { report, notes: std::mem::take(&mut self.notes), facts };
+        // Writing a record of a hostile exchange must not end others either.
+        if guarded(|| self.plane.journal.ended(ended)).is_err() {
+            self.plane.metrics.journal_failures_total.one();
+        }
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<Step, Failed> {
@@ -198,22 +199,23 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.inspection.is_some() || !self.notes.is_empty() {
-            self.finish(End::Aborted);
-        }
+        self.finish(End::Aborted);
     }
 }
 
 /// A line of ours in the form of the error log, but under our own name: who counts ModSecurity's lines counts
 /// matches of rules.
-pub(crate) fn own_line(about: &About, text: &str) -> String {
-    let mut line = format!(
-        "[client {}] Palisade: {text} [hostname \"{}\"] [uri \"",
-        about.client.ip(),
-        about.server.ip()
-    );
-    let path_end = about.target.iter().position(|byte| *byte == b'?').unwrap_or(about.target.len());
-    for byte in &about.target[..path_end.min(200)] {
+pub(crate) fn own_line(
+    client: SocketAddr,
+    server: SocketAddr,
+    target: &[u8],
+    request_id: &str,
+    text: &str,
+) -> String {
+    let mut line =
+        format!("[client {}] Palisade: {text} [hostname \"{}\"] [uri \"", client.ip(), server.ip());
+    let path_end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    for byte in &target[..path_end.min(200)] {
         match byte {
             b'"' | b'\\' => {
                 let _ = write!(line, "\\x{byte:02x}");
@@ -224,7 +226,7 @@ pub(crate) fn own_line(about: &About, text: &str) -> String {
             }
         }
     }
-    let _ = write!(line, "\"] [unique_id \"{}\"]", about.request_id);
+    let _ = write!(line, "\"] [unique_id \"{}\"]", request_id);
     line
 }
 
@@ -255,14 +257,9 @@ mod tests {
 
     #[test]
     fn what_a_client_sends_cannot_end_a_line_or_a_field() {
-        let about = About {
-            client: "192.0.2.7:1".parse().unwrap(),
-            server: "192.0.2.1:80".parse().unwrap(),
-            target: b"/a\"]\n[id \"1\"]\\\xff?secret".to_vec(),
-            request_id: "0f".into(),
-        };
+        let (client, server) = ("192.0.2.7:1".parse().unwrap(), "192.0.2.1:80".parse().unwrap());
         assert_eq!(
-            own_line(&about, "Refused"),
+            own_line(client, server, b"/a\"]\n[id \"1\"]\\\xff?secret", "0f", "Refused"),
             "[client 192.0.2.7] Palisade: Refused [hostname \"192.0.2.1\"] \
              [uri \"/a\\x22]\\x0a[id \\x221\\x22]\\x5c\\xff\"] [unique_id \"0f\"]"
         );

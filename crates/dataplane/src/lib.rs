@@ -16,8 +16,8 @@
 //!          upstream                  names, connections, the idle ones
 //! ```
 //!
-//! Nothing of a request reaches the upstream before its stage is decided. Lines of an exchange are in the error
-//! log's queue before the last byte of its answer leaves.
+//! Nothing of a request reaches the upstream before its stage is decided. What an exchange leaves
+//! behind is with the journal before the last byte of its answer leaves.
 //!
 //! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. TLS
 //! and HTTP/2 come later; a connection is generic over its stream for their sake.
@@ -26,10 +26,10 @@ mod block_page;
 mod body;
 mod connection;
 mod content_coding;
-mod error_log;
 mod exchange;
 mod forwarded;
 mod hold;
+mod journal;
 mod lookups;
 mod metrics;
 mod request;
@@ -42,8 +42,8 @@ mod upload;
 mod upstream;
 mod wire;
 
-pub use error_log::ErrorLog;
 pub use hold::Budget;
+pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use metrics::{Count, Metrics};
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve};
 pub use settings::{Destination, ForwardedFor, Limits, Listener, Plane, Route, Timeouts};

@@ -86,4 +86,6 @@ counts! {
     responses_not_inspected_whole_total,
     /// Inspections that failed in us.
     inspection_failures_total,
+    /// Ends of exchanges that the journal failed to take.
+    journal_failures_total,
 }

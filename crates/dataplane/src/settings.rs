@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use palisade_http::HeadLimits;
 use palisade_inspect::Service;
 
-use crate::error_log::ErrorLog;
 use crate::hold::Budget;
+use crate::journal::Journal;
 use crate::lookups::Lookups;
 use crate::metrics::Metrics;
 use crate::upstream::Upstream;
@@ -19,7 +19,7 @@ use crate::upstream::Upstream;
 #[derive(Clone, Debug)]
 pub struct Listener {
     /// Its name in logs and metrics.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it listens. Port 0 takes a free one.
     pub address: SocketAddr,
     /// Where its requests go; may be replaced while it serves.
@@ -36,7 +36,7 @@ pub struct Listener {
 
 impl Listener {
     /// A listener with everything else at its default.
-    pub fn new(name: impl Into<String>, address: SocketAddr, route: Arc<Route>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, address: SocketAddr, route: Arc<Route>) -> Self {
         Self {
             name: name.into(),
             address,
@@ -175,7 +175,7 @@ impl Default for Timeouts {
 /// What all listeners of a process share.
 #[derive(Debug)]
 pub struct Plane {
-    pub(crate) error_log: ErrorLog,
+    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Metrics,
     pub(crate) lookups: Lookups,
@@ -184,24 +184,14 @@ pub struct Plane {
 
 impl Plane {
     /// `utc_offset_seconds` is local time minus UTC, which the TIME variables of rules show.
-    pub fn new(error_log: ErrorLog, budget: Budget, utc_offset_seconds: i32) -> Arc<Self> {
+    pub fn new(journal: Arc<dyn Journal>, budget: Budget, utc_offset_seconds: i32) -> Arc<Self> {
         Arc::new(Self {
-            error_log,
+            journal,
             budget: Arc::new(budget),
             metrics: Metrics::default(),
             lookups: Lookups::default(),
             utc_offset_seconds,
         })
-    }
-
-    /// A plane that logs to standard error and spills to the system's folder for temporary files.
-    pub fn with_defaults() -> Arc<Self> {
-        Self::new(ErrorLog::stderr(), Budget::new(std::env::temp_dir()), 0)
-    }
-
-    /// The error log.
-    pub fn error_log(&self) -> &ErrorLog {
-        &self.error_log
     }
 
     /// What is counted.

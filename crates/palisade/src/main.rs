@@ -12,6 +12,7 @@ mod commands;
 mod exchange;
 mod files;
 mod flags;
+mod journal;
 mod request;
 mod rules;
 mod serving;

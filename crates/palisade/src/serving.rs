@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_dataplane::{
-    Bound, Budget, Destination, Drain, DrainTrigger, ErrorLog, Listener, Plane, Route, Upstream, drain, serve,
+    Bound, Budget, Destination, Drain, DrainTrigger, Journal, Listener, Plane, Route, Upstream, drain, serve,
 };
 use palisade_engine::RuleSet;
 use palisade_inspect::{OnFailure, Profile, Service};
@@ -80,10 +80,10 @@ fn service(name: &str, mode: Mode, rules: Option<Arc<RuleSet>>) -> Arc<Service> 
     Arc::new(Service { name: name.to_owned(), profile })
 }
 
-/// What listeners of this process share: an error log and a folder for bodies that memory does not hold.
-pub(crate) fn plane(error_log: ErrorLog, spill_folder: &Path) -> Arc<Plane> {
+/// What listeners of this process share: a journal and a folder for bodies that memory does not hold.
+pub(crate) fn plane(journal: Arc<dyn Journal>, spill_folder: &Path) -> Arc<Plane> {
     // TIME_* in UTC: containers run in it, and a rule that means office hours says which zone it means.
-    Plane::new(error_log, Budget::new(spill_folder), 0)
+    Plane::new(journal, Budget::new(spill_folder), 0)
 }
 
 /// A runtime with `PALISADE_WORKERS` threads, or one for each CPU that this process may use.

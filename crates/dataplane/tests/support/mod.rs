@@ -2,14 +2,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of it")]
 
 use std::future::Future;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use palisade_dataplane::{
-    Bound, Budget, Destination, DrainTrigger, Drained, ErrorLog, Listener, Plane, Route, Upstream,
-    UpstreamLimits, drain, serve,
+    Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark, Route,
+    Upstream, UpstreamLimits, drain, serve,
 };
 use palisade_inspect::{OnFailure, Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
@@ -36,20 +35,32 @@ pub struct Proxy {
     pub route: Arc<Route>,
     pub drain: DrainTrigger,
     pub served: JoinHandle<Drained>,
-    log: LogBytes,
+    pub journal: Arc<Kept>,
 }
 
-#[derive(Clone, Default)]
-struct LogBytes(Arc<Mutex<Vec<u8>>>);
+/// A journal that keeps what it is told.
+#[derive(Debug, Default)]
+pub struct Kept {
+    lines: Mutex<Vec<String>>,
+    facts: Mutex<Vec<Facts>>,
+}
 
-impl Write for LogBytes {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
+impl Kept {
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+impl Journal for Kept {
+    fn ended(&self, ended: Ended) {
+        let mut lines = self.lines.lock().unwrap();
+        lines.extend(ended.report.iter().flat_map(|report| report.error_log_lines()));
+        lines.extend(ended.notes);
+        self.facts.lock().unwrap().push(ended.facts);
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    fn remark(&self, remark: Remark) {
+        self.lines.lock().unwrap().push(remark.line);
     }
 }
 
@@ -70,13 +81,13 @@ impl Proxy {
         let route = Route::new(Destination { service: service(mode, rules), upstream });
         let mut listener = Listener::new("test", "127.0.0.1:0".parse().unwrap(), route.clone());
         change(&mut listener);
-        let log = LogBytes::default();
-        let plane = Plane::new(ErrorLog::writer(log.clone()), budget, 0);
+        let journal = Arc::new(Kept::default());
+        let plane = Plane::new(journal.clone(), budget, 0);
         let bound = Bound::bind(listener).await.unwrap();
         let address = bound.local_address().unwrap();
         let (trigger, ear) = drain();
         let served = tokio::spawn(serve(bound, plane.clone(), ear));
-        Self { address, plane, route, drain: trigger, served, log }
+        Self { address, plane, route, drain: trigger, served, journal }
     }
 
     pub async fn connect(&self) -> Client {
@@ -92,8 +103,12 @@ impl Proxy {
 
     /// The error log's lines so far. What is asked for after an answer came has to be there.
     pub fn log(&self) -> Vec<String> {
-        self.plane.error_log().flush();
-        String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        self.journal.lines()
+    }
+
+    /// The facts of the exchanges that have ended so far.
+    pub fn facts(&self) -> Vec<Facts> {
+        self.journal.facts.lock().unwrap().clone()
     }
 
     /// Waits for a line; for what is logged when there is no answer.

@@ -2,13 +2,16 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_dataplane::{ErrorLog, Upstream, UpstreamLimits};
+use palisade_dataplane::{Upstream, UpstreamLimits};
+use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
 use crate::flags::{DemoFlags, RuleFlags};
+use crate::journal::ErrorLines;
 use crate::rules::{self, Warnings};
 use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
 
@@ -41,7 +44,8 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let shop = tokio::spawn(palisade_sim::serve(shop, async {
             let _ = shop_ends.await;
         }));
-        let plane = plane(ErrorLog::writer(Decisions::default()), &std::env::temp_dir());
+        let decisions = LogWriter::writer(Decisions::default());
+        let plane = plane(Arc::new(ErrorLines::new(decisions.clone())), &std::env::temp_dir());
         let protected = Protected {
             name: "shop",
             listen: flags.listen,
@@ -50,7 +54,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             rules: rule_set,
             health_path: None,
         };
-        let serving = Serving::start(protected, plane.clone()).await?;
+        let serving = Serving::start(protected, plane).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
         let url = format!("http://{}", serving.address);
@@ -59,7 +63,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         std::io::stdout().flush()?;
         while let Word::Reload = signals.next().await {}
         serving.end(DRAIN_DEADLINE.min(std::time::Duration::from_secs(2))).await?;
-        plane.error_log().flush();
+        decisions.flush();
         let _ = end_shop.send(());
         shop.await.context("the shop failed")?;
         let _ = writeln!(std::io::stdout(), "ended");

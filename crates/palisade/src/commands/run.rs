@@ -1,14 +1,17 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_dataplane::{ErrorLog, Upstream, UpstreamLimits};
+use palisade_dataplane::{Upstream, UpstreamLimits};
+use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
+use crate::journal::ErrorLines;
 use crate::rules::{self, Warnings};
 use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
 use crate::watch::{LOOK_EVERY, Seen};
@@ -38,15 +41,15 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
         }
     }
     let error_log = match &flags.error_log {
-        Some(path) => ErrorLog::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
-        None => ErrorLog::stderr(),
+        Some(path) => LogWriter::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
+        None => LogWriter::stderr(),
     };
     std::fs::create_dir_all(&flags.data_dir).with_context(|| {
         format!("--data-dir `{}`: name a folder that can be written", flags.data_dir.display())
     })?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
-        let plane = plane(error_log, &flags.data_dir);
+        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), &flags.data_dir);
         let protected = Protected {
             name: NAME,
             listen: flags.listen,
@@ -55,14 +58,14 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             rules: rule_set,
             health_path: flags.health_path.clone(),
         };
-        let serving = Serving::start(protected, plane.clone()).await?;
+        let serving = Serving::start(protected, plane).await?;
         let mut watcher = Watcher::of(seen);
         loop {
             tokio::select! {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
-                        plane.error_log().reopen();
+                        error_log.reopen();
                         watcher = Watcher::of(reload(flags, &serving));
                     }
                 },
@@ -78,7 +81,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             // Somebody who asks twice does not want to wait.
             () = again(&mut signals) => say!("palisade: asked again: requests that have begun are cut"),
         }
-        plane.error_log().flush();
+        error_log.flush();
         Ok(Finding::Nothing)
     })
 }

@@ -1,4 +1,4 @@
-//! The error log: lines are queued by exchanges and written by a thread of their own.
+//! A log that is written behind its callers' backs: lines are queued by exchanges and written by a thread of their own.
 //!
 //! The queue is one buffer of bytes with a bound: an exchange appends its lines in one go, so they stay together and
 //! in order, and the writer takes all that is there with one write. When the bound is met lines are dropped and
@@ -17,7 +17,7 @@ const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A handle to the log; clones write to the same one. The writer ends, with everything written, when the last
 /// handle is gone.
 #[derive(Clone, Debug)]
-pub struct ErrorLog {
+pub struct LogWriter {
     handle: Arc<Handle>,
 }
 
@@ -53,7 +53,7 @@ enum Sink {
     Writer(Box<dyn Write + Send>),
 }
 
-impl ErrorLog {
+impl LogWriter {
     /// Lines go to standard error.
     pub fn stderr() -> Self {
         Self::start(Sink::Stderr)
@@ -77,7 +77,8 @@ impl ErrorLog {
     fn start(sink: Sink) -> Self {
         let shared = Arc::new(Shared::default());
         let writers = shared.clone();
-        let thread = thread::Builder::new().name("error-log".into()).spawn(move || write_all(&writers, sink));
+        let thread =
+            thread::Builder::new().name("log-writer".into()).spawn(move || write_all(&writers, sink));
         if thread.is_err() {
             // No thread to be had: everything is dropped, and counted.
             shared.lock().ended = true;
@@ -205,10 +206,10 @@ mod tests {
 
     #[test]
     fn lines_are_written_in_order_and_reopening_starts_a_new_file() {
-        let folder = std::env::temp_dir().join(crate::request_id::request_id());
+        let folder = std::env::temp_dir().join(format!("palisade-log-writer-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let (path, rotated) = (folder.join("error.log"), folder.join("error.log.1"));
-        let log = ErrorLog::file(&path).unwrap();
+        let log = LogWriter::file(&path).unwrap();
         log.append(["a", "b"]);
         log.append(["c"]);
         log.flush();
@@ -236,7 +237,7 @@ mod tests {
             }
         }
         let (release, stuck) = std::sync::mpsc::channel();
-        let log = ErrorLog::writer(Stuck(stuck));
+        let log = LogWriter::writer(Stuck(stuck));
         let line = "x".repeat(1024 * 1024);
         for _ in 0..32 {
             log.append([&line]);
