@@ -1,0 +1,244 @@
+//! Who may see the admin listener, and who may change something by it.
+//!
+//! Three ways in are closed. Somebody on the network: off loopback everything but a probe asks for the token. A web
+//! page in a browser on this machine whose name was pointed at our address (DNS rebinding): it is told by its `Host`,
+//! which names neither loopback nor the address it came to. A web page that lets its reader's browser send us a form:
+//! it is told by its `Origin`, and by `Sec-Fetch-Site` where a browser has that.
+//!
+//! A request that shows the token is not asked for its `Host`: a page that rebinds a name does not know the token, and
+//! scrapers reach us by names that we cannot know.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use hyper::{Method, Request};
+
+use crate::token::Token;
+
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No token, or a wrong one.
+    NoToken,
+    /// A name that is not ours.
+    ForeignHost,
+    /// Another site's page asks for a change.
+    ForeignOrigin,
+}
+
+/// What a request has to show.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) token: Option<Token>,
+}
+
+impl Guard {
+    /// Checks a request that came to `local`.
+    pub(crate) fn check<B>(&self, request: &Request<B>, local: SocketAddr) -> Result<(), Refusal> {
+        match &self.token {
+            Some(token) if !bearer(request.headers()).is_some_and(|shown| token.is(shown)) => {
+                return Err(Refusal::NoToken);
+            }
+            Some(_) => {}
+            None if !host_is_ours(request, local.ip()) => return Err(Refusal::ForeignHost),
+            None => {}
+        }
+        if changes_state(request.method()) && !origin_is_ours(request) {
+            return Err(Refusal::ForeignOrigin);
+        }
+        Ok(())
+    }
+}
+
+/// What stands after `Bearer` in the only `Authorization`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = only(headers, AUTHORIZATION)?;
+    let (scheme, shown) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| shown.trim_ascii())
+}
+
+fn changes_state(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether every name in the request for whom it is meant is loopback's or the address it came to. Its port does not
+/// matter: forwarded ports differ from ours.
+fn host_is_ours<B>(request: &Request<B>, local: IpAddr) -> bool {
+    let ours = |authority: &str| {
+        let host = host_of(authority);
+        match host.parse::<IpAddr>() {
+            Ok(address) => {
+                address.to_canonical().is_loopback() || address.to_canonical() == local.to_canonical()
+            }
+            Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+        }
+    };
+    let named = only(request.headers(), HOST).and_then(|host| std::str::from_utf8(host).ok());
+    // The target of a request to a proxy names a host too. Then it is the one that counts; ask for both.
+    let in_target = request.uri().authority().is_none_or(|authority| ours(authority.as_str()));
+    in_target && named.is_some_and(ours)
+}
+
+/// Whether a page that asks for a change is one of ours. What is no browser sends neither header.
+fn origin_is_ours<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let site_is_ours = match only(headers, "sec-fetch-site") {
+        None => !headers.contains_key("sec-fetch-site"),
+        Some(site) => matches!(site, b"same-origin" | b"none"),
+    };
+    let origin_is_ours = match only(headers, ORIGIN) {
+        None => !headers.contains_key(ORIGIN),
+        // Behind something that speaks TLS for us, the page's scheme is not ours; its host and port are. `null` is
+        // the origin of those who hide theirs.
+        Some(origin) => only(headers, HOST).is_some_and(|host| {
+            let stripped = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+            stripped.is_some_and(|origin| !host.is_empty() && origin.eq_ignore_ascii_case(host))
+        }),
+    };
+    site_is_ours && origin_is_ours
+}
+
+/// The value of a header that stands there once.
+fn only(headers: &HeaderMap, name: impl hyper::header::AsHeaderName) -> Option<&[u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values.next().is_none().then(|| value.as_bytes())
+}
+
+/// `[::1]:9901`, `127.0.0.1:9901`, `localhost` without port and brackets.
+fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split_once(']').map_or("", |(host, _)| host);
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let builder = Request::builder().method(method).uri(target);
+        headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(()).unwrap()
+    }
+
+    fn local() -> SocketAddr {
+        "192.0.2.7:9901".parse().unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_not_ours_is_refused() {
+        let guard = Guard { token: None };
+        let check = |host: &str| guard.check(&request("GET", "/", &[("host", host)]), local());
+        for ours in [
+            "localhost",
+            "LOCALHOST:9901",
+            "localhost.:1",
+            "127.0.0.1:9901",
+            "127.8.8.8",
+            "[::1]:80",
+            "[::1]",
+            "[::ffff:127.0.0.1]:9901",
+            "192.0.2.7:9901",
+            "192.0.2.7",
+            "192.0.2.7:31000",
+        ] {
+            assert_eq!(check(ours), Ok(()), "{ours}");
+        }
+        for foreign in [
+            "",
+            ":9901",
+            "evil.example",
+            "evil.example:9901",
+            "localhost.evil.example",
+            "evil-localhost",
+            "127.0.0.1.evil.example",
+            "evil.example/127.0.0.1",
+            "127.0.0.1@evil.example",
+            "evil.example:80@127.0.0.1",
+            "192.0.2.8",
+            "0.0.0.0:9901",
+            "2130706433",
+            "127.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "localhost, evil.example",
+        ] {
+            // `::1` without brackets has no port to strip but one colon too many: it is not how anyone writes it.
+            assert_eq!(check(foreign), Err(Refusal::ForeignHost), "{foreign}");
+        }
+        let no = |headers: &[(&str, &str)], target| guard.check(&request("GET", target, headers), local());
+        assert_eq!(no(&[], "/"), Err(Refusal::ForeignHost));
+        let twice = [("host", "localhost"), ("host", "localhost")];
+        assert_eq!(no(&twice, "/"), Err(Refusal::ForeignHost));
+        assert_eq!(no(&twice[..1], "http://evil.example/"), Err(Refusal::ForeignHost));
+        assert_eq!(no(&twice[..1], "http://localhost:9901/"), Ok(()));
+        assert_eq!(no(&[("host", "evil.example")], "http://localhost/"), Err(Refusal::ForeignHost));
+    }
+
+    #[test]
+    fn where_there_is_a_token_only_the_token_opens() {
+        let guard = Guard { token: Some(Token::new(b"0123456789abcdef").unwrap()) };
+        let check = |value: &str| {
+            let headers = [("host", "palisade.internal"), ("authorization", value)];
+            guard.check(&request("GET", "/metrics", &headers), local())
+        };
+        for right in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef"] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for wrong in
+            ["", "Bearer", "Bearer ", "Bearer 0123456789abcdeg", "Basic 0123456789abcdef", "0123456789abcdef"]
+        {
+            assert_eq!(check(wrong), Err(Refusal::NoToken), "{wrong}");
+        }
+        let local_host = [("host", "localhost")];
+        assert_eq!(guard.check(&request("GET", "/", &local_host), local()), Err(Refusal::NoToken));
+        let twice = [("authorization", "Bearer 0123456789abcdef"), ("authorization", "Bearer x")];
+        assert_eq!(guard.check(&request("GET", "/", &twice), local()), Err(Refusal::NoToken));
+    }
+
+    #[test]
+    fn a_change_that_another_sites_page_asks_for_is_refused() {
+        let token = Token::new(b"0123456789abcdef").unwrap();
+        for guard in [Guard { token: None }, Guard { token: Some(token) }] {
+            let check = |method: &str, more: &[(&str, &str)]| {
+                let headers = [("host", "localhost:9901"), ("authorization", "Bearer 0123456789abcdef")];
+                guard.check(&request(method, "/api/v1/lists/deny", &[&headers, more].concat()), local())
+            };
+            for ours in [
+                &[][..],
+                &[("origin", "http://localhost:9901")],
+                &[("origin", "https://LOCALHOST:9901"), ("sec-fetch-site", "same-origin")],
+                &[("sec-fetch-site", "none")],
+            ] {
+                assert_eq!(check("POST", ours), Ok(()), "{ours:?}");
+            }
+            for foreign in [
+                &[("origin", "http://evil.example")][..],
+                &[("origin", "http://localhost")],
+                &[("origin", "http://localhost:8080")],
+                &[("origin", "http://localhost:9901.evil.example")],
+                &[("origin", "null")],
+                &[("origin", "")],
+                &[("origin", "localhost:9901")],
+                &[("sec-fetch-site", "cross-site")],
+                &[("sec-fetch-site", "same-site")],
+                &[("origin", "http://localhost:9901"), ("sec-fetch-site", "cross-site")],
+                &[("origin", "http://localhost:9901"), ("origin", "http://evil.example")],
+            ] {
+                for method in ["POST", "PUT", "DELETE", "PATCH", "BREW"] {
+                    assert_eq!(check(method, foreign), Err(Refusal::ForeignOrigin), "{method} {foreign:?}");
+                }
+                assert_eq!(
+                    check("GET", foreign),
+                    Ok(()),
+                    "reading is kept apart by the browser: {foreign:?}"
+                );
+            }
+        }
+    }
+}

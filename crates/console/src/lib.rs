@@ -1,0 +1,31 @@
+//! The admin listener: probes, metrics and status, beside the traffic and never in its way.
+//!
+//! ```text
+//!   listener   accept, bounds, ends
+//!      |
+//!    guard     who may see it: token, Host, Origin
+//!      |
+//!   answer     path -> answer ------ subject: what there is to show, implemented by the program
+//!                  |
+//!              exposition            numbers as Prometheus reads them
+//! ```
+//!
+//! The idea to hold: an admin listener is asked most when things go badly, and by those who end a process that does
+//! not answer. So whatever a client does, however many there are, the next probe is answered: a connection too many
+//! costs the oldest one, and nothing is read but a small head.
+//!
+//! Not here: the proxy and its counters (`Subject` brings them), signals, flags.
+
+mod answer;
+mod exposition;
+mod guard;
+mod listener;
+mod status;
+mod subject;
+mod token;
+
+pub use exposition::{Exposition, Format, Histogram};
+pub use listener::{Admin, BindError, Bound, Bounds};
+pub use status::{ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State, Status, Timestamp};
+pub use subject::{Health, Subject};
+pub use token::{Token, TokenError};

@@ -1,0 +1,161 @@
+//! `/api/v1/status`: the shape of the answer. Its keys are read by scripts: add, never rename.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+
+/// What is in force in this process.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Version and commit, as `--version` prints them.
+    pub version: String,
+    /// Where in its life the process is.
+    pub state: State,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Seconds since then.
+    pub uptime_seconds: u64,
+    /// Addresses in use.
+    pub listeners: Vec<ListenerStatus>,
+    /// Services that are protected.
+    pub services: Vec<ServiceStatus>,
+    /// Rules in force.
+    pub rule_sets: Vec<RuleSetStatus>,
+    /// How loading anew went.
+    pub reloads: Reloads,
+}
+
+/// Where in its life a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not serving yet.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Answering what has begun, then ending.
+    Draining,
+}
+
+/// An address in use.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListenerStatus {
+    /// Its name.
+    pub name: String,
+    /// Its URL.
+    pub url: String,
+}
+
+/// A protected service.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// `off`, `monitoring`, `safe_blocking`, `block`.
+    pub mode: String,
+    /// The name of its rule set; none where no rules inspect it.
+    pub rule_set: Option<String>,
+}
+
+/// Rules in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleSetStatus {
+    /// Its name.
+    pub name: String,
+    /// Rules in it.
+    pub rules: usize,
+    /// When they were loaded.
+    pub loaded_at: Timestamp,
+}
+
+/// How loading anew went since the start.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reloads {
+    /// Those that took effect.
+    pub succeeded: u64,
+    /// Those that left the old in force.
+    pub failed: u64,
+    /// The last one; none before the first.
+    pub last: Option<Reload>,
+}
+
+/// One loading anew.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reload {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Why the old is still in force; none where the new is.
+    pub error: Option<String>,
+}
+
+/// A moment, written as RFC 3339 in UTC with seconds: `2026-03-01T08:15:00Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp(SystemTime);
+
+impl Timestamp {
+    /// Seconds since 1970, as metrics have them. A clock before 1970 counts as 1970.
+    pub fn unix_seconds(self) -> f64 {
+        self.since_epoch().as_secs_f64()
+    }
+
+    fn since_epoch(self) -> Duration {
+        self.0.duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time)
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.since_epoch().as_secs();
+        let (year, month, day) = date(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Year, month and day of a day since 1970, in the Gregorian calendar.
+fn date(days: u64) -> (u64, u64, u64) {
+    // Counted from 0000-03-01, so that the leap day is the last of its year; eras of 400 years repeat.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (400 * era + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_those_of_the_calendar() {
+        // By `date -u -d @N +%FT%TZ`.
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let at = Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(at.to_string(), text);
+        }
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(9)).to_string(), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,35 @@
+//! What there is to show, as the program that has it implements it.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use crate::exposition::Exposition;
+use crate::status::Status;
+
+/// What the admin listener shows. Called on its own thread for each request, so it answers at once: it waits for no
+/// traffic, no disk and no lock that is held for long.
+pub trait Subject: Debug + Send + Sync {
+    /// Whether the process works at all. Who asks ends one that does not, so only what a restart would mend counts.
+    fn liveness(&self) -> Health;
+
+    /// Whether the start is over. Stays so once it is.
+    fn startup(&self) -> Health;
+
+    /// Whether new requests should be sent here.
+    fn readiness(&self) -> Health;
+
+    /// Writes every metric. Samples of one name follow each other.
+    fn metrics(&self, into: &mut Exposition);
+
+    /// What is in force.
+    fn status(&self) -> Status;
+}
+
+/// What a probe is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// 200.
+    Good,
+    /// 503 with this reason, one line.
+    Bad(Cow<'static, str>),
+}
