@@ -1,0 +1,83 @@
+//! The next head of a connection: read within its time and its bounds, or what came instead.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use palisade_http::{HeadParse, HeadScanner, RequestHead, parse_request_head};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::{After, Connection};
+use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::request_id::request_id;
+use crate::wire::Lost;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// The next head, or none when the connection is to be closed without a word.
+    pub(super) async fn read_head(&mut self) -> Option<Read> {
+        let mut scanner = HeadScanner::new();
+        if self.client.input().is_empty() {
+            self.client.rest();
+            let first =
+                if self.requests == 0 { self.listener.timeouts.head } else { self.listener.timeouts.idle };
+            self.timer.set(first);
+            let Self { client, timer, drain, .. } = self;
+            poll_fn(|cx| match client.poll_fill(cx) {
+                Poll::Ready(Ok(bytes)) => Poll::Ready((bytes > 0).then_some(())),
+                Poll::Ready(Err(_)) => Poll::Ready(None),
+                Poll::Pending if drain.poll(cx).is_ready() || timer.poll(cx).is_ready() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            })
+            .await?;
+        }
+        let limits = &self.listener.limits.request_head;
+        let due = Instant::now() + self.listener.timeouts.head;
+        loop {
+            let input = self.client.input();
+            if scanner.find(input).is_some() || input.len() > limits.head_bytes_max {
+                match parse_request_head(input, limits) {
+                    HeadParse::Complete { head, consumed } => {
+                        self.client.consume(consumed);
+                        return Some(Read::Head(head));
+                    }
+                    HeadParse::Refused { head, consumed } => {
+                        self.client.consume(consumed);
+                        return Some(Read::Refused(head));
+                    }
+                    HeadParse::Incomplete => {}
+                }
+            }
+            self.timer.set_at(due);
+            match self.client.fill(&mut self.timer).await {
+                Ok(()) => {}
+                Err(Lost::Timeout) => return Some(Read::Late),
+                Err(Lost::Ended) => {
+                    self.plane.metrics.heads_incomplete_total.one();
+                    self.log("The head of a request ended in the middle");
+                    return None;
+                }
+                Err(Lost::Broken) => return None,
+            }
+        }
+    }
+
+    /// Answers a head that did not come in time. There is nothing yet that rules could look at.
+    pub(super) async fn late_head(&mut self) -> After {
+        self.plane.metrics.head_timeouts_total.one();
+        let id = request_id();
+        self.log_as("Refused with code 408: the head of the request did not come in time", &id);
+        let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };
+        OwnAnswer::status(408).write(&form, self.client.output());
+        self.flush_client().await;
+        After::Linger
+    }
+}
+
+/// What came where a head was due.
+pub(super) enum Read {
+    Head(RequestHead),
+    /// No head of HTTP/1, as far as it was read.
+    Refused(RequestHead),
+    /// Not all of it, and the time is over.
+    Late,
+}

@@ -1,0 +1,163 @@
+//! A request on its way in: its head and body through their stages, the body held as long as they are not decided.
+
+use palisade_inspect::Action;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::Connection;
+use super::stop::Stop;
+use crate::body::BodyReader;
+use crate::exchange::{Exchange, Failed, Stand};
+use crate::hold::{Held, HoldError};
+use crate::request::RequestPlan;
+use crate::wire::Lost;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Takes the request through its stages. What was held of its body comes back; `body` then says whether more
+    /// of it is to come.
+    pub(super) async fn inspect_request(
+        &mut self,
+        plan: &RequestPlan,
+        exchange: &mut Exchange,
+        stand: Result<Stand, Failed>,
+        body: &mut BodyReader,
+    ) -> Result<Option<Held>, Stop> {
+        let mut stand = stand?;
+        if let Some(finding) = plan.refusal {
+            // The rules see what was read, and then it is refused whatever they and the mode say.
+            if stand == Stand::More {
+                stand = exchange.request_end().await?;
+            }
+            self.plane.metrics.framing_refused_total.one();
+            let note = format!(
+                "Refused with code 400: the request can be read in more than one way ({})",
+                finding.name()
+            );
+            if let Stand::Decided(action) = stand
+                && action != Action::Forward
+            {
+                exchange.note(&note);
+                return Err(Stop::Act(action));
+            }
+            return Err(Stop::Answer { status: 400, note });
+        }
+        let mut held = None;
+        if stand == Stand::More {
+            if !body.is_done() && exchange.wants_request_body() {
+                self.continue_if_expected(plan).await?;
+                let (whole, decided) = self.hold_request(exchange, body).await?;
+                held = Some(whole);
+                if let Some(decided) = decided {
+                    stand = decided;
+                }
+            }
+            if stand == Stand::More {
+                stand = exchange.request_end().await?;
+            }
+        }
+        match stand {
+            Stand::Decided(Action::Forward) | Stand::More => {}
+            Stand::Decided(action) => return Err(Stop::Act(action)),
+        }
+        if plan.method == b"CONNECT" {
+            let note = "Refused with code 405: CONNECT would open a tunnel past every check".to_owned();
+            return Err(Stop::Answer { status: 405, note });
+        }
+        if !body.is_done() && held.is_none() {
+            self.continue_if_expected(plan).await?;
+        }
+        Ok(held)
+    }
+
+    /// Holds the body as far as the rules want to see it.
+    pub(super) async fn hold_request(
+        &mut self,
+        exchange: &mut Exchange,
+        body: &mut BodyReader,
+    ) -> Result<(Held, Option<Stand>), Stop> {
+        let limits = &self.listener.limits;
+        let (held_max, memory_max) = (limits.request_body_held_max, limits.body_memory_max);
+        let timeouts = &self.listener.timeouts;
+        let (between, whole) = (timeouts.body, Instant::now() + timeouts.body_whole);
+        let mut held = Held::new(self.plane.budget.clone(), memory_max);
+        loop {
+            let mut piece = std::mem::take(&mut self.scratch);
+            piece.clear();
+            let taken = body.take(self.client.input(), &mut |run| piece.extend_from_slice(run));
+            if let Ok(used) = taken {
+                self.client.consume(used);
+            }
+            if !piece.is_empty() {
+                held.push(&piece).await.map_err(|error| self.cannot_hold(&error))?;
+                let stand = exchange.request_chunk(&piece).await?;
+                if stand != Stand::More {
+                    return Ok((held, Some(stand)));
+                }
+            }
+            self.scratch = piece;
+            if let Err(finding) = taken {
+                self.plane.metrics.bodies_incomplete_total.one();
+                let why = format!("the chunks of the request's body are broken ({finding:?})");
+                return Err(self.refuse_body(exchange, 400, why).await);
+            }
+            if body.is_done() {
+                return Ok((held, None));
+            }
+            if !exchange.wants_request_body() {
+                // The rules look no further; the rest streams.
+                return Ok((held, None));
+            }
+            if held.len() > held_max {
+                self.plane.metrics.bodies_too_large_total.one();
+                let why = format!("the request's body is larger than {held_max} bytes");
+                return Err(self.refuse_body(exchange, 413, why).await);
+            }
+            self.timer.set_at(whole.min(Instant::now() + between));
+            let (status, why) = match self.client.fill(&mut self.timer).await {
+                Ok(()) => continue,
+                Err(Lost::Timeout) => {
+                    self.plane.metrics.body_timeouts_total.one();
+                    (408, "the request's body did not come in time")
+                }
+                Err(Lost::Ended) => {
+                    self.plane.metrics.bodies_incomplete_total.one();
+                    (400, "the request's body ended in the middle")
+                }
+                Err(Lost::Broken) => {
+                    self.plane.metrics.clients_gone_total.one();
+                    return Err(Stop::ClientGone);
+                }
+            };
+            return Err(self.refuse_body(exchange, status, why.to_owned()).await);
+        }
+    }
+
+    /// A body that is not read to its end: the rules see what came, and then it is refused.
+    pub(super) async fn refuse_body(&mut self, exchange: &mut Exchange, status: u16, why: String) -> Stop {
+        let note = format!("Refused with code {status}: {why}");
+        match exchange.request_end().await {
+            Err(Failed) => Stop::Failed,
+            Ok(Stand::Decided(action)) if action != Action::Forward => {
+                exchange.note(&note);
+                Stop::Act(action)
+            }
+            Ok(_) => Stop::Answer { status, note },
+        }
+    }
+
+    pub(super) fn cannot_hold(&self, error: &HoldError) -> Stop {
+        self.plane.metrics.budget_refused_total.one();
+        Stop::Answer { status: 503, note: format!("Refused with code 503: {error}") }
+    }
+
+    pub(super) async fn continue_if_expected(&mut self, plan: &RequestPlan) -> Result<(), Stop> {
+        // A client that has begun to send does not wait for us.
+        if plan.expects_continue && self.client.input().is_empty() {
+            self.client.output().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            if !self.flush_client().await {
+                return Err(Stop::ClientGone);
+            }
+        }
+        Ok(())
+    }
+}

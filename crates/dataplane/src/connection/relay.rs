@@ -1,0 +1,128 @@
+//! The body of a response moved to the client, both directions at once.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::Connection;
+use super::stop::Stop;
+use crate::body::{BodyReader, Coding};
+use crate::hold::Held;
+use crate::upload::{Upload, UploadError};
+use crate::wire::{OUTPUT_BYTES_MAX, Wire};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Moves the response's body to the client, while the request may still be on its way. When it is through, its
+    /// end is in the client's output, not yet written.
+    pub(super) async fn relay(
+        &mut self,
+        server: &mut Wire<TcpStream>,
+        body: &mut BodyReader,
+        upload: &mut Upload,
+        coding: Coding,
+        mut held: Option<Held>,
+    ) -> Result<(), Ending> {
+        let Self { client, timer, listener, .. } = self;
+        let timeouts = &listener.timeouts;
+        timer.set(timeouts.response);
+        let end = poll_fn(|cx| {
+            loop {
+                let mut moved = false;
+                let mut blocked = false;
+                while client.pending() < OUTPUT_BYTES_MAX {
+                    if let Some(reading) = &mut held {
+                        match reading.poll_piece(cx, &mut |piece| coding.write(piece, client.output())) {
+                            Poll::Ready(Ok(true)) => moved = true,
+                            Poll::Ready(Ok(false)) => held = None,
+                            Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Held(error))),
+                            Poll::Pending => {
+                                blocked = true;
+                                break;
+                            }
+                        }
+                        continue;
+                    }
+                    if body.is_done() {
+                        coding.finish(body.trailers(), client.output());
+                        return Poll::Ready(Ok(()));
+                    }
+                    if server.input().is_empty() {
+                        match server.poll_fill(cx) {
+                            Poll::Ready(Ok(0)) if body.end() => continue,
+                            Poll::Ready(Ok(0)) => {
+                                return Poll::Ready(Err(Broken::Response("ended in the middle".into())));
+                            }
+                            Poll::Ready(Ok(_)) => {}
+                            Poll::Ready(Err(error)) => {
+                                return Poll::Ready(Err(Broken::Response(format!("broke off: {error}"))));
+                            }
+                            Poll::Pending => {
+                                blocked = true;
+                                break;
+                            }
+                        }
+                    }
+                    let output = client.output();
+                    match body.take(server.input(), &mut |piece| coding.write(piece, output)) {
+                        Ok(used) => server.consume(used),
+                        Err(finding) => {
+                            return Poll::Ready(Err(Broken::Response(format!(
+                                "has broken chunks ({finding:?})"
+                            ))));
+                        }
+                    }
+                    moved = true;
+                }
+                let flushed = match client.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => true,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Client)),
+                    Poll::Pending => false,
+                };
+                if !upload.is_over() || server.pending() > 0 {
+                    if let Poll::Ready(Err(error)) = upload.poll(cx, client, server) {
+                        return Poll::Ready(Err(Broken::Upload(error)));
+                    }
+                    moved |= upload.moved;
+                }
+                if moved {
+                    timer.set(if client.pending() > 0 { timeouts.write } else { timeouts.response });
+                }
+                if flushed && !blocked {
+                    continue;
+                }
+                return timer.poll(cx).map(|()| Err(Broken::Timeout));
+            }
+        })
+        .await;
+        match end {
+            Ok(()) => Ok(()),
+            Err(Broken::Client) => Err(Ending::Client),
+            Err(Broken::Timeout) if self.client.pending() > 0 => Err(Ending::Client),
+            Err(Broken::Timeout) => Err(Ending::Server(self.timed_out(upload))),
+            Err(Broken::Held(error)) => Err(Ending::Server(self.cannot_hold_back(&error))),
+            Err(Broken::Response(how)) => Err(Ending::Server(self.response_broken(&how))),
+            Err(Broken::Upload(error)) => Err(match self.upload_failed(&error) {
+                Stop::ClientGone => Ending::Client,
+                stop => Ending::Upload(stop),
+            }),
+        }
+    }
+}
+
+/// Why a response does not get through.
+pub(super) enum Ending {
+    Client,
+    Upload(Stop),
+    Server(Stop),
+}
+
+/// As seen from within a poll.
+pub(super) enum Broken {
+    Client,
+    Timeout,
+    Held(std::io::Error),
+    Response(String),
+    Upload(UploadError),
+}

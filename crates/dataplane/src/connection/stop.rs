@@ -1,0 +1,84 @@
+//! Exchanges that end with an answer of ours, or with none.
+
+use palisade_inspect::{Action, End};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{After, Connection};
+use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::exchange::{Exchange, Failed};
+use crate::journal::AnsweredBy;
+use crate::request::RequestPlan;
+
+/// A request that ends with an answer of ours, for a reason that is no rule's.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Answer {
+        status: u16,
+        note: String,
+    },
+    /// A check's word.
+    Act(Action),
+    /// The inspection failed; it has said so itself.
+    Failed,
+    ClientGone,
+}
+
+impl From<Failed> for Stop {
+    fn from(Failed: Failed) -> Self {
+        Stop::Failed
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Ends an exchange with an answer of ours, or with none. `whole`: the request was read to its end, so that the
+    /// connection can go on.
+    pub(super) async fn stop(
+        &mut self,
+        plan: &RequestPlan,
+        exchange: &mut Exchange,
+        stop: Stop,
+        whole: bool,
+    ) -> After {
+        let answer = match stop {
+            Stop::Act(Action::Answer { status }) => {
+                self.plane.metrics.blocked_total.one();
+                OwnAnswer::status(status)
+            }
+            Stop::Act(Action::Redirect { status, location }) => {
+                self.plane.metrics.blocked_total.one();
+                OwnAnswer { status, location: Some(location) }
+            }
+            Stop::Act(Action::Close) => {
+                self.plane.metrics.blocked_total.one();
+                exchange.finish(End::Aborted);
+                return After::Cut;
+            }
+            Stop::Answer { status, note } => {
+                exchange.note(&note);
+                OwnAnswer::status(status)
+            }
+            // Forwarding is not stopping; were it asked for here, it would be a bug, and must not pass.
+            Stop::Failed | Stop::Act(Action::Forward) => OwnAnswer::status(500),
+            Stop::ClientGone => {
+                exchange.finish(End::Aborted);
+                return After::Cut;
+            }
+        };
+        let stays = whole && plan.keep_alive && !self.is_last_request();
+        let form = AnswerForm {
+            request_id: exchange.request_id(),
+            json: plan.wants_json,
+            head_only: plan.is_head(),
+            close: !stays,
+            http10: plan.http10,
+        };
+        let status = answer.write(&form, self.client.output());
+        exchange.answered(status, AnsweredBy::Palisade);
+        exchange.finish(End::Aborted);
+        match (self.flush_client().await, stays) {
+            (true, true) => After::Next,
+            (true, false) => After::Linger,
+            (false, _) => After::Close,
+        }
+    }
+}
