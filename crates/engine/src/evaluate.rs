@@ -17,6 +17,7 @@
 //! were already done left out.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use palisade_codec::transform::Effect;
@@ -26,7 +27,7 @@ use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
 use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
 use crate::ruleset::{
-    Condition, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
+    Condition, Exclusion, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
 use crate::transaction::{
     Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, XPATH_VALUES_FULL, note_shortfall,
@@ -43,10 +44,18 @@ impl Transaction {
     pub(crate) fn run_program(&mut self, phase: Phase) -> Progress {
         let rules = Arc::clone(&self.rules);
         let program = rules.program(phase);
-        while let Some(&index) = program.get(self.cursor.step) {
+        loop {
             if self.vars.engine == RuleEngine::Off || self.is_over(phase) {
                 break;
             }
+            if !self.plan.off {
+                match self.next_visit(&rules, phase) {
+                    Ok(Some(step)) => self.cursor.step = step,
+                    Ok(None) => break,
+                    Err(progress) => return progress,
+                }
+            }
+            let Some(&index) = program.get(self.cursor.step) else { break };
             if self.cursor.work > self.cursor.work_share {
                 self.cursor.work = 0;
                 return Progress::Yield;
@@ -148,20 +157,13 @@ impl Transaction {
             };
         };
         let mut matching = Matching { condition, link, rule, compiled: None, seen: 0, assigned, begun };
-        let mut items = std::mem::take(&mut self.scratch.items);
-        let mut result = Ok(());
-        // Target by target: what the assignments of one match is there for the next target.
-        for (place, target) in link.targets.iter().enumerate() {
-            items.clear();
-            self.expand_target(place as u32, target, &mut items);
-            self.exclude(link, (number == 0).then_some(index), &mut items);
-            result = items.iter().try_for_each(|item| self.try_item(rules, &mut matching, *item));
-            if result.is_err() {
-                break;
-            }
-        }
+        let starter = (number == 0).then_some(index);
+        let result = if starter.is_some() && self.is_judged(rules, index) {
+            self.try_candidates(rules, index, &mut matching)
+        } else {
+            self.try_targets(rules, starter, &mut matching)
+        };
         let Matching { seen, begun, .. } = matching;
-        self.scratch.items = items;
         if let Err(asked) = result {
             self.scratch.link_matches.clear();
             self.cursor.paused = Some(Paused { link: number, assigned: seen.max(assigned), begun });
@@ -174,8 +176,37 @@ impl Transaction {
         Ok(seen > 0)
     }
 
+    /// Tries all values of all targets.
+    fn try_targets(
+        &mut self,
+        rules: &RuleSet,
+        starter: Option<RuleIndex>,
+        matching: &mut Matching<'_>,
+    ) -> Result<(), Asked> {
+        let link = matching.link;
+        let mut items = std::mem::take(&mut self.scratch.items);
+        let mut result = Ok(());
+        // Target by target: what the assignments of one match is there for the next target.
+        for (place, target) in link.targets.iter().enumerate() {
+            items.clear();
+            self.expand_target(place as u32, target, &mut items);
+            items.retain(|item| self.is_looked_at(link, starter, *item));
+            result = items.iter().try_for_each(|item| self.try_item(rules, matching, *item));
+            if result.is_err() {
+                break;
+            }
+        }
+        self.scratch.items = items;
+        result
+    }
+
     /// Transforms one value, asks the operator, and tells each match.
-    fn try_item(&mut self, rules: &RuleSet, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
+    pub(crate) fn try_item(
+        &mut self,
+        rules: &RuleSet,
+        matching: &mut Matching<'_>,
+        item: Item,
+    ) -> Result<(), Asked> {
         let link = matching.link;
         let context = rules.transform_context();
         let operator = match &matching.condition.operator {
@@ -231,6 +262,41 @@ impl Transaction {
         Ok(())
     }
 
+    /// Asks the operator about a text that the plan has made of a value.
+    pub(crate) fn try_text(
+        &mut self,
+        matching: &mut Matching<'_>,
+        item: Item,
+        text: Option<Range<usize>>,
+    ) -> Result<(), Asked> {
+        let OperatorSource::Fixed(operator) = &matching.condition.operator else { return Ok(()) };
+        let Scratch { value: value_buffer, evaluation, .. } = &mut self.scratch;
+        let value = match text {
+            Some(range) => &self.plan.texts[range],
+            None => match self.vars.value(item, value_buffer) {
+                Some(value) => value,
+                None => return Ok(()),
+            },
+        };
+        let mut judge = Judge {
+            matching,
+            operator,
+            evaluation,
+            vars: &self.vars,
+            item,
+            work: &mut self.cursor.work,
+            shortfalls: &mut self.shortfalls,
+            trace: &mut self.trace,
+            hits: Vec::new(),
+        };
+        judge.judge(value)?;
+        let hits = judge.hits;
+        for hit in hits {
+            self.tell(matching, item, hit)?;
+        }
+        Ok(())
+    }
+
     /// The operator of an argument that was expanded from macros; `None`, and a shortfall, when there is no such.
     fn compile_expanded(&mut self, matching: &Matching<'_>, argument: &[u8]) -> Option<Operator> {
         let options = self.rules.settings.operator_options();
@@ -269,7 +335,7 @@ impl Transaction {
     }
 
     /// The values that a target names, in order.
-    fn expand_target(&mut self, place: u32, target: &Target, items: &mut Vec<Item>) {
+    pub(crate) fn expand_target(&mut self, place: u32, target: &Target, items: &mut Vec<Item>) {
         let variable = target.variable;
         if let Selector::XPath { number, query } = &target.selector {
             let values = self.xpath_values(*number, query);
@@ -332,7 +398,7 @@ impl Transaction {
     }
 
     /// Evaluates an XPath once for the document; says how many values it has.
-    fn xpath_values(&mut self, number: usize, query: &XPathQuery) -> usize {
+    pub(crate) fn xpath_values(&mut self, number: usize, query: &XPathQuery) -> usize {
         let Some(document) = self.vars.xml() else { return 0 };
         if self.vars.xpath_values[number].is_none() {
             let found = query.path.evaluate(document, &query.namespaces, XPATH_VALUES_BYTES_MAX);
@@ -344,55 +410,43 @@ impl Transaction {
         self.vars.xpath_values[number].as_ref().map_or(0, Vec::len)
     }
 
-    /// Drops the values that the link does not look at, by its own `!` targets or by `ctl:ruleRemoveTarget*`.
-    /// The latter name rules by id, tag or message, which only the starter of a chain has: as in ModSecurity 3,
-    /// its other links keep their targets.
-    fn exclude(&self, link: &Link, starter: Option<RuleIndex>, items: &mut Vec<Item>) {
+    /// Whether a value of a target is looked at, or excluded by the link's own `!` targets or by
+    /// `ctl:ruleRemoveTarget*`. The latter name rules by id, tag or message, which only the starter of a chain has: as
+    /// in ModSecurity 3, its other links keep their targets.
+    pub(crate) fn is_looked_at(&self, link: &Link, starter: Option<RuleIndex>, item: Item) -> bool {
         let removed = self
             .control
             .removed_targets
             .iter()
             .filter(|(rules, _)| starter.is_some_and(|index| rules.contains(index)))
             .map(|(_, exclusion)| exclusion);
-        for exclusion in link.exclusions.iter().chain(removed) {
-            let expanded;
-            let key = match &exclusion.selector {
-                Selector::Key(key) => Some(key.as_slice()),
-                Selector::ExpandedKey(template) => {
-                    expanded = self.expand(template);
-                    Some(&*expanded)
-                }
-                _ => None,
-            };
-            items.retain(|item| {
-                if item.variable != exclusion.variable {
-                    return true;
-                }
-                !match (&exclusion.selector, item.kind) {
-                    // A count goes when what it counts is named, letter by letter.
-                    (selector, ItemKind::Count { target, .. }) => selector
-                        .describe()
-                        .eq_ignore_ascii_case(&link.targets[target as usize].selector.describe()),
-                    (Selector::All, _) => true,
-                    (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => {
-                        *number == of as usize
-                    }
-                    (Selector::Regex(pattern), _) => {
-                        self.vars.key(*item).is_some_and(|name| finds(pattern, name))
-                    }
-                    _ => key.is_some_and(|key| {
-                        self.vars.key(*item).is_some_and(|name| name.eq_ignore_ascii_case(key))
-                    }),
-                }
-            });
+        link.exclusions.iter().chain(removed).all(|exclusion| !self.is_excluded(link, exclusion, item))
+    }
+
+    fn is_excluded(&self, link: &Link, exclusion: &Exclusion, item: Item) -> bool {
+        if item.variable != exclusion.variable {
+            return false;
+        }
+        let named = |key: &[u8]| self.vars.key(item).is_some_and(|name| name.eq_ignore_ascii_case(key));
+        match (&exclusion.selector, item.kind) {
+            // A count goes when what it counts is named, letter by letter.
+            (selector, ItemKind::Count { target, .. }) => {
+                selector.describe().eq_ignore_ascii_case(&link.targets[target as usize].selector.describe())
+            }
+            (Selector::All, _) => true,
+            (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => *number == of as usize,
+            (Selector::XPath { .. }, _) => false,
+            (Selector::Regex(pattern), _) => self.vars.key(item).is_some_and(|name| finds(pattern, name)),
+            (Selector::Key(key), _) => named(key),
+            (Selector::ExpandedKey(template), _) => named(&self.expand(template)),
         }
     }
 }
 
 /// A link at work.
-struct Matching<'a> {
+pub(crate) struct Matching<'a> {
     condition: &'a Condition,
-    link: &'a Link,
+    pub(crate) link: &'a Link,
     rule: &'a Rule,
     /// An argument expanded from macros and the operator of it, which mostly serves all values: a pattern from
     /// a long header takes longer to compile than to run.
@@ -488,7 +542,7 @@ impl Judge<'_, '_> {
 
 /// Whether a key's pattern finds something in a name. A pattern that gives up finds nothing: a target is then
 /// looked at (an exclusion does not hold) or not chosen, and names are short.
-fn finds(pattern: &Pattern, name: &[u8]) -> bool {
+pub(crate) fn finds(pattern: &Pattern, name: &[u8]) -> bool {
     pattern.is_match(name).unwrap_or(false)
 }
 

@@ -15,6 +15,7 @@ use palisade_seclang::ast::{
 };
 
 use crate::operator::Operator;
+use crate::plan::Plan;
 use crate::settings::Settings;
 
 /// The number that a rule carries in its `id` action.
@@ -38,6 +39,7 @@ pub struct RuleSet {
     pub(crate) rules: Vec<Rule>,
     /// The rules of each phase in load order.
     pub(crate) programs: [Vec<RuleIndex>; PHASES],
+    pub(crate) plan: Plan,
     pub(crate) components: Vec<String>,
     pub(crate) files: Vec<String>,
     pub(crate) unicode_map: Option<UnicodeMap>,

@@ -17,6 +17,7 @@ use crate::evaluate::WORK_SHARE_BYTES;
 use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
+use crate::plan::{FilterCounts, PlanState};
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
 use crate::variables::{Clock, Connection, Item, MatchedVar, OpenCollection, VarStore, Variables};
 
@@ -198,6 +199,7 @@ pub struct Transaction {
     pub(crate) control: Control,
     pub(crate) cursor: Cursor,
     pub(crate) scratch: Scratch,
+    pub(crate) plan: PlanState,
     pub(crate) matches: Vec<Match>,
     pub(crate) keeps_silent_matches: bool,
     pub(crate) trace: Option<Vec<Evaluated>>,
@@ -333,6 +335,7 @@ impl Transaction {
                 work_share: WORK_SHARE_BYTES,
             },
             scratch: Scratch::default(),
+            plan: PlanState::default(),
             matches: Vec::new(),
             keeps_silent_matches: false,
             trace: None,
@@ -355,6 +358,17 @@ impl Transaction {
     /// Also keeps every value that every rule looks at. For explanations of single requests only: it copies all.
     pub fn keep_evaluated(&mut self) {
         self.trace = Some(Vec::new());
+        self.use_reference();
+    }
+
+    /// Runs the rules as the reference evaluator does, without the plan. What comes out is the same.
+    pub fn use_reference(&mut self) {
+        self.plan.off = true;
+    }
+
+    /// How many pairs of value and rule each filter of the plan left.
+    pub fn filter_counts(&self) -> FilterCounts {
+        self.plan.filters
     }
 
     /// Calls this after each rule that is looked at. For profiles: whoever measures brings the clock.

@@ -385,14 +385,16 @@ impl Variables {
             ),
             // Its values come through the selector only.
             Variable::Xml => {}
-            _ => {
-                if let Some(number) = self.number(variable) {
-                    out.push(Item { variable, kind: ItemKind::Number(number) });
-                } else if self.scalar(variable).is_some() {
-                    out.push(Item { variable, kind: ItemKind::Scalar });
-                }
-            }
+            _ => out.extend(self.single(variable)),
         }
+    }
+
+    /// The one value of a variable that is no collection.
+    pub(crate) fn single(&self, variable: Variable) -> Option<Item> {
+        if let Some(number) = self.number(variable) {
+            return Some(Item { variable, kind: ItemKind::Number(number) });
+        }
+        self.scalar(variable).map(|_| Item { variable, kind: ItemKind::Scalar })
     }
 
     fn fields(&self, variable: Variable, lists: &[List], part: Part, out: &mut Vec<Item>) {

@@ -20,6 +20,7 @@ use palisade_seclang::ast::{
 use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::operator::{DataFiles, Operator};
+use crate::plan::Plan;
 use crate::ruleset::{
     Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
     RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
@@ -344,9 +345,11 @@ impl<'a> Compiler<'a> {
         let keeps_full_request = looks_at(&[Variable::FullRequest, Variable::FullRequestLength]);
         let keeps_file_content = looks_at(&[Variable::FilesTmpContent]);
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
+        let plan = Plan::new(&rules, &programs);
         let rule_set = RuleSet {
             settings: self.settings,
             rules,
+            plan,
             programs,
             components: self.components,
             files: self.files,

@@ -113,6 +113,11 @@ impl Operator {
         self.name
     }
 
+    /// Whether the outcome depends on nothing but the value, so that it may be asked early, or not at all.
+    pub fn is_pure(&self) -> bool {
+        !matches!(self.kind, Kind::BlockList(_) | Kind::Geo(_))
+    }
+
     /// Tells whether `value` matches, and puts captures and log references into `context`, which is reset first
     /// (its answers stay). On anything but [`Outcome::Match`] there are none. O(value).
     pub fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> Outcome {

@@ -1,0 +1,456 @@
+//! The compiled plan: which rules can match at all, found by one look at each value.
+//!
+//! The reference evaluator (`evaluate`) asks every rule about every value. Here each value that a phase's rules look
+//! at is transformed once in each way that differs, scanned once for what the operators need, and only the pairs
+//! of rule and value that are left, the *candidates*, are tried. Rules run in their order, as the reference runs
+//! them: skips, removals, exclusions, chains and actions are dealt with when a rule is visited, never while scanning.
+//!
+//! ```text
+//!  value ──chains──> distinct outputs ──sieve──> operators that may match ──> candidates (step, target, item, output)
+//!                                                                                 │ sorted by step
+//!  program:  step  step  STEP  step  STEP ...      visited: those with candidates, and those that the plan
+//!                                                  cannot judge beforehand (TX, counts of what rules write, actions)
+//! ```
+//!
+//! **Invariant:** a step that is not visited could not have matched, and the reference would have left no trace of
+//! trying it. Only the first link of a rule is judged beforehand, only where its operator is a function of the value
+//! and the values cannot change while the phase runs.
+//!
+//! Not here: what a match does. That is the reference's code, for both.
+
+mod keys;
+mod scan;
+mod steps;
+mod visit;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use palisade_codec::transform::Transformation;
+use palisade_pcre::Pattern;
+use palisade_seclang::ast::{Phase, Variable};
+
+use crate::operator::{Evaluation, Operator, Outcome};
+use crate::ruleset::{
+    Link, OperatorSource, PHASES, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
+};
+use crate::variables::{FilePart, List, Part};
+
+use keys::KeyTable;
+use steps::Steps;
+
+pub use scan::FilterCounts;
+pub(crate) use scan::PlanState;
+
+/// The plan of a rule set.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    phases: [PhasePlan; PHASES],
+    /// The distinct operators of all probes; the sieve's slots.
+    operators: Vec<SievedOperator>,
+    /// The distinct transformation lists of all probes.
+    chains: Vec<Vec<Transformation>>,
+    /// Words of an operator mask.
+    words: usize,
+}
+
+/// An operator as the sieve asks for it.
+#[derive(Debug)]
+struct SievedOperator {
+    operator: Arc<Operator>,
+    /// Every value is a candidate: of a negated operator nothing is known.
+    always: bool,
+}
+
+/// The plan of one phase. Steps are positions in the phase's program.
+#[derive(Debug, Default)]
+struct PhasePlan {
+    /// Visited whatever the values are.
+    always: Steps,
+    /// Visited where a candidate says so.
+    judged: Steps,
+    /// What is scanned, in an order that keeps the members of each target in theirs.
+    sources: Vec<Source>,
+    /// What is decided without a scan.
+    instants: Vec<Instant>,
+    /// By step: a test of one TX variable that says soon whether the rule can match.
+    tests: Vec<Option<Box<TxTest>>>,
+}
+
+/// Values that are scanned together.
+#[derive(Debug)]
+struct Source {
+    base: Base,
+    /// Sorted by operator.
+    probes: Vec<Probe>,
+    /// The operators of probes without a key: they look at every member.
+    unkeyed: OperatorMask,
+    /// Those of probes with a key, by the key.
+    keys: KeyTable<Vec<u32>>,
+    /// For each chain in use the operators that look through it.
+    through: Vec<(u32, OperatorMask)>,
+}
+
+/// Where values come from.
+#[derive(Clone, Debug)]
+enum Base {
+    Fields(List, Part),
+    Files(FilePart),
+    Scalar(Variable),
+    XPath { number: usize, query: Arc<XPathQuery> },
+}
+
+/// One target of the first link of one rule.
+#[derive(Debug)]
+struct Probe {
+    /// Number of its operator.
+    operator: u32,
+    /// Number of its transformation list.
+    chain: u32,
+    step: u32,
+    /// Which target of the link.
+    place: u32,
+    /// What the target calls itself.
+    variable: Variable,
+    selector: ProbeSelector,
+    /// `multiMatch`: what lies before the last transformation counts too.
+    every_stage: bool,
+}
+
+#[derive(Clone, Debug)]
+enum ProbeSelector {
+    All,
+    Key(Vec<u8>),
+    Regex(Pattern),
+}
+
+/// A count or a number, whose operator is asked at once.
+#[derive(Debug)]
+struct Instant {
+    step: u32,
+    place: u32,
+    decision: Decision,
+    is_transformed: bool,
+    target: Target,
+}
+
+/// `TX:key` or `&TX:key` against a number: the set-up and the paranoia gates of CRS are hundreds of these.
+#[derive(Debug)]
+struct TxTest {
+    key: Vec<u8>,
+    count: bool,
+    decision: Decision,
+}
+
+/// An operator that is asked outside of a visit.
+#[derive(Debug)]
+struct Decision {
+    operator: Arc<Operator>,
+    negated: bool,
+    /// `capture` under `!` leaves its mark where the rule does not match.
+    captures: bool,
+}
+
+impl Decision {
+    fn may_match(&self, value: &[u8], evaluation: &mut Evaluation) -> bool {
+        match self.operator.evaluate(value, evaluation) {
+            Outcome::Match => !self.negated || self.captures,
+            Outcome::NoMatch => self.negated,
+            Outcome::Need(_) | Outcome::StepLimit => true,
+        }
+    }
+}
+
+/// A set of operators, as words of a bit set.
+type OperatorMask = Box<[u64]>;
+
+impl Plan {
+    /// Makes the plan of a program. `programs` are the rules of each phase in order.
+    pub(crate) fn new(rules: &[Rule], programs: &[Vec<RuleIndex>; PHASES]) -> Self {
+        let mut planner = Planner::default();
+        let drafts = std::array::from_fn(|slot| planner.phase(slot, rules, &programs[slot]));
+        planner.finish(drafts)
+    }
+
+    fn phase(&self, phase: Phase) -> &PhasePlan {
+        &self.phases[phase_slot(phase)]
+    }
+}
+
+/// Numbers operators and chains while phases are drafted.
+#[derive(Default)]
+struct Planner {
+    operators: Vec<SievedOperator>,
+    /// By address, since the compiler shares equal operators, and whether it is always a candidate.
+    operator_numbers: HashMap<(*const Operator, bool), u32>,
+    chains: Vec<Vec<Transformation>>,
+    chain_numbers: HashMap<Vec<Transformation>, u32>,
+    /// Pairs of a phase's source and a chain through which it is looked at: each takes an operator mask.
+    masks: HashSet<(usize, (u8, u64), u32)>,
+}
+
+/// Bounds of a plan, far above what CRS needs (350 operators, 34 chains, 500 masks at paranoia level 4): rules beyond
+/// them are visited for every value, as the reference does.
+const OPERATORS_MAX: usize = 8_192;
+const CHAINS_MAX: usize = 1_024;
+const MASKS_MAX: usize = 32_768;
+
+/// A phase before its masks, which need to know how many operators there are.
+#[derive(Default)]
+struct PhaseDraft {
+    always: Steps,
+    judged: Steps,
+    sources: Vec<(Base, Vec<Probe>)>,
+    /// Positions in `sources`.
+    source_numbers: HashMap<(u8, u64), usize>,
+    instants: Vec<Instant>,
+    tests: Vec<Option<Box<TxTest>>>,
+}
+
+impl Planner {
+    fn phase(&mut self, slot: usize, rules: &[Rule], program: &[RuleIndex]) -> PhaseDraft {
+        let mut draft = PhaseDraft {
+            always: Steps::new(program.len()),
+            judged: Steps::new(program.len()),
+            tests: program.iter().map(|_| None).collect(),
+            ..PhaseDraft::default()
+        };
+        for (step, index) in program.iter().enumerate() {
+            let step = step as u32;
+            let link = &rules[index.0 as usize].links[0];
+            match judgeable(link).filter(|_| self.has_room()) {
+                Some(operator) => {
+                    draft.judged.insert(step);
+                    self.add(slot, &mut draft, step, link, operator);
+                }
+                None => {
+                    draft.always.insert(step);
+                    draft.tests[step as usize] = tx_test(link).map(Box::new);
+                }
+            }
+        }
+        draft
+    }
+
+    fn add(&mut self, slot: usize, draft: &mut PhaseDraft, step: u32, link: &Link, operator: &Arc<Operator>) {
+        let negated = link.condition.as_ref().is_some_and(|condition| condition.negated);
+        for (place, target) in link.targets.iter().enumerate() {
+            let place = place as u32;
+            if target.count {
+                draft.instants.push(Instant {
+                    step,
+                    place,
+                    decision: Decision { operator: operator.clone(), negated, captures: link.captures },
+                    is_transformed: !link.transformations.is_empty(),
+                    target: target.clone(),
+                });
+                continue;
+            }
+            let selector = match &target.selector {
+                Selector::Key(key) => ProbeSelector::Key(key.clone()),
+                Selector::Regex(pattern) => ProbeSelector::Regex(pattern.clone()),
+                _ => ProbeSelector::All,
+            };
+            for base in bases_of(target) {
+                let probe = Probe {
+                    // What the operator needs says nothing about what it rejects.
+                    operator: self.operator(operator, negated),
+                    chain: self.chain(&link.transformations),
+                    step,
+                    place,
+                    variable: target.variable,
+                    selector: selector.clone(),
+                    every_stage: link.multi_match,
+                };
+                self.masks.insert((slot, base.rank(), probe.chain));
+                let number = *draft.source_numbers.entry(base.rank()).or_insert_with(|| {
+                    draft.sources.push((base, Vec::new()));
+                    draft.sources.len() - 1
+                });
+                draft.sources[number].1.push(probe);
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.operators.len() < OPERATORS_MAX && self.chains.len() < CHAINS_MAX && self.masks.len() < MASKS_MAX
+    }
+
+    fn operator(&mut self, operator: &Arc<Operator>, always: bool) -> u32 {
+        *self.operator_numbers.entry((Arc::as_ptr(operator), always)).or_insert_with(|| {
+            self.operators.push(SievedOperator { operator: operator.clone(), always });
+            self.operators.len() as u32 - 1
+        })
+    }
+
+    fn chain(&mut self, transformations: &[Transformation]) -> u32 {
+        if let Some(number) = self.chain_numbers.get(transformations) {
+            return *number;
+        }
+        let number = self.chains.len() as u32;
+        self.chains.push(transformations.to_vec());
+        self.chain_numbers.insert(transformations.to_vec(), number);
+        number
+    }
+
+    fn finish(mut self, drafts: [PhaseDraft; PHASES]) -> Plan {
+        let words = self.operators.len().div_ceil(64);
+        let phases = drafts.map(|draft| {
+            let PhaseDraft { always, judged, mut sources, instants, tests, .. } = draft;
+            // A target's members come query first, body second.
+            sources.sort_by_key(|(base, _)| base.rank());
+            let sources =
+                sources.into_iter().map(|(base, probes)| self.source(base, probes, words)).collect();
+            PhasePlan { always, judged, sources, instants, tests }
+        });
+        Plan { phases, operators: self.operators, chains: self.chains, words }
+    }
+
+    fn source(&mut self, base: Base, mut probes: Vec<Probe>, words: usize) -> Source {
+        probes.sort_by_key(|probe| (probe.operator, probe.step, probe.place));
+        let mask = || vec![0u64; words].into_boxed_slice();
+        let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
+        let mut source = Source {
+            base,
+            unkeyed: mask(),
+            keys: KeyTable::default(),
+            through: Vec::new(),
+            probes: Vec::new(),
+        };
+        for probe in &probes {
+            match &probe.selector {
+                ProbeSelector::Key(key) => {
+                    let operators = source.keys.entry(key, Vec::new);
+                    // Probes come sorted by operator.
+                    if operators.last() != Some(&probe.operator) {
+                        operators.push(probe.operator);
+                    }
+                }
+                ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut source.unkeyed, probe.operator),
+            }
+            // Under `multiMatch` what lies between counts as well.
+            let whole = self.chains[probe.chain as usize].clone();
+            let stages = if probe.every_stage { 0..=whole.len() } else { whole.len()..=whole.len() };
+            for steps in stages {
+                let chain = self.chain(&whole[..steps]);
+                let through = match source.through.iter_mut().position(|(known, _)| *known == chain) {
+                    Some(at) => &mut source.through[at],
+                    None => {
+                        source.through.push((chain, mask()));
+                        source.through.last_mut().expect("just pushed")
+                    }
+                };
+                add(&mut through.1, probe.operator);
+            }
+        }
+        source.probes = probes;
+        source
+    }
+}
+
+/// The operator of a link whose values can be looked at beforehand: it is a function of the value, and neither the
+/// values nor the choice of them can change while the phase runs.
+fn judgeable(link: &Link) -> Option<&Arc<Operator>> {
+    let condition = link.condition.as_ref()?;
+    let OperatorSource::Fixed(operator) = &condition.operator else { return None };
+    let fixed = |selector: &Selector| !matches!(selector, Selector::ExpandedKey(_));
+    let judgeable = operator.is_pure()
+        && (!link.multi_match || link.transformations.len() <= STAGES_MAX)
+        && link
+            .targets
+            .iter()
+            .all(|target| !changes_within_a_phase(target.variable) && fixed(&target.selector))
+        && link.exclusions.iter().all(|exclusion| fixed(&exclusion.selector));
+    judgeable.then_some(operator)
+}
+
+/// Longest transformation list of a `multiMatch` rule that is judged beforehand.
+const STAGES_MAX: usize = 32;
+
+/// Whether rules, or the time, can change a variable while a phase runs.
+fn changes_within_a_phase(variable: Variable) -> bool {
+    use Variable::*;
+    match variable {
+        // Written by setvar, setenv and what opens collections.
+        Tx | Env | Ip | Session | User | Global | Resource | SessionId | UserId => true,
+        // Written by matches and lookups.
+        MatchedVar
+        | MatchedVarName
+        | MatchedVars
+        | MatchedVarsNames
+        | Geo
+        | Rule
+        | HighestSeverity
+        | MscPcreError
+        | MscPcreLimitsExceeded => true,
+        // Written by ctl.
+        ReqbodyProcessor => true,
+        Duration | Time | TimeDay | TimeEpoch | TimeHour | TimeMin | TimeMon | TimeSec | TimeWday
+        | TimeYear => true,
+        _ => false,
+    }
+}
+
+fn bases_of(target: &Target) -> Vec<Base> {
+    use Part::{Name, Value};
+    let fields = |lists: &[List], part: Part| lists.iter().map(|list| Base::Fields(*list, part)).collect();
+    match target.variable {
+        Variable::Args => fields(&[List::Query, List::Body], Value),
+        Variable::ArgsGet => fields(&[List::Query], Value),
+        Variable::ArgsPost => fields(&[List::Body], Value),
+        Variable::ArgsNames => fields(&[List::Query, List::Body], Name),
+        Variable::ArgsGetNames => fields(&[List::Query], Name),
+        Variable::ArgsPostNames => fields(&[List::Body], Name),
+        Variable::RequestCookies => fields(&[List::Cookies], Value),
+        Variable::RequestCookiesNames => fields(&[List::Cookies], Name),
+        Variable::RequestHeaders => fields(&[List::RequestHeaders], Value),
+        Variable::RequestHeadersNames => fields(&[List::RequestHeaders], Name),
+        Variable::ResponseHeaders => fields(&[List::ResponseHeaders], Value),
+        Variable::ResponseHeadersNames => fields(&[List::ResponseHeaders], Name),
+        Variable::MultipartPartHeaders => fields(&[List::PartHeaders], Value),
+        Variable::Files => vec![Base::Files(FilePart::FileName)],
+        Variable::FilesNames => vec![Base::Files(FilePart::FieldName)],
+        Variable::FilesSizes => vec![Base::Files(FilePart::Size)],
+        Variable::FilesTmpContent => vec![Base::Files(FilePart::Content)],
+        Variable::Xml => match &target.selector {
+            Selector::XPath { number, query } => vec![Base::XPath { number: *number, query: query.clone() }],
+            // Its values come through an XPath only.
+            _ => Vec::new(),
+        },
+        other => vec![Base::Scalar(other)],
+    }
+}
+
+fn tx_test(link: &Link) -> Option<TxTest> {
+    let condition = link.condition.as_ref()?;
+    let [target] = &link.targets[..] else { return None };
+    let (OperatorSource::Fixed(operator), Selector::Key(key)) = (&condition.operator, &target.selector)
+    else {
+        return None;
+    };
+    let plain = target.variable == Variable::Tx
+        && link.transformations.is_empty()
+        && link.exclusions.is_empty()
+        && operator.is_pure();
+    plain.then(|| TxTest {
+        key: key.clone(),
+        count: target.count,
+        decision: Decision {
+            operator: operator.clone(),
+            negated: condition.negated,
+            captures: link.captures,
+        },
+    })
+}
+
+impl Base {
+    /// Tells bases apart, and orders them as the members of a collection are ordered.
+    fn rank(&self) -> (u8, u64) {
+        match self {
+            Base::Scalar(variable) => (0, *variable as u64),
+            Base::Fields(list, part) => (1, *list as u64 * 2 + *part as u64),
+            Base::Files(part) => (2, *part as u64),
+            Base::XPath { number, .. } => (3, *number as u64),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Looking at a phase's values, once each: what comes out are the pairs of rule and value that are worth a try.
+
+use std::ops::Range;
+
+use palisade_codec::transform::{Context, Effect};
+use palisade_seclang::ast::{Phase, Variable};
+
+use super::{Base, Instant, Plan, Probe, ProbeSelector, Source};
+use crate::evaluate::finds;
+use crate::ruleset::RuleSet;
+use crate::transaction::{Progress, Transaction};
+use crate::variables::{Item, ItemKind, Variables};
+
+/// What a transaction knows of the phase at work beyond its rules.
+#[derive(Debug, Default)]
+pub(crate) struct PlanState {
+    /// The reference evaluator is asked for, or needed.
+    pub(crate) off: bool,
+    /// The phase that is being scanned, or has been.
+    phase: Option<Phase>,
+    /// Where the scan stands: the source, and its next member.
+    at: (usize, u32),
+    is_scanned: bool,
+    /// Sorted by step, target and member once the scan is done.
+    pub(super) candidates: Vec<Candidate>,
+    /// The first candidate that is not behind the cursor.
+    pub(super) next: usize,
+    /// Too many candidates: the phase's judged rules are run as the reference runs them.
+    pub(super) overflown: bool,
+    /// Outputs that candidates hold.
+    pub(crate) texts: Vec<u8>,
+    outputs: Outputs,
+    hits: Vec<u64>,
+    value: Vec<u8>,
+    members: Vec<Item>,
+    pub(crate) filters: FilterCounts,
+}
+
+/// How many pairs of value and rule each filter left, since the transaction began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilterCounts {
+    /// Values that were looked at.
+    pub values: u64,
+    /// Distinct texts that the rules' transformations made of them.
+    pub outputs: u64,
+    /// Pairs of a text and an operator that looks at it.
+    pub pairs: u64,
+    /// Those that the sieve let through.
+    pub candidates: u64,
+    /// Those whose operator was asked; rules that are skipped or removed do not ask.
+    pub asked: u64,
+    /// Those that matched.
+    pub matched: u64,
+}
+
+/// A value that may match the first link of a rule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) step: u32,
+    pub(super) place: u32,
+    /// Keeps the members of a target in order.
+    order: u32,
+    pub(super) item: Item,
+    pub(super) text: Text,
+}
+
+/// What the operator is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// The value as it is.
+    Raw,
+    /// A part of the state's texts.
+    Kept { start: u32, end: u32 },
+    /// It is made anew when the rule is visited, as the reference makes it.
+    Remade,
+}
+
+/// Candidates of one phase. Hostile requests to CRS stay below a tenth of it.
+const CANDIDATES_MAX: usize = 1 << 20;
+/// Bytes of outputs kept for candidates; what does not fit is transformed again at the visit.
+const TEXTS_BYTES_MAX: usize = 16 << 20;
+
+/// The distinct texts that one value becomes.
+#[derive(Debug, Default)]
+struct Outputs {
+    /// Texts other than the value itself, one after another.
+    texts: Vec<u8>,
+    list: Vec<Output>,
+    spare: [Vec<u8>; 2],
+}
+
+#[derive(Debug)]
+struct Output {
+    /// `None` is the value itself.
+    range: Option<Range<usize>>,
+    /// Positions in the source's `through`.
+    through: Vec<u32>,
+}
+
+impl Transaction {
+    /// Scans what the phase's rules look at, as far as it has not been. Something comes back when it has to be
+    /// called again.
+    pub(super) fn scan(&mut self, rules: &RuleSet, phase: Phase) -> Option<Progress> {
+        if self.plan.phase != Some(phase) {
+            self.begin_scan(rules, phase);
+        }
+        if self.plan.is_scanned {
+            return None;
+        }
+        let plan = &rules.plan;
+        let state = &mut self.plan;
+        while let Some(source) = plan.phase(phase).sources.get(state.at.0) {
+            while let Some(item) = member(source, &self.vars, state.at.1) {
+                if self.cursor.work > self.cursor.work_share {
+                    self.cursor.work = 0;
+                    return Some(Progress::Yield);
+                }
+                state.at.1 += 1;
+                self.cursor.work += state.look(plan, rules, source, &self.vars, item);
+            }
+            state.at = (state.at.0 + 1, 0);
+        }
+        state.candidates.sort_unstable_by_key(|candidate| (candidate.step, candidate.place, candidate.order));
+        if state.candidates.len() > CANDIDATES_MAX {
+            state.overflown = true;
+            state.candidates.clear();
+        }
+        state.is_scanned = true;
+        None
+    }
+
+    fn begin_scan(&mut self, rules: &RuleSet, phase: Phase) {
+        let state = &mut self.plan;
+        state.phase = Some(phase);
+        state.at = (0, 0);
+        state.is_scanned = false;
+        state.candidates.clear();
+        state.next = 0;
+        state.overflown = false;
+        state.texts.clear();
+        let plan = rules.plan.phase(phase);
+        for source in &plan.sources {
+            if let Base::XPath { number, query } = &source.base {
+                self.xpath_values(*number, query);
+            }
+        }
+        for instant in &plan.instants {
+            self.decide(instant);
+        }
+    }
+
+    /// Asks an operator about a count.
+    fn decide(&mut self, instant: &Instant) {
+        let mut members = std::mem::take(&mut self.plan.members);
+        members.clear();
+        self.expand_target(instant.place, &instant.target, &mut members);
+        if let [item] = members[..] {
+            let state = &mut self.plan;
+            let value = self.vars.value(item, &mut state.value).expect("a count has a value");
+            // What transformations make of it (t:length and the like) is left to the visit.
+            if instant.is_transformed || instant.decision.may_match(value, &mut self.scratch.evaluation) {
+                state.push(instant.step, instant.place, item, Text::Remade);
+            }
+        }
+        self.plan.members = members;
+    }
+}
+
+impl PlanState {
+    /// Makes the candidates of one value; gives what it cost, in bytes looked at.
+    fn look(&mut self, plan: &Plan, rules: &RuleSet, source: &Source, vars: &Variables, item: Item) -> usize {
+        let mut buffer = std::mem::take(&mut self.value);
+        let mut cost = 16;
+        if let Some(value) = vars.value(item, &mut buffer) {
+            cost += self.look_at(plan, rules, source, vars, item, value);
+        }
+        self.value = buffer;
+        cost
+    }
+
+    fn look_at(
+        &mut self,
+        plan: &Plan,
+        rules: &RuleSet,
+        source: &Source,
+        vars: &Variables,
+        item: Item,
+        value: &[u8],
+    ) -> usize {
+        self.filters.values += 1;
+        let key = vars.key(item);
+        let keyed = key.and_then(|key| source.keys.get(key)).map_or(&[][..], Vec::as_slice);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.fill(plan, source, value, &rules.transform_context());
+        let mut cost = 0;
+        for output in &outputs.list {
+            let text = output.range.as_ref().map_or(value, |range| &outputs.texts[range.clone()]);
+            self.filters.outputs += 1;
+            cost += text.len();
+            self.hits.clear();
+            self.hits.resize(plan.words, 0);
+            for through in &output.through {
+                let mask = &source.through[*through as usize].1;
+                for (hits, mask) in self.hits.iter_mut().zip(mask) {
+                    *hits |= mask;
+                }
+            }
+            let mut kept = None;
+            for word in 0..self.hits.len() {
+                let mut bits = self.hits[word] & source.unkeyed[word];
+                for operator in keyed {
+                    if *operator as usize / 64 == word {
+                        bits |= self.hits[word] & (1 << (operator % 64));
+                    }
+                }
+                while bits != 0 {
+                    let operator = word as u32 * 64 + bits.trailing_zeros();
+                    bits &= bits - 1;
+                    for probe in source.probes_of(operator) {
+                        let looks = output.through.iter().any(|at| {
+                            let chain = source.through[*at as usize].0;
+                            chain == probe.chain || probe.every_stage
+                        });
+                        if !looks || !probe.selects(key) {
+                            continue;
+                        }
+                        let text = match (&output.range, probe.every_stage) {
+                            (_, true) => Text::Remade,
+                            (None, _) => Text::Raw,
+                            (Some(range), _) => *kept.get_or_insert_with(|| {
+                                let start = self.texts.len();
+                                if start + range.len() > TEXTS_BYTES_MAX {
+                                    return Text::Remade;
+                                }
+                                self.texts.extend_from_slice(&outputs.texts[range.clone()]);
+                                Text::Kept { start: start as u32, end: self.texts.len() as u32 }
+                            }),
+                        };
+                        let item = Item { variable: probe.variable, ..item };
+                        self.push(probe.step, probe.place, item, text);
+                    }
+                }
+            }
+        }
+        self.outputs = outputs;
+        cost
+    }
+
+    fn push(&mut self, step: u32, place: u32, item: Item, text: Text) {
+        self.filters.candidates += 1;
+        if self.candidates.len() > CANDIDATES_MAX {
+            return;
+        }
+        let order = self.candidates.len() as u32;
+        // Several stages of a `multiMatch` rule are one try.
+        if text == Text::Remade
+            && self.candidates.iter().rev().take(64).any(|known| {
+                known.step == step && known.place == place && known.item == item && known.text == text
+            })
+        {
+            return;
+        }
+        self.candidates.push(Candidate { step, place, order, item, text });
+    }
+}
+
+impl Source {
+    fn probes_of(&self, operator: u32) -> impl Iterator<Item = &Probe> {
+        let first = self.probes.partition_point(|probe| probe.operator < operator);
+        self.probes[first..].iter().take_while(move |probe| probe.operator == operator)
+    }
+}
+
+impl Probe {
+    fn selects(&self, key: Option<&[u8]>) -> bool {
+        match &self.selector {
+            ProbeSelector::All => true,
+            ProbeSelector::Key(name) => key.is_some_and(|key| key.eq_ignore_ascii_case(name)),
+            ProbeSelector::Regex(pattern) => key.is_some_and(|key| finds(pattern, key)),
+        }
+    }
+}
+
+impl Outputs {
+    fn fill(&mut self, plan: &Plan, source: &Source, value: &[u8], context: &Context<'_>) {
+        self.texts.clear();
+        self.list.clear();
+        for (at, (chain, _)) in source.through.iter().enumerate() {
+            let [current, next] = &mut self.spare;
+            let mut is_raw = true;
+            for transformation in &plan.chains[*chain as usize] {
+                let input = if is_raw { value } else { current.as_slice() };
+                if transformation.apply(input, next, context) == Effect::Changed {
+                    std::mem::swap(current, next);
+                    is_raw = false;
+                }
+            }
+            let text = if is_raw { value } else { current.as_slice() };
+            let texts = &self.texts;
+            let known = self
+                .list
+                .iter_mut()
+                .find(|output| output.range.as_ref().map_or(value, |range| &texts[range.clone()]) == text);
+            match known {
+                Some(output) => output.through.push(at as u32),
+                None => {
+                    let range = (!is_raw).then(|| {
+                        let start = self.texts.len();
+                        self.texts.extend_from_slice(text);
+                        start..self.texts.len()
+                    });
+                    self.list.push(Output { range, through: vec![at as u32] });
+                }
+            }
+        }
+    }
+}
+
+/// The member of a source at a position.
+fn member(source: &Source, vars: &Variables, at: u32) -> Option<Item> {
+    // What a probe calls it takes the place of this.
+    let variable = Variable::Args;
+    match &source.base {
+        Base::Fields(list, part) => ((at as usize) < vars.list(*list).len())
+            .then_some(Item { variable, kind: ItemKind::Field { list: *list, index: at, part: *part } }),
+        Base::Files(what) => ((at as usize) < vars.body.files.len())
+            .then_some(Item { variable, kind: ItemKind::File { index: at, what: *what } }),
+        Base::XPath { number, .. } => {
+            let values = vars.xpath_values.get(*number)?.as_ref()?;
+            ((at as usize) < values.len())
+                .then_some(Item { variable, kind: ItemKind::XPath { number: *number as u32, index: at } })
+        }
+        Base::Scalar(variable) if at == 0 => vars.single(*variable),
+        Base::Scalar(_) => None,
+    }
+}

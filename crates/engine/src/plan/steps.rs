@@ -1,0 +1,56 @@
+//! Sets of steps of a phase's program.
+
+/// A set of steps, asked for the next one from a place on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps {
+    words: Vec<u64>,
+}
+
+impl Steps {
+    /// An empty set for a program of this many steps.
+    pub(super) fn new(steps: usize) -> Self {
+        Self { words: vec![0; steps.div_ceil(64)] }
+    }
+
+    pub(super) fn insert(&mut self, step: u32) {
+        self.words[step as usize / 64] |= 1 << (step % 64);
+    }
+
+    pub(super) fn contains(&self, step: usize) -> bool {
+        self.words.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1)
+    }
+
+    /// The first member that is not before a step.
+    pub(super) fn next(&self, from: usize) -> Option<usize> {
+        let mut at = from / 64;
+        let mut word = self.words.get(at)? & (u64::MAX << (from % 64));
+        while word == 0 {
+            at += 1;
+            word = *self.words.get(at)?;
+        }
+        Some(at * 64 + word.trailing_zeros() as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Steps;
+
+    #[test]
+    fn the_next_member_is_found_across_words() {
+        let mut steps = Steps::new(200);
+        for step in [0, 63, 64, 199] {
+            steps.insert(step);
+        }
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(step) = steps.next(from) {
+            found.push(step);
+            from = step + 1;
+        }
+        assert_eq!(found, [0, 63, 64, 199]);
+        assert!(steps.contains(199) && !steps.contains(198) && !steps.contains(10_000));
+        assert_eq!(Steps::new(0).next(0), None);
+        assert_eq!(steps.next(10_000), None);
+    }
+}

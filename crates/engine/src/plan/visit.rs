@@ -1,0 +1,97 @@
+//! Running a phase by its plan: which step comes next, and the first link of a judged rule.
+
+use palisade_seclang::ast::Phase;
+
+use super::TxTest;
+use super::scan::Text;
+use crate::evaluate::{Asked, Matching};
+use crate::operator::Evaluation;
+use crate::ruleset::{RuleIndex, RuleSet, Selector};
+use crate::transaction::{Progress, Transaction};
+use crate::variables::VarStore;
+
+impl Transaction {
+    /// Brings the cursor to the next step that is to be visited; `None` when there is none. Scans first.
+    pub(crate) fn next_visit(&mut self, rules: &RuleSet, phase: Phase) -> Result<Option<usize>, Progress> {
+        if let Some(progress) = self.scan(rules, phase) {
+            return Err(progress);
+        }
+        let plan = rules.plan.phase(phase);
+        // A rule that stopped in the middle goes on.
+        if self.cursor.paused.is_some() {
+            return Ok(Some(self.cursor.step));
+        }
+        // `skip` counts every rule, visited or not.
+        self.cursor.step += std::mem::take(&mut self.cursor.skip) as usize;
+        loop {
+            let from = self.cursor.step;
+            let always = plan.always.next(from);
+            let state = &mut self.plan;
+            let judged = if state.overflown {
+                plan.judged.next(from)
+            } else {
+                while state.candidates.get(state.next).is_some_and(|known| (known.step as usize) < from) {
+                    state.next += 1;
+                }
+                state.candidates.get(state.next).map(|candidate| candidate.step as usize)
+            };
+            let Some(step) = always.into_iter().chain(judged).min() else { return Ok(None) };
+            self.cursor.step = step;
+            let Some(test) = &plan.tests[step] else { return Ok(Some(step)) };
+            if test.may_match(&self.vars.tx, &mut self.scratch.evaluation) {
+                return Ok(Some(step));
+            }
+            self.cursor.step += 1;
+        }
+    }
+
+    /// Whether the first link of a rule is run by its candidates.
+    pub(crate) fn is_judged(&self, rules: &RuleSet, index: RuleIndex) -> bool {
+        let Some(phase) = self.cursor.phase else { return false };
+        !self.plan.off
+            && !self.plan.overflown
+            && rules.plan.phase(phase).judged.contains(self.cursor.step)
+            // What such an exclusion names may change from one target to the next.
+            && !self.control.removed_targets.iter().any(|(removed, exclusion)| {
+                matches!(exclusion.selector, Selector::ExpandedKey(_)) && removed.contains(index)
+            })
+    }
+
+    /// Tries the candidates of the rule at the cursor, as the reference tries all values.
+    pub(crate) fn try_candidates(
+        &mut self,
+        rules: &RuleSet,
+        index: RuleIndex,
+        matching: &mut Matching<'_>,
+    ) -> Result<(), Asked> {
+        let step = self.cursor.step as u32;
+        let mut at = self.plan.next;
+        while let Some(candidate) = self.plan.candidates.get(at).copied().filter(|known| known.step == step) {
+            at += 1;
+            if !self.is_looked_at(matching.link, Some(index), candidate.item) {
+                continue;
+            }
+            self.plan.filters.asked += 1;
+            match candidate.text {
+                Text::Remade => self.try_item(rules, matching, candidate.item)?,
+                Text::Raw => self.try_text(matching, candidate.item, None)?,
+                Text::Kept { start, end } => {
+                    self.try_text(matching, candidate.item, Some(start as usize..end as usize))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TxTest {
+    fn may_match(&self, tx: &VarStore, evaluation: &mut Evaluation) -> bool {
+        let held = tx.get(&self.key);
+        let value = match (self.count, held) {
+            (true, held) => Some(if held.is_some() { &b"1"[..] } else { b"0" }),
+            (false, held) => held,
+        };
+        // What is not there is not looked at, also under `!`.
+        value.is_some_and(|value| self.decision.may_match(value, evaluation))
+    }
+}
