@@ -1,0 +1,450 @@
+//! The distinct results of many transformation lists, for one value.
+//!
+//! A *chain* is a transformation list that some rule asks for. Rules of one set share a few dozen chains, the chains
+//! share their first steps, and most steps leave most values as they are. So the chains are joined to a trie of
+//! steps, and a value walks it once:
+//!
+//! ```text
+//!  value "a+b"    urlDecodeUni ─── lowercase ─── removeNulls        "a+b"  chains {none, lowercase}
+//!      │               │               (no capitals, no NUL:   =>   "a b"  chains {urlDecodeUni, .., removeNulls}
+//!      └── lowercase   └ "a b"          shared with "a b")
+//! ```
+//!
+//! **A step that leaves its value costs a bit test.** Which steps could change an output at all, its *live* steps,
+//! is one mask, read off the set of the output's bytes; a subtree without a live step is passed over as a whole. So
+//! a value that nothing changes costs one set intersection for all chains together.
+//!
+//! **Equal results are one output.** A step's result for an output is kept, so two paths that agree after unchanged
+//! steps share it, and a result that equals an earlier output becomes that output (within [`COMPARED_MAX`]).
+//!
+//! Every result is exactly that of applying the list step by step, as the reference evaluator does. Not here: which
+//! rules want which chain, and what is looked for in the outputs.
+
+use palisade_codec::transform::{ByteSet, Context, Effect, Transformation};
+
+/// The chains of a rule set, numbered by their place in the list that they were made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Chains {
+    walks: Box<[Walk]>,
+}
+
+impl Chains {
+    /// Chains of these lists. Lists may be equal; each keeps its number. A rule with `multiMatch`, where the value
+    /// after each step counts, asks for each of the [`prefixes`] of its list.
+    pub(crate) fn new<L: AsRef<[Transformation]>>(lists: &[L]) -> Self {
+        Self::selected(lists, |_| true)
+    }
+
+    /// Those of the chains that are `wanted` by their number. All keep the numbers that they have in `lists`.
+    pub(crate) fn selected<L: AsRef<[Transformation]>>(lists: &[L], wanted: impl Fn(usize) -> bool) -> Self {
+        let walks = lists.chunks(WALK_CHAINS).enumerate().filter_map(|(number, lists)| {
+            let first_chain = number * WALK_CHAINS;
+            let lists: Vec<(u64, &[Transformation])> = lists
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| wanted(first_chain + bit))
+                .map(|(bit, list)| (1 << bit, list.as_ref()))
+                .collect();
+            (!lists.is_empty()).then(|| Walk::new(first_chain, lists))
+        });
+        Chains { walks: walks.collect() }
+    }
+
+    /// What a value is to be put through: one walk for each 64 chains. CRS has fewer, so one.
+    pub(crate) fn walks(&self) -> &[Walk] {
+        &self.walks
+    }
+}
+
+/// The lists whose results `multiMatch` looks at, the empty and the whole one included, in order. The rule sees the
+/// result of the first, and of each other that is not the same output as the one before it.
+pub(crate) fn prefixes(list: &[Transformation]) -> impl Iterator<Item = &[Transformation]> {
+    (0..=list.len()).map(|len| &list[..len])
+}
+
+/// How many chains one walk serves: the bits of a mask.
+pub(crate) const WALK_CHAINS: usize = 64;
+
+/// Up to [`WALK_CHAINS`] chains as a trie of steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk {
+    first_chain: usize,
+    /// In the order of a walk: a node, then all below it.
+    nodes: Box<[Node]>,
+    /// The chain of no step, if it is wanted.
+    at_root: u64,
+    /// All chains.
+    all: u64,
+    /// The steps of all nodes.
+    needs: Steps,
+    /// Steps that may change any value.
+    always: Steps,
+    /// Steps that may change any value but the empty one.
+    unless_empty: Steps,
+    /// The bytes that wake other steps, by which they wake. Disjoint.
+    classes: Box<[WakingBytes]>,
+    /// The union of the classes.
+    waking: ByteSet,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    step: Transformation,
+    /// Where its subtree ends.
+    end: u32,
+    /// The steps of its subtree, its own included.
+    needs: Steps,
+    /// The chains that end here.
+    chains: u64,
+    /// The chains that end in its subtree, here included.
+    chains_below: u64,
+}
+
+/// Bytes that wake the same steps.
+#[derive(Clone, Debug)]
+struct WakingBytes {
+    bytes: ByteSet,
+    wakes: Steps,
+}
+
+/// A set of transformations.
+type Steps = u64;
+
+const STEPS: usize = Transformation::ALL.len();
+const _: () = assert!(STEPS <= Steps::BITS as usize);
+
+fn bit_of(step: Transformation) -> Steps {
+    1 << step as u32
+}
+
+impl Walk {
+    fn new(first_chain: usize, mut lists: Vec<(u64, &[Transformation])>) -> Self {
+        // In lexical order a list stands before those that it begins, and lists of one beginning stand together: the
+        // order of a walk.
+        lists.sort_by_key(|&(_, list)| list);
+        let mut at_root = 0;
+        let mut nodes: Vec<Node> = Vec::new();
+        // The nodes of the last list.
+        let mut path: Vec<usize> = Vec::new();
+        let mut before: &[Transformation] = &[];
+        for &(bit, list) in &lists {
+            let shared = before.iter().zip(list).take_while(|(a, b)| a == b).count();
+            close(&mut nodes, &mut path, shared);
+            for &step in &list[shared..] {
+                path.push(nodes.len());
+                nodes.push(Node { step, end: 0, needs: bit_of(step), chains: 0, chains_below: 0 });
+            }
+            match path.last() {
+                Some(&node) => {
+                    nodes[node].chains |= bit;
+                    nodes[node].chains_below |= bit;
+                }
+                None => at_root |= bit,
+            }
+            before = list;
+        }
+        close(&mut nodes, &mut path, 0);
+
+        let needs = nodes.iter().fold(0, |needs, node| needs | node.needs);
+        let (mut always, mut unless_empty) = (0, 0);
+        let mut by_bytes = Vec::new();
+        for &step in Transformation::ALL.iter().filter(|step| needs & bit_of(**step) != 0) {
+            match step.unchanged_without() {
+                None => always |= bit_of(step),
+                Some(ByteSet::FULL) => unless_empty |= bit_of(step),
+                Some(bytes) => by_bytes.push((bytes, bit_of(step))),
+            }
+        }
+        let mut classes: Vec<WakingBytes> = Vec::new();
+        for byte in 0..=u8::MAX {
+            let woken = by_bytes.iter().filter(|(bytes, _)| bytes.contains(byte));
+            let wakes = woken.fold(0, |all, (_, step)| all | step);
+            match classes.iter_mut().find(|class| class.wakes == wakes) {
+                _ if wakes == 0 => {}
+                Some(class) => class.bytes.insert(byte),
+                None => classes.push(WakingBytes { bytes: ByteSet::of(&[byte]), wakes }),
+            }
+        }
+        Walk {
+            first_chain,
+            at_root,
+            all: lists.iter().fold(0, |all, (bit, _)| all | bit),
+            needs,
+            always,
+            unless_empty,
+            waking: classes.iter().fold(ByteSet::EMPTY, |all, class| all.union(class.bytes)),
+            classes: classes.into(),
+            nodes: nodes.into(),
+        }
+    }
+
+    /// The number of the chain that the lowest bit of this walk's masks stands for.
+    pub(crate) fn first_chain(&self) -> usize {
+        self.first_chain
+    }
+
+    /// The chains of this walk, as a mask.
+    pub(crate) fn chains(&self) -> u64 {
+        self.all
+    }
+
+    /// What the chains make of `value`, whose set of bytes is `bytes`. Allocates nothing once the scratch has grown.
+    /// O(n) for each output that is made, and there are at most as many as distinct beginnings of chains.
+    pub(crate) fn evaluate<'s>(
+        &self,
+        value: &'s [u8],
+        bytes: &ByteSet,
+        scratch: &'s mut ChainScratch,
+        context: &Context<'_>,
+    ) -> Outputs<'s> {
+        let live = self.live(bytes);
+        if scratch.slots.is_empty() {
+            scratch.slots.push(Slot::default());
+        }
+        let raw = &mut scratch.slots[0];
+        (raw.bytes, raw.live, raw.class) = (*bytes, live, 0);
+        if live & self.needs == 0 {
+            raw.chains = self.all;
+            return Outputs { value, slots: &scratch.slots[..1] };
+        }
+        raw.chains = self.at_root;
+        raw.results = [UNKNOWN; STEPS];
+        let mut run = Run { walk: self, value, slots: &mut scratch.slots, used: 1, context };
+        run.run(&mut scratch.open);
+        let used = run.used;
+        Outputs { value, slots: &scratch.slots[..used] }
+    }
+
+    /// The steps that may change a value of these bytes; see [`Transformation::unchanged_without`].
+    fn live(&self, bytes: &ByteSet) -> Steps {
+        let mut live = self.always;
+        if self.unless_empty != 0 && !bytes.is_empty() {
+            live |= self.unless_empty;
+        }
+        if bytes.intersects(&self.waking) {
+            for class in &self.classes {
+                if bytes.intersects(&class.bytes) {
+                    live |= class.wakes;
+                }
+            }
+        }
+        live
+    }
+}
+
+/// Ends the subtrees of a path below `depth`, the innermost first, and adds up what they hold.
+fn close(nodes: &mut [Node], path: &mut Vec<usize>, depth: usize) {
+    while path.len() > depth {
+        let Some(node) = path.pop() else { return };
+        nodes[node].end = nodes.len() as u32;
+        let Node { needs, chains_below, .. } = nodes[node];
+        if let Some(&parent) = path.last() {
+            nodes[parent].needs |= needs;
+            nodes[parent].chains_below |= chains_below;
+        }
+    }
+}
+
+/// Room for outputs, kept between values.
+#[derive(Debug, Default)]
+pub(crate) struct ChainScratch {
+    slots: Vec<Slot>,
+    /// The subtrees that stand open with an output of their own: where each ends, and the output before it.
+    open: Vec<(u32, u32)>,
+}
+
+impl ChainScratch {
+    /// Gives back the room of outputs of more than `bytes_max` bytes, so that one huge value does not stay for good.
+    pub(crate) fn release_over(&mut self, bytes_max: usize) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.text.capacity() > bytes_max) {
+            slot.text = Vec::new();
+        }
+    }
+}
+
+/// An output. The first slot is the value itself, which it does not hold.
+#[derive(Debug)]
+struct Slot {
+    text: Vec<u8>,
+    bytes: ByteSet,
+    /// The steps that may change it; one that turned out not to is taken out.
+    live: Steps,
+    chains: u64,
+    /// The first output that differs in the case of letters at most; its own place if it is the first.
+    class: u32,
+    /// The place of each step's result.
+    results: [u32; STEPS],
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        let bytes = ByteSet::EMPTY;
+        Slot { text: Vec::new(), bytes, live: 0, chains: 0, class: 0, results: [UNKNOWN; STEPS] }
+    }
+}
+
+const UNKNOWN: u32 = u32::MAX;
+
+/// A value on its walk.
+struct Run<'a, 'c> {
+    walk: &'a Walk,
+    value: &'a [u8],
+    slots: &'a mut Vec<Slot>,
+    used: usize,
+    context: &'a Context<'c>,
+}
+
+impl Run<'_, '_> {
+    fn run(&mut self, open: &mut Vec<(u32, u32)>) {
+        let nodes = &self.walk.nodes;
+        open.clear();
+        let mut at = 0;
+        let mut end = nodes.len();
+        let mut output = 0;
+        loop {
+            while at == end {
+                let Some((outer_end, outer_output)) = open.pop() else { return };
+                (end, output) = (outer_end as usize, outer_output as usize);
+            }
+            let node = &nodes[at];
+            let live = self.slots[output].live;
+            if node.needs & live == 0 {
+                self.slots[output].chains |= node.chains_below;
+                at = node.end as usize;
+                continue;
+            }
+            at += 1;
+            if bit_of(node.step) & live != 0 {
+                let result = self.result(output, node.step);
+                if result != output {
+                    open.push((end as u32, output as u32));
+                    (end, output) = (node.end as usize, result);
+                }
+            }
+            self.slots[output].chains |= node.chains;
+        }
+    }
+
+    /// The output that a step makes of another; the same when the step leaves it.
+    fn result(&mut self, of: usize, step: Transformation) -> usize {
+        let known = self.slots[of].results[step as usize];
+        if known != UNKNOWN {
+            return known as usize;
+        }
+        if self.slots.len() == self.used {
+            self.slots.push(Slot::default());
+        }
+        let (made, free) = self.slots.split_at_mut(self.used);
+        let target = &mut free[0];
+        let input = if of == 0 { self.value } else { &made[of].text };
+        let bytes = &made[of].bytes;
+        if step.leaves(bytes, input) || step.apply(input, &mut target.text, self.context) == Effect::Unchanged
+        {
+            made[of].live &= !bit_of(step);
+            return of;
+        }
+        let bytes = match step {
+            Transformation::Lowercase => bytes.lowercased(),
+            _ => ByteSet::of(&target.text),
+        };
+        let found = Self::seen(self.value, made, &target.text, &bytes);
+        let result = match found {
+            Seen::Before(at) => at,
+            Seen::InOtherCase(_) | Seen::Never => self.used,
+        };
+        made[of].results[step as usize] = result as u32;
+        if result == self.used {
+            let class = match found {
+                Seen::InOtherCase(at) => made[at].class,
+                _ => self.used as u32,
+            };
+            target.bytes = bytes;
+            target.live = self.walk.live(&bytes);
+            target.chains = 0;
+            target.class = class;
+            target.results = [UNKNOWN; STEPS];
+            self.used += 1;
+        }
+        result
+    }
+
+    /// Whether a result is there already.
+    fn seen(value: &[u8], made: &[Slot], text: &[u8], bytes: &ByteSet) -> Seen {
+        let mut in_other_case = None;
+        let mut compared = 0;
+        let lowercased = bytes.lowercased();
+        for (at, slot) in made.iter().enumerate() {
+            let other = if at == 0 { value } else { &slot.text };
+            if other.len() != text.len() || slot.bytes.lowercased() != lowercased {
+                continue;
+            }
+            if compared == COMPARED_MAX {
+                break;
+            }
+            compared += 1;
+            if slot.bytes == *bytes && other == text {
+                return Seen::Before(at);
+            }
+            if in_other_case.is_none() && other.eq_ignore_ascii_case(text) {
+                in_other_case = Some(at);
+            }
+        }
+        in_other_case.map_or(Seen::Never, Seen::InOtherCase)
+    }
+}
+
+enum Seen {
+    Before(usize),
+    InOtherCase(usize),
+    Never,
+}
+
+/// Outputs of one length and one set of bytes that a result is compared with, so that a value made for it cannot
+/// have them all read for each. Beyond, equal results may be two outputs.
+const COMPARED_MAX: usize = 4;
+
+/// What the chains of a walk make of one value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outputs<'s> {
+    value: &'s [u8],
+    slots: &'s [Slot],
+}
+
+/// One distinct result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output<'s> {
+    /// Its number among the [`Outputs`]. Numbers ascend and may leave gaps; 0 is the value itself.
+    pub(crate) number: usize,
+    /// The text.
+    pub(crate) text: &'s [u8],
+    /// The set of its bytes.
+    pub(crate) bytes: &'s ByteSet,
+    /// The chains that yield it, at least one; see [`Walk::first_chain`].
+    pub(crate) chains: u64,
+    /// The first output that differs from this one in the case of ASCII letters alone, if one comes before it: what
+    /// looks at neither case need not look at both.
+    pub(crate) case_only_of: Option<usize>,
+}
+
+impl<'s> Outputs<'s> {
+    /// All of them. Each chain of the walk yields exactly one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Output<'s>> + use<'s> {
+        let Outputs { value, slots } = *self;
+        let yielded = move |at: usize| slots[at].chains != 0;
+        slots.iter().enumerate().filter(move |(at, _)| yielded(*at)).map(move |(at, slot)| {
+            let class = slot.class as usize;
+            // Those that no chain ends with were only passed through.
+            let first = (class..at).find(|&other| slots[other].class as usize == class && yielded(other));
+            let text = if at == 0 { value } else { &slot.text };
+            Output { number: at, text, bytes: &slot.bytes, chains: slot.chains, case_only_of: first }
+        })
+    }
+
+    /// The output of the chain with this bit, if it is one of the walk.
+    pub(crate) fn of_chain(&self, bit: u32) -> Option<Output<'s>> {
+        self.iter().find(|output| output.chains >> bit & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

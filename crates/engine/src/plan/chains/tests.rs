@@ -1,0 +1,222 @@
+use palisade_codec::transform::UnicodeMap;
+use proptest::prelude::*;
+
+use super::*;
+
+/// What the reference evaluator does with a list: each step on the result of the one before it.
+fn reference(value: &[u8], list: &[Transformation], context: &Context<'_>) -> Vec<u8> {
+    let (mut current, mut next) = (value.to_vec(), Vec::new());
+    for step in list {
+        if step.apply(&current, &mut next, context) == Effect::Changed {
+            std::mem::swap(&mut current, &mut next);
+        }
+    }
+    current
+}
+
+/// Holds the outputs of a value to the reference, for all chains.
+fn check(lists: &[Vec<Transformation>], value: &[u8], scratch: &mut ChainScratch, context: &Context<'_>) {
+    let chains = Chains::new(lists);
+    let bytes = ByteSet::of(value);
+    let mut yielded = vec![0; lists.len()];
+    for walk in chains.walks() {
+        let outputs = walk.evaluate(value, &bytes, scratch, context);
+        let mut seen: Vec<Output<'_>> = Vec::new();
+        for output in outputs.iter() {
+            assert_eq!(*output.bytes, ByteSet::of(output.text), "the set of {}", output.text.escape_ascii());
+            assert_eq!(output.chains & !walk.chains(), 0);
+            for bit in (0..u64::BITS).filter(|bit| output.chains >> bit & 1 == 1) {
+                let list = &lists[walk.first_chain() + bit as usize];
+                let expected = reference(value, list, context);
+                assert_eq!(
+                    output.text.escape_ascii().to_string(),
+                    expected.escape_ascii().to_string(),
+                    "{} by {list:?}",
+                    value.escape_ascii()
+                );
+                assert_eq!(outputs.of_chain(bit).map(|found| found.number), Some(output.number));
+                yielded[walk.first_chain() + bit as usize] += 1;
+            }
+            if let Some(first) = output.case_only_of {
+                let first = seen.iter().find(|other| other.number == first).expect("comes before");
+                assert!(first.text.eq_ignore_ascii_case(output.text));
+                assert!(first.case_only_of.is_none(), "is the first of its kind");
+            }
+            seen.push(output);
+        }
+    }
+    assert!(yielded.iter().all(|&times| times == 1), "{yielded:?}");
+}
+
+fn step() -> impl Strategy<Value = Transformation> {
+    use Transformation::*;
+    prop_oneof![
+        1 => prop::sample::select(Transformation::ALL),
+        // Those of CRS, which meet each other in its lists.
+        4 => prop::sample::select(vec![
+            UrlDecodeUni, Lowercase, JsDecode, HtmlEntityDecode, Utf8ToUnicode, RemoveNulls, CssDecode, CmdLine,
+            RemoveWhitespace, ReplaceComments, NormalizePath, CompressWhitespace,
+        ]),
+    ]
+}
+
+fn lists(most: usize) -> impl Strategy<Value = Vec<Vec<Transformation>>> {
+    prop::collection::vec(prop::collection::vec(step(), 0..7), 1..most)
+}
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        3 => "[a-z]{1,6}".prop_map(String::into_bytes),
+        2 => "[A-Z]{1,3}".prop_map(String::into_bytes),
+        4 => prop::sample::select(
+            &["%41", "%2541", "+", "%", "&lt;", "&#x41;", "\\u0041", "\\", "\\41 ", "/*", "*/", "//", "/../", ".", "  ",
+             "\t", " /", ";", "^", "\0", "\u{e9}", "--", "0x41", "YWJj", "'"]
+        ).prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ];
+    prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
+}
+
+fn unicode_map() -> UnicodeMap {
+    UnicodeMap::parse("20127 (US-ASCII)\n00c0:41 0041:25 ff1c:3c", 20127).expect("a valid map")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn each_chain_yields_what_its_list_makes(lists in lists(40), values in prop::collection::vec(value(), 1..6)) {
+        let map = unicode_map();
+        let mut scratch = ChainScratch::default();
+        // One scratch for all: what one value leaves behind must not show in the next.
+        for (number, value) in values.iter().enumerate() {
+            let context = Context { unicode_map: (number % 2 == 1).then_some(&map) };
+            check(&lists, value, &mut scratch, &context);
+        }
+    }
+
+    #[test]
+    fn a_selection_keeps_numbers_and_results(lists in lists(150), value in value(), wanted in any::<[bool; 7]>()) {
+        let is_wanted = |chain: usize| wanted[chain % wanted.len()];
+        let chains = Chains::selected(&lists, is_wanted);
+        let mut scratch = ChainScratch::default();
+        let mut yielded = vec![false; lists.len()];
+        for walk in chains.walks() {
+            let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+            for output in outputs.iter() {
+                for bit in (0..64).filter(|bit| output.chains >> bit & 1 == 1) {
+                    let chain = walk.first_chain() + bit;
+                    prop_assert_eq!(output.text, reference(&value, &lists[chain], &Context::default()));
+                    yielded[chain] = true;
+                }
+            }
+        }
+        prop_assert_eq!(yielded, (0..lists.len()).map(is_wanted).collect::<Vec<_>>());
+    }
+
+    /// The rule sees the value, and after each step that changed it the result.
+    #[test]
+    fn prefixes_tell_what_multi_match_sees(list in prop::collection::vec(step(), 0..7), value in value()) {
+        let mut expected = vec![value.clone()];
+        let mut current = value.clone();
+        for step in &list {
+            let mut next = Vec::new();
+            if step.apply(&current, &mut next, &Context::default()) == Effect::Changed {
+                expected.push(next.clone());
+                current = next;
+            }
+        }
+        let prefixes: Vec<&[Transformation]> = prefixes(&list).collect();
+        let chains = Chains::new(&prefixes);
+        let mut scratch = ChainScratch::default();
+        let [walk] = chains.walks() else { panic!("few chains, one walk") };
+        let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+        let mut seen: Vec<Output<'_>> = Vec::new();
+        for bit in 0..prefixes.len() {
+            let output = outputs.of_chain(bit as u32).expect("each chain yields an output");
+            if seen.last().is_none_or(|last| last.number != output.number) {
+                seen.push(output);
+            }
+        }
+        prop_assert_eq!(seen.iter().map(|output| output.text.to_vec()).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// A few chains as CRS has them.
+fn ordinary() -> Vec<Vec<Transformation>> {
+    use Transformation::*;
+    vec![
+        vec![],
+        vec![UrlDecodeUni],
+        vec![UrlDecodeUni, Lowercase],
+        vec![Lowercase],
+        vec![Utf8ToUnicode, UrlDecodeUni, HtmlEntityDecode, JsDecode, CssDecode, RemoveNulls],
+        vec![UrlDecodeUni, CmdLine],
+        vec![UrlDecodeUni, NormalizePath],
+        vec![CmdLine],
+    ]
+}
+
+#[test]
+fn unchanged_values_are_one_output_and_equal_results_too() {
+    let chains = Chains::new(&ordinary());
+    let mut scratch = ChainScratch::default();
+    let mut outputs = |value: &[u8]| -> Vec<(String, u64, Option<usize>)> {
+        let outputs =
+            chains.walks()[0].evaluate(value, &ByteSet::of(value), &mut scratch, &Context::default());
+        let shown =
+            |output: Output<'_>| (output.text.escape_ascii().to_string(), output.chains, output.case_only_of);
+        outputs.iter().map(shown).collect()
+    };
+    assert_eq!(outputs(b"joe.smith/x=1"), [("joe.smith/x=1".to_owned(), 0xff, None)]);
+    assert_eq!(outputs(b""), [(String::new(), 0xff, None)]);
+    // Of the command line only the case changes, as by the two that lower it.
+    assert_eq!(
+        outputs(b"Joe"),
+        [("Joe".to_owned(), 0b0101_0011, None), ("joe".to_owned(), 0b1010_1100, Some(0))]
+    );
+    // Decoded by five lists, and one of them lowers it.
+    assert_eq!(
+        outputs(b"a%41"),
+        [
+            ("a%41".to_owned(), 0b1000_1001, None),
+            ("aA".to_owned(), 0b0101_0010, None),
+            ("aa".to_owned(), 0b0010_0100, Some(1)),
+        ]
+    );
+}
+
+#[test]
+fn a_walk_repeats_without_new_room() {
+    let chains = Chains::new(&ordinary());
+    let mut scratch = ChainScratch::default();
+    let rooms = |scratch: &ChainScratch| -> Vec<(usize, *const u8)> {
+        scratch.slots.iter().map(|slot| (slot.text.capacity(), slot.text.as_ptr())).collect()
+    };
+    let value = b"%41 A//b &lt; \\u0041 ^%00";
+    let mut before = None;
+    for _ in 0..3 {
+        let _ = chains.walks()[0].evaluate(value, &ByteSet::of(value), &mut scratch, &Context::default());
+        if let Some(before) = before.replace(rooms(&scratch)) {
+            assert_eq!(rooms(&scratch), before);
+        }
+    }
+    scratch.release_over(8);
+    assert!(scratch.slots.iter().all(|slot| slot.text.capacity() <= 8));
+    check(&ordinary(), value, &mut scratch, &Context::default());
+}
+
+/// Long lists, many lists, and a value on which each step does something: the work stays in proportion.
+#[test]
+fn thousands_of_chains_are_walked_in_shares() {
+    use Transformation::*;
+    let lists: Vec<Vec<Transformation>> = (0..4_000_usize)
+        .map(|number| (0..12).map(|place| [Lowercase, ReplaceNulls][number >> place & 1]).collect())
+        .collect();
+    let chains = Chains::new(&lists);
+    assert_eq!(chains.walks().len(), lists.len().div_ceil(WALK_CHAINS));
+    check(&lists, b"A\0Bc", &mut ChainScratch::default(), &Context::default());
+
+    let long: Vec<Transformation> = (0..20_000).map(|at| [HexEncode, HexDecode][at % 2]).collect();
+    check(&[long, vec![]], b"value", &mut ChainScratch::default(), &Context::default());
+}
