@@ -18,8 +18,8 @@ impl OwnAnswer {
         Self { status, location: None }
     }
 
-    /// Writes it whole and gives the status that it went out with. `head_only` for answers to HEAD.
-    pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) -> u16 {
+    /// Writes it whole. `head_only` for answers to HEAD.
+    pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) -> Written {
         // A rule may say any number; an interim answer would leave the client waiting for another.
         let status = match self.status {
             200..=599 => self.status,
@@ -51,11 +51,18 @@ impl OwnAnswer {
             (false, false) => {}
         }
         out.extend_from_slice(b"\r\n");
-        if !bodiless && !how.head_only {
-            out.extend_from_slice(page.as_bytes());
-        }
-        status
+        let body: &[u8] = if bodiless || how.head_only { b"" } else { page.as_bytes() };
+        out.extend_from_slice(body);
+        Written { status, body_bytes: body.len() as u64 }
     }
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The status that it went out with.
+    pub(crate) status: u16,
+    pub(crate) body_bytes: u64,
 }
 
 /// For whom an answer is.

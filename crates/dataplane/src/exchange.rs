@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
     Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Service, Stance, Step, UnixMillis, decide,
 };
 
-use crate::journal::{AnsweredBy, Ended, Facts, Sent};
+use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::settings::Plane;
 
 /// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
@@ -27,6 +27,8 @@ pub(crate) struct Exchange {
     /// Filled in as the exchange goes; none once it has ended.
     facts: Option<Facts>,
     began: Instant,
+    engine: Duration,
+    upstream: Stopwatch,
 }
 
 /// Where an exchange stands.
@@ -52,16 +54,20 @@ impl Exchange {
         service: &Arc<Service>,
     ) -> (Self, Result<Stand, Failed>) {
         let profile = &service.profile;
-        let clock = clock(plane.utc_offset_seconds);
+        let began = Instant::now();
+        let clock = clock(began, plane.utc_offset_seconds);
         let mut exchange = Self {
             plane: plane.clone(),
             inspection: None,
             stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
             notes: Vec::new(),
             facts: Some(Facts::of(listener, service, &peer, &head, clock.now)),
-            began: Instant::now(),
+            began,
+            engine: Duration::ZERO,
+            upstream: Stopwatch::default(),
         };
         let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
+        exchange.engine += began.elapsed();
         let stand = match begun {
             Ok((inspection, step)) => {
                 exchange.inspection = Some(Box::new(inspection));
@@ -117,11 +123,36 @@ impl Exchange {
         self.facts.as_ref().map_or("", |facts| &facts.request_id)
     }
 
-    /// Says what the client is sent.
-    pub(crate) fn answered(&mut self, status: u16, by: AnsweredBy) {
+    /// What is known of it, to be filled in; none once it has ended.
+    pub(crate) fn facts(&mut self) -> Option<&mut Facts> {
+        self.facts.as_mut()
+    }
+
+    /// Says what the client is sent. The last word counts: an answer may be taken back while none of it has left.
+    pub(crate) fn answered(&mut self, sent: Option<Sent>, body_bytes: u64) {
         if let Some(facts) = &mut self.facts {
-            facts.sent = Some(Sent { status, by });
+            facts.sent = sent;
+            facts.response_body_bytes = body_bytes;
         }
+    }
+
+    /// Counts bytes of the request's body that went straight on.
+    pub(crate) fn streamed(&mut self, bytes: u64) {
+        if let Some(facts) = &mut self.facts {
+            facts.request_body_bytes += bytes;
+        }
+    }
+
+    /// Says how much of the response's body is on its way to the client.
+    pub(crate) fn relayed(&mut self, bytes: u64) {
+        if let Some(facts) = &mut self.facts {
+            facts.response_body_bytes = bytes;
+        }
+    }
+
+    /// Says whether it is the upstream that is waited for from now on.
+    pub(crate) fn waits_for_upstream(&mut self, waits: bool) {
+        self.upstream.run(waits);
     }
 
     /// Adds a line of our own to the exchange's log.
@@ -134,10 +165,13 @@ impl Exchange {
     /// Ends it: the logging phase runs, collections are changed, and the journal has everything. Only the first end
     /// counts.
     pub(crate) fn finish(&mut self, end: End) {
-        let clock = self.clock();
+        let Some(now) = self.facts.is_some().then(Instant::now) else { return };
+        let clock = clock(now, self.plane.utc_offset_seconds);
         let mut report = None;
         if let Some(inspection) = self.inspection.take() {
-            match guarded(|| inspection.finish(end, clock)) {
+            let finished = guarded(|| inspection.finish(end, clock));
+            self.engine += now.elapsed();
+            match finished {
                 Ok(mut finished) => {
                     self.plane.lookups.commit(std::mem::take(&mut finished.operations));
                     report = Some(finished);
@@ -148,7 +182,9 @@ impl Exchange {
             }
         }
         let Some(mut facts) = self.facts.take() else { return };
-        facts.timing.total = self.began.elapsed();
+        self.upstream.run(false);
+        facts.timing =
+            Timing { total: self.began.elapsed(), engine: self.engine, upstream: self.upstream.sum };
         let ended = Ended { report, notes: std::mem::take(&mut self.notes), facts };
         // Writing a record of a hostile exchange must not end others either.
         if guarded(|| self.plane.journal.ended(ended)).is_err() {
@@ -157,9 +193,12 @@ impl Exchange {
     }
 
     fn feed(&mut self, input: Input<'_>) -> Result<Step, Failed> {
-        let clock = self.clock();
+        let now = Instant::now();
+        let clock = clock(now, self.plane.utc_offset_seconds);
         let Some(inspection) = &mut self.inspection else { return Err(Failed) };
-        guarded(|| inspection.feed(input, clock)).map_err(|Failed| self.failed())
+        let step = guarded(|| inspection.feed(input, clock));
+        self.engine += now.elapsed();
+        step.map_err(|Failed| self.failed())
     }
 
     async fn drive(&mut self, mut step: Step) -> Result<Stand, Failed> {
@@ -169,16 +208,20 @@ impl Exchange {
                 Step::More(_) => return Ok(Stand::More),
                 Step::Outcome(outcome) => return Ok(Stand::Decided(decide(&outcome, &self.stance))),
                 Step::Need(lookup) => {
-                    Answered::Answer(self.plane.lookups.answer(lookup, self.clock().now).await)
+                    let now = clock(Instant::now(), self.plane.utc_offset_seconds).now;
+                    Answered::Answer(self.plane.lookups.answer(lookup, now).await)
                 }
                 Step::Yield => {
                     tokio::task::yield_now().await;
                     Answered::Continue
                 }
             };
-            let clock = self.clock();
+            let now = Instant::now();
+            let clock = clock(now, self.plane.utc_offset_seconds);
             let Some(inspection) = &mut self.inspection else { return Err(Failed) };
-            step = guarded(|| inspection.resume(answered, clock)).map_err(|Failed| self.failed())?;
+            let resumed = guarded(|| inspection.resume(answered, clock));
+            self.engine += now.elapsed();
+            step = resumed.map_err(|Failed| self.failed())?;
         }
     }
 
@@ -191,15 +234,32 @@ impl Exchange {
         self.note("Inspection failed; the request does not pass");
         Failed
     }
-
-    fn clock(&self) -> Clock {
-        clock(self.plane.utc_offset_seconds)
-    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.finish(End::Aborted);
+    }
+}
+
+/// Adds up the times in which something was so.
+#[derive(Debug, Default)]
+struct Stopwatch {
+    /// `None` until it ran for the first time.
+    sum: Option<Duration>,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    fn run(&mut self, run: bool) {
+        match (self.since, run) {
+            (None, true) => self.since = Some(Instant::now()),
+            (Some(since), false) => {
+                self.sum = Some(self.sum.unwrap_or_default() + since.elapsed());
+                self.since = None;
+            }
+            _ => {}
+        }
     }
 }
 
@@ -235,13 +295,13 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Failed> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|_| Failed)
 }
 
-fn clock(utc_offset_seconds: i32) -> Clock {
+fn clock(at: Instant, utc_offset_seconds: i32) -> Clock {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Clock {
         now: UnixMillis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
         utc_offset_seconds,
-        monotonic_micros: u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX),
+        monotonic_micros: u64::try_from(at.saturating_duration_since(*START).as_micros()).unwrap_or(u64::MAX),
     }
 }
 

@@ -72,13 +72,13 @@ pub struct Facts {
     pub user_agent: Option<Vec<u8>>,
     /// The first Referer, at most 2 KiB.
     pub referer: Option<Vec<u8>>,
-    /// What the client was answered. `None`: nothing.
+    /// What the client was sent, the final status line at least begun. `None`: nothing.
     pub sent: Option<Sent>,
     /// The upstream's address, once there was a connection to it.
     pub upstream_addr: Option<SocketAddr>,
     /// Bytes of the request's body that were read, its transfer coding undone.
     pub request_body_bytes: u64,
-    /// Bytes of the answer's body that went to the client, without transfer coding.
+    /// Bytes of the answer's body that were on their way to the client when it ended, without transfer coding.
     pub response_body_bytes: u64,
     /// When its head was whole.
     pub started: UnixMillis,
@@ -110,9 +110,10 @@ pub struct Timing {
     /// From the request's head being whole to the last byte of the answer being ready to leave. Includes waiting for
     /// a slow client's body.
     pub total: Duration,
-    /// Inside the inspection: rules of all phases, the logging phase included. Lookups that it waited for are not.
+    /// Inside the inspection: rules of all phases, the logging phase included; lookups that it waited for are not.
     pub engine: Duration,
-    /// Waiting for the upstream: from the request being sent on, connecting included, to the head of its response.
+    /// While the upstream was what we waited for: connecting, the request being written, the response until the last
+    /// of it that was read. Not while a client that is slow to send its body, or to take the response's, was.
     /// `None`: it was not asked.
     pub upstream: Option<Duration>,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Upload {
     abandoned: bool,
     /// Whether the last poll moved anything.
     pub(crate) moved: bool,
+    /// Bytes that came from the client beyond what was held.
+    pub(crate) streamed_bytes: u64,
 }
 
 /// Why a body does not get through.
@@ -48,6 +50,7 @@ impl Upload {
             ended: coding == Coding::None,
             abandoned: false,
             moved: false,
+            streamed_bytes: 0,
         }
     }
 
@@ -157,8 +160,12 @@ impl Upload {
             self.rest_began = true;
             self.moved = true;
             let output = server.output();
+            let streamed = &mut self.streamed_bytes;
             let used = rest
-                .take(client.input(), &mut |piece| coding.write(piece, output))
+                .take(client.input(), &mut |piece| {
+                    *streamed += piece.len() as u64;
+                    coding.write(piece, output);
+                })
                 .map_err(UploadError::Broken)?;
             client.consume(used);
         }

@@ -75,9 +75,16 @@ struct Resolved {
     at: Option<Instant>,
 }
 
+/// A connection to an upstream.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) wire: Wire<TcpStream>,
+    pub(crate) address: SocketAddr,
+}
+
 #[derive(Debug)]
 struct Idle {
-    wire: Wire<TcpStream>,
+    server: Server,
     since: Instant,
 }
 
@@ -146,40 +153,42 @@ impl Upstream {
 
     /// An idle connection on which nothing is known to have come. `sure`: ask the system first, for requests that
     /// must not be sent twice.
-    pub(crate) fn take_idle(&self, sure: bool) -> Option<Wire<TcpStream>> {
+    pub(crate) fn take_idle(&self, sure: bool) -> Option<Server> {
         loop {
             // The one used last: the others may then grow old and go.
-            let Idle { mut wire, since } = self.idle().pop()?;
+            let Idle { mut server, since } = self.idle().pop()?;
+            let wire = &mut server.wire;
             if since.elapsed() < self.limits.idle && wire.is_quiet() && (!sure || is_quiet(wire.stream())) {
-                return Some(wire);
+                return Some(server);
             }
         }
     }
 
     /// Keeps a connection for the next request.
-    pub(crate) fn put_idle(&self, mut wire: Wire<TcpStream>) {
+    pub(crate) fn put_idle(&self, mut server: Server) {
         // Bytes that nobody asked for would be taken for the next answer.
-        if !wire.input().is_empty() || wire.pending() > 0 {
+        if !server.wire.input().is_empty() || server.wire.pending() > 0 {
             return;
         }
-        wire.rest();
+        server.wire.rest();
         let mut idle = self.idle();
         if idle.len() < self.limits.idle_max {
-            idle.push(Idle { wire, since: Instant::now() });
+            idle.push(Idle { server, since: Instant::now() });
         }
     }
 
     /// Closes idle connections that are too old or that the upstream has closed.
     pub(crate) fn sweep(&self) {
-        self.idle().retain(|idle| idle.since.elapsed() < self.limits.idle && is_quiet(idle.wire.stream()));
+        self.idle()
+            .retain(|idle| idle.since.elapsed() < self.limits.idle && is_quiet(idle.server.wire.stream()));
     }
 
     /// Makes a connection.
-    pub(crate) async fn connect(&self) -> Result<Wire<TcpStream>, ConnectError> {
+    pub(crate) async fn connect(&self) -> Result<Server, ConnectError> {
         timeout(self.limits.connect, self.connect_to_any()).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
-    async fn connect_to_any(&self) -> Result<Wire<TcpStream>, ConnectError> {
+    async fn connect_to_any(&self) -> Result<Server, ConnectError> {
         let addresses = self.addresses().await.map_err(ConnectError::Resolve)?;
         let first = self.next_address.fetch_add(1, Ordering::Relaxed);
         // Each gets its share of the time, so that one that swallows packets does not hide the others.
@@ -191,7 +200,7 @@ impl Upstream {
                 Ok(Ok(stream)) => {
                     // Heads and bodies are written whole; waiting to join them with more only delays them.
                     let _ = stream.set_nodelay(true);
-                    return Ok(Wire::new(stream));
+                    return Ok(Server { wire: Wire::new(stream), address });
                 }
                 Ok(Err(error)) => failed = ConnectError::Connect(error),
                 Err(_) => {}

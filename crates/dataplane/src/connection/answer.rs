@@ -13,7 +13,7 @@ use crate::body::BodyReader;
 use crate::content_coding::ContentDecoder;
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::Held;
-use crate::journal::AnsweredBy;
+use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
 use crate::response::{self, ResponsePlan};
 use crate::tunnel::tunnel;
@@ -31,12 +31,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         forwarded: Vec<u8>,
         upstream: &Upstream,
     ) -> After {
-        let (mut server, head) = match self.ask_upstream(plan, &mut upload, &forwarded, upstream).await {
-            Ok(answered) => answered,
-            Err(stop) => {
-                return self.stop(plan, exchange, stop, upload.is_read()).await;
-            }
-        };
+        let (mut server, head) =
+            match self.ask_upstream(plan, exchange, &mut upload, &forwarded, upstream).await {
+                Ok(answered) => answered,
+                Err(stop) => {
+                    return self.stop(plan, exchange, stop, upload.is_read()).await;
+                }
+            };
         let broken = |why: &str| Stop::Answer {
             status: 502,
             note: format!("Answered with code 502: the upstream's response {why}"),
@@ -55,7 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     )
                     .await;
             }
-            return self.switch(plan, exchange, head, server).await;
+            return self.switch(plan, exchange, head, server.wire).await;
         }
         let answer = match ResponsePlan::of(&head, plan) {
             Ok(answer) => answer,
@@ -79,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let status = head.status;
         let (mark, sent) = (self.client.output().len(), self.client.sent());
         response::write_head(&head, &answer, &hop, self.client.output());
-        let inspected = self.inspect_response(exchange, head, &answer, &mut server, &mut upload).await;
+        let inspected = self.inspect_response(exchange, head, &answer, &mut server.wire, &mut upload).await;
         let (held, mut body) = match inspected {
             Ok(inspected) => inspected,
             Err(stop) => {
@@ -87,8 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return self.stop(plan, exchange, stop, upload.is_read()).await;
             }
         };
-        exchange.answered(status, AnsweredBy::Upstream);
-        match self.relay(&mut server, &mut body, &mut upload, answer.coding, held).await {
+        exchange.answered(Some(Sent { status, by: AnsweredBy::Upstream }), 0);
+        let through =
+            self.relay(exchange, &mut server.wire, &mut body, &mut upload, answer.coding, held).await;
+        match through {
             Ok(()) => {
                 // The last bytes leave after the log has its lines: who has the answer finds them there.
                 exchange.finish(End::Complete);
@@ -103,6 +106,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
             Err(Ending::Client) => {
+                if self.client.sent() == sent {
+                    exchange.answered(None, 0);
+                }
                 self.plane.metrics.clients_gone_total.one();
                 exchange.finish(End::Aborted);
                 After::Cut
@@ -210,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.not_whole(exchange, &format!("it is larger than {held_max} bytes"));
                 return Ok((held, None));
             }
-            match self.fill_server(server, upload).await {
+            match self.fill_server(exchange, server, upload).await {
                 Ok(()) => {}
                 Err(ServerLost::Ended) if body.end() => return Ok((held, None)),
                 Err(ServerLost::Ended) => return Err(self.response_broken("ended in the middle")),
@@ -255,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.client.output().truncate(mark);
             return self.stop(plan, exchange, stop, true).await;
         }
-        exchange.answered(101, AnsweredBy::Upstream);
+        exchange.answered(Some(Sent { status: 101, by: AnsweredBy::Upstream }), 0);
         exchange.finish(End::Complete);
         self.plane.metrics.tunnels_total.one();
         tunnel(&mut self.client, &mut server, &mut self.timer, self.listener.timeouts.tunnel).await;

@@ -9,10 +9,11 @@ use tokio::net::TcpStream;
 
 use super::Connection;
 use super::stop::Stop;
+use crate::exchange::Exchange;
 use crate::request::RequestPlan;
 use crate::response::{self, ResponsePlan};
 use crate::upload::{Upload, UploadError};
-use crate::upstream::{ConnectError, Upstream};
+use crate::upstream::{ConnectError, Server, Upstream};
 use crate::wire::Wire;
 
 /// Interim responses of one upstream to one request.
@@ -23,20 +24,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn ask_upstream(
         &mut self,
         plan: &RequestPlan,
+        exchange: &mut Exchange,
         upload: &mut Upload,
         forwarded: &[u8],
         upstream: &Upstream,
-    ) -> Result<(Wire<TcpStream>, ResponseHead), Stop> {
+    ) -> Result<(Server, ResponseHead), Stop> {
         let twice = plan.is_idempotent();
         let mut idle = upstream.take_idle(!twice);
         loop {
             let reused = idle.is_some();
             let mut server = match idle.take() {
                 Some(server) => server,
-                None => self.connect(upstream).await?,
+                None => {
+                    exchange.waits_for_upstream(true);
+                    let server = self.connect(upstream).await;
+                    exchange.waits_for_upstream(false);
+                    server?
+                }
             };
-            server.output().extend_from_slice(forwarded);
-            match self.await_response(plan, &mut server, upload).await {
+            if let Some(facts) = exchange.facts() {
+                facts.upstream_addr = Some(server.address);
+            }
+            server.wire.output().extend_from_slice(forwarded);
+            match self.await_response(plan, exchange, &mut server.wire, upload).await {
                 Ok(head) => return Ok((server, head)),
                 Err(Unanswered::Stop(stop)) => return Err(stop),
                 Err(Unanswered::Closed(_)) if reused && twice && upload.is_replayable() => {
@@ -52,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    pub(super) async fn connect(&self, upstream: &Upstream) -> Result<Wire<TcpStream>, Stop> {
+    pub(super) async fn connect(&self, upstream: &Upstream) -> Result<Server, Stop> {
         match upstream.connect().await {
             Ok(server) => {
                 self.plane.metrics.upstream_connections_total.one();
@@ -72,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn await_response(
         &mut self,
         plan: &RequestPlan,
+        exchange: &mut Exchange,
         server: &mut Wire<TcpStream>,
         upload: &mut Upload,
     ) -> Result<ResponseHead, Unanswered> {
@@ -112,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     HeadParse::Incomplete => {}
                 }
             }
-            match self.fill_server(server, upload).await {
+            match self.fill_server(exchange, server, upload).await {
                 Ok(()) => {}
                 Err(ServerLost::Ended) if server.input().is_empty() => {
                     return Err(Unanswered::Closed("closed its connection without an answer".into()));
@@ -133,18 +144,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads more of the response, while the request may still be on its way.
     pub(super) async fn fill_server(
         &mut self,
+        exchange: &mut Exchange,
         server: &mut Wire<TcpStream>,
         upload: &mut Upload,
     ) -> Result<(), ServerLost> {
         let Self { client, timer, listener, .. } = self;
         let timeouts = &listener.timeouts;
+        exchange.waits_for_upstream(!upload.waits_for_client());
         let end = poll_fn(|cx| {
             let mut uploaded = false;
             if !upload.is_over() || server.pending() > 0 {
-                if let Poll::Ready(Err(error)) = upload.poll(cx, client, server) {
+                let before = upload.streamed_bytes;
+                let uploading = upload.poll(cx, client, server);
+                exchange.streamed(upload.streamed_bytes - before);
+                if let Poll::Ready(Err(error)) = uploading {
                     return Poll::Ready(Err(Lack::Upload(error)));
                 }
                 uploaded = upload.moved;
+                exchange.waits_for_upstream(!upload.waits_for_client());
             }
             match server.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Lack::Ended)),
@@ -161,6 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             timer.poll(cx).map(|()| Err(Lack::Timeout))
         })
         .await;
+        exchange.waits_for_upstream(false);
         match end {
             Ok(()) => Ok(()),
             Err(Lack::Ended) => Err(ServerLost::Ended),

@@ -88,6 +88,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.client.consume(used);
             }
             if !piece.is_empty() {
+                if let Some(facts) = exchange.facts() {
+                    facts.request_body_bytes += piece.len() as u64;
+                }
                 held.push(&piece).await.map_err(|error| self.cannot_hold(&error))?;
                 let stand = exchange.request_chunk(&piece).await?;
                 if stand != Stand::More {

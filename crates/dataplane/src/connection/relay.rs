@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::Connection;
 use super::stop::Stop;
 use crate::body::{BodyReader, Coding};
+use crate::exchange::Exchange;
 use crate::hold::Held;
 use crate::upload::{Upload, UploadError};
 use crate::wire::{OUTPUT_BYTES_MAX, Wire};
@@ -18,6 +19,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// end is in the client's output, not yet written.
     pub(super) async fn relay(
         &mut self,
+        exchange: &mut Exchange,
         server: &mut Wire<TcpStream>,
         body: &mut BodyReader,
         upload: &mut Upload,
@@ -27,13 +29,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Self { client, timer, listener, .. } = self;
         let timeouts = &listener.timeouts;
         timer.set(timeouts.response);
+        let mut written_bytes = 0;
         let end = poll_fn(|cx| {
+            exchange.waits_for_upstream(false);
             loop {
                 let mut moved = false;
                 let mut blocked = false;
                 while client.pending() < OUTPUT_BYTES_MAX {
                     if let Some(reading) = &mut held {
-                        match reading.poll_piece(cx, &mut |piece| coding.write(piece, client.output())) {
+                        let output = client.output();
+                        let mut write = |piece: &[u8]| {
+                            written_bytes += piece.len() as u64;
+                            coding.write(piece, output);
+                        };
+                        match reading.poll_piece(cx, &mut write) {
                             Poll::Ready(Ok(true)) => moved = true,
                             Poll::Ready(Ok(false)) => held = None,
                             Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Held(error))),
@@ -65,7 +74,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         }
                     }
                     let output = client.output();
-                    match body.take(server.input(), &mut |piece| coding.write(piece, output)) {
+                    let mut write = |piece: &[u8]| {
+                        written_bytes += piece.len() as u64;
+                        coding.write(piece, output);
+                    };
+                    match body.take(server.input(), &mut write) {
                         Ok(used) => server.consume(used),
                         Err(finding) => {
                             return Poll::Ready(Err(Broken::Response(format!(
@@ -81,7 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Poll::Pending => false,
                 };
                 if !upload.is_over() || server.pending() > 0 {
-                    if let Poll::Ready(Err(error)) = upload.poll(cx, client, server) {
+                    let before = upload.streamed_bytes;
+                    let uploading = upload.poll(cx, client, server);
+                    exchange.streamed(upload.streamed_bytes - before);
+                    if let Poll::Ready(Err(error)) = uploading {
                         return Poll::Ready(Err(Broken::Upload(error)));
                     }
                     moved |= upload.moved;
@@ -92,10 +108,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if flushed && !blocked {
                     continue;
                 }
+                // What was held is not the upstream's any more, and what is not flushed waits for the client.
+                exchange.waits_for_upstream(
+                    held.is_none() && client.pending() == 0 && !upload.waits_for_client(),
+                );
+                exchange.relayed(written_bytes);
                 return timer.poll(cx).map(|()| Err(Broken::Timeout));
             }
         })
         .await;
+        exchange.waits_for_upstream(false);
+        exchange.relayed(written_bytes);
         match end {
             Ok(()) => Ok(()),
             Err(Broken::Client) => Err(Ending::Client),

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{After, Connection};
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::exchange::{Exchange, Failed};
-use crate::journal::AnsweredBy;
+use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
 
 /// A request that ends with an answer of ours, for a reason that is no rule's.
@@ -39,6 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         stop: Stop,
         whole: bool,
     ) -> After {
+        exchange.answered(None, 0);
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
                 self.plane.metrics.blocked_total.one();
@@ -72,8 +73,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             close: !stays,
             http10: plan.http10,
         };
-        let status = answer.write(&form, self.client.output());
-        exchange.answered(status, AnsweredBy::Palisade);
+        let written = answer.write(&form, self.client.output());
+        let sent = Sent { status: written.status, by: AnsweredBy::Palisade };
+        exchange.answered(Some(sent), written.body_bytes);
         exchange.finish(End::Aborted);
         match (self.flush_client().await, stays) {
             (true, true) => After::Next,
