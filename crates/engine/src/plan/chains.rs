@@ -188,6 +188,12 @@ impl Walk {
         self.all
     }
 
+    /// Whether a chain, by its number, yields an output.
+    pub(crate) fn yields(&self, output: &Output<'_>, chain: u32) -> bool {
+        let bit = (chain as usize).wrapping_sub(self.first_chain);
+        bit < WALK_CHAINS && output.chains >> bit & 1 == 1
+    }
+
     /// What the chains make of `value`, whose set of bytes is `bytes`. Allocates nothing once the scratch has grown.
     /// O(n) for each output that is made, and there are at most as many as distinct beginnings of chains.
     pub(crate) fn evaluate<'s>(

@@ -18,12 +18,13 @@
 //!
 //! Not here: what a match does. That is the reference's code, for both.
 
+mod chains;
 mod keys;
 mod scan;
 mod steps;
 mod visit;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use palisade_codec::transform::Transformation;
@@ -36,6 +37,7 @@ use crate::ruleset::{
 };
 use crate::variables::{FilePart, List, Part};
 
+use chains::{Chains, WALK_CHAINS, prefixes};
 use keys::KeyTable;
 use steps::Steps;
 
@@ -48,8 +50,6 @@ pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
     /// The distinct operators of all probes; the sieve's slots.
     operators: Vec<SievedOperator>,
-    /// The distinct transformation lists of all probes.
-    chains: Vec<Vec<Transformation>>,
     /// Words of an operator mask.
     words: usize,
 }
@@ -87,8 +87,19 @@ struct Source {
     unkeyed: OperatorMask,
     /// Those of probes with a key, by the key.
     keys: KeyTable<Vec<u32>>,
-    /// For each chain in use the operators that look through it.
-    through: Vec<(u32, OperatorMask)>,
+    /// The transformation lists through which it is looked at.
+    chains: Chains,
+    /// For each walk of `chains` the operators of each of its chains.
+    through: Vec<WalkMasks>,
+}
+
+/// The operators that look at what a walk yields.
+#[derive(Debug)]
+struct WalkMasks {
+    /// Those of all chains together.
+    every: OperatorMask,
+    /// By the chain's bit.
+    by_chain: Vec<(u32, OperatorMask)>,
 }
 
 /// Where values come from.
@@ -303,48 +314,50 @@ impl Planner {
                 sources.into_iter().map(|(base, probes)| self.source(base, probes, words)).collect();
             PhasePlan { always, judged, sources, instants, tests }
         });
-        Plan { phases, operators: self.operators, chains: self.chains, words }
+        Plan { phases, operators: self.operators, words }
     }
 
     fn source(&mut self, base: Base, mut probes: Vec<Probe>, words: usize) -> Source {
         probes.sort_by_key(|probe| (probe.operator, probe.step, probe.place));
         let mask = || vec![0u64; words].into_boxed_slice();
         let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
-        let mut source = Source {
-            base,
-            unkeyed: mask(),
-            keys: KeyTable::default(),
-            through: Vec::new(),
-            probes: Vec::new(),
-        };
+        let mut unkeyed = mask();
+        let mut keys: KeyTable<Vec<u32>> = KeyTable::default();
+        let mut through: BTreeMap<u32, OperatorMask> = BTreeMap::new();
         for probe in &probes {
             match &probe.selector {
                 ProbeSelector::Key(key) => {
-                    let operators = source.keys.entry(key, Vec::new);
+                    let operators = keys.entry(key, Vec::new);
                     // Probes come sorted by operator.
                     if operators.last() != Some(&probe.operator) {
                         operators.push(probe.operator);
                     }
                 }
-                ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut source.unkeyed, probe.operator),
+                ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut unkeyed, probe.operator),
             }
+            add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
             // Under `multiMatch` what lies between counts as well.
-            let whole = self.chains[probe.chain as usize].clone();
-            let stages = if probe.every_stage { 0..=whole.len() } else { whole.len()..=whole.len() };
-            for steps in stages {
-                let chain = self.chain(&whole[..steps]);
-                let through = match source.through.iter_mut().position(|(known, _)| *known == chain) {
-                    Some(at) => &mut source.through[at],
-                    None => {
-                        source.through.push((chain, mask()));
-                        source.through.last_mut().expect("just pushed")
-                    }
-                };
-                add(&mut through.1, probe.operator);
+            if probe.every_stage {
+                let list = self.chains[probe.chain as usize].clone();
+                for stage in prefixes(&list) {
+                    add(through.entry(self.chain(stage)).or_insert_with(mask), probe.operator);
+                }
             }
         }
-        source.probes = probes;
-        source
+        let chains = Chains::selected(&self.chains, |chain| through.contains_key(&(chain as u32)));
+        let through = chains.walks().iter().map(|walk| {
+            let first = walk.first_chain() as u32;
+            let mut every = mask();
+            let by_chain: Vec<(u32, OperatorMask)> = through
+                .range(first..first + WALK_CHAINS as u32)
+                .map(|(chain, mask)| (chain - first, mask.clone()))
+                .collect();
+            for (_, mask) in &by_chain {
+                every.iter_mut().zip(mask).for_each(|(every, mask)| *every |= mask);
+            }
+            WalkMasks { every, by_chain }
+        });
+        Source { base, probes, unkeyed, keys, through: through.collect(), chains }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Looking at a phase's values, once each: what comes out are the pairs of rule and value that are worth a try.
 
-use std::ops::Range;
-
-use palisade_codec::transform::{Context, Effect};
+use palisade_codec::transform::ByteSet;
 use palisade_seclang::ast::{Phase, Variable};
 
-use super::{Base, Instant, Plan, Probe, ProbeSelector, Source};
+use super::chains::{ChainScratch, Output, Walk};
+use super::{Base, Instant, Plan, Probe, ProbeSelector, Source, WalkMasks};
 use crate::evaluate::finds;
 use crate::ruleset::RuleSet;
 use crate::transaction::{Progress, Transaction};
@@ -29,7 +28,10 @@ pub(crate) struct PlanState {
     pub(super) overflown: bool,
     /// Outputs that candidates hold.
     pub(crate) texts: Vec<u8>,
-    outputs: Outputs,
+    chains: ChainScratch,
+    /// Operators that look at the item.
+    active: Vec<u64>,
+    /// Those that may match the output.
     hits: Vec<u64>,
     value: Vec<u8>,
     members: Vec<Item>,
@@ -79,23 +81,8 @@ pub(super) enum Text {
 const CANDIDATES_MAX: usize = 1 << 20;
 /// Bytes of outputs kept for candidates; what does not fit is transformed again at the visit.
 const TEXTS_BYTES_MAX: usize = 16 << 20;
-
-/// The distinct texts that one value becomes.
-#[derive(Debug, Default)]
-struct Outputs {
-    /// Texts other than the value itself, one after another.
-    texts: Vec<u8>,
-    list: Vec<Output>,
-    spare: [Vec<u8>; 2],
-}
-
-#[derive(Debug)]
-struct Output {
-    /// `None` is the value itself.
-    range: Option<Range<usize>>,
-    /// Positions in the source's `through`.
-    through: Vec<u32>,
-}
+/// Outputs of one huge value are given back.
+const SCRATCH_BYTES_MAX: usize = 64 << 10;
 
 impl Transaction {
     /// Scans what the phase's rules look at, as far as it has not been. Something comes back when it has to be
@@ -189,61 +176,78 @@ impl PlanState {
     ) -> usize {
         self.filters.values += 1;
         let key = vars.key(item);
-        let keyed = key.and_then(|key| source.keys.get(key)).map_or(&[][..], Vec::as_slice);
-        let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.fill(plan, source, value, &rules.transform_context());
+        self.active.clear();
+        self.active.extend_from_slice(&source.unkeyed);
+        for operator in key.and_then(|key| source.keys.get(key)).into_iter().flatten() {
+            self.active[*operator as usize / 64] |= 1 << (operator % 64);
+        }
+        let bytes = ByteSet::of(value);
+        let context = rules.transform_context();
+        let first_of_item = self.candidates.len();
+        let mut scratch = std::mem::take(&mut self.chains);
         let mut cost = 0;
-        for output in &outputs.list {
-            let text = output.range.as_ref().map_or(value, |range| &outputs.texts[range.clone()]);
-            self.filters.outputs += 1;
-            cost += text.len();
-            self.hits.clear();
-            self.hits.resize(plan.words, 0);
-            for through in &output.through {
-                let mask = &source.through[*through as usize].1;
-                for (hits, mask) in self.hits.iter_mut().zip(mask) {
-                    *hits |= mask;
-                }
-            }
-            let mut kept = None;
-            for word in 0..self.hits.len() {
-                let mut bits = self.hits[word] & source.unkeyed[word];
-                for operator in keyed {
-                    if *operator as usize / 64 == word {
-                        bits |= self.hits[word] & (1 << (operator % 64));
-                    }
-                }
-                while bits != 0 {
-                    let operator = word as u32 * 64 + bits.trailing_zeros();
-                    bits &= bits - 1;
-                    for probe in source.probes_of(operator) {
-                        let looks = output.through.iter().any(|at| {
-                            let chain = source.through[*at as usize].0;
-                            chain == probe.chain || probe.every_stage
-                        });
-                        if !looks || !probe.selects(key) {
-                            continue;
+        for (walk, masks) in source.chains.walks().iter().zip(&source.through) {
+            for output in walk.evaluate(value, &bytes, &mut scratch, &context).iter() {
+                cost += output.text.len();
+                self.filters.outputs += 1;
+                self.sieve_output(plan, walk, masks, &output);
+                let mut text = (output.number == 0).then_some(Text::Raw);
+                for word in 0..self.hits.len() {
+                    let mut bits = std::mem::take(&mut self.hits[word]);
+                    while bits != 0 {
+                        let operator = word as u32 * 64 + bits.trailing_zeros();
+                        bits &= bits - 1;
+                        for probe in source.probes_of(operator) {
+                            if !probe.selects(key) {
+                                continue;
+                            }
+                            if probe.every_stage {
+                                // Several stages are one try, and the visit goes through all of them.
+                                self.push_once(first_of_item, probe, item);
+                            } else if walk.yields(&output, probe.chain) {
+                                let text = *text.get_or_insert_with(|| self.keep(output.text));
+                                let item = Item { variable: probe.variable, ..item };
+                                self.push(probe.step, probe.place, item, text);
+                            }
                         }
-                        let text = match (&output.range, probe.every_stage) {
-                            (_, true) => Text::Remade,
-                            (None, _) => Text::Raw,
-                            (Some(range), _) => *kept.get_or_insert_with(|| {
-                                let start = self.texts.len();
-                                if start + range.len() > TEXTS_BYTES_MAX {
-                                    return Text::Remade;
-                                }
-                                self.texts.extend_from_slice(&outputs.texts[range.clone()]);
-                                Text::Kept { start: start as u32, end: self.texts.len() as u32 }
-                            }),
-                        };
-                        let item = Item { variable: probe.variable, ..item };
-                        self.push(probe.step, probe.place, item, text);
                     }
                 }
             }
         }
-        self.outputs = outputs;
+        self.chains = scratch;
+        self.chains.release_over(SCRATCH_BYTES_MAX);
         cost
+    }
+
+    /// Leaves in `hits` the operators that look at an output and may match it.
+    fn sieve_output(&mut self, plan: &Plan, walk: &Walk, masks: &WalkMasks, output: &Output<'_>) {
+        self.hits.clear();
+        if output.chains == walk.chains() {
+            self.hits.extend_from_slice(&masks.every);
+        } else {
+            self.hits.resize(plan.words, 0);
+            for (_, mask) in masks.by_chain.iter().filter(|(bit, _)| output.chains >> bit & 1 == 1) {
+                self.hits.iter_mut().zip(mask).for_each(|(hits, mask)| *hits |= mask);
+            }
+        }
+        self.hits.iter_mut().zip(&self.active).for_each(|(hits, active)| *hits &= active);
+    }
+
+    fn keep(&mut self, text: &[u8]) -> Text {
+        let start = self.texts.len();
+        if start + text.len() > TEXTS_BYTES_MAX {
+            return Text::Remade;
+        }
+        self.texts.extend_from_slice(text);
+        Text::Kept { start: start as u32, end: self.texts.len() as u32 }
+    }
+
+    fn push_once(&mut self, first_of_item: usize, probe: &Probe, item: Item) {
+        let known = self.candidates.get(first_of_item..).unwrap_or_default();
+        if !known.iter().any(|known| known.step == probe.step && known.place == probe.place) {
+            let item = Item { variable: probe.variable, ..item };
+            self.push(probe.step, probe.place, item, Text::Remade);
+        }
     }
 
     fn push(&mut self, step: u32, place: u32, item: Item, text: Text) {
@@ -252,14 +256,6 @@ impl PlanState {
             return;
         }
         let order = self.candidates.len() as u32;
-        // Several stages of a `multiMatch` rule are one try.
-        if text == Text::Remade
-            && self.candidates.iter().rev().take(64).any(|known| {
-                known.step == step && known.place == place && known.item == item && known.text == text
-            })
-        {
-            return;
-        }
         self.candidates.push(Candidate { step, place, order, item, text });
     }
 }
@@ -277,41 +273,6 @@ impl Probe {
             ProbeSelector::All => true,
             ProbeSelector::Key(name) => key.is_some_and(|key| key.eq_ignore_ascii_case(name)),
             ProbeSelector::Regex(pattern) => key.is_some_and(|key| finds(pattern, key)),
-        }
-    }
-}
-
-impl Outputs {
-    fn fill(&mut self, plan: &Plan, source: &Source, value: &[u8], context: &Context<'_>) {
-        self.texts.clear();
-        self.list.clear();
-        for (at, (chain, _)) in source.through.iter().enumerate() {
-            let [current, next] = &mut self.spare;
-            let mut is_raw = true;
-            for transformation in &plan.chains[*chain as usize] {
-                let input = if is_raw { value } else { current.as_slice() };
-                if transformation.apply(input, next, context) == Effect::Changed {
-                    std::mem::swap(current, next);
-                    is_raw = false;
-                }
-            }
-            let text = if is_raw { value } else { current.as_slice() };
-            let texts = &self.texts;
-            let known = self
-                .list
-                .iter_mut()
-                .find(|output| output.range.as_ref().map_or(value, |range| &texts[range.clone()]) == text);
-            match known {
-                Some(output) => output.through.push(at as u32),
-                None => {
-                    let range = (!is_raw).then(|| {
-                        let start = self.texts.len();
-                        self.texts.extend_from_slice(text);
-                        start..self.texts.len()
-                    });
-                    self.list.push(Output { range, through: vec![at as u32] });
-                }
-            }
         }
     }
 }
