@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_model::Mode;
 
+use crate::admin::AdminAddress;
+
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
 #[command(name = "palisade", version = VERSION, max_term_width = 100)]
@@ -15,7 +17,7 @@ pub(crate) struct Flags {
 }
 
 /// `0.1.0 (0123456789ab)`: with the commit, where the build knew it.
-const VERSION: &str = env!("PALISADE_BUILD_VERSION");
+pub(crate) const VERSION: &str = env!("PALISADE_BUILD_VERSION");
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -104,9 +106,17 @@ pub(crate) struct RunFlags {
     /// File for the error log, one line a match; standard error when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) error_log: Option<PathBuf>,
-    /// The admin listener: only `off`, it is not in this version
-    #[arg(long, value_name = "off", value_parser = only_off)]
-    pub(crate) admin: Option<Off>,
+    /// Address of probes, metrics and status, or off; 127.0.0.1:9901 when absent and free
+    ///
+    /// /livez, /readyz, /startupz and /healthz for probes, /metrics for Prometheus, /api/v1/status as JSON. Off
+    /// loopback it needs --admin-token-file. Port 0 takes a free one, which is printed.
+    #[arg(long, value_name = "ADDR|off", value_parser = admin_address)]
+    pub(crate) admin: Option<AdminAddress>,
+    /// File with the token (16 characters or more) that opens the admin listener
+    ///
+    /// Clients show it as `Authorization: Bearer TOKEN`. Probes need none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
     /// The access log: only `off`, it is not in this version
     #[arg(long, value_name = "off", value_parser = only_off)]
     pub(crate) access_log: Option<Off>,
@@ -238,6 +248,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         };
         format!("write an IP address and a port, such as {example}")
     })
+}
+
+fn admin_address(text: &str) -> Result<AdminAddress, String> {
+    if text == "off" {
+        return Ok(AdminAddress::Off);
+    }
+    address(text).map(AdminAddress::At).map_err(|error| format!("{error}; or off"))
 }
 
 fn absolute_path(text: &str) -> Result<String, String> {

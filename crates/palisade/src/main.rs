@@ -8,6 +8,7 @@ macro_rules! say {
     }};
 }
 
+mod admin;
 mod commands;
 mod exchange;
 mod files;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     Bound, Budget, Destination, Drain, DrainTrigger, Journal, Listener, Plane, Route, Upstream, drain, serve,
 };
@@ -51,6 +52,11 @@ impl Serving {
         let (trigger, drain): (DrainTrigger, Drain) = drain();
         let task = tokio::spawn(serve(bound, plane, drain));
         Ok(Self { address, route, task, trigger })
+    }
+
+    /// What the admin listener shows of it.
+    pub(crate) fn status(&self, name: &str) -> ListenerStatus {
+        ListenerStatus { name: name.to_owned(), url: format!("http://{}", self.address) }
     }
 
     /// Inspects later requests by other rules.

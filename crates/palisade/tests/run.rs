@@ -271,7 +271,17 @@ fn a_standard_error_that_goes_away_stops_nothing() {
     use std::process::Stdio;
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let (rules, data) = (folder.write("site.conf", SITE_RULES), folder.at("data"));
-    let mut run = command(&["run", "--listen", "127.0.0.1:0", "--mode", "block", "--data-dir", &data]);
+    let mut run = command(&[
+        "run",
+        "--admin",
+        "off",
+        "--listen",
+        "127.0.0.1:0",
+        "--mode",
+        "block",
+        "--data-dir",
+        &data,
+    ]);
     run.args(["--upstream", &upstream.url, "--rules", &rules]);
     let mut child = run.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
     let address = BufReader::new(child.stderr.take().unwrap())
@@ -366,8 +376,17 @@ fn features_to_come_may_be_switched_off_today() {
 fn unknown_variables_of_ours_only_warn() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let data = folder.at("data");
-    let mut run =
-        command(&["run", "--listen", "127.0.0.1:0", "--upstream", &upstream.url, "--data-dir", &data]);
+    let mut run = command(&[
+        "run",
+        "--admin",
+        "off",
+        "--listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &upstream.url,
+        "--data-dir",
+        &data,
+    ]);
     run.env("PALISADE_FROBNICATE", "1");
     let mut proxy = Running::start(run);
     assert_eq!(get(proxy.address(), "/", "").status, 200);
@@ -382,7 +401,17 @@ fn what_cannot_run_exits_2_and_names_flag_and_value() {
     let taken = taken.local_addr().unwrap().to_string();
     let (data, file) = (folder.at("data"), folder.write("file", ""));
     let broken = folder.write("broken.conf", "SecRulee\n");
-    let good = ["run", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--data-dir", &data];
+    let good = [
+        "run",
+        "--admin",
+        "off",
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        &data,
+    ];
     let with = |more: &[&str]| [&good[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
     let instead = |flag: &str, value: &str| {
         let mut all = with(&[]);
@@ -405,7 +434,10 @@ fn what_cannot_run_exits_2_and_names_flag_and_value() {
         (instead("--upstream", "127.0.0.1:3000"), ["--upstream", "http://127.0.0.1:3000"]),
         (instead("--upstream", "http://127.0.0.1:1/path"), ["--upstream", "path"]),
         (instead("--upstream", "http://127.0.0.1:99999"), ["--upstream", "99999"]),
-        (with(&["--admin", "127.0.0.1:0"]), ["--admin", "use `off`"]),
+        (instead("--admin", "somewhere"), ["--admin", "127.0.0.1:8080"]),
+        (instead("--admin", "on"), ["--admin", "or off"]),
+        (instead("--admin", "0.0.0.0:0"), ["0.0.0.0:0", "--admin-token-file"]),
+        (instead("--admin", &taken), ["--admin", &taken]),
         (with(&["--access-log", "access.log"]), ["--access-log", "use `off`"]),
         (instead("--listen", "somewhere"), ["--listen", "127.0.0.1:8080"]),
         (instead("--listen", ":8080"), ["--listen", "0.0.0.0:8080"]),

@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use palisade_console::ServiceStatus;
 use palisade_dataplane::{Upstream, UpstreamLimits};
+use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
+use crate::admin::{AdminListener, AdminSettings, InForce, Process};
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::ErrorLines;
@@ -31,8 +34,11 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             flags.upstream
         );
     }
+    let process = Process::new();
+    let admin = AdminListener::start(&admin_settings(flags), process.clone())?;
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     let rule_set = rule_set?;
+    process.loaded(in_force(flags.mode, rule_set.as_deref()));
     match (&rule_set, flags.mode) {
         (_, Mode::Off) => say!("palisade: mode off: nothing is inspected"),
         (None, _) => say!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
@@ -44,11 +50,13 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
         Some(path) => LogWriter::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
         None => LogWriter::stderr(),
     };
+    process.writes("error", &error_log);
     std::fs::create_dir_all(&flags.data_dir).with_context(|| {
         format!("--data-dir `{}`: name a folder that can be written", flags.data_dir.display())
     })?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
+        process.watch_workers();
         let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), &flags.data_dir);
         let protected = Protected {
             name: NAME,
@@ -58,7 +66,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             rules: rule_set,
             health_path: flags.health_path.clone(),
         };
-        let serving = Serving::start(protected, plane).await?;
+        let serving = Serving::start(protected, plane.clone()).await?;
+        process.ready(plane, vec![serving.status(NAME)]);
+        admin.say();
         let mut watcher = Watcher::of(seen);
         loop {
             tokio::select! {
@@ -66,16 +76,17 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
                     Word::End => break,
                     Word::Reload => {
                         error_log.reopen();
-                        watcher = Watcher::of(reload(flags, &serving));
+                        watcher = Watcher::of(reload(flags, &serving, &process));
                     }
                 },
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if watcher.has_settled_change() {
-                        watcher = Watcher::of(reload(flags, &serving));
+                        watcher = Watcher::of(reload(flags, &serving, &process));
                     }
                 }
             }
         }
+        process.draining();
         tokio::select! {
             ended = serving.end(DRAIN_DEADLINE) => ended?,
             // Somebody who asks twice does not want to wait.
@@ -129,17 +140,39 @@ impl Watcher {
 }
 
 /// Loads the rules anew; those that do not load leave the old ones in force. Gives what was read for it.
-fn reload(flags: &RunFlags, serving: &Serving) -> Seen {
+fn reload(flags: &RunFlags, serving: &Serving, process: &Process) -> Seen {
     let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
     match rule_set {
         Ok(rule_set) => {
             let count = rule_set.as_ref().map_or(0, |rules| rules.rules().len());
             say!("palisade: {} loaded anew", rules::plural(count, "rule"));
+            process.reloaded(Ok(in_force(flags.mode, rule_set.as_deref())));
             serving.replace_rules(NAME, flags.mode, rule_set);
         }
-        Err(error) => say!("palisade: the rules in force stay: {error:#}"),
+        Err(error) => {
+            say!("palisade: the rules in force stay: {error:#}");
+            process.reloaded(Err(&error));
+        }
     }
     seen
+}
+
+/// What the admin listener shows of it.
+fn in_force(mode: Mode, rules: Option<&RuleSet>) -> InForce {
+    let rule_set = rules.map(|_| NAME.to_owned());
+    InForce {
+        services: vec![ServiceStatus { name: NAME.to_owned(), mode: mode.to_string(), rule_set }],
+        rule_sets: rules.iter().map(|rules| (NAME.to_owned(), rules.rules().len())).collect(),
+    }
+}
+
+fn admin_settings(flags: &RunFlags) -> AdminSettings {
+    AdminSettings {
+        address: flags.admin,
+        token_file: flags.admin_token_file.clone(),
+        probes: None,
+        traffic: vec![flags.listen],
+    }
 }
 
 /// Variables of ours that we know.

@@ -35,7 +35,7 @@ impl Palisade {
         let log = folder.join("error.log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_palisade"))
             .args(["run", "--listen", "127.0.0.1:0", "--mode", "block", "--detect", "off"])
-            .args(["--upstream", &format!("http://{origin}")])
+            .args(["--admin", "off", "--upstream", &format!("http://{origin}")])
             .arg("--crs")
             .arg(crs)
             .arg("--rules-before")

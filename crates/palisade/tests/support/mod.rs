@@ -190,6 +190,10 @@ impl Running {
     pub(crate) fn proxy(folder: &Folder, upstream: &str, arguments: &[&str]) -> Self {
         let data = folder.at("data");
         let mut all = vec!["run", "--listen", "127.0.0.1:0", "--upstream", upstream, "--data-dir", &data];
+        // Several at a time are usual here, and the default address is one.
+        if !arguments.contains(&"--admin") {
+            all.extend(["--admin", "off"]);
+        }
         all.extend(arguments);
         Self::start(command(&all))
     }
@@ -219,6 +223,15 @@ impl Running {
             assert!(begun.elapsed() < PATIENCE, "never listened: {err}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Where its admin listener is, by the line that says so.
+    pub(crate) fn admin(&mut self) -> SocketAddr {
+        let line = |err: &str| {
+            let line = err.lines().find(|line| line.ends_with(" (admin)"))?;
+            line.strip_prefix("listening on http://")?.split(' ').next()?.parse().ok()
+        };
+        eventually("the admin listener", || line(&self.err()))
     }
 
     /// Waits until its standard error holds a text.

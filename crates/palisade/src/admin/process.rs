@@ -1,0 +1,258 @@
+//! This process as the admin listener shows it: where in its life it is, what is in force, what was counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use palisade_console::{
+    Exposition, Health, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State, Status,
+    Subject, Timestamp,
+};
+use palisade_dataplane::Plane;
+use palisade_events::LogWriter;
+
+use crate::admin::usage::Usage;
+use crate::flags::VERSION;
+
+/// How often workers show that they work.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// After so long without a sign of the workers a restart is what helps. Long, because a machine out of breath is not
+/// helped by restarts.
+const WORKERS_STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// What the admin listener shows. Those who change it are told so as it happens; nobody waits for anybody.
+#[derive(Debug)]
+pub(crate) struct Process {
+    started: Instant,
+    started_at: Timestamp,
+    /// Milliseconds from the start to the last sign of the workers; 0 before the first.
+    beat: AtomicU64,
+    plane: OnceLock<Arc<Plane>>,
+    changing: Mutex<Changing>,
+}
+
+#[derive(Debug)]
+struct Changing {
+    state: State,
+    listeners: Vec<ListenerStatus>,
+    logs: Vec<(&'static str, LogWriter)>,
+    in_force: InForce,
+    loaded_at: Option<Timestamp>,
+    reloads: Reloads,
+}
+
+/// What is in force: replaced as one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InForce {
+    pub(crate) services: Vec<ServiceStatus>,
+    /// Names of rule sets and how many rules each has.
+    pub(crate) rule_sets: Vec<(String, usize)>,
+}
+
+impl Process {
+    /// A process that is starting.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            started_at: now(),
+            beat: AtomicU64::new(0),
+            plane: OnceLock::new(),
+            changing: Mutex::new(Changing {
+                state: State::Starting,
+                listeners: Vec::new(),
+                logs: Vec::new(),
+                in_force: InForce::default(),
+                loaded_at: None,
+                reloads: Reloads::default(),
+            }),
+        })
+    }
+
+    /// The rules that are in force from the start.
+    pub(crate) fn loaded(&self, in_force: InForce) {
+        let mut changing = self.changing();
+        changing.in_force = in_force;
+        changing.loaded_at = Some(now());
+    }
+
+    /// Rules were loaded anew, or an error left the old ones in force.
+    pub(crate) fn reloaded(&self, outcome: Result<InForce, &anyhow::Error>) {
+        let at = now();
+        let mut changing = self.changing();
+        let error = match outcome {
+            Ok(in_force) => {
+                changing.in_force = in_force;
+                changing.loaded_at = Some(at);
+                changing.reloads.succeeded += 1;
+                None
+            }
+            Err(error) => {
+                changing.reloads.failed += 1;
+                Some(format!("{error:#}"))
+            }
+        };
+        changing.reloads.last = Some(Reload { at, error });
+    }
+
+    /// A log whose losses are counted.
+    pub(crate) fn writes(&self, name: &'static str, log: &LogWriter) {
+        self.changing().logs.push((name, log.clone()));
+    }
+
+    /// Listeners are open: the start is over.
+    pub(crate) fn ready(&self, plane: Arc<Plane>, listeners: Vec<ListenerStatus>) {
+        let _ = self.plane.set(plane);
+        let mut changing = self.changing();
+        changing.listeners = listeners;
+        changing.state = State::Ready;
+    }
+
+    /// New requests should go elsewhere.
+    pub(crate) fn draining(&self) {
+        self.changing().state = State::Draining;
+    }
+
+    /// Has the workers of this runtime show that they work.
+    pub(crate) fn watch_workers(self: &Arc<Self>) {
+        let process = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let since_start = u64::try_from(process.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                process.beat.store(since_start.max(1), Ordering::Relaxed);
+                tokio::time::sleep(BEAT_EVERY).await;
+            }
+        });
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        // What stands there is whole after every statement.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn liveness_after(&self, uptime: Duration) -> Health {
+        match self.beat.load(Ordering::Relaxed) {
+            // The start takes as long as rules take to be read; the start-up probe is what bounds it.
+            0 => Health::Good,
+            beat => match uptime.saturating_sub(Duration::from_millis(beat)) {
+                silent if silent > WORKERS_STUCK_AFTER => {
+                    Health::Bad(format!("workers have not turned for {} s", silent.as_secs()).into())
+                }
+                _ => Health::Good,
+            },
+        }
+    }
+}
+
+impl Subject for Process {
+    fn liveness(&self) -> Health {
+        self.liveness_after(self.started.elapsed())
+    }
+
+    fn startup(&self) -> Health {
+        match self.changing().state {
+            State::Starting => Health::Bad(STARTING.into()),
+            State::Ready | State::Draining => Health::Good,
+        }
+    }
+
+    fn readiness(&self) -> Health {
+        match self.changing().state {
+            State::Starting => Health::Bad(STARTING.into()),
+            State::Ready => Health::Good,
+            State::Draining => {
+                Health::Bad("draining: requests that have begun are answered, then this ends".into())
+            }
+        }
+    }
+
+    fn metrics(&self, into: &mut Exposition) {
+        into.gauge("palisade_build_info", "Always 1; the version is a label.", &[("version", VERSION)], 1.0);
+        self.changing().metrics(into);
+        if let Some(plane) = self.plane.get() {
+            plane_metrics(plane, into);
+        }
+        let started = self.started_at.unix_seconds();
+        let help = "When this process started, in seconds since 1970.";
+        into.gauge("process_start_time_seconds", help, &[], started);
+        Usage::now().metrics(into);
+    }
+
+    fn status(&self) -> Status {
+        let changing = self.changing();
+        let loaded_at = changing.loaded_at.unwrap_or(self.started_at);
+        let rule_set =
+            |(name, rules): &(String, usize)| RuleSetStatus { name: name.clone(), rules: *rules, loaded_at };
+        Status {
+            version: VERSION.to_owned(),
+            state: changing.state,
+            started_at: self.started_at,
+            uptime_seconds: self.started.elapsed().as_secs(),
+            listeners: changing.listeners.clone(),
+            services: changing.in_force.services.clone(),
+            rule_sets: changing.in_force.rule_sets.iter().map(rule_set).collect(),
+            reloads: changing.reloads.clone(),
+        }
+    }
+}
+
+impl Changing {
+    fn metrics(&self, into: &mut Exposition) {
+        let flag = |is: bool| if is { 1.0 } else { 0.0 };
+        let help = "1 while new requests should be sent here, 0 during start and drain.";
+        into.gauge("palisade_ready", help, &[], flag(self.state == State::Ready));
+        let help = "Rules in force.";
+        for (name, rules) in &self.in_force.rule_sets {
+            into.gauge("palisade_rules", help, &[("rule_set", name)], *rules as f64);
+        }
+        let (name, help) = (
+            "palisade_reloads_total",
+            "Times that rules were loaded anew; a failure leaves the old in force.",
+        );
+        into.counter(name, help, &[("outcome", "success")], self.reloads.succeeded);
+        into.counter(name, help, &[("outcome", "failure")], self.reloads.failed);
+        let failed = self.reloads.last.as_ref().is_some_and(|last| last.error.is_some());
+        let help = "0 when the last reload failed, so that the rules in force are not those on disk.";
+        into.gauge("palisade_last_reload_successful", help, &[], flag(!failed));
+        let help = "When the rules in force were loaded, in seconds since 1970; 0 before.";
+        let loaded = self.loaded_at.map_or(0.0, Timestamp::unix_seconds);
+        into.gauge("palisade_last_reload_success_timestamp_seconds", help, &[], loaded);
+        let help = "Lines that were not logged because the log did not keep up.";
+        for (name, log) in &self.logs {
+            into.counter("palisade_log_lines_dropped_total", help, &[("log", name)], log.dropped_lines());
+        }
+        let help = "Lines that could not be written to a log.";
+        for (name, log) in &self.logs {
+            into.counter("palisade_log_lines_failed_total", help, &[("log", name)], log.failed_lines());
+        }
+    }
+}
+
+/// What the data plane counted, under our name.
+fn plane_metrics(plane: &Plane, into: &mut Exposition) {
+    for (name, value) in plane.metrics().iter() {
+        let help = format!("{}.", name.trim_end_matches("_total").replace('_', " "));
+        into.counter(&format!("palisade_{name}"), &help, &[], value);
+    }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+const STARTING: &str = "starting: rules are being read";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_that_stand_still_are_dead_and_a_long_start_is_not() {
+        let process = Process::new();
+        assert_eq!(process.liveness_after(Duration::from_secs(3600)), Health::Good);
+        process.beat.store(5000, Ordering::Relaxed);
+        assert_eq!(process.liveness_after(Duration::from_secs(4)), Health::Good);
+        assert_eq!(process.liveness_after(Duration::from_secs(64)), Health::Good);
+        let Health::Bad(why) = process.liveness_after(Duration::from_secs(75)) else { panic!("alive") };
+        assert!(why.contains("70 s"), "{why}");
+    }
+}
