@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use hyper::{Method, Request};
 
-use crate::token::Token;
+use crate::token::TokenFile;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +29,14 @@ pub(crate) enum Refusal {
 /// What a request has to show.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    pub(crate) token: Option<Token>,
+    pub(crate) token: Option<TokenFile>,
 }
 
 impl Guard {
     /// Checks a request that came to `local`.
     pub(crate) fn check<B>(&self, request: &Request<B>, local: SocketAddr) -> Result<(), Refusal> {
         match &self.token {
-            Some(token) if !bearer(request.headers()).is_some_and(|shown| token.is(shown)) => {
+            Some(token) if !bearer(request.headers()).is_some_and(|shown| token.opens(shown)) => {
                 return Err(Refusal::NoToken);
             }
             Some(_) => {}
@@ -118,11 +118,23 @@ fn host_of(authority: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request<()> {
         let builder = Request::builder().method(method).uri(target);
         headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(()).unwrap()
+    }
+
+    fn token() -> TokenFile {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("palisade-guard-{}-{number}", std::process::id()));
+        std::fs::write(&path, "0123456789abcdef").unwrap();
+        let token = TokenFile::open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        token
     }
 
     fn local() -> SocketAddr {
@@ -182,7 +194,7 @@ mod tests {
 
     #[test]
     fn where_there_is_a_token_only_the_token_opens() {
-        let guard = Guard { token: Some(Token::new(b"0123456789abcdef").unwrap()) };
+        let guard = Guard { token: Some(token()) };
         let check = |value: &str| {
             let headers = [("host", "palisade.internal"), ("authorization", value)];
             guard.check(&request("GET", "/metrics", &headers), local())
@@ -203,8 +215,7 @@ mod tests {
 
     #[test]
     fn a_change_that_another_sites_page_asks_for_is_refused() {
-        let token = Token::new(b"0123456789abcdef").unwrap();
-        for guard in [Guard { token: None }, Guard { token: Some(token) }] {
+        for guard in [Guard { token: None }, Guard { token: Some(token()) }] {
             let check = |method: &str, more: &[(&str, &str)]| {
                 let headers = [("host", "localhost:9901"), ("authorization", "Bearer 0123456789abcdef")];
                 guard.check(&request(method, "/api/v1/lists/deny", &[&headers, more].concat()), local())

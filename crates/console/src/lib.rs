@@ -28,4 +28,4 @@ pub use exposition::{Exposition, Format, Histogram};
 pub use listener::{Admin, BindError, Bound, Bounds};
 pub use status::{ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State, Status, Timestamp};
 pub use subject::{Health, Subject};
-pub use token::{Token, TokenError};
+pub use token::{TokenError, TokenFile};

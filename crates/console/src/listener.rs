@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::answer::{Shown, answer};
 use crate::guard::Guard;
 use crate::subject::Subject;
-use crate::token::Token;
+use crate::token::TokenFile;
 
 /// Bounds of one admin address.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ impl Admin {
     ///
     /// # Errors
     /// When the address is off loopback and there is no token.
-    pub fn new(address: SocketAddr, token: Option<Token>) -> Result<Self, BindError> {
+    pub fn new(address: SocketAddr, token: Option<TokenFile>) -> Result<Self, BindError> {
         if token.is_none() && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::NeedsToken { address });
         }

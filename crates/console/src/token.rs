@@ -4,16 +4,35 @@ use std::fmt;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Fewest characters of a token: 16 random ones cannot be guessed over a network.
 const LENGTH_MIN: usize = 16;
 /// Most bytes of a token file; a longer one is another file by mistake.
 const FILE_BYTES_MAX: u64 = 4096;
+/// A file is read again when a token is shown so long after the last time: secrets are replaced while we run.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A file that holds the token which opens the admin listener: one line; white space around it is not part of it.
+///
+/// The file may be replaced: within a second the new token opens and the old one does not. While the file is away or
+/// holds no usable token, the last one opens.
+#[derive(Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    token: Token,
+    read: Instant,
+}
 
 /// A secret that a client shows as `Authorization: Bearer ...`. Its `Debug` does not show it.
-#[derive(Clone)]
-pub struct Token(Vec<u8>);
+struct Token(Vec<u8>);
 
 /// Why a token file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +56,32 @@ pub enum TokenError {
     Unprintable,
 }
 
-impl Token {
-    /// Reads a token file: one line; white space around it is not part of it.
+impl TokenFile {
+    /// Reads a token file.
     ///
     /// # Errors
     /// When the file cannot be read or holds no usable token.
-    pub fn read(path: &Path) -> Result<Self, TokenError> {
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, TokenError> {
+        let path = path.into();
+        let token = Token::read(&path)?;
+        Ok(Self { path, kept: Mutex::new(Kept { token, read: Instant::now() }) })
+    }
+
+    /// Whether what a client showed opens.
+    pub(crate) fn opens(&self, shown: &[u8]) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.read.elapsed() >= READ_AGAIN_AFTER {
+            kept.read = Instant::now();
+            if let Ok(token) = Token::read(&self.path) {
+                kept.token = token;
+            }
+        }
+        kept.token.is(shown)
+    }
+}
+
+impl Token {
+    fn read(path: &Path) -> Result<Self, TokenError> {
         let mut bytes = Vec::new();
         File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
@@ -51,11 +90,7 @@ impl Token {
         Self::new(&bytes)
     }
 
-    /// A token of these bytes, white space around them aside.
-    ///
-    /// # Errors
-    /// When it is too short, or holds what no header can carry.
-    pub fn new(bytes: &[u8]) -> Result<Self, TokenError> {
+    fn new(bytes: &[u8]) -> Result<Self, TokenError> {
         let token = bytes.trim_ascii();
         if token.len() < LENGTH_MIN {
             return Err(TokenError::Short { length: token.len() });
@@ -67,7 +102,7 @@ impl Token {
     }
 
     /// Whether this is what a client showed. The time taken depends on the length of what was shown alone.
-    pub(crate) fn is(&self, shown: &[u8]) -> bool {
+    fn is(&self, shown: &[u8]) -> bool {
         let mut difference = self.0.len() ^ shown.len();
         for (at, byte) in shown.iter().enumerate() {
             let ours = self.0[at % self.0.len()];
@@ -114,6 +149,31 @@ mod tests {
         assert!(matches!(Token::read(&file), Err(TokenError::Large)));
         std::fs::write(&file, "0123456789abcdef\r\n").unwrap();
         assert!(Token::read(&file).unwrap().is(b"0123456789abcdef"));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_new_token_in_the_file_takes_the_place_of_the_old_one() {
+        let folder = std::env::temp_dir().join(format!("palisade-rotation-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("token");
+        let (old, new) = (&b"an-old-token-0123456789"[..], &b"a-new-token-9876543210"[..]);
+        std::fs::write(&path, old).unwrap();
+        let file = TokenFile::open(&path).unwrap();
+        assert!(file.opens(old) && !file.opens(new));
+        let later = || file.kept.lock().unwrap().read -= READ_AGAIN_AFTER;
+        for unusable in [None, Some("short")] {
+            std::fs::remove_file(&path).unwrap();
+            if let Some(text) = unusable {
+                std::fs::write(&path, text).unwrap();
+            }
+            later();
+            assert!(file.opens(old) && !file.opens(b"short"), "{unusable:?}");
+            std::fs::write(&path, old).unwrap();
+        }
+        std::fs::write(&path, new).unwrap();
+        later();
+        assert!(file.opens(new) && !file.opens(old));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result, anyhow};
-use palisade_console::{Admin, BindError, Bound, Token};
+use palisade_console::{Admin, BindError, Bound, TokenFile};
 use tokio::sync::oneshot;
 
 pub(crate) use process::{InForce, Process};
@@ -144,6 +144,6 @@ fn cannot_listen(key: &str, address: SocketAddr, error: BindError) -> anyhow::Er
     }
 }
 
-fn read_token(path: &Path) -> Result<Token> {
-    Token::read(path).with_context(|| format!("--admin-token-file `{}`", path.display()))
+fn read_token(path: &Path) -> Result<TokenFile> {
+    TokenFile::open(path).with_context(|| format!("--admin-token-file `{}`", path.display()))
 }
