@@ -169,9 +169,9 @@ fn accept(
     drain: &Drain,
     connections: &mut JoinSet<()>,
 ) {
-    plane.metrics.connections_total.one();
+    plane.metrics.events.connections_total.one();
     if tasks >= listener.limits.connections_max {
-        plane.metrics.connections_refused_total.one();
+        plane.metrics.events.connections_refused_total.one();
         let form = AnswerForm {
             request_id: &request_id(),
             json: false,
