@@ -10,7 +10,7 @@ use palisade_dataplane::{
     Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark, Route,
     Upstream, UpstreamLimits, Value, drain, serve,
 };
-use palisade_inspect::{OnFailure, Profile, RuleSources, Service, load_rules};
+use palisade_inspect::{Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
 use palisade_seclang::MemoryLoader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,8 +25,7 @@ pub fn service(mode: Mode, rules: &str) -> Arc<Service> {
     let text = Some(("test rules".to_owned(), rules.as_bytes().to_vec(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     let rules = loaded.rules.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-    let profile = Profile { mode, rules: Some(rules), on_failure: OnFailure::Closed };
-    Arc::new(Service { name: "test".into(), profile: Arc::new(profile) })
+    Service::new("test", Profile::new(mode, Some(rules)))
 }
 
 pub struct Proxy {
