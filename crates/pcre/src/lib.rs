@@ -55,9 +55,9 @@ mod symbols;
 pub use error::{PatternError, StepLimit};
 pub use needs::{Factor, GATES_MAX, Gate, Gram, Needs};
 pub use pattern::{Cache, Captures, GROUPS_REPORTED, Kind, Matches, Options, Pattern};
-pub use symbols::{SYMBOL_OF, SYMBOLS};
 #[doc(no_inline)]
 pub use regex_syntax::hir::Hir;
+pub use symbols::{SYMBOL_OF, SYMBOLS};
 
 #[cfg(test)]
 mod tests;

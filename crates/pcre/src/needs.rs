@@ -27,6 +27,17 @@ pub struct Needs {
     pub factors: Vec<Factor>,
 }
 
+impl Needs {
+    /// Whether a haystack has all of them: the definition, not the filter. O(haystack) times the number of strings.
+    pub fn are_met_by(&self, haystack: &[u8]) -> bool {
+        let present = ByteSet::of(haystack).words();
+        let symbols: Vec<u8> = haystack.iter().map(|byte| SYMBOL_OF[usize::from(*byte)]).collect();
+        haystack.len() >= self.length_min
+            && self.gates.iter().all(|gate| gate.iter().zip(present).any(|(a, b)| a & b != 0))
+            && self.factors.iter().all(|factor| factor.is_in(&symbols))
+    }
+}
+
 /// How many [`Needs::gates`] there are at most.
 pub const GATES_MAX: usize = 3;
 
@@ -143,7 +154,10 @@ impl Gram {
     fn join(self, other: Gram, limit: usize) -> Gram {
         let room = limit.saturating_sub(self.len()).min(other.len());
         let other = other.part(0, room).0 & SYMBOL_BITS;
-        Gram(((self.0 & SYMBOL_BITS) | other << (6 * self.len())) | ((self.len() + room) as u64) << LENGTH_SHIFT)
+        Gram(
+            ((self.0 & SYMBOL_BITS) | other << (6 * self.len()))
+                | ((self.len() + room) as u64) << LENGTH_SHIFT,
+        )
     }
 
     fn rate(self) -> f32 {
@@ -163,11 +177,12 @@ impl Gram {
 
 impl std::fmt::Debug for Gram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let byte_of = |symbol| match (0..=255u8).find(|b| SYMBOL_OF[usize::from(*b) % 256] == symbol && *b >= 32) {
-            Some(byte) if byte.is_ascii_uppercase() => byte.to_ascii_lowercase(),
-            Some(byte) => byte,
-            None => 0,
-        };
+        let byte_of =
+            |symbol| match (0..=255u8).find(|b| SYMBOL_OF[usize::from(*b) % 256] == symbol && *b >= 32) {
+                Some(byte) if byte.is_ascii_uppercase() => byte.to_ascii_lowercase(),
+                Some(byte) => byte,
+                None => 0,
+            };
         let bytes: Vec<u8> = self.symbols().map(byte_of).collect();
         write!(f, "\"{}\"", bytes.escape_ascii())
     }
@@ -274,10 +289,7 @@ impl Extractor {
                 return Found::default();
             }
         }
-        Found {
-            first: Some(Factor::of_grams(first)),
-            second: has_second.then(|| Factor::of_grams(second)),
-        }
+        Found { first: Some(Factor::of_grams(first)), second: has_second.then(|| Factor::of_grams(second)) }
     }
 
     fn best_of_parts<'a>(&mut self, parts: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
@@ -394,7 +406,8 @@ impl Extractor {
                 let body = self.leads(&repetition.sub, limit);
                 let mut leads = empty();
                 for _ in 0..repetition.min.min(GRAM_MAX as u32) {
-                    if !self.charge(leads.len() * body.len()) || leads.len() * body.len() > WINDOW_STRINGS_MAX {
+                    if !self.charge(leads.len() * body.len()) || leads.len() * body.len() > WINDOW_STRINGS_MAX
+                    {
                         leads.iter_mut().for_each(|lead| lead.whole = false);
                         return leads;
                     }
@@ -420,7 +433,9 @@ impl Extractor {
             HirKind::Concat(parts) => {
                 let mut leads = empty();
                 for part in parts {
-                    let Some(shortest) = leads.iter().filter(|l| l.whole).map(|l| l.gram.len()).min() else { break };
+                    let Some(shortest) = leads.iter().filter(|l| l.whole).map(|l| l.gram.len()).min() else {
+                        break;
+                    };
                     let next = self.leads(part, limit.saturating_sub(shortest));
                     if !self.charge(leads.len() * next.len()) {
                         return unknown();
