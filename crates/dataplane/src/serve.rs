@@ -127,6 +127,8 @@ async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
 /// a task of its own.
 pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
     let Bound { listener, socket } = bound;
+    // Counters are there, at zero, before the first request.
+    plane.metrics.requests_of(&listener.name, &listener.route.destination().service.name);
     let mut connections = JoinSet::new();
     let mut sweep = interval(Duration::from_secs(5));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -56,14 +56,20 @@ fn probes_metrics_and_status_tell_what_runs() {
         let answer = ask(admin, probe);
         assert_eq!((answer.status, &*answer.body), (200, "OK"), "{probe}");
     }
+    let requests = |metrics: &Metrics| {
+        [("4xx", "palisade"), ("2xx", "upstream")].map(|(status, by)| {
+            let labels = [("listener", "web"), ("service", "web"), ("status", status), ("by", by)];
+            metrics.value("palisade_requests_total", &labels)
+        })
+    };
     let before = metrics(admin);
     assert_eq!(get(address, "/?bad=1", "").status, 418);
     assert_eq!(get(address, "/?good=1", "").status, 200);
     let after = eventually("both are counted", || {
         let after = metrics(admin);
-        (after.value("palisade_requests_total", &[]) == 2.0).then_some(after)
+        (requests(&after) == [1.0, 1.0]).then_some(after)
     });
-    assert_eq!(before.value("palisade_requests_total", &[]), 0.0);
+    assert_eq!(requests(&before), [0.0, 0.0]);
     assert_eq!(after.value("palisade_ready", &[]), 1.0);
     assert_eq!(after.value("palisade_rules", &[("rule_set", "default")]), 1.0);
     assert_eq!(after.value("palisade_last_reload_successful", &[]), 1.0);
