@@ -173,7 +173,7 @@ impl Transaction {
 
     fn keep_match(&mut self, rules: &RuleSet, index: RuleIndex, rule: &Rule, ending: Option<Interruption>) {
         self.control.relevant |= rule.audits;
-        if !rule.logs && !self.keeps_silent_matches {
+        if !rule.logs && !rule.audits && !self.keeps_silent_matches {
             return;
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);

@@ -12,6 +12,7 @@
 //!
 //! What it deliberately does not do: run programs or Lua, write uploads to disk, change bodies.
 
+mod audit;
 mod compile;
 mod effects;
 pub mod error_log;
@@ -28,11 +29,12 @@ mod sources;
 mod transaction;
 mod variables;
 
+pub use audit::{FromMacros, RelevantStatus};
 pub use compile::compile;
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
-pub use palisade_seclang::ast::Phase;
-pub use plan::{FilterCounts, Needs, Seen, Sieve};
+pub use palisade_seclang::ast::{Phase, RuleEngine};
+pub use plan::FilterCounts;
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
 pub use sources::{LoadedRules, RuleSources, load_rules};

@@ -4,6 +4,7 @@ use palisade_seclang::ast::{
     AuditEngine, AuditLogFormat, AuditLogType, LimitAction, ParseXmlIntoArgs, RuleEngine, Setting,
 };
 
+use crate::audit::RelevantStatus;
 use crate::operator::CompileOptions;
 
 /// Engine settings after all directives of a program. Sizes are bytes.
@@ -55,7 +56,7 @@ pub struct AuditSettings {
     pub parts: String,
     pub prefix: String,
     /// A regular expression on the response status.
-    pub relevant_status: Option<String>,
+    pub relevant_status: Option<RelevantStatus>,
     pub storage_dir: Option<String>,
 }
 
@@ -150,7 +151,9 @@ impl Settings {
             Setting::AuditLogFormat(value) => self.audit.format = *value,
             Setting::AuditLogParts(value) => self.audit.parts = text(value),
             Setting::AuditLogPrefix(value) => self.audit.prefix = text(value),
-            Setting::AuditLogRelevantStatus(value) => self.audit.relevant_status = Some(text(value)),
+            Setting::AuditLogRelevantStatus(value) => {
+                self.audit.relevant_status = Some(RelevantStatus::new(&text(value)));
+            }
             Setting::AuditLogStorageDir(value) => self.audit.storage_dir = Some(text(value)),
             Setting::AuditLogType(value) => self.audit.kind = *value,
             Setting::DebugLog(value) => self.debug_log = Some(text(value)),

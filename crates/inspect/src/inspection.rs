@@ -11,6 +11,7 @@ use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Mode, Stage, Verdict};
 
 use crate::profile::{Profile, Service};
+use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
 
 /// Who asks.
@@ -135,6 +136,8 @@ pub struct Inspection {
     request_bytes: u64,
     response_bytes: u64,
     outcome: Option<Outcome>,
+    /// The beginning of the request's body, for the audit log.
+    kept_request_body: Vec<u8>,
 }
 
 impl Inspection {
@@ -179,6 +182,7 @@ impl Inspection {
             request_bytes: 0,
             response_bytes: 0,
             outcome: None,
+            kept_request_body: Vec::new(),
         };
         let step = inspection.run(Phase::RequestHeaders);
         (inspection, step)
@@ -202,6 +206,10 @@ impl Inspection {
             Input::Chunk(chunk) => {
                 self.request_bytes += chunk.len() as u64;
                 if let Some(transaction) = &mut self.transaction {
+                    if transaction.audits_request_body() {
+                        let room = AUDIT_BODY_BYTES_MAX.saturating_sub(self.kept_request_body.len());
+                        self.kept_request_body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    }
                     transaction.request_body_chunk(chunk);
                     // Over a limit there is no reason to wait for the rest.
                     if transaction.interruption().is_some() {
@@ -277,6 +285,7 @@ impl Inspection {
             end,
             self.request_bytes,
             self.response_bytes,
+            self.kept_request_body,
         )
     }
 

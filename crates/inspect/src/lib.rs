@@ -19,6 +19,7 @@
 mod decide;
 mod inspection;
 mod profile;
+mod redacted;
 mod report;
 
 pub use decide::{Action, Stance, decide};
@@ -28,4 +29,5 @@ pub use palisade_engine::persistent::{
 };
 pub use palisade_engine::{Answer, Clock, GeoRecord, LoadedRules, Lookup, RuleSources, load_rules};
 pub use profile::{OnFailure, Profile, Service};
+pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri};
 pub use report::Report;

@@ -28,9 +28,12 @@ pub struct Report {
     /// Changes to persistent collections, for the store.
     pub operations: Vec<Operation>,
     transaction: Option<Box<Transaction>>,
+    /// The beginning of the request's body, when the audit log may want it.
+    kept_request_body: Vec<u8>,
 }
 
 impl Report {
+    #[allow(clippy::too_many_arguments, reason = "an inspection gives up all that it has, once")]
     pub(crate) fn new(
         peer: Peer,
         service: Arc<Service>,
@@ -39,10 +42,21 @@ impl Report {
         end: End,
         request_bytes: u64,
         response_bytes: u64,
+        kept_request_body: Vec<u8>,
     ) -> Self {
         let operations =
             transaction.as_mut().map(|transaction| transaction.take_operations()).unwrap_or_default();
-        Self { peer, service, end, outcome, request_bytes, response_bytes, operations, transaction }
+        Self {
+            peer,
+            service,
+            end,
+            outcome,
+            request_bytes,
+            response_bytes,
+            operations,
+            transaction,
+            kept_request_body,
+        }
     }
 
     /// The verdict; a pass when nothing was decided.
@@ -55,7 +69,8 @@ impl Report {
         self.transaction.as_deref()
     }
 
-    /// The lines of the error log in order, without line ends.
+    /// The lines of the error log in order, without line ends. Raw: for somebody who explains a request of their own;
+    /// a log has [`crate::Redacted::error_log_lines`].
     pub fn error_log_lines(&self) -> Vec<String> {
         let Some(transaction) = &self.transaction else { return Vec::new() };
         let mut lines: Vec<String> = transaction
@@ -69,6 +84,11 @@ impl Report {
             lines.push(error_log::limit_line(transaction, by_limit));
         }
         lines
+    }
+
+    /// As much of the request's body as was kept for the audit log, and how long it was.
+    pub(crate) fn kept_request_body(&self) -> (&[u8], u64) {
+        (&self.kept_request_body, self.request_bytes)
     }
 
     /// What could not be looked at.
