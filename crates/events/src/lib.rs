@@ -1,10 +1,20 @@
-//! Where lines and records of exchanges go, out of the way of requests.
+//! What records of exchanges look like in logs, and how they get there without a request waiting for a disk.
 //!
-//! A [`LogWriter`] takes lines in order into a bounded queue and writes them from a thread of its own. What does not
-//! fit is dropped and counted.
+//! ```text
+//! AuditRecord ──audit::{native, native2, json}──> entry ──┐
+//! AccessRecord ──access::line───────────────────> line  ──┼─> LogWriter: bounded queue, one thread, counted drops
+//! AuditMessage ──dikastes::line──────────────────> line ──┘
+//! ```
 //!
-//! Not here: what a line says. Reports are turned into lines and records by those who know them.
+//! The forms are functions of records, and records are made of [`palisade_model::Excerpt`]s: what comes here is masked
+//! already. What a form adds is that content cannot end a line, an entry or a text of JSON.
+//!
+//! Not here: which exchanges are logged, and which parts of them (`palisade-inspect`); the error log's lines, which are
+//! the engine's; where files are (`palisade`).
 
+pub mod access;
+pub mod audit;
+pub mod dikastes;
 mod log_writer;
 
-pub use log_writer::LogWriter;
+pub use log_writer::{Destination, EntryFile, LogWriter};

@@ -6,10 +6,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes that may wait to be written: some 10,000 lines.
 const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -41,15 +43,64 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     lines: u64,
+    /// Files to be written before the lines.
+    files: Vec<EntryFile>,
+    /// Bytes of those.
+    file_bytes: usize,
     writing: bool,
     reopen: bool,
     closed: bool,
     ended: bool,
 }
 
-enum Sink {
+/// Where a log goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
     Stderr,
-    File { path: PathBuf, file: File },
+    /// A file, or what else can be opened by a path.
+    File(PathBuf),
+}
+
+impl Destination {
+    /// From a path or `stdout`, `stderr`. `/dev/stdout` means the stream that is open, which may be one that cannot
+    /// be opened again.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        match path.to_str() {
+            Some("stdout" | "/dev/stdout" | "/proc/self/fd/1" | "/dev/fd/1") => Self::Stdout,
+            Some("stderr" | "/dev/stderr" | "/proc/self/fd/2" | "/dev/fd/2") => Self::Stderr,
+            _ => Self::File(path.to_owned()),
+        }
+    }
+}
+
+/// A file of its own for one entry: the concurrent audit log.
+#[derive(Clone, Debug)]
+pub struct EntryFile {
+    /// Where. Folders on the way to it are made.
+    pub path: PathBuf,
+    /// What is in it.
+    pub content: Vec<u8>,
+    /// The line that names it in the log, written when the file was.
+    pub index_line: String,
+    /// Access rights of folders that are made.
+    pub dir_mode: u32,
+    /// Access rights of the file.
+    pub file_mode: u32,
+}
+
+enum Sink {
+    Stdout,
+    Stderr,
+    /// Nothing but files of entries.
+    Nowhere,
+    File {
+        path: PathBuf,
+        file: File,
+    },
     Writer(Box<dyn Write + Send>),
 }
 
@@ -67,6 +118,23 @@ impl LogWriter {
         let path = path.as_ref().to_owned();
         let file = open(&path)?;
         Ok(Self::start(Sink::File { path, file }))
+    }
+
+    /// Lines go to a destination.
+    ///
+    /// # Errors
+    /// When it is a file that cannot be opened.
+    pub fn to(destination: &Destination) -> io::Result<Self> {
+        match destination {
+            Destination::Stdout => Ok(Self::start(Sink::Stdout)),
+            Destination::Stderr => Ok(Self::stderr()),
+            Destination::File(path) => Self::file(path),
+        }
+    }
+
+    /// Only files of entries are written, and no index of them.
+    pub fn without_index() -> Self {
+        Self::start(Sink::Nowhere)
     }
 
     /// Lines go to a writer.
@@ -96,7 +164,7 @@ impl LogWriter {
         let mut queue = shared.lock();
         for line in lines {
             let line = line.as_ref();
-            if queue.ended || queue.bytes.len() + line.len() + 1 > QUEUE_BYTES_MAX {
+            if queue.ended || queue.waiting_bytes() + line.len() + 1 > QUEUE_BYTES_MAX {
                 shared.dropped.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
@@ -104,6 +172,21 @@ impl LogWriter {
             queue.bytes.push(b'\n');
             queue.lines += 1;
         }
+        drop(queue);
+        shared.filled.notify_one();
+    }
+
+    /// Queues a file and the line that names it. They are there soon after.
+    pub fn append_file(&self, file: EntryFile) {
+        let shared = &self.handle.shared;
+        let mut queue = shared.lock();
+        let bytes = file.content.len() + file.index_line.len() + ENTRY_FILE_OVERHEAD_BYTES;
+        if queue.ended || queue.waiting_bytes() + bytes > QUEUE_BYTES_MAX {
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        queue.file_bytes += bytes;
+        queue.files.push(file);
         drop(queue);
         shared.filled.notify_one();
     }
@@ -116,11 +199,23 @@ impl LogWriter {
 
     /// Waits until all that was queued is written. Blocks its thread.
     pub fn flush(&self) {
+        self.flush_within(Duration::from_secs(365 * 86_400));
+    }
+
+    /// Waits until all that was queued is written, but no longer than this: a pipe that nobody reads must not keep a
+    /// program from ending. Tells whether it is. Blocks its thread.
+    pub fn flush_within(&self, patience: Duration) -> bool {
         let shared = &self.handle.shared;
+        let deadline = Instant::now() + patience;
         let mut queue = shared.lock();
-        while (!queue.bytes.is_empty() || queue.writing || queue.reopen) && !queue.ended {
-            queue = shared.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while (queue.waiting_bytes() > 0 || queue.writing || queue.reopen) && !queue.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            queue = shared.written.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 
     /// Lines dropped because the writer did not keep up.
@@ -143,6 +238,12 @@ impl Drop for Handle {
     }
 }
 
+impl Queue {
+    fn waiting_bytes(&self) -> usize {
+        self.bytes.len() + self.file_bytes
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing under this lock can leave the queue half changed.
@@ -154,21 +255,35 @@ fn write_all(shared: &Shared, mut sink: Sink) {
     let mut batch = Vec::new();
     loop {
         let mut queue = shared.lock();
-        while queue.bytes.is_empty() && !queue.reopen && !queue.closed {
+        while queue.waiting_bytes() == 0 && !queue.reopen && !queue.closed {
             queue = shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if queue.bytes.is_empty() && !queue.reopen {
+        if queue.waiting_bytes() == 0 && !queue.reopen {
             queue.ended = true;
             drop(queue);
             shared.written.notify_all();
             return;
         }
         std::mem::swap(&mut queue.bytes, &mut batch);
-        let lines = std::mem::take(&mut queue.lines);
+        let mut lines = std::mem::take(&mut queue.lines);
+        let files = std::mem::take(&mut queue.files);
+        queue.file_bytes = 0;
         let reopen = std::mem::take(&mut queue.reopen);
         queue.writing = true;
         drop(queue);
 
+        for file in files {
+            match file.write() {
+                Ok(()) => {
+                    batch.extend_from_slice(file.index_line.as_bytes());
+                    batch.push(b'\n');
+                    lines += 1;
+                }
+                Err(_) => {
+                    shared.failed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
         // Lines queued before the rotation belong to the old file.
         if sink.write(&batch).is_err() {
             shared.failed.fetch_add(lines, Ordering::Relaxed);
@@ -189,15 +304,39 @@ fn write_all(shared: &Shared, mut sink: Sink) {
 impl Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
+            Sink::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
+            }
             Sink::Stderr => io::stderr().write_all(bytes),
+            Sink::Nowhere => Ok(()),
             Sink::File { file, .. } => file.write_all(bytes),
             Sink::Writer(writer) => writer.write_all(bytes).and_then(|()| writer.flush()),
         }
     }
 }
 
+impl EntryFile {
+    fn write(&self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(self.dir_mode).create(folder)?;
+        }
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(self.file_mode).open(&self.path)?;
+        file.write_all(&self.content)
+    }
+}
+
+/// What a queued file costs beside its content.
+const ENTRY_FILE_OVERHEAD_BYTES: usize = 512;
+
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    let mut options = OpenOptions::new();
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        // Opened for writing alone, a pipe would wait for its reader.
+        return options.read(true).write(true).open(path);
+    }
+    options.append(true).create(true).open(path)
 }
 
 #[cfg(test)]
@@ -245,5 +384,58 @@ mod tests {
         assert!(log.dropped_lines() >= 8, "{}", log.dropped_lines());
         drop(release);
         log.flush();
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_delays_nobody() {
+        let path = std::env::temp_dir().join(format!("palisade-log-pipe-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        if !made.is_ok_and(|status| status.success()) {
+            println!("skipped: mkfifo is not there");
+            return;
+        }
+        let start = Instant::now();
+        let log = LogWriter::file(&path).unwrap();
+        let line = "x".repeat(64 * 1024);
+        for _ in 0..400 {
+            log.append([&line]);
+        }
+        assert!(log.dropped_lines() > 0, "a pipe holds 64 KiB and the queue 8 MiB, not 25 MiB");
+        assert!(!log.flush_within(Duration::from_millis(20)));
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn files_of_entries_are_written_with_their_rights_and_named_by_the_index() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = std::env::temp_dir().join(format!("palisade-log-files-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let log = LogWriter::file(folder.join("index")).unwrap();
+        let entry = |name: &str| EntryFile {
+            path: folder.join("day/minute").join(name),
+            content: b"entry\n".to_vec(),
+            index_line: format!("line of {name}"),
+            dir_mode: 0o700,
+            file_mode: 0o600,
+        };
+        log.append_file(entry("a"));
+        log.append_file(entry("b"));
+        // There already: not written over, and counted.
+        log.append_file(entry("a"));
+        log.flush();
+        assert_eq!(std::fs::read_to_string(folder.join("index")).unwrap(), "line of a\nline of b\n");
+        assert_eq!(std::fs::read(folder.join("day/minute/b")).unwrap(), b"entry\n");
+        let rights = |path: &str| std::fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((rights("day/minute"), rights("day/minute/a")), (0o700, 0o600));
+        assert_eq!(log.failed_lines(), 1);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn streams_have_names() {
+        assert_eq!(Destination::new("/dev/stdout"), Destination::Stdout);
+        assert_eq!(Destination::new("stderr"), Destination::Stderr);
+        assert_eq!(Destination::new("/var/log/a"), Destination::File("/var/log/a".into()));
     }
 }

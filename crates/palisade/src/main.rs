@@ -10,7 +10,6 @@ macro_rules! say {
 
 mod admin;
 mod commands;
-mod configuration;
 mod exchange;
 mod files;
 mod flags;

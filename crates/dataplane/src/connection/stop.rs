@@ -42,15 +42,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange.answered(None, 0);
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
-                exchange.blocked();
+                self.plane.metrics.blocked_total.one();
                 OwnAnswer::status(status)
             }
             Stop::Act(Action::Redirect { status, location }) => {
-                exchange.blocked();
+                self.plane.metrics.blocked_total.one();
                 OwnAnswer { status, location: Some(location) }
             }
             Stop::Act(Action::Close) => {
-                exchange.blocked();
+                self.plane.metrics.blocked_total.one();
                 exchange.finish(End::Aborted);
                 return After::Cut;
             }

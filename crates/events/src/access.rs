@@ -1,0 +1,85 @@
+//! The access log: one JSON object a line for each exchange.
+
+use std::net::SocketAddr;
+
+use palisade_model::Excerpt;
+use serde::Serialize;
+
+/// One exchange in the access log. Times are seconds, sizes bytes; what is not known is `null`.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccessRecord<'a> {
+    /// When its head was whole, RFC 3339 in UTC.
+    pub time: String,
+    /// What we answered as `x-request-id`.
+    pub request_id: &'a str,
+    /// What the client sent as `x-request-id`.
+    #[serde(serialize_with = "optional_text")]
+    pub client_request_id: Option<Excerpt>,
+    /// Who the trusted hops say the client is.
+    pub client: SocketAddr,
+    /// The socket's other end.
+    pub peer: SocketAddr,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The service's name.
+    pub service: &'a str,
+    /// The method.
+    #[serde(serialize_with = "text")]
+    pub method: Excerpt,
+    /// The host that was asked for.
+    #[serde(serialize_with = "optional_text")]
+    pub host: Option<Excerpt>,
+    /// Path and query, secrets masked.
+    #[serde(serialize_with = "text")]
+    pub path: Excerpt,
+    /// `HTTP/1.1`.
+    #[serde(serialize_with = "text")]
+    pub protocol: Excerpt,
+    /// The status that the client got; `null` when there was no answer.
+    pub status: Option<u16>,
+    /// Who answered: `upstream` or `palisade`; `null` when nobody did.
+    pub answered_by: Option<&'static str>,
+    /// The upstream's address, once there was a connection to it.
+    pub upstream: Option<SocketAddr>,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub response_bytes: u64,
+    /// How long it took.
+    pub duration: f64,
+    /// How much of that was inspection.
+    pub duration_engine: f64,
+    /// How much of that was waiting for the upstream.
+    pub duration_upstream: Option<f64>,
+    /// What the rules wanted: `pass`, `deny`, `drop`, `redirect`; `error` when the inspection failed.
+    pub verdict: &'static str,
+    /// The mode in force: whether that happened.
+    pub mode: &'static str,
+    /// Rules that were logged, in order, at most 64.
+    pub rules: Vec<u64>,
+    /// The client's program.
+    #[serde(serialize_with = "optional_text")]
+    pub user_agent: Option<Excerpt>,
+    /// Where the client came from, secrets masked.
+    #[serde(serialize_with = "optional_text")]
+    pub referer: Option<Excerpt>,
+}
+
+/// Rules that one line names at most.
+pub const RULES_MAX: usize = 64;
+
+/// The line of a record, without its end.
+pub fn line(record: &AccessRecord<'_>) -> String {
+    serde_json::to_string(record).expect("texts and finite numbers are always JSON")
+}
+
+fn text<S: serde::Serializer>(text: &Excerpt, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text.as_str())
+}
+
+fn optional_text<S: serde::Serializer>(text: &Option<Excerpt>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) => serializer.serialize_str(text.as_str()),
+        None => serializer.serialize_none(),
+    }
+}
