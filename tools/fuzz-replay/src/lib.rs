@@ -11,6 +11,7 @@
 //! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
 
 pub mod codec;
+pub mod equivalence;
 pub mod http;
 pub mod regex;
 pub mod seclang;
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_urlencoded", http::body_urlencoded),
     ("body_xml", http::body_xml),
     ("libinjection", codec::libinjection),
+    ("plan_equivalence", equivalence::plan_equivalence),
     ("regex", regex::regex),
     ("request_head", http::request_head),
     ("seclang", seclang::seclang),

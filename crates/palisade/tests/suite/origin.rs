@@ -98,6 +98,12 @@ fn line(reader: &mut impl BufRead) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(line.trim_ascii_end()).into_owned())
 }
 
+/// The whole answer to a request that came another way.
+#[allow(dead_code, reason = "only the comparison of evaluators has such requests")]
+pub(crate) fn answer(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    respond(&Request { method: method.to_owned(), path: path.to_owned(), body: body.to_vec(), close: false })
+}
+
 fn respond(request: &Request) -> Vec<u8> {
     let (status, headers, body) = match reflection(request) {
         Some(Ok((reflection, body))) => (reflection.status.unwrap_or(200), reflection.headers, body),
