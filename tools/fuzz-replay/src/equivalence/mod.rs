@@ -96,25 +96,29 @@ impl fmt::Display for Case {
     }
 }
 
-/// Runs exchanges by both evaluators, whole and in pieces of `cut` bytes with a yield after every rule. Gives what the
-/// reference said, or the first difference.
+/// Runs exchanges by both evaluators, whole and in pieces of `cut` bytes with a yield after every rule. Gives what they
+/// said, or the first difference.
 pub fn compare(
     rules: &Arc<RuleSet>,
     exchanges: &[Exchange],
     reference: &Manner,
     cut: usize,
 ) -> Result<Vec<Said>, String> {
-    let expected = run(rules, exchanges, reference);
+    let mut expected = run(rules, exchanges, reference);
     let others = [
         Manner { evaluator: Evaluator::Plan, ..*reference },
         Manner { evaluator: Evaluator::Plan, cut, yield_after: 0, ..*reference },
         Manner { cut, yield_after: 0, ..*reference },
     ];
     for manner in others {
-        for (number, (expected, seen)) in expected.iter().zip(run(rules, exchanges, &manner)).enumerate() {
+        let seen = run(rules, exchanges, &manner);
+        for (number, (expected, seen)) in expected.iter_mut().zip(seen).enumerate() {
             if let Some(difference) = expected.difference(&seen) {
                 let exchange = &exchanges[number];
                 return Err(format!("exchange {number} with {manner:?}\n{difference}\n{exchange}"));
+            }
+            if manner.evaluator == Evaluator::Plan {
+                expected.filters = seen.filters;
             }
         }
     }

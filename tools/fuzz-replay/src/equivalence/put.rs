@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use palisade_engine::persistent::{MemoryStore, UnixMillis};
 use palisade_engine::{
-    Answer, Clock, Connection, Enforcement, GeoRecord, Lookup, Phase, Progress, RuleSet, Transaction,
-    error_log,
+    Answer, Clock, Connection, Enforcement, FilterCounts, GeoRecord, Lookup, Phase, Progress, RuleSet,
+    Transaction, error_log,
 };
 
 use super::exchanges::Exchange;
@@ -55,6 +55,8 @@ pub struct Said {
     pub asked: Vec<String>,
     /// Whether bodies were wanted.
     pub wanted: [bool; 2],
+    /// What the plan's filters left. Not a part of what is compared.
+    pub filters: FilterCounts,
 }
 
 impl Said {
@@ -222,6 +224,7 @@ impl Driver<'_> {
             operations: operations.iter().map(|operation| format!("{operation:?}")).collect(),
             asked: self.asked,
             wanted,
+            filters: transaction.filter_counts(),
         };
         self.store.commit(operations);
         said
