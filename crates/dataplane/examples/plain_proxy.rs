@@ -7,7 +7,7 @@ use palisade_dataplane::{
     Bound, Budget, Destination, Ended, Journal, Listener, Plane, Remark, Route, Upstream, UpstreamLimits,
     drain, serve,
 };
-use palisade_inspect::{OnFailure, Profile, Service};
+use palisade_inspect::{Profile, Service};
 use palisade_model::Mode;
 
 /// Writes nothing, as an access log that is off.
@@ -33,8 +33,7 @@ fn main() {
     };
     let runtime = runtime.worker_threads(workers.max(1)).enable_all().build().expect("a runtime");
     runtime.block_on(async move {
-        let profile = Profile { mode: Mode::Off, rules: None, on_failure: OnFailure::Closed };
-        let service = Arc::new(Service { name: "plain".into(), profile: Arc::new(profile) });
+        let service = Service::new("plain", Profile::new(Mode::Off, None));
         let upstream = Arc::new(Upstream::new(&upstream, UpstreamLimits::default()).expect("an upstream"));
         let route = Route::new(Destination { service, upstream });
         let listener = Listener::new("plain", listen.parse().expect("an address"), route);

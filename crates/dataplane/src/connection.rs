@@ -21,13 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::{FramingFinding, RequestHead};
-use palisade_inspect::Peer;
+use palisade_inspect::{Peer, Service};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::head::Read;
 use crate::body::BodyReader;
-use crate::exchange::{Exchange, own_line};
+use crate::exchange::{About, Exchange, own_line};
 use crate::journal::Remark;
+use crate::metrics::RequestCounts;
 use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
 use crate::serve::Drain;
@@ -45,8 +46,27 @@ pub(crate) struct Connection<S> {
     drain: Drain,
     timer: Timer,
     requests: u64,
+    /// Where requests are counted, for the service that the last one was for.
+    counts: Option<(Arc<Service>, Arc<RequestCounts>)>,
+    _open: Open,
     /// Body bytes on their way from a wire to a hold; empty between uses.
     scratch: Vec<u8>,
+}
+
+/// Counts as an open connection while it lives.
+struct Open(Arc<Plane>);
+
+impl Open {
+    fn new(plane: Arc<Plane>) -> Self {
+        plane.metrics.connections_open.one();
+        Self(plane)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.metrics.connections_open.one_less();
+    }
 }
 
 /// What becomes of the connection after an exchange.
@@ -78,7 +98,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ) -> Self {
         let timer = Timer::new(listener.timeouts.head);
         let client = Wire::new(stream);
-        Self { client, peer, local, listener, plane, drain, timer, requests: 0, scratch: Vec::new() }
+        Self {
+            client,
+            peer,
+            local,
+            listener,
+            drain,
+            timer,
+            requests: 0,
+            counts: None,
+            _open: Open::new(plane.clone()),
+            plane,
+            scratch: Vec::new(),
+        }
     }
 
     /// Serves it until it ends.
@@ -113,7 +145,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.is_health_check(&head, &plan) {
             return self.answer_health_check(&plan).await;
         }
-        self.plane.metrics.requests_total.one();
         let destination = self.listener.route.destination();
         let id = request_id();
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
@@ -128,8 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let peer =
             Peer { peer_addr: self.peer, client_addr: self.peer, server_addr: self.local, request_id: id };
+        let counts = self.counts_of(&destination.service);
+        let about = About { listener: &self.listener.name, counts };
         let (mut exchange, stand) =
-            Exchange::begin(&self.plane, &self.listener.name, peer, head, &destination.service).await;
+            Exchange::begin(&self.plane, about, peer, head, &destination.service).await;
 
         let mut body = BodyReader::new(plan.framing);
         let upload = match self.inspect_request(&plan, &mut exchange, stand, &mut body).await {
@@ -143,6 +176,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         self.forward(&plan, &mut exchange, upload, forwarded, &destination.upstream).await
+    }
+
+    /// The counters of a service. Looked up once in the life of a connection, and after a reload.
+    fn counts_of(&mut self, service: &Arc<Service>) -> Arc<RequestCounts> {
+        match &self.counts {
+            Some((known, counts)) if Arc::ptr_eq(known, service) => counts.clone(),
+            _ => {
+                let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
+                self.counts = Some((service.clone(), counts.clone()));
+                counts
+            }
+        }
     }
 
     fn is_last_request(&self) -> bool {

@@ -13,6 +13,7 @@ use palisade_inspect::{
 };
 
 use crate::journal::{Ended, Facts, Sent, Timing};
+use crate::metrics::{RequestCounts, Tally};
 use crate::settings::Plane;
 
 /// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
@@ -29,6 +30,14 @@ pub(crate) struct Exchange {
     began: Instant,
     engine: Duration,
     upstream: Stopwatch,
+    counts: Arc<RequestCounts>,
+    tally: Tally,
+}
+
+/// Where an exchange belongs.
+pub(crate) struct About<'a> {
+    pub(crate) listener: &'a Arc<str>,
+    pub(crate) counts: Arc<RequestCounts>,
 }
 
 /// Where an exchange stands.
@@ -48,7 +57,7 @@ impl Exchange {
     /// Begins with the request's head.
     pub(crate) async fn begin(
         plane: &Arc<Plane>,
-        listener: &Arc<str>,
+        about: About<'_>,
         peer: Peer,
         head: RequestHead,
         service: &Arc<Service>,
@@ -61,10 +70,12 @@ impl Exchange {
             inspection: None,
             stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
             notes: Vec::new(),
-            facts: Some(Facts::of(listener, service, &peer, &head, clock.now)),
+            facts: Some(Facts::of(about.listener, service, &peer, &head, clock.now)),
             began,
             engine: Duration::ZERO,
             upstream: Stopwatch::default(),
+            counts: about.counts,
+            tally: Tally::default(),
         };
         let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
         exchange.engine += began.elapsed();
@@ -80,6 +91,7 @@ impl Exchange {
 
     /// Feeds some of the request's body.
     pub(crate) async fn request_chunk(&mut self, chunk: &[u8]) -> Result<Stand, Failed> {
+        self.tally.request_inspected_bytes += chunk.len() as u64;
         let step = self.feed(Input::Chunk(chunk))?;
         self.drive(step).await
     }
@@ -96,8 +108,9 @@ impl Exchange {
         self.drive(step).await
     }
 
-    /// Feeds some of the response's body.
-    pub(crate) async fn response_chunk(&mut self, chunk: &[u8]) -> Result<Stand, Failed> {
+    /// Feeds some of the response's body, which came as `wire_bytes`.
+    pub(crate) async fn response_chunk(&mut self, chunk: &[u8], wire_bytes: usize) -> Result<Stand, Failed> {
+        self.tally.response_inspected_bytes += wire_bytes as u64;
         let step = self.feed(Input::ResponseChunk(chunk))?;
         self.drive(step).await
     }
@@ -150,6 +163,11 @@ impl Exchange {
         }
     }
 
+    /// Says that a check stopped it.
+    pub(crate) fn blocked(&mut self) {
+        self.tally.blocked = true;
+    }
+
     /// Says whether it is the upstream that is waited for from now on.
     pub(crate) fn waits_for_upstream(&mut self, waits: bool) {
         self.upstream.run(waits);
@@ -185,10 +203,12 @@ impl Exchange {
         self.upstream.run(false);
         facts.timing =
             Timing { total: self.began.elapsed(), engine: self.engine, upstream: self.upstream.sum };
+        self.counts.one(facts.sent);
+        self.plane.metrics.ended(&facts, report.as_ref(), self.tally);
         let ended = Ended { report, notes: std::mem::take(&mut self.notes), facts };
         // Writing a record of a hostile exchange must not end others either.
         if guarded(|| self.plane.journal.ended(ended)).is_err() {
-            self.plane.metrics.journal_failures_total.one();
+            self.plane.metrics.events.journal_failures_total.one();
         }
     }
 
@@ -230,7 +250,7 @@ impl Exchange {
         if let Some(inspection) = self.inspection.take() {
             let _ = guarded(|| drop(inspection));
         }
-        self.plane.metrics.inspection_failures_total.one();
+        self.plane.metrics.events.inspection_failures_total.one();
         self.note("Inspection failed; the request does not pass");
         Failed
     }

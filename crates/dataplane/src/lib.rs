@@ -44,7 +44,7 @@ mod wire;
 
 pub use hold::Budget;
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
-pub use metrics::{Count, Metrics};
+pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve};
 pub use settings::{Destination, ForwardedFor, Limits, Listener, Plane, Route, Timeouts};
 pub use upstream::{Upstream, UpstreamLimits, UpstreamUrlError};

@@ -127,6 +127,8 @@ async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
 /// a task of its own.
 pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
     let Bound { listener, socket } = bound;
+    // Counters are there, at zero, before the first request.
+    plane.metrics.requests_of(&listener.name, &listener.route.destination().service.name);
     let mut connections = JoinSet::new();
     let mut sweep = interval(Duration::from_secs(5));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -169,9 +171,9 @@ fn accept(
     drain: &Drain,
     connections: &mut JoinSet<()>,
 ) {
-    plane.metrics.connections_total.one();
+    plane.metrics.events.connections_total.one();
     if tasks >= listener.limits.connections_max {
-        plane.metrics.connections_refused_total.one();
+        plane.metrics.events.connections_refused_total.one();
         let form = AnswerForm {
             request_id: &request_id(),
             json: false,

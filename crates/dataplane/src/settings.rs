@@ -12,7 +12,7 @@ use palisade_inspect::Service;
 use crate::hold::Budget;
 use crate::journal::Journal;
 use crate::lookups::Lookups;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Sample, Value};
 use crate::upstream::Upstream;
 
 /// One address that we listen on, and where its requests go.
@@ -197,6 +197,17 @@ impl Plane {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Shows every metric, those of held bodies included. Samples of one name follow each other.
+    pub fn visit_metrics(&self, take: &mut dyn FnMut(Sample<'_>)) {
+        self.metrics.visit(take);
+        for (name, help, bytes) in [
+            ("palisade_held_memory_bytes", "Memory that held bodies take.", self.budget.memory_used()),
+            ("palisade_held_disk_bytes", "Disk that held bodies take.", self.budget.disk_used()),
+        ] {
+            take(Sample { name, help, labels: &[], value: Value::Gauge(bytes) });
+        }
     }
 
     /// What bodies are held in.

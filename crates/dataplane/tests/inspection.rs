@@ -51,7 +51,7 @@ async fn a_denied_head_never_reaches_the_upstream_and_its_page_names_only_its_id
     assert_eq!(client.response_to("HEAD").await.status, 403);
     client.send("GET /?q=fine HTTP/1.1\r\nHost: h\r\n\r\n").await;
     assert_eq!(client.response().await.text(), "ok");
-    assert_eq!((seen.requests().len(), proxy.count("blocked_total")), (1, 3));
+    assert_eq!((seen.requests().len(), proxy.count("requests_blocked_total")), (1, 3));
 }
 
 #[tokio::test]

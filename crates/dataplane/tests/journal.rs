@@ -82,7 +82,7 @@ async fn time_goes_to_whom_was_waited_for() {
             if request.head.contains(" /head ") {
                 sleep(SLOW).await;
             }
-            server.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok").await;
+            server.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nok").await;
             if request.head.contains(" /body ") {
                 sleep(SLOW).await;
             }
@@ -90,7 +90,7 @@ async fn time_goes_to_whom_was_waited_for() {
         }
     })
     .await;
-    let held = "SecRequestBodyAccess On\nSecResponseBodyAccess On\nSecResponseBodyMimeType text/plain null\n";
+    let held = "SecRequestBodyAccess On\nSecResponseBodyAccess On\nSecResponseBodyMimeType text/plain\n";
     for rules in ["", held] {
         let proxy = Proxy::start(address, Mode::Block, rules).await;
         for path in ["/head", "/body"] {

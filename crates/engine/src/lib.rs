@@ -34,7 +34,7 @@ pub use compile::compile;
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
 pub use palisade_seclang::ast::{Phase, RuleEngine};
-pub use plan::FilterCounts;
+pub use plan::{FilterCounts, Needs, Seen, Sieve};
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
 pub use sources::{LoadedRules, RuleSources, load_rules};

@@ -16,6 +16,22 @@ pub struct Profile {
     pub on_failure: OnFailure,
 }
 
+impl Profile {
+    /// A profile that inspects by rules, if there are any, and fails closed.
+    pub fn new(mode: Mode, rules: Option<Arc<RuleSet>>) -> Self {
+        Self { mode, rules, on_failure: OnFailure::Closed }
+    }
+
+    /// A profile as it is configured, with its rules loaded.
+    pub fn of(profile: &palisade_config::Profile, rules: Option<Arc<RuleSet>>) -> Self {
+        let on_failure = match profile.on_failure {
+            palisade_config::OnFailure::Closed => OnFailure::Closed,
+            palisade_config::OnFailure::Open => OnFailure::Open,
+        };
+        Self { on_failure, ..Self::new(profile.mode, rules) }
+    }
+}
+
 /// What happens to a request that could not be inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnFailure {
@@ -33,4 +49,11 @@ pub struct Service {
     pub name: String,
     /// How its traffic is inspected.
     pub profile: Arc<Profile>,
+}
+
+impl Service {
+    /// A service and its profile.
+    pub fn new(name: impl Into<String>, profile: impl Into<Arc<Profile>>) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), profile: profile.into() })
+    }
 }

@@ -25,8 +25,7 @@ fn service(mode: Mode, rules: &str) -> Arc<Service> {
     let text = Some(("rules".to_owned(), rules.as_bytes().to_vec(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     assert!(loaded.rules.is_some(), "{:?}", loaded.diagnostics);
-    let profile = Arc::new(Profile { mode, rules: loaded.rules, on_failure: OnFailure::Closed });
-    Arc::new(Service { name: "test".into(), profile })
+    Service::new("test", Profile::new(mode, loaded.rules))
 }
 
 fn head(target: &str) -> RequestHead {

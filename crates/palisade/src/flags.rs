@@ -1,9 +1,10 @@
 //! The flags, as `--help` shows them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use palisade_config::Overrides;
 use palisade_model::Mode;
 
 use crate::admin::AdminAddress;
@@ -86,18 +87,19 @@ fn only_off(text: &str) -> Result<Off, String> {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
-    /// Address to listen on; port 0 takes a free one, which is printed
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
-    pub(crate) listen: SocketAddr,
+    /// Address to listen on, 127.0.0.1:8080 when absent; port 0 takes a free one, which is printed
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
     /// The service to protect, `http://HOST:PORT`
     #[arg(long, value_name = "URL")]
-    pub(crate) upstream: String,
+    pub(crate) upstream: Option<String>,
     /// off, monitoring, safe_blocking or block
     ///
     /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray list,
     /// of which this version has none; off does not inspect. What has no clear framing is refused in every mode.
-    #[arg(long, default_value = "monitoring")]
-    pub(crate) mode: Mode,
+    /// Monitoring when absent.
+    #[arg(long)]
+    pub(crate) mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) rules: RuleFlags,
     /// The built-in detector (not in this version: rules alone protect)
@@ -123,9 +125,52 @@ pub(crate) struct RunFlags {
     /// A path that is answered here with 200, uninspected
     #[arg(long, value_name = "PATH", value_parser = absolute_path)]
     pub(crate) health_path: Option<String>,
-    /// Folder for request bodies too large for memory
-    #[arg(long, value_name = "DIR", default_value = "./palisade-data")]
-    pub(crate) data_dir: PathBuf,
+    /// Folder for request bodies too large for memory, ./palisade-data when absent
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl RunFlags {
+    /// What they say over the configuration.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub(crate) fn overrides(&self) -> anyhow::Result<Overrides> {
+        let file = |path: &Option<PathBuf>| path.as_deref().map(text).transpose();
+        let files =
+            |paths: &[PathBuf]| paths.iter().map(|path| text(path)).collect::<anyhow::Result<Vec<_>>>();
+        Ok(Overrides {
+            listen: self.listen.map(|address| address.to_string()),
+            upstream: self.upstream.clone(),
+            mode: self.mode.map(|mode| mode.to_string()),
+            crs: file(&self.rules.crs)?,
+            paranoia: self.rules.paranoia.map(|level| level.to_string()),
+            rules_before: files(&self.rules.rules_before)?,
+            rules: files(&self.rules.rules)?,
+            detect: self.detect.map(|switch| switch == Switch::On),
+            admin: self.admin.map(|admin| match admin {
+                AdminAddress::At(address) => address.to_string(),
+                AdminAddress::Off => "off".to_owned(),
+            }),
+            admin_token_file: file(&self.admin_token_file)?,
+            error_log: file(&self.error_log)?,
+            audit_log: None,
+            access_log: self.access_log.map(|Off| "off".to_owned()),
+            health_path: self.health_path.clone(),
+            data_dir: file(&self.data_dir)?,
+        })
+    }
+}
+
+/// A path as text, as configuration has it.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn text(path: &Path) -> anyhow::Result<String> {
+    match path.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => anyhow::bail!("`{}` is not UTF-8; paths have to be", path.display()),
+    }
 }
 
 #[derive(Args, Debug)]

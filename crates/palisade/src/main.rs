@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod admin;
 mod commands;
+mod configuration;
 mod exchange;
 mod files;
 mod flags;

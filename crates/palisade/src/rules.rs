@@ -1,7 +1,6 @@
 //! Rules as the flags name them: loaded, with their diagnostics shown.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -9,15 +8,10 @@ use palisade_engine::{LoadedRules, RuleSet, RuleSources, load_rules};
 use palisade_seclang::{Loader, Style};
 
 use crate::files::FileSystem;
-use crate::flags::{RuleFlags, Switch};
-use crate::watch::{Seen, Watched};
+use crate::flags::{RuleFlags, Switch, text};
 
 /// What the flags name.
 pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
-    let text = |path: &Path| match path.to_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => bail!("`{}` is not UTF-8; rule paths have to be", path.display()),
-    };
     let texts =
         |paths: &[std::path::PathBuf]| paths.iter().map(|path| text(path)).collect::<Result<Vec<_>>>();
     Ok(RuleSources {
@@ -29,6 +23,19 @@ pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
     })
 }
 
+/// What a profile names.
+pub(crate) fn sources_of(rules: &palisade_config::Rules) -> RuleSources {
+    let texts =
+        |paths: &[palisade_config::FilePath]| paths.iter().map(|path| path.as_str().to_owned()).collect();
+    RuleSources {
+        crs: rules.crs.as_ref().map(|path| path.as_str().to_owned()),
+        paranoia: rules.paranoia.as_ref().map(|level| level.level()),
+        before: texts(&rules.before),
+        rules: texts(&rules.files),
+        text: None,
+    }
+}
+
 /// Loads rules from disk.
 pub(crate) fn load(sources: &RuleSources) -> LoadedRules {
     load_rules(sources, &FileSystem)
@@ -37,26 +44,23 @@ pub(crate) fn load(sources: &RuleSources) -> LoadedRules {
 /// Loads the rules that flags name, shows errors and (on request) warnings on standard error, and fails when they
 /// cannot be used. No rules at all are no error: `None`.
 pub(crate) fn load_or_fail(flags: &RuleFlags, warnings: Warnings) -> Result<Option<Arc<RuleSet>>> {
-    load_by(flags, warnings, &FileSystem)
-}
-
-/// The same, and what was read for it, to be watched. The latter also where the rules cannot be used: they may be
-/// mended.
-pub(crate) fn load_watched(flags: &RuleFlags, warnings: Warnings) -> (Result<Option<Arc<RuleSet>>>, Seen) {
-    let watched = Watched::new(&FileSystem);
-    let rule_set = load_by(flags, warnings, &watched);
-    (rule_set, watched.into_seen())
-}
-
-fn load_by(flags: &RuleFlags, warnings: Warnings, loader: &dyn Loader) -> Result<Option<Arc<RuleSet>>> {
     let sources = sources(flags)?;
+    if sources.is_empty() && flags.paranoia.is_some() {
+        bail!("--paranoia means a CRS: name its folder by --crs");
+    }
+    load_shown(&sources, warnings, &FileSystem)
+}
+
+/// Loads rules, shows what is wrong with them, and fails when they cannot be used. No rules at all are no error.
+pub(crate) fn load_shown(
+    sources: &RuleSources,
+    warnings: Warnings,
+    loader: &dyn Loader,
+) -> Result<Option<Arc<RuleSet>>> {
     if sources.is_empty() {
-        if flags.paranoia.is_some() {
-            bail!("--paranoia means a CRS: name its folder by --crs");
-        }
         return Ok(None);
     }
-    let loaded = load_rules(&sources, loader);
+    let loaded = load_rules(sources, loader);
     show(&loaded, warnings);
     match loaded.rules {
         Some(rules) => Ok(Some(rules)),

@@ -56,16 +56,22 @@ fn probes_metrics_and_status_tell_what_runs() {
         let answer = ask(admin, probe);
         assert_eq!((answer.status, &*answer.body), (200, "OK"), "{probe}");
     }
+    let requests = |metrics: &Metrics| {
+        [("4xx", "palisade"), ("2xx", "upstream")].map(|(status, by)| {
+            let labels = [("listener", "web"), ("service", "web"), ("status", status), ("by", by)];
+            metrics.value("palisade_requests_total", &labels)
+        })
+    };
     let before = metrics(admin);
     assert_eq!(get(address, "/?bad=1", "").status, 418);
     assert_eq!(get(address, "/?good=1", "").status, 200);
     let after = eventually("both are counted", || {
         let after = metrics(admin);
-        (after.value("palisade_requests_total", &[]) == 2.0).then_some(after)
+        (requests(&after) == [1.0, 1.0]).then_some(after)
     });
-    assert_eq!(before.value("palisade_requests_total", &[]), 0.0);
+    assert_eq!(requests(&before), [0.0, 0.0]);
     assert_eq!(after.value("palisade_ready", &[]), 1.0);
-    assert_eq!(after.value("palisade_rules", &[("rule_set", "web")]), 1.0);
+    assert_eq!(after.value("palisade_rules", &[("rule_set", "default")]), 1.0);
     assert_eq!(after.value("palisade_last_reload_successful", &[]), 1.0);
     for (log, outcome) in [("error", "success"), ("error", "failure")] {
         assert_eq!(after.value("palisade_log_lines_dropped_total", &[("log", log)]), 0.0);
@@ -82,10 +88,13 @@ fn probes_metrics_and_status_tell_what_runs() {
     assert!(palisade(&["--version"]).out.contains(status["version"].as_str().unwrap()), "{status}");
     assert_eq!(status["state"], "ready");
     assert_eq!(status["listeners"], serde_json::json!([{"name": "web", "url": format!("http://{address}")}]));
-    assert_eq!(status["services"], serde_json::json!([{"name": "web", "mode": "block", "rule_set": "web"}]));
+    assert_eq!(
+        status["services"],
+        serde_json::json!([{"name": "web", "mode": "block", "rule_set": "default"}])
+    );
     assert_eq!(
         (&status["rule_sets"][0]["name"], &status["rule_sets"][0]["rules"]),
-        (&"web".into(), &1.into())
+        (&"default".into(), &1.into())
     );
     assert_eq!(status["reloads"], serde_json::json!({"succeeded": 0, "failed": 0, "last": null}));
     assert_eq!(proxy.end(), 0);
@@ -117,7 +126,7 @@ fn while_rules_are_read_it_lives_and_is_not_ready() {
     for probe in ["/readyz", "/startupz"] {
         assert_eq!(ask(admin, probe).status, 200, "{probe}");
     }
-    assert_eq!(metrics(admin).value("palisade_rules", &[("rule_set", "web")]), 2.0);
+    assert_eq!(metrics(admin).value("palisade_rules", &[("rule_set", "default")]), 2.0);
 }
 
 #[test]
@@ -157,7 +166,7 @@ fn a_failed_reload_stays_ready_and_is_told() {
     });
     assert_eq!(failed.value("palisade_last_reload_successful", &[]), 0.0);
     assert_eq!(failed.value("palisade_last_reload_success_timestamp_seconds", &[]), loaded);
-    assert_eq!(failed.value("palisade_rules", &[("rule_set", "web")]), 1.0);
+    assert_eq!(failed.value("palisade_rules", &[("rule_set", "default")]), 1.0);
     assert_eq!(ask(admin, "/readyz").status, 200);
     assert_eq!(get(address, "/?bad=1", "").status, 418, "the old rules protect");
     let told = status(admin);
@@ -172,7 +181,7 @@ fn a_failed_reload_stays_ready_and_is_told() {
     });
     assert_eq!(mended.value("palisade_last_reload_successful", &[]), 1.0);
     assert!(mended.value("palisade_last_reload_success_timestamp_seconds", &[]) > loaded);
-    assert_eq!(mended.value("palisade_rules", &[("rule_set", "web")]), 2.0);
+    assert_eq!(mended.value("palisade_rules", &[("rule_set", "default")]), 2.0);
     let told = status(admin);
     assert_eq!(
         (&told["reloads"]["last"]["error"], &told["rule_sets"][0]["rules"]),

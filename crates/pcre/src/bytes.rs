@@ -64,6 +64,11 @@ impl ByteSet {
         set
     }
 
+    /// Byte `b` is bit `b % 64` of word `b / 64`.
+    pub(crate) fn words(&self) -> [u64; 4] {
+        self.0
+    }
+
     /// The only member, when there is exactly one.
     pub(crate) fn single(&self) -> Option<u8> {
         let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();

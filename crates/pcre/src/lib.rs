@@ -45,15 +45,19 @@ mod backtrack;
 mod bytes;
 mod error;
 mod hir;
+mod needs;
 mod parse;
 mod pattern;
 mod pike;
 mod program;
+mod symbols;
 
 pub use error::{PatternError, StepLimit};
+pub use needs::{Factor, GATES_MAX, Gate, Gram, Needs};
 pub use pattern::{Cache, Captures, GROUPS_REPORTED, Kind, Matches, Options, Pattern};
 #[doc(no_inline)]
 pub use regex_syntax::hir::Hir;
+pub use symbols::{SYMBOL_OF, SYMBOLS};
 
 #[cfg(test)]
 mod tests;

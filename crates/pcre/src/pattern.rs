@@ -13,6 +13,7 @@ use crate::backtrack::{self, Budget};
 use crate::bytes::ByteSet;
 use crate::error::{PatternError, StepLimit};
 use crate::hir::{Exactness, translate};
+use crate::needs::{Needs, needs};
 use crate::parse::{Parsed, parse};
 use crate::pike::{self, UNSET};
 use crate::program::{Program, plain_atomics, simplified, too_large};
@@ -93,6 +94,7 @@ struct Inner {
     /// The longest match of the automaton, when there is one.
     length_max: Option<usize>,
     automaton: meta::Regex,
+    needs: Needs,
     /// Present when the automaton alone cannot answer everything.
     program: Option<Program>,
     options: Options,
@@ -191,6 +193,7 @@ impl Pattern {
             exactness,
             length_max: hir.properties().maximum_len(),
             automaton,
+            needs: needs(&hir),
             program: needed.then_some(program),
             options,
         })))
@@ -232,6 +235,11 @@ impl Pattern {
     pub fn hir_is_exact(&self) -> bool {
         let exactness = self.0.exactness;
         !exactness.bound && !exactness.line_start_at_end
+    }
+
+    /// What every haystack that the pattern matches has, as far as it is known.
+    pub fn needs(&self) -> &Needs {
+        &self.0.needs
     }
 
     /// The memory that the compiled pattern takes, without caches, in bytes; approximate.

@@ -28,6 +28,7 @@ fn compile_and_match(data: &[u8]) {
     let mut captures = Captures::new();
     if let Ok(matched) = pattern.captures(haystack, &mut captures) {
         assert!(verdict.is_err() || verdict == Ok(matched));
+        assert!(!matched || pattern.needs().are_met_by(haystack));
         assert_eq!(captures.get(0).is_some(), matched);
         assert!(
             captures.iter().flatten().all(|range| range.start <= range.end && range.end <= haystack.len())

@@ -46,7 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let websocket =
                 head.headers.first(b"upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
             if !plan.upgrade || !websocket {
-                self.plane.metrics.upstream_broken_total.one();
+                self.plane.metrics.events.upstream_broken_total.one();
                 return self
                     .stop(
                         plan,
@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let answer = match ResponsePlan::of(&head, plan) {
             Ok(answer) => answer,
             Err(why) => {
-                self.plane.metrics.upstream_broken_total.one();
+                self.plane.metrics.events.upstream_broken_total.one();
                 return self
                     .stop(plan, exchange, broken(&format!("is ambiguous ({why})")), upload.is_read())
                     .await;
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if self.client.sent() == sent {
                     exchange.answered(None, 0);
                 }
-                self.plane.metrics.clients_gone_total.one();
+                self.plane.metrics.events.clients_gone_total.one();
                 exchange.finish(End::Aborted);
                 After::Cut
             }
@@ -202,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     None => decoded.extend_from_slice(&piece),
                 }
                 if !decoded.is_empty() {
-                    let stand = exchange.response_chunk(&decoded).await?;
+                    let stand = exchange.response_chunk(&decoded, piece.len()).await?;
                     if stand != Stand::More {
                         return Ok((held, Some(stand)));
                     }
@@ -229,12 +229,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     pub(super) fn not_whole(&self, exchange: &mut Exchange, why: &str) {
-        self.plane.metrics.responses_not_inspected_whole_total.one();
+        self.plane.metrics.events.responses_not_inspected_whole_total.one();
         exchange.note(&format!("The response's body was not inspected whole: {why}"));
     }
 
     pub(super) fn response_broken(&self, how: &str) -> Stop {
-        self.plane.metrics.upstream_broken_total.one();
+        self.plane.metrics.events.upstream_broken_total.one();
         Stop::Answer { status: 502, note: format!("Answered with code 502: the upstream's response {how}") }
     }
 
@@ -263,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         exchange.answered(Some(Sent { status: 101, by: AnsweredBy::Upstream }), 0);
         exchange.finish(End::Complete);
-        self.plane.metrics.tunnels_total.one();
+        self.plane.metrics.events.tunnels_total.one();
         tunnel(&mut self.client, &mut server, &mut self.timer, self.listener.timeouts.tunnel).await;
         After::Close
     }

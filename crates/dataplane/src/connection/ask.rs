@@ -50,11 +50,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(head) => return Ok((server, head)),
                 Err(Unanswered::Stop(stop)) => return Err(stop),
                 Err(Unanswered::Closed(_)) if reused && twice && upload.is_replayable() => {
-                    self.plane.metrics.upstream_retries_total.one();
+                    self.plane.metrics.events.upstream_retries_total.one();
                     upload.rewind();
                 }
                 Err(Unanswered::Closed(how)) => {
-                    self.plane.metrics.upstream_broken_total.one();
+                    self.plane.metrics.events.upstream_broken_total.one();
                     let note = format!("Answered with code 502: the upstream {how}");
                     return Err(Stop::Answer { status: 502, note });
                 }
@@ -65,11 +65,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn connect(&self, upstream: &Upstream) -> Result<Server, Stop> {
         match upstream.connect().await {
             Ok(server) => {
-                self.plane.metrics.upstream_connections_total.one();
+                self.plane.metrics.events.upstream_connections_total.one();
                 Ok(server)
             }
             Err(error) => {
-                self.plane.metrics.upstream_connect_failed_total.one();
+                self.plane.metrics.events.upstream_connect_failed_total.one();
                 let status = if matches!(error, ConnectError::Timeout) { 504 } else { 502 };
                 let note =
                     format!("Answered with code {status}: the upstream {}: {error}", upstream.authority());
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         continue;
                     }
                     HeadParse::Refused { head, .. } => {
-                        self.plane.metrics.upstream_broken_total.one();
+                        self.plane.metrics.events.upstream_broken_total.one();
                         let why = head.findings.last().map_or("no head", |finding| finding.name());
                         let note =
                             format!("Answered with code 502: the upstream's response is no HTTP/1.1 ({why})");
@@ -129,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return Err(Unanswered::Closed("closed its connection without an answer".into()));
                 }
                 Err(ServerLost::Ended) => {
-                    self.plane.metrics.upstream_broken_total.one();
+                    self.plane.metrics.events.upstream_broken_total.one();
                     let note = "Answered with code 502: the upstream's response ended in its head".to_owned();
                     return Err(Unanswered::Stop(Stop::Answer { status: 502, note }));
                 }
@@ -190,11 +190,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn timed_out(&self, upload: &Upload) -> Stop {
         if upload.waits_for_client() {
-            self.plane.metrics.body_timeouts_total.one();
+            self.plane.metrics.events.body_timeouts_total.one();
             let note = "Refused with code 408: the request's body did not come in time".to_owned();
             Stop::Answer { status: 408, note }
         } else {
-            self.plane.metrics.upstream_timeouts_total.one();
+            self.plane.metrics.events.upstream_timeouts_total.one();
             let note = "Answered with code 504: the upstream did not answer in time".to_owned();
             Stop::Answer { status: 504, note }
         }
@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn upload_failed(&self, error: &UploadError) -> Stop {
         let why = match error {
             UploadError::Client => {
-                self.plane.metrics.clients_gone_total.one();
+                self.plane.metrics.events.clients_gone_total.one();
                 return Stop::ClientGone;
             }
             UploadError::Held(error) => return self.cannot_hold_back(error),
@@ -212,12 +212,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 format!("the chunks of the request's body are broken ({finding:?})")
             }
         };
-        self.plane.metrics.bodies_incomplete_total.one();
+        self.plane.metrics.events.bodies_incomplete_total.one();
         Stop::Answer { status: 400, note: format!("Refused with code 400: {why}") }
     }
 
     pub(super) fn cannot_hold_back(&self, error: &std::io::Error) -> Stop {
-        self.plane.metrics.budget_refused_total.one();
+        self.plane.metrics.events.budget_refused_total.one();
         Stop::Answer {
             status: 503,
             note: format!("Refused with code 503: a held body cannot be read back: {error}"),

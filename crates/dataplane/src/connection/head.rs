@@ -52,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(()) => {}
                 Err(Lost::Timeout) => return Some(Read::Late),
                 Err(Lost::Ended) => {
-                    self.plane.metrics.heads_incomplete_total.one();
+                    self.plane.metrics.events.heads_incomplete_total.one();
                     self.log("The head of a request ended in the middle");
                     return None;
                 }
@@ -63,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Answers a head that did not come in time. There is nothing yet that rules could look at.
     pub(super) async fn late_head(&mut self) -> After {
-        self.plane.metrics.head_timeouts_total.one();
+        self.plane.metrics.events.head_timeouts_total.one();
         let id = request_id();
         self.log_as("Refused with code 408: the head of the request did not come in time", &id);
         let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };

@@ -18,7 +18,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     pub(super) async fn answer_health_check(&mut self, plan: &RequestPlan) -> After {
-        self.plane.metrics.health_checks_total.one();
+        self.plane.metrics.events.health_checks_total.one();
         let stays = plan.keep_alive && !self.is_last_request();
         let connection = match (stays, plan.http10) {
             (false, _) => "Connection: close\r\n",

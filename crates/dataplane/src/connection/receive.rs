@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if stand == Stand::More {
                 stand = exchange.request_end().await?;
             }
-            self.plane.metrics.framing_refused_total.one();
+            self.plane.metrics.events.framing_refused_total.one();
             let note = format!(
                 "Refused with code 400: the request can be read in more than one way ({})",
                 finding.name()
@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             self.scratch = piece;
             if let Err(finding) = taken {
-                self.plane.metrics.bodies_incomplete_total.one();
+                self.plane.metrics.events.bodies_incomplete_total.one();
                 let why = format!("the chunks of the request's body are broken ({finding:?})");
                 return Err(self.refuse_body(exchange, 400, why).await);
             }
@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok((held, None));
             }
             if held.len() > held_max {
-                self.plane.metrics.bodies_too_large_total.one();
+                self.plane.metrics.events.bodies_too_large_total.one();
                 let why = format!("the request's body is larger than {held_max} bytes");
                 return Err(self.refuse_body(exchange, 413, why).await);
             }
@@ -119,15 +119,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let (status, why) = match self.client.fill(&mut self.timer).await {
                 Ok(()) => continue,
                 Err(Lost::Timeout) => {
-                    self.plane.metrics.body_timeouts_total.one();
+                    self.plane.metrics.events.body_timeouts_total.one();
                     (408, "the request's body did not come in time")
                 }
                 Err(Lost::Ended) => {
-                    self.plane.metrics.bodies_incomplete_total.one();
+                    self.plane.metrics.events.bodies_incomplete_total.one();
                     (400, "the request's body ended in the middle")
                 }
                 Err(Lost::Broken) => {
-                    self.plane.metrics.clients_gone_total.one();
+                    self.plane.metrics.events.clients_gone_total.one();
                     return Err(Stop::ClientGone);
                 }
             };
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     pub(super) fn cannot_hold(&self, error: &HoldError) -> Stop {
-        self.plane.metrics.budget_refused_total.one();
+        self.plane.metrics.events.budget_refused_total.one();
         Stop::Answer { status: 503, note: format!("Refused with code 503: {error}") }
     }
 

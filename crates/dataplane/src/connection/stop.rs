@@ -42,15 +42,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange.answered(None, 0);
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
-                self.plane.metrics.blocked_total.one();
+                exchange.blocked();
                 OwnAnswer::status(status)
             }
             Stop::Act(Action::Redirect { status, location }) => {
-                self.plane.metrics.blocked_total.one();
+                exchange.blocked();
                 OwnAnswer { status, location: Some(location) }
             }
             Stop::Act(Action::Close) => {
-                self.plane.metrics.blocked_total.one();
+                exchange.blocked();
                 exchange.finish(End::Aborted);
                 return After::Cut;
             }

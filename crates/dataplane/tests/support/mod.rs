@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use palisade_dataplane::{
     Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark, Route,
-    Upstream, UpstreamLimits, drain, serve,
+    Upstream, UpstreamLimits, Value, drain, serve,
 };
-use palisade_inspect::{OnFailure, Profile, RuleSources, Service, load_rules};
+use palisade_inspect::{Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
 use palisade_seclang::MemoryLoader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,8 +25,7 @@ pub fn service(mode: Mode, rules: &str) -> Arc<Service> {
     let text = Some(("test rules".to_owned(), rules.as_bytes().to_vec(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     let rules = loaded.rules.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-    let profile = Profile { mode, rules: Some(rules), on_failure: OnFailure::Closed };
-    Arc::new(Service { name: "test".into(), profile: Arc::new(profile) })
+    Service::new("test", Profile::new(mode, Some(rules)))
 }
 
 pub struct Proxy {
@@ -122,8 +121,27 @@ impl Proxy {
         panic!("no line with `{part}` in {:#?}", self.log());
     }
 
+    /// The metric's value, summed over its labels.
     pub fn count(&self, name: &str) -> u64 {
-        self.plane.metrics().iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name}")).1
+        self.count_of(name, &[])
+    }
+
+    /// The metric's value, summed over the labels that are not named.
+    pub fn count_of(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let (mut sum, mut known) = (0, false);
+        self.plane.visit_metrics(&mut |sample| {
+            if sample.name.strip_prefix("palisade_") == Some(name)
+                && labels.iter().all(|label| sample.labels.contains(label))
+            {
+                known = true;
+                sum += match sample.value {
+                    Value::Counter(value) | Value::Gauge(value) => value,
+                    Value::Histogram(value) => value.counts.iter().sum(),
+                };
+            }
+        });
+        assert!(known, "no metric {name} {labels:?}");
+        sum
     }
 }
 

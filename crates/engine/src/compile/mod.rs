@@ -28,7 +28,7 @@ use crate::ruleset::{
 use crate::settings::Settings;
 
 use actions::{add_transformation, describe, disruptive, supersedes};
-use draft::{Draft, DraftLink, DraftSelector, contains, phase_of};
+use draft::{Draft, DraftLink, DraftSelector, phase_of};
 
 /// Compiles a program. Gives the rule set when nothing in it is an error, and everything there is to say about
 /// it in any case; what the loader has said already is not repeated.
@@ -56,6 +56,8 @@ mod codes {
     pub(super) const UNICODE_MAP: &str = "W0604";
     /// Updates add more targets than a rule set may have by them.
     pub(super) const TOO_MANY_TARGETS: &str = "E0606";
+    /// Selections by tag or message look at too many rules.
+    pub(super) const TOO_MANY_LOOKS: &str = "E0607";
     /// An update or removal names no rule.
     pub(super) const NO_SUCH_RULE: &str = "W0605";
 }
@@ -63,6 +65,10 @@ mod codes {
 /// Targets that all updates together may add: directives and the rules that each is about multiply. Over it the
 /// update is an error.
 const UPDATED_TARGETS_MAX: usize = 1_000_000;
+
+/// Rules that all selections together may look at: directives and rules multiply. CRS's own
+/// exclusion packages stay below a hundredth of it. Over it the directive is an error.
+const LOOKED_AT_MAX: usize = 5_000_000;
 
 struct Compiler<'a> {
     sources: &'a SourceMap,
@@ -77,12 +83,18 @@ struct Compiler<'a> {
     /// Directives that change rules, in order.
     updates: Vec<&'a Directive>,
     updated_targets: usize,
+    /// Ids with the numbers of their drafts, ascending.
+    ids: Vec<(u64, usize)>,
+    /// Rules that selections have looked at.
+    looked_at: usize,
     components: Vec<String>,
     operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
     patterns: HashMap<Vec<u8>, Pattern>,
     xpaths: HashMap<(Vec<u8>, Namespaces), (usize, Arc<XPathQuery>)>,
     unicode_map: Option<UnicodeMap>,
     files: Vec<String>,
+    /// Positions in `files`.
+    file_numbers: HashMap<FileId, usize>,
     selections: HashMap<SelectionKey, Arc<RuleSelection>>,
 }
 
@@ -108,12 +120,15 @@ impl<'a> Compiler<'a> {
             chain_open: false,
             updates: Vec::new(),
             updated_targets: 0,
+            ids: Vec::new(),
+            looked_at: 0,
             components: Vec::new(),
             operators: HashMap::new(),
             patterns: HashMap::new(),
             xpaths: HashMap::new(),
             unicode_map: None,
             files: Vec::new(),
+            file_numbers: HashMap::new(),
             selections: HashMap::new(),
         }
     }
@@ -149,17 +164,17 @@ impl<'a> Compiler<'a> {
         match directive {
             Directive::RemoveById(ranges) => {
                 for range in ranges {
-                    self.remove(|draft| contains(&range.node, draft.id), range.span);
+                    self.remove(&DraftSelector::Ids(vec![range.node]), range.span);
                 }
             }
             Directive::RemoveByTag(pattern) => {
                 if let Some(found) = self.pattern(&pattern.node, pattern.span) {
-                    self.remove(|draft| draft.has_tag(&found), pattern.span);
+                    self.remove(&DraftSelector::Tag(found), pattern.span);
                 }
             }
             Directive::RemoveByMsg(pattern) => {
                 if let Some(found) = self.pattern(&pattern.node, pattern.span) {
-                    self.remove(|draft| draft.has_msg(&found), pattern.span);
+                    self.remove(&DraftSelector::Msg(found), pattern.span);
                 }
             }
             Directive::UpdateTarget { selection, targets, replaced } => {
@@ -198,15 +213,58 @@ impl<'a> Compiler<'a> {
         self.drafts.push(Draft { id, phase, span, links: vec![link], defaults, removed: false });
     }
 
-    fn remove(&mut self, selects: impl Fn(&Draft<'_>) -> bool, span: Span) {
-        let mut any = false;
-        for draft in self.drafts.iter_mut().filter(|draft| selects(draft)) {
-            draft.removed = true;
-            any = true;
-        }
-        if !any {
+    fn remove(&mut self, selector: &DraftSelector, span: Span) {
+        let Some(chosen) = self.chosen_drafts(selector, span) else { return };
+        if chosen.is_empty() {
             self.warn_no_such_rule(span);
         }
+        for number in chosen {
+            self.drafts[number].removed = true;
+        }
+    }
+
+    fn chosen_drafts(&mut self, selector: &DraftSelector, span: Span) -> Option<Vec<usize>> {
+        let drafts = std::mem::take(&mut self.drafts);
+        let chosen = self.chosen(selector, span, &drafts);
+        self.drafts = drafts;
+        chosen
+    }
+
+    /// The numbers of the rules that a selection means, in order; `None`, and an error, when looking for them has
+    /// cost too much.
+    fn chosen(&mut self, selector: &DraftSelector, span: Span, drafts: &[Draft<'_>]) -> Option<Vec<usize>> {
+        // Said once.
+        if self.looked_at > LOOKED_AT_MAX {
+            return None;
+        }
+        let chosen: Vec<usize> = if let DraftSelector::Ids(ranges) = selector {
+            let mut chosen = Vec::new();
+            for range in ranges {
+                let first = self.ids.partition_point(|(id, _)| *id < range.first);
+                let meant = self.ids[first..].iter().take_while(|(id, _)| *id <= range.last);
+                chosen.extend(meant.map(|(_, number)| *number));
+            }
+            chosen.sort_unstable();
+            chosen.dedup();
+            self.looked_at += chosen.len();
+            chosen
+        } else {
+            self.looked_at += drafts.len();
+            (0..drafts.len()).filter(|number| selector.selects(&drafts[*number])).collect()
+        };
+        if self.looked_at > LOOKED_AT_MAX {
+            let message = format!("updates, removals and ctl look at more than {LOOKED_AT_MAX} rules in all");
+            let help = "name rules by their ids, or more of them by one pattern";
+            self.diagnostics.push(Diagnostic::error(codes::TOO_MANY_LOOKS, span, message).help(help));
+            return None;
+        }
+        Some(chosen)
+    }
+
+    /// Makes rules found by their ids.
+    fn index_ids(&mut self, drafts: &[Draft<'_>]) {
+        self.ids = drafts.iter().enumerate().map(|(number, draft)| (draft.id.0, number)).collect();
+        self.ids.sort_unstable();
     }
 
     fn warn_no_such_rule(&mut self, span: Span) {
@@ -227,9 +285,11 @@ impl<'a> Compiler<'a> {
             return;
         }
         let Some(selects) = self.selector_of(&selection.node, selection.span) else { return };
-        let mut any = false;
-        for draft in self.drafts.iter_mut().filter(|draft| selects.selects(draft)) {
-            any = true;
+        let Some(chosen) = self.chosen_drafts(&selects, selection.span) else { return };
+        if chosen.is_empty() {
+            self.warn_no_such_rule(selection.span);
+        }
+        for number in chosen {
             self.updated_targets += targets.len();
             if self.updated_targets > UPDATED_TARGETS_MAX {
                 let message = format!("updates add more than {UPDATED_TARGETS_MAX} targets to rules");
@@ -238,14 +298,11 @@ impl<'a> Compiler<'a> {
                 self.diagnostics.push(diagnostic.help(help));
                 return;
             }
-            let own = &mut draft.links[0].targets;
+            let own = &mut self.drafts[number].links[0].targets;
             if let Some(replaced) = replaced {
                 own.retain(|target| !replaced.contains(target));
             }
             own.extend(targets.iter().cloned());
-        }
-        if !any {
-            self.warn_no_such_rule(selection.span);
         }
     }
 
@@ -258,8 +315,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn update_actions(&mut self, id: &Spanned<u64>, chain_offset: u32, actions: &[Spanned<Action>]) {
-        let draft = self.drafts.iter_mut().find(|draft| draft.id.0 == id.node);
-        let Some(link) = draft.and_then(|draft| draft.links.get_mut(chain_offset as usize)) else {
+        let known = self.ids.partition_point(|(known, _)| *known < id.node);
+        let number = self.ids.get(known).filter(|(known, _)| *known == id.node).map(|(_, number)| *number);
+        let link = number.and_then(|number| self.drafts[number].links.get_mut(chain_offset as usize));
+        let Some(link) = link else {
             self.warn_no_such_rule(id.span);
             return;
         };
@@ -312,6 +371,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn finish(mut self) -> (Option<RuleSet>, Vec<Diagnostic>) {
+        let drafts = std::mem::take(&mut self.drafts);
+        self.index_ids(&drafts);
+        self.drafts = drafts;
         for directive in std::mem::take(&mut self.updates) {
             self.update(directive);
         }
@@ -326,6 +388,7 @@ impl<'a> Compiler<'a> {
             }
         }
         kept_before.push(kept.len());
+        self.index_ids(&kept);
         let markers: Vec<(&[u8], usize)> =
             self.markers.iter().map(|(label, before)| (*label, kept_before[*before])).collect();
 
@@ -370,7 +433,7 @@ impl<'a> Compiler<'a> {
         programs: &[Vec<RuleIndex>; PHASES],
     ) -> Rule {
         let name = self.sources.name(draft.span.file);
-        let file = self.files.iter().position(|file| file == name).unwrap_or_else(|| {
+        let file = *self.file_numbers.entry(draft.span.file).or_insert_with(|| {
             self.files.push(name.to_owned());
             self.files.len() - 1
         });
@@ -532,9 +595,8 @@ impl<'a> Compiler<'a> {
             return Some(found.clone());
         }
         let selects = self.selector_of(selection, span)?;
-        let chosen =
-            all.iter().enumerate().filter(|(_, draft)| selects.selects(draft)).map(|(n, _)| n as u32);
-        let rules = Arc::new(RuleSelection::from_sorted(chosen));
+        let chosen = self.chosen(&selects, span, all)?;
+        let rules = Arc::new(RuleSelection::from_sorted(chosen.into_iter().map(|number| number as u32)));
         self.selections.insert(key, rules.clone());
         Some(rules)
     }
@@ -675,4 +737,28 @@ impl DataFiles for BesideRuleFile<'_> {
 
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_seclang::{MemoryLoader, Source, load};
+
+    use super::{codes, compile};
+
+    #[test]
+    fn selections_that_multiply_are_an_error() {
+        let rules: String =
+            (1..=5_000).map(|id| format!("SecAction \"id:{id},phase:1,pass,tag:'a'\"\n")).collect();
+        let tags: String = (0..1_500).map(|n| format!("SecRuleRemoveByTag x{n}\n")).collect();
+        let ids = "SecRuleRemoveById 1-999999\n".repeat(1_500);
+        for (updates, expected) in
+            [(tags, Some(codes::TOO_MANY_LOOKS)), (ids, Some(codes::TOO_MANY_LOOKS)), (String::new(), None)]
+        {
+            let loader = MemoryLoader::new().with("a.conf", format!("{rules}{updates}"));
+            let loaded = load(&[Source::File("a.conf".into())], &loader);
+            let (_, diagnostics) = compile(&loaded.program, &loaded.sources, &loader);
+            let found = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+            assert_eq!(found.map(|diagnostic| diagnostic.code), expected);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! TX:0 becomes the fingerprint for SQL, the whole value for scripts. Neither leaves a reference in the log.
 
-use palisade_codec::libinjection;
+use palisade_codec::{ByteSet, libinjection};
 
 use super::Evaluation;
 
@@ -13,6 +13,15 @@ pub(super) enum Injection {
 }
 
 impl Injection {
+    /// Bytes of which every value that matches has one. Libinjection's gate for scripts is that and nothing else; its
+    /// gate for SQL reads words, and the operator asks it first.
+    pub(super) fn telling_bytes(self) -> Option<ByteSet> {
+        match self {
+            Injection::Sql => None,
+            Injection::Script => Some(ByteSet::of(b"<=")),
+        }
+    }
+
     pub(super) fn evaluate(self, value: &[u8], context: &mut Evaluation) -> bool {
         match self {
             Injection::Sql => {

@@ -4,6 +4,7 @@
 //! Each is a necessary condition, true of every value that matches; none is ever sufficient by itself. `None`
 //! says that nothing is known. Negated operators must not be skipped by them.
 
+use palisade_codec::ByteSet;
 use palisade_pcre::Pattern;
 
 use super::{Kind, Operator};
@@ -50,6 +51,18 @@ impl Operator {
         }
     }
 
+    /// Bytes of which every value that matches has one, where the operator itself says so. Those of a pattern are in
+    /// its needs.
+    pub(crate) fn gate(&self) -> Option<ByteSet> {
+        match &self.kind {
+            Kind::Validate(validate) => Some(validate.telling_bytes()),
+            Kind::Injection(injection) => injection.telling_bytes(),
+            // An address is written with points or colons.
+            Kind::Addresses(_) | Kind::Geo(_) => Some(ByteSet::of(b".:")),
+            _ => None,
+        }
+    }
+
     /// The least number of bytes of a value that matches.
     pub fn length_min(&self) -> usize {
         match self.needle() {
@@ -62,7 +75,7 @@ impl Operator {
                 Kind::Addresses(_) | Kind::Geo(_) => 2,
                 // A bad byte, a bad percent sign, a bad sequence.
                 Kind::Validate(_) => 1,
-                _ => self.pattern().and_then(|pattern| pattern.hir().properties().minimum_len()).unwrap_or(0),
+                _ => self.pattern().map_or(0, |pattern| pattern.needs().length_min),
             },
         }
     }

@@ -24,6 +24,19 @@ impl Validate {
         })
     }
 
+    /// Bytes without which a value is valid.
+    pub(super) fn telling_bytes(&self) -> palisade_codec::ByteSet {
+        match self {
+            Validate::Bytes(allowed) => {
+                let mut others = palisade_codec::ByteSet::EMPTY;
+                (0..=255u8).filter(|byte| !allowed.contains(*byte)).for_each(|byte| others.insert(byte));
+                others
+            }
+            Validate::UrlEncoding => palisade_codec::ByteSet::of(b"%"),
+            Validate::Utf8 => palisade_codec::ByteSet::range(0x80, 0xff),
+        }
+    }
+
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> bool {
         match self {
             Validate::Bytes(allowed) => allowed.evaluate(value, context),

@@ -20,7 +20,9 @@
 
 mod chains;
 mod keys;
+mod needs;
 mod scan;
+mod sieve;
 mod steps;
 mod visit;
 
@@ -41,8 +43,10 @@ use chains::{Chains, WALK_CHAINS, prefixes};
 use keys::KeyTable;
 use steps::Steps;
 
+pub use needs::Needs;
 pub use scan::FilterCounts;
 pub(crate) use scan::PlanState;
+pub use sieve::{Seen, Sieve};
 
 /// The plan of a rule set.
 #[derive(Debug)]

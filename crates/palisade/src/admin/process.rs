@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use palisade_console::{
-    Exposition, Health, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State, Status,
-    Subject, Timestamp,
+    Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State,
+    Status, Subject, Timestamp,
 };
-use palisade_dataplane::Plane;
+use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_events::LogWriter;
 
 use crate::admin::usage::Usage;
@@ -227,12 +227,15 @@ impl Changing {
     }
 }
 
-/// What the data plane counted, under our name.
+/// What the data plane counted.
 fn plane_metrics(plane: &Plane, into: &mut Exposition) {
-    for (name, value) in plane.metrics().iter() {
-        let help = format!("{}.", name.trim_end_matches("_total").replace('_', " "));
-        into.counter(&format!("palisade_{name}"), &help, &[], value);
-    }
+    plane.visit_metrics(&mut |Sample { name, help, labels, value }| match value {
+        Value::Counter(value) => into.counter(name, help, labels, value),
+        Value::Gauge(value) => into.gauge(name, help, labels, value as f64),
+        Value::Histogram(HistogramValue { bounds, counts, sum }) => {
+            into.histogram(name, help, labels, Histogram { bounds, counts, sum });
+        }
+    });
 }
 
 fn now() -> Timestamp {

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_dataplane::{Upstream, UpstreamLimits};
+use palisade_config::Overrides;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
-use crate::flags::{DemoFlags, RuleFlags};
+use crate::configuration::Told;
+use crate::files::FileSystem;
+use crate::flags::{DemoFlags, text};
 use crate::journal::ErrorLines;
-use crate::rules::{self, Warnings};
-use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
+use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, profiles, runtime};
 
 /// Where Debian's package puts CRS.
 const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
@@ -33,8 +34,6 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             flags.listen
         );
     }
-    let rule_flags = RuleFlags { crs: Some(crs.clone()), ..RuleFlags::default() };
-    let rule_set = rules::load_or_fail(&rule_flags, Warnings::Hidden)?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         let shop =
@@ -46,15 +45,16 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         }));
         let decisions = LogWriter::writer(Decisions::default());
         let plane = plane(Arc::new(ErrorLines::new(decisions.clone())), &std::env::temp_dir());
-        let protected = Protected {
-            name: "shop",
-            listen: flags.listen,
-            upstream: Upstream::new(&shop_url, UpstreamLimits::default())?,
-            mode: Mode::Block,
-            rules: rule_set,
-            health_path: None,
+        let overrides = Overrides {
+            listen: Some(flags.listen.to_string()),
+            upstream: Some(shop_url.clone()),
+            mode: Some(Mode::Block.to_string()),
+            crs: Some(text(&crs)?),
+            ..Overrides::default()
         };
-        let serving = Serving::start(protected, plane).await?;
+        let config = Told { file: None, overrides }.load(&FileSystem)?;
+        let profiles = profiles(&config, &FileSystem)?;
+        let serving = Serving::start(&config, &profiles, plane).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
         let url = format!("http://{}", serving.address);

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
-use palisade_inspect::{
-    Action, Cause, Detail, MemoryStore, OnFailure, Outcome, Profile, RuleSources, Service,
-};
+use palisade_inspect::{Action, Cause, Detail, MemoryStore, Outcome, Profile, RuleSources, Service};
 use palisade_model::{Mode, Verdict};
 use palisade_seclang::Style;
 use serde::de::IgnoredAny;
@@ -139,8 +137,7 @@ fn parse_object(object: &[u8], line: usize) -> Result<Request, Refused> {
 }
 
 fn service(rules: Option<Arc<RuleSet>>, mode: Mode) -> Arc<Service> {
-    let profile = Arc::new(Profile { mode, rules, on_failure: OnFailure::Closed });
-    Arc::new(Service { name: "explain".into(), profile })
+    Service::new("explain", Profile::new(mode, rules))
 }
 
 struct Explained {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_engine::{Clock, Connection, Enforcement, Progress, RuleId, RuleSet, Transaction};
-use palisade_inspect::{Action, Detail, MemoryStore, OnFailure, Profile, Service};
+use palisade_inspect::{Action, Detail, MemoryStore, Profile, Service};
 use palisade_model::Mode;
 use palisade_seclang::ast::Phase;
 use serde_json::json;
@@ -33,9 +33,7 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         say!("palisade: no rules: only the reading of requests is measured; name rules by --crs or --rules");
     }
     let cases = corpus(flags)?;
-    let profile =
-        Arc::new(Profile { mode: Mode::Block, rules: rule_set.clone(), on_failure: OnFailure::Closed });
-    let service = Arc::new(Service { name: "profile".into(), profile });
+    let service = Service::new("profile", Profile::new(Mode::Block, rule_set.clone()));
     let talks = std::io::stderr().is_terminal();
     let mut measured = Vec::with_capacity(cases.len());
     let mut costs = HashMap::new();

@@ -1,87 +1,66 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
-use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use palisade_config::{Config, LogTarget, Name};
 use palisade_console::ServiceStatus;
-use palisade_dataplane::{Upstream, UpstreamLimits};
-use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
-use crate::admin::{AdminListener, AdminSettings, InForce, Process};
+use crate::admin::{AdminAddress, AdminListener, AdminSettings, InForce, Process};
+use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::ErrorLines;
-use crate::rules::{self, Warnings};
-use crate::serving::{DRAIN_DEADLINE, Protected, Serving, Signals, Word, plane, runtime};
-use crate::watch::{LOOK_EVERY, Seen};
+use crate::rules::plural;
+use crate::serving::{DRAIN_DEADLINE, Profiles, Serving, Signals, Word, plane, profiles, runtime};
+use crate::watch::{LOOK_EVERY, Seen, Watched};
 
-/// The listener's name in logs.
-const NAME: &str = "web";
-
-/// Runs until SIGTERM or SIGINT. A change of the rule files loads them anew; SIGHUP does so at once, and opens the
-/// log file anew.
+/// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
+/// once, and opens the log files anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
-    rules::note_detect(flags.detect);
     warn_of_unknown_variables();
-    let upstream = upstream(&flags.upstream)?;
-    if is_itself(flags.listen, &flags.upstream) {
-        bail!(
-            "--upstream {}: that is this listener itself; name the address of the service, or another by --listen",
-            flags.upstream
-        );
-    }
+    let told = Told { file: None, overrides: flags.overrides()? };
+    let watched = Watched::new(&FileSystem);
+    let config = told.load(&watched)?;
     let process = Process::new();
-    let admin = AdminListener::start(&admin_settings(flags), process.clone())?;
-    let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
-    let rule_set = rule_set?;
-    process.loaded(in_force(flags.mode, rule_set.as_deref()));
-    match (&rule_set, flags.mode) {
-        (_, Mode::Off) => say!("palisade: mode off: nothing is inspected"),
-        (None, _) => say!("palisade: no rules: nothing is inspected; name them by --crs or --rules"),
-        (Some(rules), mode) => {
-            say!("palisade: {}, mode {mode}", rules::plural(rules.rules().len(), "rule"));
+    let admin = AdminListener::start(&admin_settings(&config), process.clone())?;
+    let profiles = profiles(&config, &watched)?;
+    process.loaded(in_force(&config, &profiles));
+    describe(&config, &profiles);
+    let error_log = match &config.logs.error {
+        LogTarget::File(path) => {
+            LogWriter::file(path.as_str()).with_context(|| format!("--error-log `{path}`"))?
         }
-    }
-    let error_log = match &flags.error_log {
-        Some(path) => LogWriter::file(path).with_context(|| format!("--error-log `{}`", path.display()))?,
-        None => LogWriter::stderr(),
+        _ => LogWriter::stderr(),
     };
     process.writes("error", &error_log);
-    std::fs::create_dir_all(&flags.data_dir).with_context(|| {
-        format!("--data-dir `{}`: name a folder that can be written", flags.data_dir.display())
-    })?;
+    let data_dir = Path::new(config.data_dir.as_str());
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("--data-dir `{}`: name a folder that can be written", data_dir.display()))?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         process.watch_workers();
-        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), &flags.data_dir);
-        let protected = Protected {
-            name: NAME,
-            listen: flags.listen,
-            upstream,
-            mode: flags.mode,
-            rules: rule_set,
-            health_path: flags.health_path.clone(),
-        };
-        let serving = Serving::start(protected, plane.clone()).await?;
-        process.ready(plane, vec![serving.status(NAME)]);
+        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), data_dir);
+        let serving = Serving::start(&config, &profiles, plane.clone()).await?;
+        process.ready(plane, serving.status());
         admin.say();
-        let mut watcher = Watcher::of(seen);
+        let mut watcher = Watcher::of(watched.into_seen());
         loop {
             tokio::select! {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
                         error_log.reopen();
-                        watcher = Watcher::of(reload(flags, &serving, &process));
+                        watcher = Watcher::of(reload(&told, &serving, &process));
                     }
                 },
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if watcher.has_settled_change() {
-                        watcher = Watcher::of(reload(flags, &serving, &process));
+                        watcher = Watcher::of(reload(&told, &serving, &process));
                     }
                 }
             }
@@ -97,24 +76,25 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     })
 }
 
+/// Says what protects, at the start.
+fn describe(config: &Config, profiles: &Profiles) {
+    for (name, _) in config.profiles.iter() {
+        let Some(profile) = profiles.get(name) else { continue };
+        let of = if profiles.len() > 1 { format!("profile {name}: ") } else { String::new() };
+        match (&profile.rules, profile.mode) {
+            (_, Mode::Off) => say!("palisade: {of}mode off: nothing is inspected"),
+            (None, _) => {
+                say!("palisade: {of}no rules: nothing is inspected; name them by --crs or --rules");
+            }
+            (Some(rules), mode) => {
+                say!("palisade: {of}{}, mode {mode}", plural(rules.rules().len(), "rule"));
+            }
+        }
+    }
+}
+
 async fn again(signals: &mut Signals) {
     while let Word::Reload = signals.next().await {}
-}
-
-fn upstream(url: &str) -> Result<Upstream> {
-    Upstream::new(url, UpstreamLimits::default()).with_context(|| match url.contains("://") {
-        true => "--upstream".to_owned(),
-        false => format!("--upstream (perhaps http://{url} is meant)"),
-    })
-}
-
-/// Whether the upstream is where we listen, as far as its address tells.
-fn is_itself(listen: SocketAddr, url: &str) -> bool {
-    let authority = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
-    let Ok(upstream) = authority.parse::<SocketAddr>() else { return false };
-    let here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
-    upstream.port() == listen.port()
-        && (upstream.ip() == listen.ip() || listen.ip().is_unspecified() && here(upstream.ip()))
 }
 
 /// Looks after the files of the rules in force.
@@ -139,39 +119,58 @@ impl Watcher {
     }
 }
 
-/// Loads the rules anew; those that do not load leave the old ones in force. Gives what was read for it.
-fn reload(flags: &RunFlags, serving: &Serving, process: &Process) -> Seen {
-    let (rule_set, seen) = rules::load_watched(&flags.rules, Warnings::Shown);
-    match rule_set {
-        Ok(rule_set) => {
-            let count = rule_set.as_ref().map_or(0, |rules| rules.rules().len());
-            say!("palisade: {} loaded anew", rules::plural(count, "rule"));
-            process.reloaded(Ok(in_force(flags.mode, rule_set.as_deref())));
-            serving.replace_rules(NAME, flags.mode, rule_set);
+/// Loads everything anew; what does not load leaves in force what is. Gives what was read for it, also where that
+/// cannot be used: it may be mended.
+fn reload(told: &Told, serving: &Serving, process: &Process) -> Seen {
+    let watched = Watched::new(&FileSystem);
+    let replaced = told.load(&watched).and_then(|config| {
+        let profiles = profiles(&config, &watched)?;
+        serving.replace(&config, &profiles)?;
+        Ok((config, profiles))
+    });
+    match replaced {
+        Ok((config, profiles)) => {
+            let rules = profiles.values().filter_map(|profile| profile.rules.as_ref());
+            say!("palisade: {} loaded anew", plural(rules.map(|rules| rules.rules().len()).sum(), "rule"));
+            process.reloaded(Ok(in_force(&config, &profiles)));
         }
         Err(error) => {
             say!("palisade: the rules in force stay: {error:#}");
             process.reloaded(Err(&error));
         }
     }
-    seen
+    watched.into_seen()
 }
 
 /// What the admin listener shows of it.
-fn in_force(mode: Mode, rules: Option<&RuleSet>) -> InForce {
-    let rule_set = rules.map(|_| NAME.to_owned());
+fn in_force(config: &Config, profiles: &Profiles) -> InForce {
+    let rules_of = |name: &Name| profiles.get(name).and_then(|profile| profile.rules.as_ref());
+    let service = |service: &palisade_config::Service| {
+        let name = &*service.profile;
+        let mode = profiles.get(name).map(|profile| profile.mode).unwrap_or_default();
+        ServiceStatus {
+            name: service.name.to_string(),
+            mode: mode.to_string(),
+            rule_set: rules_of(name).map(|_| name.to_string()),
+        }
+    };
+    let rule_set = |(name, _): (&Name, _)| Some((name.to_string(), rules_of(name)?.rules().len()));
     InForce {
-        services: vec![ServiceStatus { name: NAME.to_owned(), mode: mode.to_string(), rule_set }],
-        rule_sets: rules.iter().map(|rules| (NAME.to_owned(), rules.rules().len())).collect(),
+        services: config.services.iter().map(service).collect(),
+        rule_sets: config.profiles.iter().filter_map(rule_set).collect(),
     }
 }
 
-fn admin_settings(flags: &RunFlags) -> AdminSettings {
+fn admin_settings(config: &Config) -> AdminSettings {
+    use palisade_config::AdminAddress as Configured;
     AdminSettings {
-        address: flags.admin,
-        token_file: flags.admin_token_file.clone(),
-        probes: None,
-        traffic: vec![flags.listen],
+        address: config.admin.address.map(|address| match address {
+            Configured::At(address) => AdminAddress::At(address.0),
+            Configured::Off => AdminAddress::Off,
+        }),
+        token_file: config.admin.token_file.as_ref().map(|path| path.as_str().into()),
+        probes: config.admin.probes.map(|address| address.0),
+        traffic: config.listeners.iter().map(|listener| listener.address.0).collect(),
     }
 }
 

@@ -85,6 +85,13 @@ pub(crate) fn compare(
             haystack.escape_ascii()
         ));
     }
+    if matched && !pattern.needs().are_met_by(haystack) {
+        return Err(format!(
+            "{pattern:?} matches \"{}\", which lacks {:?}",
+            haystack.escape_ascii(),
+            pattern.needs()
+        ));
+    }
     if start == 0 && pattern.is_match_with(cache, haystack) != Ok(matched) {
         return Err(format!(
             "{pattern:?} on \"{}\": is_match differs from captures",

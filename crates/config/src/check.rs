@@ -1,0 +1,296 @@
+//! Whether the parts of a configuration fit: names are unique and lead somewhere, routes do not contradict each other.
+//! What a person may leave out because it goes without saying is filled in here.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::decode::{Decode as _, Decoder, nearest};
+use crate::diagnostic::Severity;
+use crate::node::{Node, Origin, quoted};
+use crate::read::LISTEN;
+use crate::sections::{Config, Listener, Profile, Profiles, Route};
+use crate::value::{AdminAddress, HostPattern, Located, Name, RoutePath};
+
+/// Each is a socket and a task.
+const LISTENERS_MAX: usize = 64;
+const SERVICES_MAX: usize = 10_000;
+const PROFILES_MAX: usize = 10_000;
+/// Hosts of all routes together; a route without hosts counts as one.
+const HOSTS_MAX: usize = 20_000;
+
+/// Checks a configuration and fills in what is left out. Reports to the decoder; `None` comes back where what is there
+/// is not enough to go on.
+pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config> {
+    fill_in(&mut config, decoder)?;
+    let mut checks = Checks { decoder };
+    checks.bounds(&config)?;
+    checks.unique("listener", config.listeners.iter().map(|listener| &listener.name));
+    checks.unique("service", config.services.iter().map(|service| &service.name));
+    checks.addresses(&config);
+    checks.profiles(&config);
+    checks.references(&config);
+    checks.routes(&config);
+    Some(config)
+}
+
+fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
+    let named = |name: &str| Located::default(Name::new(name).expect("it is a name"));
+    if config.listeners.is_empty() {
+        let address = Located::decode(&Node::text(LISTEN, Origin::Default), decoder)?;
+        config.listeners.push(Listener { name: named("web"), address, health_path: None });
+    }
+    if config.profiles.0.is_empty() {
+        config.profiles = Profiles(vec![((*named("default")).clone(), Profile::default())]);
+    }
+    match &config.services[..] {
+        [] => {
+            let help = "name its URL by --upstream http://HOST:PORT, or in a file under `services`";
+            let message = "there is no service to protect".to_owned();
+            decoder.report(Severity::Error, Origin::Default, message, Some(help.to_owned()));
+            return None;
+        }
+        [only] if config.routes.is_empty() => {
+            let path = RoutePath::decode(&Node::text("/", Origin::Default), decoder)?;
+            config.routes.push(Route {
+                listener: None,
+                hosts: Vec::new(),
+                path: Located::default(path),
+                service: only.name.clone(),
+                profile: None,
+            });
+        }
+        [_, second, ..] if config.routes.is_empty() => {
+            let message = "several services need routes that say which requests are whose".to_owned();
+            let help = format!("add `routes:` with `- {{path: /, service: {}}}` and others", *second.name);
+            decoder.report(Severity::Error, second.name.origin(), message, Some(help));
+            return None;
+        }
+        _ => {}
+    }
+    Some(())
+}
+
+struct Checks<'a> {
+    decoder: &'a mut Decoder,
+}
+
+impl Checks<'_> {
+    fn error(&mut self, origin: Origin, message: String, help: impl Into<String>) {
+        self.decoder.report(Severity::Error, origin, message, Some(help.into()));
+    }
+
+    fn warning(&mut self, origin: Origin, message: String, help: impl Into<String>) {
+        self.decoder.report(Severity::Warning, origin, message, Some(help.into()));
+    }
+
+    fn bounds(&mut self, config: &Config) -> Option<()> {
+        let hosts: usize = config.routes.iter().map(|route| route.hosts.len().max(1)).sum();
+        for (what, count, max) in [
+            ("listeners", config.listeners.len(), LISTENERS_MAX),
+            ("services", config.services.len(), SERVICES_MAX),
+            ("profiles", config.profiles.0.len(), PROFILES_MAX),
+            ("hosts of routes", hosts, HOSTS_MAX),
+        ] {
+            if count > max {
+                let message = format!("{count} {what} are more than the {max} that one process takes");
+                self.error(Origin::Default, message, "share them among several processes");
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn unique<'c>(&mut self, what: &str, names: impl Iterator<Item = &'c Located<Name>>) {
+        let mut seen: HashMap<&str, Origin> = HashMap::new();
+        for name in names {
+            if let Some(first) = seen.insert(name.as_str(), name.origin()) {
+                let message = format!("a second {what} is called {}{}", quoted(name.as_str()), after(first));
+                self.error(
+                    name.origin(),
+                    message,
+                    format!("give one of them another name, such as {}-2", **name),
+                );
+            }
+        }
+    }
+
+    /// Nothing listens twice at one place, or at the place that it forwards to.
+    fn addresses(&mut self, config: &Config) {
+        let mut taken = HashMap::new();
+        for address in [
+            match config.admin.address {
+                Some(AdminAddress::At(address)) if address.0.port() != 0 => {
+                    Some(("the admin listener", address))
+                }
+                _ => None,
+            },
+            config.admin.probes.map(|address| ("the listener for probes", address)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            taken.insert(address.1, address.0);
+        }
+        for listener in &config.listeners {
+            let address = *listener.address;
+            if address.0.port() == 0 {
+                continue;
+            }
+            if let Some(by) = taken.insert(address, "another listener") {
+                let message = format!("{address} is where {by} listens");
+                let help = format!("write another port, or {}:0 for any free one", ip(&address.0));
+                self.error(listener.address.origin(), message, help);
+            }
+        }
+        for service in &config.services {
+            let Some(upstream) = service.upstream.url.address() else { continue };
+            let here = |listener: &&Listener| {
+                let at = listener.address.0;
+                let local = |ip: std::net::IpAddr| ip.is_loopback() || ip.is_unspecified();
+                upstream.port() == at.port()
+                    && (upstream.ip() == at.ip() || at.ip().is_unspecified() && local(upstream.ip()))
+            };
+            if config.listeners.iter().any(|listener| here(&listener)) {
+                let url = &service.upstream.url;
+                let message = format!("{}: that is this listener itself", quoted(url.as_str()));
+                let help = "name the address of the service, or let the listener listen elsewhere (--listen)";
+                self.error(url.origin(), message, help);
+            }
+        }
+    }
+
+    fn profiles(&mut self, config: &Config) {
+        for (name, profile) in config.profiles.iter() {
+            if let (Some(level), None) = (&profile.rules.paranoia, &profile.rules.crs) {
+                let message = format!("the paranoia level {} means a CRS, and none is named", level.level());
+                self.error(level.origin(), message, "name its folder by `crs` (--crs)");
+            }
+            if let Some(enabled) = &profile.detect.enabled
+                && **enabled
+            {
+                let message = "the built-in detector is not in this version; rules alone inspect".to_owned();
+                self.warning(enabled.origin(), message, "write false");
+            }
+            for (what, value) in
+                [("jsonDepth", profile.limits.json_depth), ("arguments", profile.limits.arguments)]
+            {
+                if value == 0 {
+                    let message =
+                        format!("{what} of profile {} is 0, so nothing would pass", quoted(name.as_str()));
+                    self.error(Origin::Default, message, "write at least 1");
+                }
+            }
+        }
+    }
+
+    /// Names lead somewhere.
+    fn references(&mut self, config: &Config) {
+        let profiles: HashSet<&str> = config.profiles.iter().map(|(name, _)| name.as_str()).collect();
+        let services: HashSet<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
+        let listeners: HashSet<&str> =
+            config.listeners.iter().map(|listener| listener.name.as_str()).collect();
+        for service in &config.services {
+            let (name, origin) = (&service.profile, service.profile.origin());
+            if origin == Origin::Default && !profiles.contains(name.as_str()) {
+                let first = config.profiles.iter().next().map_or("default", |(name, _)| name.as_str());
+                let message = format!(
+                    "the service {} names no profile, and none is called `default`",
+                    quoted(service.name.as_str())
+                );
+                self.error(service.name.origin(), message, format!("add `profile: {first}` to it"));
+            } else {
+                self.leads("profile", name, &profiles);
+            }
+        }
+        for route in &config.routes {
+            self.leads("service", &route.service, &services);
+            if let Some(profile) = &route.profile {
+                self.leads("profile", profile, &profiles);
+            }
+            if let Some(listener) = &route.listener {
+                self.leads("listener", listener, &listeners);
+            }
+        }
+        let used: HashSet<&str> = config.routes.iter().map(|route| route.service.as_str()).collect();
+        for service in config.services.iter().filter(|service| !used.contains(service.name.as_str())) {
+            let message = format!("no route leads to the service {}", quoted(service.name.as_str()));
+            self.warning(service.name.origin(), message, "add one, or remove the service");
+        }
+    }
+
+    fn leads(&mut self, what: &str, name: &Located<Name>, known: &HashSet<&str>) {
+        if known.contains(name.as_str()) {
+            return;
+        }
+        let mut all: Vec<&str> = known.iter().copied().collect();
+        all.sort_unstable();
+        let help = match nearest(name.as_str(), all.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if all.len() > 10 => format!("there are {}, and others", all[..10].join(", ")),
+            None => format!("there is {}", all.join(", ")),
+        };
+        self.error(name.origin(), format!("there is no {what} {}", quoted(name.as_str())), help);
+    }
+
+    /// No two routes claim the same requests, and a host has a route for all of its paths.
+    fn routes(&mut self, config: &Config) {
+        /// Who claims a host and path: for every listener, and for some.
+        #[derive(Default)]
+        struct Claims<'c> {
+            all: Option<Origin>,
+            some: HashMap<&'c str, Origin>,
+        }
+        let any = HostPattern::Any;
+        let mut claims: HashMap<(&HostPattern, &RoutePath), Claims<'_>> = HashMap::new();
+        let mut hosts: Vec<(&HostPattern, Origin)> = Vec::new();
+        for route in &config.routes {
+            let written = route.hosts.iter().map(|host| (&**host, host.origin()));
+            let none = route.hosts.is_empty().then_some((&any, route.path.origin()));
+            for (host, at) in written.chain(none) {
+                let origin = [at, route.path.origin(), route.service.origin()]
+                    .into_iter()
+                    .find(|origin| *origin != Origin::Default)
+                    .unwrap_or_default();
+                hosts.push((host, origin));
+                let claim = claims.entry((host, &route.path)).or_default();
+                let before = match &route.listener {
+                    Some(listener) => {
+                        let before = claim.some.insert(listener.as_str(), origin);
+                        before.or(claim.all)
+                    }
+                    None => claim.all.replace(origin).or_else(|| claim.some.values().min().copied()),
+                };
+                if let Some(before) = before {
+                    let message = format!("a second route takes {host} {}{}", *route.path, after(before));
+                    self.error(
+                        origin,
+                        message,
+                        "remove one of them, or give it another host, path or listener",
+                    );
+                }
+            }
+        }
+        let root = RoutePath::decode(&Node::text("/", Origin::Default), self.decoder);
+        let mut told = HashSet::new();
+        for (host, origin) in hosts {
+            let whole = root.as_ref().is_some_and(|root| claims.contains_key(&(host, root)));
+            if !whole && told.insert(host) {
+                let message = format!("{host} has no route for `/`: its other paths are answered with 404");
+                self.warning(origin, message, "add a route with `path: /`, or leave it so");
+            }
+        }
+    }
+}
+
+fn ip(address: &std::net::SocketAddr) -> String {
+    match address {
+        std::net::SocketAddr::V4(address) => address.ip().to_string(),
+        std::net::SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+fn after(first: Origin) -> String {
+    match first {
+        Origin::File { line, .. } => format!(", after line {line}"),
+        _ => String::new(),
+    }
+}

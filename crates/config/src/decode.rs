@@ -1,0 +1,430 @@
+//! From nodes to types. [`section!`] makes a struct out of keys with their words, types and defaults, and with it all
+//! that depends on them: decoding, and the description that the reference page and the JSON Schema are made from.
+
+use crate::diagnostic::{Diagnostic, Severity, Sink};
+use crate::node::{Node, Origin, Value};
+
+/// A type that a key may have.
+pub(crate) trait Decode: Sized {
+    /// Reads it; what is wrong goes to the decoder, and `None` comes back.
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self>;
+
+    /// What it is when its key is absent and has no default; `None` when the key is required.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// What may be written.
+    fn shape() -> Shape;
+}
+
+/// What may be written for a type.
+#[derive(Clone, Debug)]
+pub(crate) enum Shape {
+    /// A text of a form, which a regular expression tells where there is one (for the JSON Schema).
+    Text { what: &'static str, pattern: Option<&'static str>, example: &'static str },
+    /// A whole number between two.
+    Integer { min: i64, max: i64 },
+    /// `true` or `false`.
+    Switch,
+    /// One of some words.
+    OneOf(&'static [&'static str]),
+    /// One of some words, or else a text.
+    WordOr(&'static [&'static str], Box<Shape>),
+    /// `null`, or else.
+    Nullable(Box<Shape>),
+    /// A list of something.
+    List(Box<Shape>),
+    /// A mapping from names to something.
+    Names(Box<Shape>),
+    /// A mapping with known keys.
+    Section(&'static Section),
+}
+
+/// A section: a mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// The struct's name.
+    pub(crate) name: &'static str,
+    /// Its words.
+    pub(crate) docs: &'static [&'static str],
+    /// Its keys, in order.
+    pub(crate) keys: &'static [KeyInfo],
+    /// Keys of the whole format that this version does not have.
+    pub(crate) later: &'static [&'static str],
+}
+
+/// A key of a section.
+#[derive(Debug)]
+pub(crate) struct KeyInfo {
+    /// As in Rust; [`key_name`] makes the file's word of it.
+    pub(crate) field: &'static str,
+    /// Its words.
+    pub(crate) docs: &'static [&'static str],
+    /// What may be written.
+    pub(crate) shape: fn() -> Shape,
+    /// What is so when it is absent, as it would be written; `None`: what its shape says.
+    pub(crate) default: Option<&'static str>,
+    /// Whether it has to be there.
+    pub(crate) required: fn() -> bool,
+}
+
+/// `on_request_body` is `onRequestBody` in a file.
+pub(crate) fn key_name(field: &str) -> String {
+    let mut out = String::with_capacity(field.len());
+    let mut upper = false;
+    for char in field.chars() {
+        match char {
+            '_' => upper = true,
+            char if upper => {
+                out.push(char.to_ascii_uppercase());
+                upper = false;
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+/// Goes through a tree, knows where it is, and collects what is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    path: String,
+    folder: String,
+    pub(crate) sink: Sink,
+}
+
+impl Decoder {
+    /// A decoder of a file in a folder, where relative paths in it start; empty for the working directory.
+    pub(crate) fn new(folder: &str) -> Self {
+        Self { folder: folder.to_owned(), ..Self::default() }
+    }
+
+    /// A path from where it was written.
+    pub(crate) fn resolve(&self, path: &str, origin: Origin) -> String {
+        if !matches!(origin, Origin::File { .. })
+            || path.starts_with('/')
+            || matches!(&*self.folder, "" | ".")
+        {
+            return path.to_owned();
+        }
+        format!("{}/{}", self.folder.trim_end_matches('/'), path.trim_start_matches("./"))
+    }
+
+    /// An error about a node.
+    pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<Option<String>>) {
+        self.report(Severity::Error, node.origin, message.into(), help.into());
+    }
+
+    pub(crate) fn report(
+        &mut self,
+        severity: Severity,
+        origin: Origin,
+        message: String,
+        help: Option<String>,
+    ) {
+        self.sink.push(Diagnostic { severity, origin, key: self.path.clone(), message, help });
+    }
+
+    /// Runs something one step further down.
+    pub(crate) fn within<T>(&mut self, step: &Step<'_>, run: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        match step {
+            Step::Key(key) => {
+                if length > 0 {
+                    self.path.push('.');
+                }
+                self.path.push_str(key);
+            }
+            Step::Index(index) => self.path.push_str(&format!("[{index}]")),
+        }
+        let result = run(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// The entries of a section, its unknown keys reported.
+    pub(crate) fn section(&mut self, node: &Node, section: &'static Section) -> bool {
+        let entries = match &node.value {
+            Value::Map(entries) => entries,
+            Value::Null => return true,
+            _ => {
+                let keys: Vec<_> = section.keys.iter().map(|key| key_name(key.field)).collect();
+                let message = format!("{} stands where keys are expected", node.describe());
+                self.error(node, message, format!("write a mapping with some of: {}", keys.join(", ")));
+                return false;
+            }
+        };
+        let mut clean = true;
+        for (key, _) in entries {
+            let known = section.keys.iter().any(|known| key_name(known.field) == key.name);
+            if known {
+                continue;
+            }
+            clean = false;
+            let (message, help) = unknown_key(section, &key.name);
+            self.report(Severity::Error, key.origin, message, Some(help));
+        }
+        clean
+    }
+
+    /// One key of a section.
+    pub(crate) fn key<T: Decode>(
+        &mut self,
+        node: &Node,
+        field: &str,
+        default: Option<&'static str>,
+    ) -> Option<T> {
+        let name = key_name(field);
+        self.within(&Step::Key(&name), |decoder| match (node.get(&name), default) {
+            (Some(value), Some(_)) if value.value == Value::Null => {
+                let help = format!("remove the key for its default, {}", default.unwrap_or_default());
+                decoder.error(value, format!("`{name}` has no value"), help);
+                None
+            }
+            (Some(value), _) => T::decode(value, decoder),
+            (None, Some(default)) => T::decode(&Node::text(default, Origin::Default), decoder),
+            (None, None) => {
+                let absent = T::absent();
+                if absent.is_none() {
+                    let help = match T::shape() {
+                        Shape::Text { example, .. } => Some(format!("add `{name}: {example}`")),
+                        _ => Some(format!("add `{name}:` with its keys")),
+                    };
+                    decoder.report(Severity::Error, node.origin, format!("`{name}` is missing"), help);
+                }
+                absent
+            }
+        })
+    }
+}
+
+/// A step down a tree.
+pub(crate) enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+fn unknown_key(section: &Section, name: &str) -> (String, String) {
+    let shown = crate::node::quoted(name);
+    let names: Vec<String> = section.keys.iter().map(|key| key_name(key.field)).collect();
+    if section.later.contains(&name) {
+        return (format!("the key {shown} is not in this version"), "remove it".to_owned());
+    }
+    let all = names.iter().map(String::as_str).chain(section.later.iter().copied());
+    let help = match nearest(name, all) {
+        Some(near) if section.later.contains(&near) => {
+            format!("did you mean `{near}`? It is not in this version")
+        }
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known here: {}", names.join(", ")),
+    };
+    (format!("the key {shown} is not known"), help)
+}
+
+/// The known name that a mistyped one most resembles, if any does.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer ones get no suggestion, which bounds the cost of one.
+    if name.is_empty() || name.len() > 64 {
+        return None;
+    }
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
+    let wanted = plain(name);
+    known
+        .into_iter()
+        .filter_map(|candidate| {
+            let there = plain(candidate);
+            let distance = edit_distance(wanted.as_bytes(), there.as_bytes());
+            (distance <= (there.len().max(wanted.len()) / 3).max(1)).then_some((distance, candidate))
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions and replacements, and swaps of neighbours, between two names.
+fn edit_distance(a: &[u8], b: &[u8]) -> usize {
+    let mut rows: [Vec<usize>; 3] = [vec![0; b.len() + 1], (0..=b.len()).collect(), vec![0; b.len() + 1]];
+    for (i, x) in a.iter().enumerate() {
+        rows[2][0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let mut cost = (rows[1][j] + usize::from(x != y)).min(rows[1][j + 1] + 1).min(rows[2][j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                cost = cost.min(rows[0][j - 1] + 1);
+            }
+            rows[2][j + 1] = cost;
+        }
+        rows.rotate_left(1);
+    }
+    rows[1][b.len()]
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        if node.value == Value::Null { Some(None) } else { T::decode(node, decoder).map(Some) }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+
+    fn shape() -> Shape {
+        Shape::Nullable(Box::new(T::shape()))
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let items = match &node.value {
+            Value::List(items) => items,
+            Value::Null => return Some(Vec::new()),
+            _ => {
+                let help = match &node.value {
+                    Value::Text { text, .. } if text.len() < 80 && !text.contains(['[', ',', '{']) => {
+                        format!("write [{text}]")
+                    }
+                    _ => "begin each item with `- `".to_owned(),
+                };
+                decoder.error(node, format!("{} stands where a list is expected", node.describe()), help);
+                return None;
+            }
+        };
+        let mut out = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            out.push(decoder.within(&Step::Index(index), |decoder| T::decode(item, decoder)));
+        }
+        // All of them, so that each mistake is seen.
+        out.into_iter().collect()
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Vec::new())
+    }
+
+    fn shape() -> Shape {
+        Shape::List(Box::new(T::shape()))
+    }
+}
+
+impl Decode for bool {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Text { text, plain: true } if text == "true" => Some(true),
+            Value::Text { text, plain: true } if text == "false" => Some(false),
+            value => {
+                let help = match value {
+                    Value::Text { text, .. } => match text.to_lowercase().as_str() {
+                        "on" | "yes" | "true" | "1" => "write true",
+                        "off" | "no" | "false" | "0" => "write false",
+                        _ => "write true or false",
+                    },
+                    _ => "write true or false",
+                };
+                decoder.error(
+                    node,
+                    format!("{} is neither true nor false", node.describe()),
+                    help.to_owned(),
+                );
+                None
+            }
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Switch
+    }
+}
+
+/// Declares a section. Each key is a field: its words, its name, its type, and its default as it would be written in
+/// a file. Without a default it is what its type says of an absent key: nothing, an empty list, a section of
+/// defaults; or the key is required.
+macro_rules! section {
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $name:ident {
+            $( $(#[doc = $key_doc:literal])* $field:ident: $type:ty $(= $default:literal)?, )*
+        }
+        $(not in this version: $($later:literal),+;)?
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            $( $(#[doc = $key_doc])* pub $field: $type, )*
+        }
+
+        impl $name {
+            pub(crate) const SECTION: &'static $crate::decode::Section = &$crate::decode::Section {
+                name: stringify!($name),
+                docs: &[$($doc),*],
+                keys: &[$( $crate::decode::KeyInfo {
+                    field: stringify!($field),
+                    docs: &[$($key_doc),*],
+                    shape: <$type as $crate::decode::Decode>::shape,
+                    default: section!(@default $($default)?),
+                    required: || {
+                        let default: Option<&str> = section!(@default $($default)?);
+                        default.is_none() && <$type as $crate::decode::Decode>::absent().is_none()
+                    },
+                }, )*],
+                later: &[$($($later),+)?],
+            };
+        }
+
+        impl $crate::decode::Decode for $name {
+            fn decode(
+                node: &$crate::node::Node,
+                decoder: &mut $crate::decode::Decoder,
+            ) -> Option<Self> {
+                let clean = decoder.section(node, Self::SECTION);
+                // Every key is read before any failure counts, so that each mistake is seen.
+                $( let $field: Option<$type> =
+                    decoder.key(node, stringify!($field), section!(@default $($default)?)); )*
+                if !clean {
+                    return None;
+                }
+                Some(Self { $( $field: $field?, )* })
+            }
+
+            fn absent() -> Option<Self> {
+                if Self::SECTION.keys.iter().any(|key| (key.required)()) {
+                    return None;
+                }
+                let node = $crate::node::Node::empty_map($crate::node::Origin::Default);
+                Self::decode(&node, &mut $crate::decode::Decoder::default())
+            }
+
+            fn shape() -> $crate::decode::Shape {
+                $crate::decode::Shape::Section(Self::SECTION)
+            }
+        }
+    };
+    (@default $default:literal) => { Some($default) };
+    (@default) => { None };
+}
+
+pub(crate) use section;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_has_its_word() {
+        assert_eq!(key_name("on_request_body"), "onRequestBody");
+        assert_eq!(key_name("crs"), "crs");
+    }
+
+    #[test]
+    fn what_is_nearly_a_name_finds_it_and_what_is_not_finds_none() {
+        let known = ["listeners", "services", "routes", "dataDir"];
+        for (written, meant) in [
+            ("listener", Some("listeners")),
+            ("lsiteners", Some("listeners")),
+            ("data_dir", Some("dataDir")),
+            ("Routes", Some("routes")),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+    }
+}

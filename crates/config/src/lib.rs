@@ -1,0 +1,35 @@
+//! The configuration as data: a typed model of the configuration file, and how flags lie over it.
+//!
+//! ```text
+//!  text of the file --> Node (a tree that knows its lines) --+
+//!                                                            +--> Config, or Diagnostics
+//!  flags ------------> Overrides (nodes that know their flag)-+
+//! ```
+//!
+//! The one idea to hold: a section is one struct made by [`section!`](crate::decode), and everything about a key (type,
+//! default, words) stands in it once. Decoding, the reference page and the JSON Schema all come from there.
+//!
+//! Not here: files and sockets (texts come in, paths go out as text), rules (`palisade-seclang`), and what becomes of
+//! a configuration (`palisade-inspect`, `palisade-dataplane`, the binary).
+
+mod check;
+#[allow(dead_code, reason = "the descriptions of keys are for the reference page, which comes next")]
+mod decode;
+mod diagnostic;
+mod node;
+mod overrides;
+mod read;
+mod sections;
+mod value;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Severity, Style};
+pub use node::Origin;
+pub use overrides::Overrides;
+pub use read::{File, Read, read};
+pub use sections::*;
+pub use value::{
+    Address, AdminAddress, AuditFormat, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
+    OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
+};
+pub use yaml::FILE_BYTES_MAX;

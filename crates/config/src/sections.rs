@@ -1,0 +1,293 @@
+//! The sections of the configuration file. The words beside a key are what its reference says.
+
+use crate::decode::{Decode, Decoder, Shape, Step, section};
+use crate::node::{Node, Value, quoted};
+use crate::value::{
+    Address, AdminAddress, AuditFormat, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
+    OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
+};
+use palisade_model::Mode;
+
+section! {
+    /// Everything that one process is told.
+    ///
+    /// Relative paths start at the folder of the file; those of flags, and the default of `dataDir`, at the working
+    /// directory.
+    pub struct Config {
+        /// The listener for probes, metrics and the console. A change needs a restart.
+        admin: Admin,
+        /// Folder for what outlives a request: bodies too large for memory, lists, events. Made when it is not there,
+        /// and locked while the process lives: one process, one folder. A change needs a restart.
+        data_dir: FilePath = "./palisade-data",
+        /// Where log lines go.
+        logs: Logs,
+        /// Addresses that requests are taken from. Without any there is one, `web` on 127.0.0.1:8080. Others may be
+        /// told where their requests go by a reload; which listeners there are, and where, needs a restart.
+        listeners: Vec<Listener>,
+        /// What is protected. At least one.
+        services: Vec<Service>,
+        /// Which requests belong to which service. Without any, every request belongs to the only service.
+        ///
+        /// The host decides first: a route of the exact name before one of a wildcard, before one of any host. Then
+        /// the longest path wins, segment by segment: `/cms/` takes `/cms` and `/cms/a`, not `/cmsx`. A request
+        /// whose host has no route for its path is answered with 404 here; it is not passed to another host's routes.
+        /// A path that cannot be normalised (an encoded slash, `..` above the root, `%00`, a broken escape) belongs
+        /// to the route `/` of its host, whatever it may mean elsewhere.
+        routes: Vec<Route>,
+        /// How traffic is inspected, by name. Without any there is one, `default`, that monitors without rules.
+        profiles: Profiles,
+    }
+    not in this version: "workload", "policies", "lists", "events", "sharedState";
+}
+
+section! {
+    /// The listener for probes, metrics and the console.
+    pub struct Admin {
+        /// Where it listens, or `off`. When absent: 127.0.0.1:9901, where that is free. Off loopback it needs
+        /// `tokenFile`.
+        address: Option<AdminAddress>,
+        /// A file with the token, 16 characters or more, that opens it. Clients show it as `Authorization: Bearer
+        /// TOKEN`; probes need none.
+        token_file: Option<FilePath>,
+        /// Another address that serves probes and metrics alone, without a token: for kubelet and Prometheus.
+        probes: Option<Address>,
+    }
+}
+
+section! {
+    /// Where log lines go: a file's path, `stderr`, `stdout` or `off`. SIGHUP opens files anew.
+    pub struct Logs {
+        /// The error log: one line a match.
+        error: LogTarget = "stderr",
+        /// The audit log: the record of an exchange. Where rules name a file by `SecAuditLog`, this one comes before.
+        audit: Option<LogTarget>,
+        /// The form of the audit log's records.
+        audit_format: AuditFormat = "native",
+        /// The access log: one JSON object a request.
+        access: LogTarget = "off",
+        /// Whether the error log also has lines in the form of Calico's Dikastes.
+        dikastes: bool = "false",
+    }
+}
+
+section! {
+    /// An address that requests are taken from.
+    pub struct Listener {
+        /// Its name in routes, logs and metrics.
+        name: Located<Name>,
+        /// Where it listens. Port 0 takes a free one, which is printed.
+        address: Located<Address>,
+        /// A path that is answered here with 200, uninspected; for probes.
+        health_path: Option<HealthPath>,
+    }
+    not in this version: "direction", "protocol", "clientAddress", "tls", "redirect";
+}
+
+section! {
+    /// A protected service.
+    pub struct Service {
+        /// Its name in routes, logs and metrics.
+        name: Located<Name>,
+        /// Where it lives.
+        upstream: Upstream,
+        /// The number under which events of this application are counted.
+        application: Option<u32>,
+        /// The profile that inspects its traffic, where a route names none.
+        profile: Located<Name> = "default",
+    }
+    not in this version: "workload", "tls", "forward";
+}
+
+section! {
+    /// Where a service lives.
+    pub struct Upstream {
+        /// `http://HOST` or `http://HOST:PORT`. A name is resolved again and again.
+        url: Located<UpstreamUrl>,
+        /// How long it may take to resolve its name and connect. Over it the client gets 504.
+        connect: Time = "5s",
+        /// How long it may take from the end of a request to the head of the response, and between two pieces of its
+        /// body. Over it the client gets 504, or the connection is closed.
+        response: Time = "60s",
+    }
+    not in this version: "tls";
+}
+
+section! {
+    /// Requests that belong to a service.
+    pub struct Route {
+        /// The listener that took the request; any when absent.
+        listener: Option<Located<Name>>,
+        /// Hosts: a name, `*.` and a name (exactly one label more, as Kubernetes ingress means it), or `*`. Any when
+        /// absent. Ports and letter case make no difference.
+        hosts: Vec<Located<HostPattern>>,
+        /// The path that requests begin with, in its normal form and decoded.
+        path: Located<RoutePath> = "/",
+        /// The service.
+        service: Located<Name>,
+        /// The profile that inspects these requests; the service's when absent.
+        profile: Option<Located<Name>>,
+    }
+    not in this version: "body";
+}
+
+section! {
+    /// How traffic is inspected.
+    pub struct Profile {
+        /// off, monitoring, safe_blocking or block.
+        ///
+        /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray
+        /// list, of which this version has none; off does not inspect. What has no clear framing is refused in every
+        /// mode.
+        mode: Mode = "monitoring",
+        /// The rules.
+        rules: Rules,
+        /// The built-in detector.
+        detect: Detect,
+        /// Bounds. What the rules say by `Sec*` settings acts as well, and the stricter wins.
+        limits: Limits,
+        /// What happens to a request that could not be inspected as the rules ask: closed refuses it where the mode
+        /// stops anything, open lets it pass.
+        on_failure: OnFailure = "closed",
+        /// Values that logs do not show, beside those that they never do.
+        mask: Vec<Mask>,
+    }
+    not in this version: "exceptions";
+}
+
+section! {
+    /// Which rules inspect. They are loaded in this order: engine settings of our own and the CRS's setup (with
+    /// `crs`), `before`, the CRS's rules, `files`. Profiles that name the same rules share them.
+    pub struct Rules {
+        /// Folder of an OWASP CRS: a release of 3.3 or 4.x, or /usr/share/modsecurity-crs.
+        crs: Option<FilePath>,
+        /// CRS's paranoia level, 1 to 4; the setup file's when absent.
+        paranoia: Option<Located<Paranoia>>,
+        /// SecLang files or folders between the CRS's setup and its rules.
+        before: Vec<FilePath>,
+        /// SecLang files or folders at the end.
+        files: Vec<FilePath>,
+    }
+}
+
+section! {
+    /// The built-in detector. This version has none: rules alone inspect.
+    pub struct Detect {
+        /// Whether it takes part.
+        enabled: Option<Located<bool>>,
+    }
+    not in this version: "sensitivity";
+}
+
+section! {
+    /// Bounds of what is inspected.
+    pub struct Limits {
+        /// A request body that rules want to see.
+        request_body: Size = "12.5MiB",
+        /// What happens to a larger one: reject answers 413, partial lets the rules see its beginning.
+        on_request_body: OnRequestBody = "reject",
+        /// A response body that rules want to see.
+        response_body: Size = "1MiB",
+        /// What happens to a larger one: partial lets the rules see its beginning, reject answers 502.
+        on_response_body: OnResponseBody = "partial",
+        /// How deep JSON may nest.
+        json_depth: u32 = "512",
+        /// How many arguments a request may have.
+        arguments: u32 = "1000",
+    }
+}
+
+section! {
+    /// Values that logs do not show.
+    pub struct Mask {
+        /// Names of arguments, headers and cookies, letter case aside.
+        names: Vec<String>,
+    }
+}
+
+/// A path that is answered by us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthPath(String);
+
+impl HealthPath {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for HealthPath {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Text { text, .. }
+                if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                Some(Self(text.clone()))
+            }
+            Value::Text { text, .. } if !text.starts_with('/') => {
+                let help = format!("a path begins with a slash: write /{}", quoted(text).trim_matches('`'));
+                decoder.error(node, format!("{} is not a path", quoted(text)), help);
+                None
+            }
+            _ => {
+                let help = "write a path as a client sends it, such as /healthz".to_owned();
+                decoder.error(node, format!("{} is not a path", node.describe()), help);
+                None
+            }
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Text { what: "a path", pattern: Some("^/[!-~]*$"), example: "/healthz" }
+    }
+}
+
+/// Profiles by name, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profiles(pub(crate) Vec<(Name, Profile)>);
+
+impl Profiles {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Profile)> {
+        self.0.iter().map(|(name, profile)| (name, profile))
+    }
+
+    /// The one of a name.
+    pub fn get(&self, name: &Name) -> Option<&Profile> {
+        self.0.iter().find(|(there, _)| there == name).map(|(_, profile)| profile)
+    }
+}
+
+impl Decode for Profiles {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let entries = match &node.value {
+            Value::Map(entries) => entries,
+            Value::Null => return Some(Self::default()),
+            _ => {
+                let help = "write a mapping from names to profiles: `default: {mode: monitoring}`".to_owned();
+                decoder.error(node, format!("{} stands where profiles are expected", node.describe()), help);
+                return None;
+            }
+        };
+        let mut profiles = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let name = Name::decode(&Node::text(&key.name, key.origin), decoder);
+            let profile = decoder.within(&Step::Key(&key.name), |decoder| Profile::decode(value, decoder));
+            profiles.push(name.zip(profile));
+        }
+        profiles.into_iter().collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn shape() -> Shape {
+        Shape::Names(Box::new(Profile::shape()))
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        <Self as Decode>::absent().expect("no key of a profile is required")
+    }
+}

@@ -1,0 +1,228 @@
+//! YAML text to nodes, within bounds.
+//!
+//! granit-parser reads the syntax and says where everything stands; which types values have is decided by the keys
+//! they stand under, so nothing here guesses whether `on` is a truth value. Anchors and aliases work; merge keys and
+//! tags have no meaning here and are refused.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::node::{Key, Node, Origin, Value, quoted};
+
+/// A configuration file may be this large. Above it: an error. 200 services take 40 KB.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// How deep lists and mappings may nest; the deepest key of ours is at 6.
+const DEPTH_MAX: usize = 32;
+/// What a tree may weigh: its texts in bytes, and this much a node. Aliases count each time they are used.
+const WEIGHT_MAX: usize = 64 << 20;
+const NODE_WEIGHT: usize = 64;
+
+/// Reads one document. The first error of syntax ends it.
+pub(crate) fn parse(text: &[u8]) -> Result<Node, Diagnostic> {
+    if text.len() > FILE_BYTES_MAX {
+        let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+        return Err(error(Origin::Default, message, None));
+    }
+    let text = std::str::from_utf8(text).map_err(|invalid| {
+        let before = &text[..invalid.valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        let origin = Origin::File { line: line as u32, column: column as u32, length: 1 };
+        error(origin, "the file is not UTF-8".to_owned(), Some("save it as UTF-8"))
+    })?;
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: DEPTH_MAX,
+        block_nesting_limit: DEPTH_MAX,
+    };
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|broken| {
+            let mark = broken.marker();
+            let origin = Origin::File { line: mark.line() as u32, column: mark.col() as u32 + 1, length: 1 };
+            error(origin, format!("this is not YAML: {}", broken.info()), None)
+        })?;
+        builder.take(event, origin_of(&span))?;
+    }
+    Ok(builder.root.unwrap_or(Node { value: Value::Null, origin: Origin::Default }))
+}
+
+fn origin_of(span: &Span) -> Origin {
+    let (start, end) = (span.start, span.end);
+    let length =
+        if start.line() == end.line() { end.col().saturating_sub(start.col()).max(1) } else { usize::MAX };
+    Origin::File {
+        line: start.line() as u32,
+        column: start.col() as u32 + 1,
+        length: u32::try_from(length).unwrap_or(u32::MAX),
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    root: Option<Node>,
+    documents: usize,
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, Measure)>,
+    weight: usize,
+}
+
+/// A list or mapping that has not ended.
+struct Open {
+    anchor: usize,
+    origin: Origin,
+    content: Content,
+    measure: Measure,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<(Key, Node)>, places: HashMap<String, Origin>, key: Option<Key> },
+}
+
+/// What a node costs to copy.
+#[derive(Clone, Copy, Default)]
+struct Measure {
+    weight: usize,
+    depth: usize,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, origin: Origin) -> Result<(), Diagnostic> {
+        if let Some(tag) = event.tag()
+            && !tag.is_yaml_core_schema()
+        {
+            let message = format!("the tag {} has no meaning here", quoted(&tag.original()));
+            return Err(error(origin, message, Some("write the value without it")));
+        }
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let help = "remove what follows `---`";
+                    return Err(error(origin, "a configuration is one document".to_owned(), Some(help)));
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_str = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let plain = style == ScalarStyle::Plain && !is_str;
+                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let measure = Measure { weight: NODE_WEIGHT + text.len(), depth: 0 };
+                let value = if null { Value::Null } else { Value::Text { text: text.into_owned(), plain } };
+                self.finish(Node { value, origin }, anchor, measure)
+            }
+            Event::SequenceStart(_, anchor, _) => self.begin(anchor, origin, Content::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => {
+                let content = Content::Map { entries: Vec::new(), places: HashMap::new(), key: None };
+                self.begin(anchor, origin, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(open) = self.open.pop() else { return Ok(()) };
+                let value = match open.content {
+                    Content::List(items) => Value::List(items),
+                    Content::Map { entries, .. } => Value::Map(entries),
+                };
+                self.finish(Node { value, origin: open.origin }, open.anchor, open.measure)
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                Some((_, measure)) if self.weight.saturating_add(measure.weight) > WEIGHT_MAX => {
+                    let message = "aliases make the file too large".to_owned();
+                    Err(error(origin, message, Some("write fewer of them")))
+                }
+                // The copy keeps the place of what it was copied from: that is where a mistake is mended.
+                Some((node, measure)) => {
+                    let (node, measure) = (node.clone(), *measure);
+                    self.finish(node, 0, measure)
+                }
+                None => {
+                    Err(error(origin, "an alias inside of what it names".to_owned(), Some("write it out")))
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, anchor: usize, origin: Origin, content: Content) -> Result<(), Diagnostic> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(too_deep(origin));
+        }
+        if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err(error(origin, "a key is a word, not a list or mapping".to_owned(), None));
+        }
+        self.open.push(Open { anchor, origin, content, measure: Measure { weight: NODE_WEIGHT, depth: 0 } });
+        Ok(())
+    }
+
+    /// A node is whole: it goes to where it belongs.
+    fn finish(&mut self, node: Node, anchor: usize, measure: Measure) -> Result<(), Diagnostic> {
+        self.weight = self.weight.saturating_add(measure.weight);
+        if self.open.len() + measure.depth > DEPTH_MAX {
+            return Err(too_deep(node.origin));
+        }
+        if anchor != 0 {
+            self.weight = self.weight.saturating_add(measure.weight);
+            self.anchors.insert(anchor, (node.clone(), measure));
+        }
+        if self.weight > WEIGHT_MAX {
+            return Err(error(node.origin, "the file holds too much".to_owned(), None));
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root.get_or_insert(node);
+            return Ok(());
+        };
+        open.measure.weight = open.measure.weight.saturating_add(measure.weight);
+        open.measure.depth = open.measure.depth.max(measure.depth + 1);
+        match &mut open.content {
+            Content::List(items) => items.push(node),
+            Content::Map { entries, places, key } => match key.take() {
+                Some(key) => entries.push((key, node)),
+                None => {
+                    let name = match node.value {
+                        Value::Text { text, .. } => text,
+                        Value::Null => String::new(),
+                        Value::List(_) | Value::Map(_) => {
+                            let message = "a key is a word, not a list or mapping".to_owned();
+                            return Err(error(node.origin, message, None));
+                        }
+                    };
+                    if name == "<<" {
+                        let message = "merge keys have no meaning here".to_owned();
+                        return Err(error(node.origin, message, Some("write the keys out")));
+                    }
+                    if let Some(before) = places.insert(name.clone(), node.origin) {
+                        let message = match before {
+                            Origin::File { line, .. } => {
+                                format!(
+                                    "the key {} stands here a second time, after line {line}",
+                                    quoted(&name)
+                                )
+                            }
+                            _ => format!("the key {} stands here a second time", quoted(&name)),
+                        };
+                        return Err(error(node.origin, message, Some("remove one of them")));
+                    }
+                    *key = Some(Key { name, origin: node.origin });
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn too_deep(origin: Origin) -> Diagnostic {
+    error(origin, format!("lists and mappings nest deeper than {DEPTH_MAX}"), None)
+}
+
+fn error(origin: Origin, message: String, help: Option<&str>) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        origin,
+        key: String::new(),
+        message,
+        help: help.map(str::to_owned),
+    }
+}

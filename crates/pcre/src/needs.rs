@@ -1,0 +1,627 @@
+//! What a haystack must hold for a pattern to match it: proofs of "no" that cost next to nothing.
+//!
+//! What lives here: necessary conditions, drawn from the syntax tree. Each of them holds for every haystack that the
+//! pattern matches; none says that it does. What deliberately does not: a way to test many of them at once, which
+//! belongs to whoever has many patterns.
+//!
+//! The one idea: of all sets of strings of which every match must contain one, take the set that ordinary text contains
+//! least often, by a model of pairs of symbols ([`crate::symbols`]), and not the longest strings. At each place of the
+//! pattern a *window* is opened: the strings that a match can have from there on, a few symbols long. What is optional
+//! stands in it both ways; alternatives take the best window of each of them.
+//!
+//! All work and memory is bounded by named limits, and what goes over one of them is not known.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use crate::bytes::ByteSet;
+use crate::symbols::{DIGIT_AMONG_TEN, SYMBOL_OF, rarity, rarity_after};
+
+/// What every haystack that a pattern matches has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Needs {
+    /// At least so many bytes.
+    pub length_min: usize,
+    /// At least one byte of each of these sets, the rarest first; [`GATES_MAX`] at most.
+    pub gates: Vec<Gate>,
+    /// At least one string of each of these, the rarest first; two at most.
+    pub factors: Vec<Factor>,
+}
+
+impl Needs {
+    /// Whether a haystack has all of them: the definition, not the filter. O(haystack) times the number of strings.
+    pub fn are_met_by(&self, haystack: &[u8]) -> bool {
+        let present = ByteSet::of(haystack).words();
+        let symbols: Vec<u8> = haystack.iter().map(|byte| SYMBOL_OF[usize::from(*byte)]).collect();
+        haystack.len() >= self.length_min
+            && self.gates.iter().all(|gate| gate.iter().zip(present).any(|(a, b)| a & b != 0))
+            && self.factors.iter().all(|factor| factor.is_in(&symbols))
+    }
+}
+
+/// How many [`Needs::gates`] there are at most.
+pub const GATES_MAX: usize = 3;
+
+/// A set of bytes as four words: byte `b` is bit `b % 64` of word `b / 64`.
+pub type Gate = [u64; 4];
+
+/// Strings of which one has to occur.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Factor {
+    grams: Vec<Gram>,
+    cost: f32,
+}
+
+impl Factor {
+    /// The factor of a list of strings of which every match contains one: of each the part that is rarest. `None` when one
+    /// of them is empty or there are too many of them.
+    pub fn of_strings<'a>(strings: impl IntoIterator<Item = &'a [u8]>) -> Option<Factor> {
+        let mut grams = Vec::new();
+        for string in strings {
+            let best = (0..string.len())
+                .flat_map(|start| {
+                    let longest = Gram::of(&string[start..]);
+                    (1..=longest.len()).map(move |length| longest.first(length))
+                })
+                .min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
+            grams.push(best);
+            if grams.len() > LIST_STRINGS_MAX {
+                return None;
+            }
+        }
+        Some(Factor::of_grams(grams))
+    }
+
+    fn of_grams(mut grams: Vec<Gram>) -> Factor {
+        grams.sort_unstable_by_key(|gram| (gram.len(), *gram));
+        grams.dedup();
+        // What contains another one adds nothing.
+        let mut kept: rustc_hash::FxHashSet<Gram> = rustc_hash::FxHashSet::default();
+        grams.retain(|gram| {
+            let redundant = (1..gram.len()).any(|length| {
+                (0..=gram.len() - length).any(|start| kept.contains(&gram.part(start, length)))
+            });
+            if !redundant {
+                kept.insert(*gram);
+            }
+            !redundant
+        });
+        let cost = grams.iter().map(|gram| gram.cost()).sum();
+        Factor { grams, cost }
+    }
+
+    /// The strings.
+    pub fn grams(&self) -> &[Gram] {
+        &self.grams
+    }
+
+    /// How many of them a byte of ordinary text brings, by estimate: 0.001 is about one in forty short values.
+    pub fn rate(&self) -> f32 {
+        self.grams.iter().map(|gram| gram.rate()).sum()
+    }
+
+    /// Whether one of the strings is in `symbols`, a haystack put through [`SYMBOL_OF`]: the definition, not the filter.
+    pub fn is_in(&self, symbols: &[u8]) -> bool {
+        self.grams.iter().any(|gram| {
+            let gram: Vec<u8> = gram.symbols().collect();
+            symbols.windows(gram.len()).any(|window| window == gram)
+        })
+    }
+}
+
+/// A string of one to seven symbols.
+///
+/// Symbol `i` stands in bits `6 * i` and up, the length in the bits from 60 on, and bit 63 says that a match may go on
+/// in some way only if it is unset, which is of use only while grams are made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Gram(u64);
+
+impl Gram {
+    const EMPTY: Gram = Gram(0);
+
+    fn of(bytes: &[u8]) -> Gram {
+        bytes.iter().take(GRAM_MAX).fold(Gram::EMPTY, |gram, byte| gram.push(SYMBOL_OF[usize::from(*byte)]))
+    }
+
+    /// How many symbols it has.
+    #[expect(clippy::len_without_is_empty, reason = "none that is given out is empty")]
+    pub fn len(self) -> usize {
+        (self.0 >> LENGTH_SHIFT) as usize & 7
+    }
+
+    /// Its symbols, see [`SYMBOL_OF`].
+    pub fn symbols(self) -> impl Iterator<Item = u8> {
+        (0..self.len()).map(move |at| self.symbol(at))
+    }
+
+    fn symbol(self, at: usize) -> u8 {
+        (self.0 >> (6 * at)) as u8 & 63
+    }
+
+    /// One symbol more; the caller sees to it that there is room.
+    fn push(self, symbol: u8) -> Gram {
+        Gram((self.0 | u64::from(symbol) << (6 * self.len())) + (1 << LENGTH_SHIFT))
+    }
+
+    fn first(self, length: usize) -> Gram {
+        self.part(0, length)
+    }
+
+    fn part(self, start: usize, length: usize) -> Gram {
+        Gram((self.0 >> (6 * start)) & ((1 << (6 * length)) - 1) | (length as u64) << LENGTH_SHIFT)
+    }
+
+    /// Both together, cut to `limit`.
+    fn join(self, other: Gram, limit: usize) -> Gram {
+        let room = limit.saturating_sub(self.len()).min(other.len());
+        let other = other.part(0, room).0 & SYMBOL_BITS;
+        Gram(
+            ((self.0 & SYMBOL_BITS) | other << (6 * self.len()))
+                | ((self.len() + room) as u64) << LENGTH_SHIFT,
+        )
+    }
+
+    fn rate(self) -> f32 {
+        let mut bits = 0;
+        let mut before = None;
+        for symbol in self.symbols() {
+            bits += before.map_or_else(|| rarity(symbol), |before| rarity_after(before, symbol));
+            before = Some(symbol);
+        }
+        (-0.5 * bits as f32).exp2()
+    }
+
+    fn cost(self) -> f32 {
+        self.rate() + GRAM_COST + SYMBOL_COST * self.len() as f32
+    }
+}
+
+impl std::fmt::Debug for Gram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let byte_of =
+            |symbol| match (0..=255u8).find(|b| SYMBOL_OF[usize::from(*b) % 256] == symbol && *b >= 32) {
+                Some(byte) if byte.is_ascii_uppercase() => byte.to_ascii_lowercase(),
+                Some(byte) => byte,
+                None => 0,
+            };
+        let bytes: Vec<u8> = self.symbols().map(byte_of).collect();
+        write!(f, "\"{}\"", bytes.escape_ascii())
+    }
+}
+
+const LENGTH_SHIFT: u32 = 60;
+const SYMBOL_BITS: u64 = (1 << LENGTH_SHIFT) - 1;
+
+/// The longest gram. Six symbols of any text but repetitions are rare enough, and a window that is longer costs states.
+const GRAM_MAX: usize = 6;
+/// What a string costs beside its being found, as if found once in so many bytes: room in the filter's tables.
+const GRAM_COST: f32 = 4e-7;
+/// And each of its symbols.
+const SYMBOL_COST: f32 = 2e-7;
+/// Strings that a window may hold.
+const WINDOW_STRINGS_MAX: usize = 768;
+/// Strings of a factor that was put together from alternatives.
+const FACTOR_STRINGS_MAX: usize = 6_000;
+/// Strings of a list that somebody gave.
+const LIST_STRINGS_MAX: usize = 20_000;
+/// Places of a literal at which windows are opened.
+const LITERAL_PLACES_MAX: usize = 24;
+/// A class of more symbols ends a window.
+const CLASS_SYMBOLS_MAX: usize = 34;
+/// Candidates kept of a concatenation: the cheapest ones.
+const CANDIDATES_MAX: usize = 12;
+/// Joined strings and visited nodes for one pattern. CRS's largest pattern takes a tenth of it.
+const WORK_MAX: u64 = 4_000_000;
+/// A rate above which a factor is of no use: it is in every other short value.
+const RATE_MAX: f32 = 0.03;
+/// The length of a value that is called short, for the estimates of byte sets.
+const SHORT_BYTES: f32 = 24.0;
+/// A byte set that more than this part of short values has is of no use.
+const GATE_RATE_MAX: f32 = 0.9;
+
+/// What must be in each match of `hir`.
+pub(crate) fn needs(hir: &Hir) -> Needs {
+    let mut extractor = Extractor { work_left: WORK_MAX };
+    let found = extractor.best(hir, None);
+    let factors = [found.first, found.second].into_iter().flatten().filter(|f| f.rate() < RATE_MAX).collect();
+    let gates = extractor.gates(hir).into_iter().map(|gate| gate.set.words()).collect();
+    Needs { length_min: hir.properties().minimum_len().unwrap_or(0), gates, factors }
+}
+
+struct Extractor {
+    work_left: u64,
+}
+
+/// What follows a node within the pattern.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    parts: &'a [Hir],
+    next: Option<&'a Rest<'a>>,
+}
+
+/// The factors of a node, the second one from another part of it than the first.
+#[derive(Default)]
+struct Found {
+    first: Option<Factor>,
+    second: Option<Factor>,
+}
+
+/// A factor of a concatenation and the parts that it comes from.
+struct Candidate {
+    from: usize,
+    to: usize,
+    /// It was found inside a part and is the part's first or second factor.
+    place: Option<u8>,
+    factor: Factor,
+}
+
+/// A string that a match can have at some place, and whether all of what was looked at is in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lead {
+    gram: Gram,
+    whole: bool,
+}
+
+impl Extractor {
+    fn charge(&mut self, work: usize) -> bool {
+        self.work_left = self.work_left.saturating_sub(work as u64);
+        self.work_left > 0
+    }
+
+    fn best<'a>(&mut self, hir: &'a Hir, rest: Option<&'a Rest<'a>>) -> Found {
+        match hir.kind() {
+            HirKind::Concat(parts) => self.best_of_parts(parts, rest),
+            HirKind::Capture(capture) => self.best(&capture.sub, rest),
+            HirKind::Alternation(branches) => self.best_of_branches(branches, rest),
+            _ => self.best_of_parts(std::slice::from_ref(hir), rest),
+        }
+    }
+
+    fn best_of_branches<'a>(&mut self, branches: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let mut has_second = false;
+        for branch in branches {
+            let found = self.best(branch, rest);
+            let Some(factor) = found.first else { return Found::default() };
+            has_second |= found.second.is_some();
+            second.extend_from_slice(&found.second.as_ref().unwrap_or(&factor).grams);
+            first.extend_from_slice(&factor.grams);
+            if first.len() > FACTOR_STRINGS_MAX || second.len() > FACTOR_STRINGS_MAX {
+                return Found::default();
+            }
+        }
+        Found { first: Some(Factor::of_grams(first)), second: has_second.then(|| Factor::of_grams(second)) }
+    }
+
+    fn best_of_parts<'a>(&mut self, parts: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
+        let mut candidates = Candidates::default();
+        for (at, part) in parts.iter().enumerate() {
+            if !self.charge(1) {
+                break;
+            }
+            let tail = Rest { parts: &parts[at + 1..], next: rest };
+            match part.kind() {
+                HirKind::Empty | HirKind::Look(_) => {}
+                HirKind::Literal(literal) => {
+                    for start in 0..literal.0.len().min(LITERAL_PLACES_MAX) {
+                        let gram = Gram::of(&literal.0[start..]);
+                        let whole = literal.0.len() - start <= GRAM_MAX;
+                        candidates.offer(at, self.window(vec![Lead { gram, whole }], &tail));
+                    }
+                }
+                HirKind::Class(_) => {
+                    let leads = self.leads(part, GRAM_MAX);
+                    candidates.offer(at, self.window(leads, &tail));
+                }
+                HirKind::Repetition(repetition) if repetition.min > 0 => {
+                    let once = repetition.min == 1 && repetition.max == Some(1);
+                    let found = self.best(&repetition.sub, if once { Some(&tail) } else { None });
+                    candidates.offer_found(at, found);
+                    let leads = self.leads(part, GRAM_MAX);
+                    candidates.offer(at, self.window(leads, &tail));
+                }
+                HirKind::Repetition(_) => {}
+                HirKind::Capture(_) | HirKind::Concat(_) | HirKind::Alternation(_) => {
+                    let found = self.best(part, Some(&tail));
+                    candidates.offer_found(at, found);
+                }
+            }
+        }
+        candidates.choose()
+    }
+
+    /// Draws `leads` out into what follows and cuts them to the length that pays best; with the number of parts that it
+    /// reaches into.
+    fn window(&mut self, leads: Vec<Lead>, tail: &Rest<'_>) -> Option<(usize, Factor)> {
+        let mut leads = leads;
+        let mut reach = 0;
+        let mut rest = Some(tail);
+        'drawing: while let Some(now) = rest {
+            for part in now.parts {
+                let open = leads.iter().filter(|lead| lead.whole && lead.gram.len() < GRAM_MAX).count();
+                if open == 0 || leads.len() > WINDOW_STRINGS_MAX {
+                    break 'drawing;
+                }
+                let shortest = leads.iter().filter(|lead| lead.whole).map(|lead| lead.gram.len()).min()?;
+                let mut next = self.leads(part, GRAM_MAX - shortest);
+                // Shorter ones are fewer.
+                while next.len() > 1 && leads.len() + open * (next.len() - 1) > WINDOW_STRINGS_MAX {
+                    let longest = next.iter().map(|lead| lead.gram.len()).max()?;
+                    if longest <= 1 {
+                        break 'drawing;
+                    }
+                    cut(&mut next, longest / 2);
+                }
+                if !self.charge(open * next.len() + leads.len()) {
+                    return None;
+                }
+                leads = joined(&leads, &next, GRAM_MAX);
+                reach += 1;
+            }
+            rest = now.next;
+        }
+        if leads.iter().any(|lead| lead.gram.len() == 0) || !self.charge(leads.len() * GRAM_MAX) {
+            return None;
+        }
+        let mut best: Option<(f32, Vec<Gram>)> = None;
+        for length in 1..=GRAM_MAX {
+            let mut grams: Vec<Gram> =
+                leads.iter().map(|lead| lead.gram.first(lead.gram.len().min(length))).collect();
+            grams.sort_unstable();
+            grams.dedup();
+            let cost = grams.iter().map(|gram| gram.cost()).sum();
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, grams));
+            }
+        }
+        let (cost, grams) = best?;
+        Some((reach, Factor { grams, cost }))
+    }
+
+    /// The strings that a match of `hir` can begin with, at most `limit` symbols of them.
+    fn leads(&mut self, hir: &Hir, limit: usize) -> Vec<Lead> {
+        let unknown = || vec![Lead { gram: Gram::EMPTY, whole: false }];
+        let empty = || vec![Lead { gram: Gram::EMPTY, whole: true }];
+        if limit == 0 || !self.charge(1) {
+            return unknown();
+        }
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => empty(),
+            HirKind::Literal(literal) => {
+                let gram = Gram::of(&literal.0[..literal.0.len().min(limit)]);
+                vec![Lead { gram, whole: literal.0.len() <= limit.min(GRAM_MAX) }]
+            }
+            HirKind::Class(class) => {
+                let Some(set) = set_of(class) else { return unknown() };
+                let mut symbols = 0u64;
+                set.iter().for_each(|byte| symbols |= 1 << SYMBOL_OF[usize::from(byte)]);
+                if symbols.count_ones() as usize > CLASS_SYMBOLS_MAX {
+                    return unknown();
+                }
+                (0..64)
+                    .filter(|symbol| symbols >> symbol & 1 == 1)
+                    .map(|symbol| Lead { gram: Gram::EMPTY.push(symbol), whole: true })
+                    .collect()
+            }
+            HirKind::Repetition(repetition) => {
+                let body = self.leads(&repetition.sub, limit);
+                let mut leads = empty();
+                for _ in 0..repetition.min.min(GRAM_MAX as u32) {
+                    if !self.charge(leads.len() * body.len()) || leads.len() * body.len() > WINDOW_STRINGS_MAX
+                    {
+                        leads.iter_mut().for_each(|lead| lead.whole = false);
+                        return leads;
+                    }
+                    leads = joined(&leads, &body, limit);
+                }
+                match repetition.max {
+                    Some(max) if max == repetition.min => leads,
+                    // `x?`
+                    Some(max) if max == repetition.min + 1 => {
+                        let mut optional = body;
+                        optional.extend(empty());
+                        joined_within(leads, &optional, limit)
+                    }
+                    _ => {
+                        let mut optional = body;
+                        optional.iter_mut().for_each(|lead| lead.whole = false);
+                        optional.extend(empty());
+                        joined_within(leads, &optional, limit)
+                    }
+                }
+            }
+            HirKind::Capture(capture) => self.leads(&capture.sub, limit),
+            HirKind::Concat(parts) => {
+                let mut leads = empty();
+                for part in parts {
+                    let Some(shortest) = leads.iter().filter(|l| l.whole).map(|l| l.gram.len()).min() else {
+                        break;
+                    };
+                    let next = self.leads(part, limit.saturating_sub(shortest));
+                    if !self.charge(leads.len() * next.len()) {
+                        return unknown();
+                    }
+                    leads = joined_within(leads, &next, limit);
+                }
+                leads
+            }
+            HirKind::Alternation(branches) => {
+                let mut leads = Vec::new();
+                for branch in branches {
+                    leads.extend(self.leads(branch, limit));
+                }
+                let mut length = limit;
+                leads.sort_unstable();
+                leads.dedup();
+                while leads.len() > WINDOW_STRINGS_MAX && length > 1 {
+                    length /= 2;
+                    cut(&mut leads, length);
+                }
+                leads
+            }
+        }
+    }
+
+    /// Byte sets of which each match has a member, the rarest first.
+    fn gates(&mut self, hir: &Hir) -> Vec<RatedGate> {
+        if !self.charge(1) {
+            return Vec::new();
+        }
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => Vec::new(),
+            HirKind::Literal(literal) => {
+                rarest(literal.0.iter().map(|byte| RatedGate::new(ByteSet::of(&[*byte]))).collect())
+            }
+            HirKind::Class(class) => rarest(set_of(class).map(RatedGate::new).into_iter().collect()),
+            HirKind::Repetition(repetition) if repetition.min > 0 => self.gates(&repetition.sub),
+            HirKind::Repetition(_) => Vec::new(),
+            HirKind::Capture(capture) => self.gates(&capture.sub),
+            HirKind::Concat(parts) => {
+                let mut gates = Vec::new();
+                for part in parts {
+                    gates.extend(self.gates(part));
+                    gates = rarest(gates);
+                }
+                gates
+            }
+            HirKind::Alternation(branches) => {
+                let mut all: Option<Vec<ByteSet>> = None;
+                for branch in branches {
+                    let gates = self.gates(branch);
+                    let Some(last) = gates.last() else { return Vec::new() };
+                    let gate = |at: usize| gates.get(at).unwrap_or(last).set;
+                    all = Some(match all {
+                        None => (0..GATES_MAX).map(gate).collect(),
+                        Some(sets) => sets.iter().enumerate().map(|(at, set)| set.union(&gate(at))).collect(),
+                    });
+                }
+                rarest(all.unwrap_or_default().into_iter().map(RatedGate::new).collect())
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Candidates(Vec<Candidate>);
+
+impl Candidates {
+    fn offer(&mut self, at: usize, window: Option<(usize, Factor)>) {
+        if let Some((reach, factor)) = window {
+            self.push(Candidate { from: at, to: at + reach, place: None, factor });
+        }
+    }
+
+    fn offer_found(&mut self, at: usize, found: Found) {
+        for (place, factor) in [found.first, found.second].into_iter().enumerate() {
+            if let Some(factor) = factor {
+                self.push(Candidate { from: at, to: at, place: Some(place as u8), factor });
+            }
+        }
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        let place = self.0.partition_point(|other| other.factor.cost <= candidate.factor.cost);
+        if place < CANDIDATES_MAX {
+            self.0.truncate(CANDIDATES_MAX - 1);
+            self.0.insert(place, candidate);
+        }
+    }
+
+    /// The cheapest, and of those from other parts the cheapest again.
+    fn choose(self) -> Found {
+        let mut candidates = self.0.into_iter();
+        let Some(first) = candidates.next() else { return Found::default() };
+        let second = candidates
+            .find(|other| {
+                let of_one_part = other.from == first.from && other.place.is_some() && first.place.is_some();
+                other.to < first.from || other.from > first.to || of_one_part
+            })
+            .filter(|other| other.factor != first.factor);
+        Found { first: Some(first.factor), second: second.map(|second| second.factor) }
+    }
+}
+
+fn cut(leads: &mut Vec<Lead>, length: usize) {
+    for lead in leads.iter_mut().filter(|lead| lead.gram.len() > length) {
+        *lead = Lead { gram: lead.gram.first(length), whole: false };
+    }
+    leads.sort_unstable();
+    leads.dedup();
+}
+
+/// All of `leads`, the whole ones followed by each of `next`.
+fn joined(leads: &[Lead], next: &[Lead], limit: usize) -> Vec<Lead> {
+    let mut joined = Vec::with_capacity(leads.len() * next.len().max(1));
+    for lead in leads {
+        if !lead.whole {
+            joined.push(*lead);
+            continue;
+        }
+        joined.extend(next.iter().map(|next| Lead {
+            gram: lead.gram.join(next.gram, limit),
+            whole: next.whole && lead.gram.len() + next.gram.len() <= limit,
+        }));
+    }
+    joined.sort_unstable();
+    joined.dedup();
+    joined
+}
+
+/// [`joined`], unless that gets too large: then what `next` would add is not known.
+fn joined_within(mut leads: Vec<Lead>, next: &[Lead], limit: usize) -> Vec<Lead> {
+    if leads.len() * next.len() > WINDOW_STRINGS_MAX {
+        leads.iter_mut().for_each(|lead| lead.whole = false);
+        return leads;
+    }
+    joined(&leads, next, limit)
+}
+
+#[derive(Clone, Copy)]
+struct RatedGate {
+    set: ByteSet,
+    rate: f32,
+}
+
+impl RatedGate {
+    fn new(set: ByteSet) -> RatedGate {
+        let rate = |byte: u8| {
+            let mut bits = rarity(SYMBOL_OF[usize::from(byte)]);
+            if byte.is_ascii_digit() || byte.is_ascii_uppercase() {
+                bits += DIGIT_AMONG_TEN;
+            } else if byte >= 0x80 || byte.is_ascii_control() {
+                bits += 2 * DIGIT_AMONG_TEN;
+            }
+            (-0.5 * bits as f32).exp2()
+        };
+        RatedGate { set, rate: SHORT_BYTES * set.iter().map(rate).sum::<f32>() }
+    }
+}
+
+/// The rarest, none of them a part of another one.
+fn rarest(mut gates: Vec<RatedGate>) -> Vec<RatedGate> {
+    gates.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    let mut kept: Vec<RatedGate> = Vec::with_capacity(GATES_MAX);
+    for gate in gates {
+        let useful = gate.rate < GATE_RATE_MAX && !kept.iter().any(|k| k.set.union(&gate.set) == gate.set);
+        if useful && kept.len() < GATES_MAX {
+            kept.push(gate);
+        }
+    }
+    kept
+}
+
+/// The bytes of a class; `None` when it has a character that takes several of them.
+fn set_of(class: &Class) -> Option<ByteSet> {
+    let mut set = ByteSet::EMPTY;
+    match class {
+        Class::Bytes(class) => {
+            class.ranges().iter().for_each(|range| set.insert_range(range.start(), range.end()));
+        }
+        Class::Unicode(class) => {
+            for range in class.ranges() {
+                let end = u8::try_from(range.end()).ok().filter(u8::is_ascii)?;
+                set.insert_range(range.start() as u8, end);
+            }
+        }
+    }
+    Some(set)
+}
