@@ -9,6 +9,7 @@
 //!  wire bytes -> head     RequestHead / ResponseHead + findings -> body_framing
 //!             -> chunked  transfer coding off                   -> body bytes
 //!  target     -> target   path, query, fragment                 -> form  arguments
+//!             -> path     the normal form of a path
 //!  Cookie     -> cookies  fields
 //!  body bytes -> body     form | multipart | json | xml         -> ParsedBody
 //!                                                  xml + xpath  -> values
@@ -27,6 +28,7 @@ pub mod json;
 pub mod limits;
 pub mod multipart;
 pub mod params;
+pub mod path;
 pub mod target;
 pub mod xml;
 pub mod xpath;
@@ -44,6 +46,7 @@ pub use json::{JsonOutcome, JsonParser};
 pub use limits::{BodyLimits, HeadLimits, LimitHit};
 pub use multipart::{Multipart, MultipartFile, MultipartFlags, MultipartParser};
 pub use params::{MediaType, content_type};
+pub use path::normal_path;
 pub use target::{Target, TargetForm};
 pub use xml::{XmlDocument, XmlParser};
 pub use xpath::{XPath, XPathError, XPathValues};

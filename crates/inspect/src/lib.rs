@@ -21,6 +21,7 @@ mod inspection;
 mod profile;
 mod redacted;
 mod report;
+mod routes;
 
 pub use decide::{Action, Stance, decide};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
@@ -31,3 +32,4 @@ pub use palisade_engine::{Answer, Clock, GeoRecord, LoadedRules, Lookup, RuleSou
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri};
 pub use report::Report;
+pub use routes::RouteTable;
