@@ -409,7 +409,7 @@ impl FromText for Size {
 }
 
 /// A time, written with its unit: `5s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Time(Duration);
 
 const TIME_UNITS: [(&str, u64); 5] =

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use palisade_dataplane::{
-    Bound, Budget, Destination, Ended, Journal, Listener, Plane, Remark, Route, Upstream, UpstreamLimits,
+    Bound, Budget, Destination, Ended, Journal, Listener, Plane, Remark, Routes, Upstream, UpstreamLimits,
     drain, serve,
 };
 use palisade_inspect::{Profile, Service};
@@ -35,8 +35,8 @@ fn main() {
     runtime.block_on(async move {
         let service = Service::new("plain", Profile::new(Mode::Off, None));
         let upstream = Arc::new(Upstream::new(&upstream, UpstreamLimits::default()).expect("an upstream"));
-        let route = Route::new(Destination { service, upstream });
-        let listener = Listener::new("plain", listen.parse().expect("an address"), route);
+        let routes = Routes::all_to(Destination { service, upstream });
+        let listener = Listener::new("plain", listen.parse().expect("an address"), routes);
         let bound = Bound::bind(listener).await.expect("the address");
         let plane = Plane::new(Arc::new(Silent), Budget::new(std::env::temp_dir()), 0);
         let (_trigger, ear) = drain();

@@ -25,6 +25,7 @@ use palisade_inspect::{Peer, Service};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::head::Read;
+use self::stop::Stop;
 use crate::body::BodyReader;
 use crate::exchange::{About, Exchange, own_line};
 use crate::journal::Remark;
@@ -145,37 +146,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.is_health_check(&head, &plan) {
             return self.answer_health_check(&plan).await;
         }
-        let destination = self.listener.route.destination();
+        let destination = self.listener.routes.find(&head);
         let id = request_id();
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
-        if plan.refusal.is_none() {
+        let upstream = destination.as_ref().map(|destination| &destination.upstream);
+        if let (None, Some(upstream)) = (plan.refusal, upstream) {
             let hop = request::Hop {
                 client: self.peer.ip(),
                 forwarded_for: self.listener.forwarded_for,
                 request_id: &id,
-                authority: destination.upstream.authority().as_bytes(),
+                authority: upstream.authority().as_bytes(),
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
         let peer =
             Peer { peer_addr: self.peer, client_addr: self.peer, server_addr: self.local, request_id: id };
-        let counts = self.counts_of(&destination.service);
+        // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
+        let service =
+            destination.as_ref().map_or(&self.plane.nobody, |destination| &destination.service).clone();
+        let counts = self.counts_of(&service);
         let about = About { listener: &self.listener.name, counts };
-        let (mut exchange, stand) =
-            Exchange::begin(&self.plane, about, peer, head, &destination.service).await;
+        let (mut exchange, stand) = Exchange::begin(&self.plane, about, peer, head, &service).await;
 
         let mut body = BodyReader::new(plan.framing);
-        let upload = match self.inspect_request(&plan, &mut exchange, stand, &mut body).await {
-            Ok(held) => {
+        let inspected = match (upstream, plan.refusal) {
+            (None, None) => Err(self.no_route()),
+            _ => self.inspect_request(&plan, &mut exchange, stand, &mut body).await,
+        };
+        let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));
+        match inspected {
+            Ok((held, upstream)) => {
                 let rest = (!body.is_done()).then_some(body);
-                Upload::new(held, rest, plan.coding())
+                let upload = Upload::new(held, rest, plan.coding());
+                self.forward(&plan, &mut exchange, upload, forwarded, upstream).await
             }
             Err(stop) => {
                 let whole = plan.refusal.is_none() && body.is_done();
-                return self.stop(&plan, &mut exchange, stop, whole).await;
+                self.stop(&plan, &mut exchange, stop, whole).await
             }
-        };
-        self.forward(&plan, &mut exchange, upload, forwarded, &destination.upstream).await
+        }
+    }
+
+    /// The end of a request that no route takes.
+    fn no_route(&self) -> Stop {
+        self.plane.metrics.events.no_route_total.one();
+        Stop::Answer {
+            status: 404,
+            note: "Answered with code 404: no route takes this host and path".to_owned(),
+        }
     }
 
     /// The counters of a service. Looked up once in the life of a connection, and after a reload.

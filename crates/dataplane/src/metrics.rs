@@ -103,6 +103,8 @@ counts! {
     connections_refused_total,
     /// Health checks answered here, uninspected.
     health_checks_total,
+    /// Requests answered with 404 here because no route takes their host and path.
+    no_route_total,
     /// Requests refused because they can be read in more than one way.
     framing_refused_total,
     /// Heads of requests that did not come in time.

@@ -128,7 +128,9 @@ async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
 pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
     let Bound { listener, socket } = bound;
     // Counters are there, at zero, before the first request.
-    plane.metrics.requests_of(&listener.name, &listener.route.destination().service.name);
+    for service in listener.routes.services() {
+        plane.metrics.requests_of(&listener.name, &service);
+    }
     let mut connections = JoinSet::new();
     let mut sweep = interval(Duration::from_secs(5));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -147,7 +149,7 @@ pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
             },
             _ = sweep.tick() => {
                 while connections.try_join_next().is_some() {}
-                listener.route.destination().upstream.sweep();
+                listener.routes.sweep();
             }
         }
     };

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use palisade_http::HeadLimits;
-use palisade_inspect::Service;
+use palisade_inspect::{Profile, Service};
+use palisade_model::Mode;
 
 use crate::hold::Budget;
 use crate::journal::Journal;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
+use crate::routes::Routes;
 use crate::upstream::Upstream;
 
 /// One address that we listen on, and where its requests go.
@@ -23,7 +24,7 @@ pub struct Listener {
     /// Where it listens. Port 0 takes a free one.
     pub address: SocketAddr,
     /// Where its requests go; may be replaced while it serves.
-    pub route: Arc<Route>,
+    pub routes: Arc<Routes>,
     /// A path that is answered here with 200, uninspected; for probes.
     pub health_path: Option<String>,
     /// What becomes of an `X-Forwarded-For` that the client sent.
@@ -36,11 +37,11 @@ pub struct Listener {
 
 impl Listener {
     /// A listener with everything else at its default.
-    pub fn new(name: impl Into<Arc<str>>, address: SocketAddr, route: Arc<Route>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, address: SocketAddr, routes: Arc<Routes>) -> Self {
         Self {
             name: name.into(),
             address,
-            route,
+            routes,
             health_path: None,
             forwarded_for: ForwardedFor::default(),
             limits: Limits::default(),
@@ -66,34 +67,6 @@ pub struct Destination {
     pub service: Arc<Service>,
     /// Where it goes.
     pub upstream: Arc<Upstream>,
-}
-
-/// The destination in force. Replacing it drops no request: what has begun ends with what it began with.
-#[derive(Debug)]
-pub struct Route {
-    destination: ArcSwap<Destination>,
-}
-
-impl Route {
-    /// A route to a destination.
-    pub fn new(destination: Destination) -> Arc<Self> {
-        Arc::new(Self { destination: ArcSwap::from_pointee(destination) })
-    }
-
-    /// The destination of the next request.
-    pub fn destination(&self) -> Arc<Destination> {
-        self.destination.load_full()
-    }
-
-    /// Sends later requests elsewhere.
-    pub fn replace(&self, destination: Destination) {
-        self.destination.store(Arc::new(destination));
-    }
-
-    /// Inspects later requests otherwise; the upstream and its connections stay.
-    pub fn replace_service(&self, service: Arc<Service>) {
-        self.destination.rcu(|now| Destination { service: service.clone(), upstream: now.upstream.clone() });
-    }
 }
 
 /// Bounds of one listener. Sizes are bytes.
@@ -179,6 +152,8 @@ pub struct Plane {
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Metrics,
     pub(crate) lookups: Lookups,
+    /// The service of requests that no route takes.
+    pub(crate) nobody: Arc<Service>,
     pub(crate) utc_offset_seconds: i32,
 }
 
@@ -190,6 +165,8 @@ impl Plane {
             budget: Arc::new(budget),
             metrics: Metrics::default(),
             lookups: Lookups::default(),
+            // No name that a service can have.
+            nobody: Service::new("-", Profile::new(Mode::Off, None)),
             utc_offset_seconds,
         })
     }

@@ -421,10 +421,10 @@ async fn an_upstream_may_have_a_name() {
             upstream: upstream.into(),
         }
     };
-    proxy.route.replace(at("localhost"));
+    proxy.routes.replace_all(at("localhost"));
     assert_eq!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.text(), "ok");
     // `.invalid` is no name anywhere (RFC 2606); a machine without a resolver takes its time to say so.
-    proxy.route.replace(at("nobody.invalid"));
+    proxy.routes.replace_all(at("nobody.invalid"));
     assert!(matches!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.status, 502 | 504));
     assert!(proxy.log()[0].contains("nobody.invalid"), "{:?}", proxy.log());
 }

@@ -297,7 +297,7 @@ async fn rules_are_replaced_under_load_and_no_request_fails() {
         })
         .collect();
     for n in 2..40 {
-        proxy.route.replace_service(service(Mode::Block, &rules(n)));
+        proxy.routes.replace_service(service(Mode::Block, &rules(n)));
         let response = proxy.ask(format!("GET /?q={n} HTTP/1.1\r\nHost: h\r\n\r\n")).await;
         assert_eq!(response.status, 403, "the rules in force are the last ones");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -87,6 +87,11 @@ fn only_off(text: &str) -> Result<Off, String> {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
+    /// Configuration file (YAML); flags beside it win over what it says
+    ///
+    /// A flag that means one of several listeners, services or profiles of the file is refused: write it there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Address to listen on, 127.0.0.1:8080 when absent; port 0 takes a free one, which is printed
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,

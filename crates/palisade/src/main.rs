@@ -11,6 +11,7 @@ macro_rules! say {
 mod admin;
 mod commands;
 mod configuration;
+mod data_folder;
 mod exchange;
 mod files;
 mod flags;
@@ -18,6 +19,7 @@ mod journal;
 mod request;
 mod rules;
 mod serving;
+mod snapshot;
 mod watch;
 
 use std::io;

@@ -7,113 +7,185 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Config, Name};
+use palisade_config::{Name, Route, Time, UpstreamUrl};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, Budget, Destination, Drain, DrainTrigger, Journal, Listener, Plane, Route, Upstream,
+    Bound, Budget, Destination, Drain, DrainTrigger, Drained, Journal, Listener, Plane, Routes, Upstream,
     UpstreamLimits, drain, serve,
 };
-use palisade_engine::RuleSet;
-use palisade_inspect::{Profile, RuleSources, Service};
-use palisade_seclang::Loader;
+use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
-use crate::rules::{Warnings, load_shown, plural, sources_of};
+use crate::rules::plural;
+use crate::snapshot::Snapshot;
 
 /// How long requests may go on after the word to end.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A listener at work.
+/// Listeners at work.
 pub(crate) struct Serving {
-    pub(crate) address: SocketAddr,
-    name: String,
-    route: Arc<Route>,
-    task: JoinHandle<palisade_dataplane::Drained>,
+    listening: Vec<Listening>,
+    upstreams: Upstreams,
+    tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
 }
 
+/// A listener at work.
+struct Listening {
+    name: String,
+    address: SocketAddr,
+    routes: Arc<Routes>,
+}
+
 impl Serving {
-    /// Binds and begins. Says where it listens on standard error.
-    pub(crate) async fn start(config: &Config, profiles: &Profiles, plane: Arc<Plane>) -> Result<Self> {
-        // Until there is a table of routes, the first listener serves the first service.
-        let (listener, service) = (&config.listeners[0], &config.services[0]);
-        let route = Route::new(destination(service, profiles)?);
-        let (name, address) = (listener.name.as_str(), listener.address.0);
-        let health_path = listener.health_path.as_ref().map(|path| path.as_str().to_owned());
-        let listener = Listener { health_path, ..Listener::new(name, address, route.clone()) };
-        let bound = Bound::bind(listener).await.with_context(|| cannot_listen(address))?;
-        let address = bound.local_address()?;
-        say!("listening on http://{address} ({name})");
+    /// Binds every listener and begins. Says where they listen on standard error.
+    pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>) -> Result<Self> {
+        let mut upstreams = Upstreams::default();
+        let destinations = Destinations::of(snapshot, &mut upstreams)?;
+        let mut bound = Vec::new();
+        let mut listening = Vec::new();
+        for configured in &snapshot.config.listeners {
+            let (name, address) = (&*configured.name, configured.address.0);
+            let routes = Routes::new(destinations.table(name)?);
+            let health_path = configured.health_path.as_ref().map(|path| path.as_str().to_owned());
+            let listener = Listener { health_path, ..Listener::new(name.as_str(), address, routes.clone()) };
+            let listener = Bound::bind(listener).await.with_context(|| cannot_listen(name, address))?;
+            listening.push(Listening { name: name.to_string(), address: listener.local_address()?, routes });
+            bound.push(listener);
+        }
+        // Only now: whoever reads of one may ask the others.
+        for Listening { name, address, .. } in &listening {
+            say!("listening on http://{address} ({name})");
+        }
         let (trigger, drain): (DrainTrigger, Drain) = drain();
-        let task = tokio::spawn(serve(bound, plane, drain));
-        Ok(Self { address, name: name.to_owned(), route, task, trigger })
+        let mut tasks = JoinSet::new();
+        for listener in bound {
+            tasks.spawn(serve(listener, plane.clone(), drain.clone()));
+        }
+        Ok(Self { listening, upstreams, tasks, trigger })
     }
 
-    /// What the admin listener shows of it.
-    pub(crate) fn status(&self) -> Vec<ListenerStatus> {
-        vec![ListenerStatus { name: self.name.clone(), url: format!("http://{}", self.address) }]
-    }
-
-    /// Serves later requests by another configuration.
-    pub(crate) fn replace(&self, config: &Config, profiles: &Profiles) -> Result<()> {
-        self.route.replace_service(service(&config.services[0], profiles)?);
+    /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
+    pub(crate) fn replace(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let destinations = Destinations::of(snapshot, &mut self.upstreams)?;
+        let mut tables = Vec::new();
+        for listening in &self.listening {
+            let configured = &snapshot.config.listeners;
+            let Some(there) = configured.iter().find(|there| there.name.as_str() == listening.name) else {
+                continue;
+            };
+            tables.push((&listening.routes, destinations.table(&there.name)?));
+        }
+        // Nothing fails from here on: all of it changes, or none.
+        for (routes, table) in tables {
+            routes.replace(table);
+        }
         Ok(())
     }
 
+    /// Where the first listener is.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listening.first().map(|listening| listening.address)
+    }
+
+    /// What the admin listener shows.
+    pub(crate) fn status(&self) -> Vec<ListenerStatus> {
+        let status = |listening: &Listening| ListenerStatus {
+            name: listening.name.clone(),
+            url: format!("http://{}", listening.address),
+        };
+        self.listening.iter().map(status).collect()
+    }
+
     /// Ends: requests that have begun are answered.
-    pub(crate) async fn end(self, deadline: Duration) -> Result<()> {
+    pub(crate) async fn end(mut self, deadline: Duration) -> Result<()> {
         self.trigger.start(deadline);
-        let drained = self.task.await.context("the listener failed")?;
-        if drained.cut_connections > 0 {
-            say!("palisade: {} cut at the deadline", plural(drained.cut_connections, "connection"));
+        let mut cut_connections = 0;
+        while let Some(drained) = self.tasks.join_next().await {
+            cut_connections += drained.context("a listener failed")?.cut_connections;
+        }
+        if cut_connections > 0 {
+            say!("palisade: {} cut at the deadline", plural(cut_connections, "connection"));
         }
         Ok(())
     }
 }
 
-/// Profiles by name, with their rules.
-pub(crate) type Profiles = HashMap<Name, Arc<Profile>>;
+/// Upstreams in use, by what they were told: a reload keeps their connections.
+type Upstreams = HashMap<(UpstreamUrl, Time, Time), Arc<Upstream>>;
 
-/// The profiles of a configuration. Equal rules are loaded once.
-///
-/// # Errors
-/// When the rules of one cannot be used; what is wrong with them was shown then.
-pub(crate) fn profiles(config: &Config, loader: &dyn Loader) -> Result<Profiles> {
-    let mut loaded: Vec<(RuleSources, Option<Arc<RuleSet>>)> = Vec::new();
-    let mut profiles = Profiles::new();
-    for (name, profile) in config.profiles.iter() {
-        let sources = sources_of(&profile.rules);
-        let rules = match loaded.iter().find(|(there, _)| *there == sources) {
-            Some((_, rules)) => rules.clone(),
-            None => {
-                let rules = load_shown(&sources, Warnings::Shown, loader)?;
-                loaded.push((sources, rules.clone()));
-                rules
-            }
-        };
-        profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
+/// Where requests may go: services with each profile that inspects them.
+struct Destinations<'s> {
+    snapshot: &'s Snapshot,
+    services: HashMap<&'s Name, &'s palisade_config::Service>,
+    upstreams: HashMap<&'s Name, Arc<Upstream>>,
+    made: HashMap<(&'s Name, &'s Name), Arc<Destination>>,
+}
+
+impl<'s> Destinations<'s> {
+    fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams) -> Result<Self> {
+        let mut by_service = HashMap::new();
+        let mut in_use = Upstreams::new();
+        for service in &snapshot.config.services {
+            let palisade_config::Upstream { url, connect, response } = &service.upstream;
+            let key = ((**url).clone(), *connect, *response);
+            let upstream = match in_use.get(&key).or_else(|| upstreams.get(&key)) {
+                Some(upstream) => upstream.clone(),
+                None => {
+                    let limits = UpstreamLimits { connect: connect.duration(), ..UpstreamLimits::default() };
+                    Arc::new(Upstream::new(url.as_str(), limits)?)
+                }
+            };
+            in_use.insert(key, upstream.clone());
+            by_service.insert(&*service.name, upstream);
+        }
+        *upstreams = in_use;
+        let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
+        let mut destinations = Self { snapshot, services, upstreams: by_service, made: HashMap::new() };
+        for route in &snapshot.config.routes {
+            let (service, profile) = destinations.leads(route)?;
+            destinations.make(service, profile)?;
+        }
+        Ok(destinations)
     }
-    Ok(profiles)
+
+    /// Service and profile of a route.
+    fn leads(&self, route: &'s Route) -> Result<(&'s Name, &'s Name)> {
+        let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
+        Ok((&route.service, route.profile.as_deref().unwrap_or(&service.profile)))
+    }
+
+    fn make(&mut self, service: &'s Name, profile: &'s Name) -> Result<()> {
+        if !self.made.contains_key(&(service, profile)) {
+            let upstream = self.upstreams.get(service).context("a service has an upstream")?.clone();
+            let inspected = Service::new(service.as_str(), self.snapshot.profile(profile)?.clone());
+            self.made.insert((service, profile), Arc::new(Destination { service: inspected, upstream }));
+        }
+        Ok(())
+    }
+
+    /// The routes of one listener.
+    fn table(&self, listener: &Name) -> Result<RouteTable<Arc<Destination>>> {
+        let mut routes = Vec::new();
+        for route in &self.snapshot.config.routes {
+            if route.listener.as_deref().is_some_and(|only| only != listener) {
+                continue;
+            }
+            let destination = self.made.get(&self.leads(route)?).context("every route's is made")?.clone();
+            let hosts = route.hosts.iter().map(|host| &**host).collect();
+            routes.push((hosts, &*route.path, destination));
+        }
+        Ok(RouteTable::new(routes))
+    }
 }
 
-fn destination(configured: &palisade_config::Service, profiles: &Profiles) -> Result<Destination> {
-    let limits =
-        UpstreamLimits { connect: configured.upstream.connect.duration(), ..UpstreamLimits::default() };
-    let upstream = Upstream::new(configured.upstream.url.as_str(), limits)?;
-    Ok(Destination { service: service(configured, profiles)?, upstream: Arc::new(upstream) })
-}
-
-fn service(configured: &palisade_config::Service, profiles: &Profiles) -> Result<Arc<Service>> {
-    let profile =
-        profiles.get(&*configured.profile).context("a checked configuration names profiles that exist")?;
-    Ok(Service::new(configured.name.as_str(), profile.clone()))
-}
-
-fn cannot_listen(listen: SocketAddr) -> String {
+fn cannot_listen(name: &Name, listen: SocketAddr) -> String {
     // In use is the usual reason; port 0 is the way out that always works.
     let free = SocketAddr::new(listen.ip(), 0);
-    format!("--listen {listen}: cannot listen there; name another address, or {free} for any free port")
+    format!(
+        "listener {name}: cannot listen on {listen}; name another address (--listen), or {free} for any free port"
+    )
 }
 
 /// What listeners of this process share: a journal and a folder for bodies that memory does not hold.

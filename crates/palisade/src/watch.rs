@@ -1,4 +1,4 @@
-//! Which files a rule set was made of, and whether they have changed since.
+//! Which files a configuration was made of, and whether they have changed since.
 //!
 //! By looking, not by being told: a mounted ConfigMap swaps a symbolic link far above the files, network file
 //! systems tell nobody, and a look at CRS's fifty files costs less than a request.
@@ -63,6 +63,16 @@ struct Stamp {
 }
 
 impl Seen {
+    /// Adds what was seen of other files; of the same ones the first counts.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (path, stamp) in &other.files {
+            self.files.entry(path.clone()).or_insert_with(|| stamp.clone());
+        }
+        for (pattern, found) in &other.patterns {
+            self.patterns.entry(pattern.clone()).or_insert_with(|| found.clone());
+        }
+    }
+
     /// The same files as they are now.
     pub(crate) fn now(&self, loader: &dyn Loader) -> Self {
         let files = self.files.keys().map(|path| (path.clone(), stamp(path))).collect();

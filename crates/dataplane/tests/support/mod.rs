@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use palisade_dataplane::{
-    Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark, Route,
-    Upstream, UpstreamLimits, Value, drain, serve,
+    Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark,
+    Routes, Upstream, UpstreamLimits, Value, drain, serve,
 };
 use palisade_inspect::{Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
@@ -31,7 +31,7 @@ pub fn service(mode: Mode, rules: &str) -> Arc<Service> {
 pub struct Proxy {
     pub address: SocketAddr,
     pub plane: Arc<Plane>,
-    pub route: Arc<Route>,
+    pub routes: Arc<Routes>,
     pub drain: DrainTrigger,
     pub served: JoinHandle<Drained>,
     pub journal: Arc<Kept>,
@@ -77,8 +77,8 @@ impl Proxy {
     ) -> Self {
         let limits = UpstreamLimits { connect: Duration::from_millis(500), ..UpstreamLimits::default() };
         let upstream = Arc::new(Upstream::new(&format!("http://{upstream}"), limits).unwrap());
-        let route = Route::new(Destination { service: service(mode, rules), upstream });
-        let mut listener = Listener::new("test", "127.0.0.1:0".parse().unwrap(), route.clone());
+        let routes = Routes::all_to(Destination { service: service(mode, rules), upstream });
+        let mut listener = Listener::new("test", "127.0.0.1:0".parse().unwrap(), routes.clone());
         change(&mut listener);
         let journal = Arc::new(Kept::default());
         let plane = Plane::new(journal.clone(), budget, 0);
@@ -86,7 +86,7 @@ impl Proxy {
         let address = bound.local_address().unwrap();
         let (trigger, ear) = drain();
         let served = tokio::spawn(serve(bound, plane.clone(), ear));
-        Self { address, plane, route, drain: trigger, served, journal }
+        Self { address, plane, routes, drain: trigger, served, journal }
     }
 
     pub async fn connect(&self) -> Client {

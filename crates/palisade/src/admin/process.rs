@@ -94,6 +94,12 @@ impl Process {
         changing.reloads.last = Some(Reload { at, error });
     }
 
+    /// Some of it was loaded anew, and an error left the rest as it was.
+    pub(crate) fn partly_reloaded(&self, in_force: InForce, error: &anyhow::Error) {
+        self.changing().in_force = in_force;
+        self.reloaded(Err(error));
+    }
+
     /// A log whose losses are counted.
     pub(crate) fn writes(&self, name: &'static str, log: &LogWriter) {
         self.changing().logs.push((name, log.clone()));

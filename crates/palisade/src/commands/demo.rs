@@ -11,10 +11,10 @@ use palisade_model::Mode;
 
 use crate::Finding;
 use crate::configuration::Told;
-use crate::files::FileSystem;
 use crate::flags::{DemoFlags, text};
 use crate::journal::ErrorLines;
-use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, profiles, runtime};
+use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
+use crate::snapshot::Maker;
 
 /// Where Debian's package puts CRS.
 const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
@@ -52,12 +52,13 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             crs: Some(text(&crs)?),
             ..Overrides::default()
         };
-        let config = Told { file: None, overrides }.load(&FileSystem)?;
-        let profiles = profiles(&config, &FileSystem)?;
-        let serving = Serving::start(&config, &profiles, plane).await?;
+        let mut maker = Maker::new(Told { file: None, overrides });
+        let config = maker.config()?;
+        let snapshot = maker.first(config)?;
+        let serving = Serving::start(&snapshot, plane).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
-        let url = format!("http://{}", serving.address);
+        let url = format!("http://{}", serving.address().context("the shop has a listener")?);
         let guide = guide(&url, &shop_url, &crs.display().to_string(), &program);
         write!(std::io::stdout(), "{guide}")?;
         std::io::stdout().flush()?;

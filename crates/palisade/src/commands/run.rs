@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use palisade_config::{Config, LogTarget, Name};
 use palisade_console::ServiceStatus;
 use palisade_events::LogWriter;
@@ -12,25 +12,27 @@ use palisade_model::Mode;
 use crate::Finding;
 use crate::admin::{AdminAddress, AdminListener, AdminSettings, InForce, Process};
 use crate::configuration::Told;
+use crate::data_folder::DataFolder;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::ErrorLines;
 use crate::rules::plural;
-use crate::serving::{DRAIN_DEADLINE, Profiles, Serving, Signals, Word, plane, profiles, runtime};
-use crate::watch::{LOOK_EVERY, Seen, Watched};
+use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
+use crate::snapshot::{Effort, Maker, Remade, Snapshot, needs_restart};
+use crate::watch::{LOOK_EVERY, Seen};
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     warn_of_unknown_variables();
-    let told = Told { file: None, overrides: flags.overrides()? };
-    let watched = Watched::new(&FileSystem);
-    let config = told.load(&watched)?;
+    let mut maker = Maker::new(Told { file: flags.config.clone(), overrides: flags.overrides()? });
+    let config = maker.config()?;
     let process = Process::new();
     let admin = AdminListener::start(&admin_settings(&config), process.clone())?;
-    let profiles = profiles(&config, &watched)?;
-    process.loaded(in_force(&config, &profiles));
-    describe(&config, &profiles);
+    let mut snapshot = maker.first(config)?;
+    process.loaded(in_force(&snapshot));
+    describe(&snapshot);
+    let config = &snapshot.config;
     let error_log = match &config.logs.error {
         LogTarget::File(path) => {
             LogWriter::file(path.as_str()).with_context(|| format!("--error-log `{path}`"))?
@@ -38,29 +40,29 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
         _ => LogWriter::stderr(),
     };
     process.writes("error", &error_log);
-    let data_dir = Path::new(config.data_dir.as_str());
-    std::fs::create_dir_all(data_dir)
-        .with_context(|| format!("--data-dir `{}`: name a folder that can be written", data_dir.display()))?;
+    let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         process.watch_workers();
-        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), data_dir);
-        let serving = Serving::start(&config, &profiles, plane.clone()).await?;
+        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), data.path());
+        let mut serving = Serving::start(&snapshot, plane.clone()).await?;
         process.ready(plane, serving.status());
         admin.say();
-        let mut watcher = Watcher::of(watched.into_seen());
+        let mut watcher = Watcher::of(maker.seen());
         loop {
             tokio::select! {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
                         error_log.reopen();
-                        watcher = Watcher::of(reload(&told, &serving, &process));
+                        reload(&mut maker, &mut snapshot, Effort::All, &mut serving, &process);
+                        watcher = Watcher::of(maker.seen());
                     }
                 },
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if watcher.has_settled_change() {
-                        watcher = Watcher::of(reload(&told, &serving, &process));
+                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut serving, &process);
+                        watcher = Watcher::of(maker.seen());
                     }
                 }
             }
@@ -77,11 +79,11 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
 }
 
 /// Says what protects, at the start.
-fn describe(config: &Config, profiles: &Profiles) {
-    for (name, _) in config.profiles.iter() {
-        let Some(profile) = profiles.get(name) else { continue };
-        let of = if profiles.len() > 1 { format!("profile {name}: ") } else { String::new() };
-        match (&profile.rules, profile.mode) {
+fn describe(snapshot: &Snapshot) {
+    for (name, profile) in snapshot.config.profiles.iter() {
+        let rules = snapshot.profiles.get(name).and_then(|profile| profile.rules.as_ref());
+        let of = if snapshot.profiles.len() > 1 { format!("profile {name}: ") } else { String::new() };
+        match (rules, profile.mode) {
             (_, Mode::Off) => say!("palisade: {of}mode off: nothing is inspected"),
             (None, _) => {
                 say!("palisade: {of}no rules: nothing is inspected; name them by --crs or --rules");
@@ -119,31 +121,50 @@ impl Watcher {
     }
 }
 
-/// Loads everything anew; what does not load leaves in force what is. Gives what was read for it, also where that
-/// cannot be used: it may be mended.
-fn reload(told: &Told, serving: &Serving, process: &Process) -> Seen {
-    let watched = Watched::new(&FileSystem);
-    let replaced = told.load(&watched).and_then(|config| {
-        let profiles = profiles(&config, &watched)?;
-        serving.replace(&config, &profiles)?;
-        Ok((config, profiles))
+/// Makes everything anew; what cannot be made leaves in force what is.
+fn reload(
+    maker: &mut Maker,
+    snapshot: &mut Snapshot,
+    effort: Effort,
+    serving: &mut Serving,
+    process: &Process,
+) {
+    let remade = maker.next(snapshot, effort).and_then(|remade| {
+        serving.replace(&remade.snapshot)?;
+        Ok(remade)
     });
-    match replaced {
-        Ok((config, profiles)) => {
-            let rules = profiles.values().filter_map(|profile| profile.rules.as_ref());
-            say!("palisade: {} loaded anew", plural(rules.map(|rules| rules.rules().len()).sum(), "rule"));
-            process.reloaded(Ok(in_force(&config, &profiles)));
-        }
+    let Remade { snapshot: next, kept } = match remade {
+        Ok(remade) => remade,
         Err(error) => {
             say!("palisade: the rules in force stay: {error:#}");
             process.reloaded(Err(&error));
+            return;
         }
+    };
+    let restart = needs_restart(&snapshot.config, &next.config);
+    if !restart.is_empty() {
+        say!("palisade: a change of {} needs a restart; until then it stays as it was", restart.join(", "));
     }
-    watched.into_seen()
+    *snapshot = next;
+    let anew = snapshot.profiles.iter().filter(|(name, _)| !kept.contains(name));
+    let rules = anew.filter_map(|(_, profile)| profile.rules.as_ref()).map(|rules| rules.rules().len()).sum();
+    if kept.len() < snapshot.profiles.len() {
+        say!("palisade: {} loaded anew", plural(rules, "rule"));
+    }
+    if kept.is_empty() {
+        process.reloaded(Ok(in_force(snapshot)));
+        return;
+    }
+    let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    let error =
+        anyhow!("the rules in force stay for profile {}: what its files say is not usable", names.join(", "));
+    say!("palisade: {error}");
+    process.partly_reloaded(in_force(snapshot), &error);
 }
 
 /// What the admin listener shows of it.
-fn in_force(config: &Config, profiles: &Profiles) -> InForce {
+fn in_force(snapshot: &Snapshot) -> InForce {
+    let Snapshot { config, profiles } = snapshot;
     let rules_of = |name: &Name| profiles.get(name).and_then(|profile| profile.rules.as_ref());
     let service = |service: &palisade_config::Service| {
         let name = &*service.profile;

@@ -188,7 +188,9 @@ impl Running {
 
     /// `palisade run` before an upstream, on a free port, data in `folder`.
     pub(crate) fn proxy(folder: &Folder, upstream: &str, arguments: &[&str]) -> Self {
-        let data = folder.at("data");
+        // Two proxies of one test each lock their own.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let data = folder.at(&format!("data-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mut all = vec!["run", "--listen", "127.0.0.1:0", "--upstream", upstream, "--data-dir", &data];
         // Several at a time are usual here, and the default address is one.
         if !arguments.contains(&"--admin") {

@@ -1,0 +1,71 @@
+//! Where a listener's requests go: the table of routes in force, replaced while it serves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use palisade_http::{RequestHead, Target};
+use palisade_inspect::{RouteTable, Service};
+
+use crate::settings::Destination;
+
+/// The routes of a listener. Replacing them drops no request: what has begun ends with what it began with.
+#[derive(Debug)]
+pub struct Routes {
+    table: ArcSwap<RouteTable<Arc<Destination>>>,
+}
+
+impl Routes {
+    /// Routes by a table.
+    pub fn new(table: RouteTable<Arc<Destination>>) -> Arc<Self> {
+        Arc::new(Self { table: ArcSwap::from_pointee(table) })
+    }
+
+    /// Everything goes to one destination.
+    pub fn all_to(destination: Destination) -> Arc<Self> {
+        Self::new(RouteTable::all_to(Arc::new(destination)))
+    }
+
+    /// Sends later requests by another table.
+    pub fn replace(&self, table: RouteTable<Arc<Destination>>) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Sends all later requests to one destination.
+    pub fn replace_all(&self, destination: Destination) {
+        self.replace(RouteTable::all_to(Arc::new(destination)));
+    }
+
+    /// Inspects later requests of every route by one service; upstreams and their connections stay.
+    pub fn replace_service(&self, service: Arc<Service>) {
+        if let Some(now) = self.table.load().targets().next() {
+            self.replace_all(Destination { service, upstream: now.upstream.clone() });
+        }
+    }
+
+    /// Where a request goes; `None` when no route takes it.
+    pub(crate) fn find(&self, head: &RequestHead) -> Option<Arc<Destination>> {
+        let table = self.table.load();
+        if head.target.starts_with(b"/") {
+            let end = head.target.iter().position(|byte| matches!(byte, b'?' | b'#'));
+            let path = &head.target[..end.unwrap_or(head.target.len())];
+            return table.find(head.headers.first(b"host"), path).cloned();
+        }
+        // The authority of an absolute target comes before Host (RFC 9112 section 3.2.2), as it does upstream.
+        let target = Target::new(&head.target, &head.method);
+        let host = Some(target.authority()).filter(|authority| !authority.is_empty());
+        table.find(host.or_else(|| head.headers.first(b"host")), target.path()).cloned()
+    }
+
+    /// Names of the services that requests may go to.
+    pub(crate) fn services(&self) -> BTreeSet<String> {
+        self.table.load().targets().map(|destination| destination.service.name.clone()).collect()
+    }
+
+    /// Lets upstreams drop connections that have grown old.
+    pub(crate) fn sweep(&self) {
+        for destination in self.table.load().targets() {
+            destination.upstream.sweep();
+        }
+    }
+}

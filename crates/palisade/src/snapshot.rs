@@ -1,0 +1,186 @@
+//! The configuration in force and what is made of it: profiles with their rules. What cannot be made anew stays as it
+//! was, object by object.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow, bail};
+use palisade_config::{Config, Name};
+use palisade_engine::RuleSet;
+use palisade_inspect::{Profile, RuleSources};
+
+use crate::configuration::Told;
+use crate::files::FileSystem;
+use crate::rules::{Warnings, load_shown, sources_of};
+use crate::watch::{Seen, Watched};
+
+/// What one process does: replaced as a whole, its parts shared with the one before where they are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// As it was read.
+    pub(crate) config: Config,
+    /// Its profiles by name.
+    pub(crate) profiles: HashMap<Name, Arc<Profile>>,
+}
+
+/// Makes snapshots, and remembers what went into the last one.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    told: Told,
+    /// The configuration file, as it was read last.
+    file: Seen,
+    /// Rules by what they were made of.
+    rules: HashMap<String, Loaded>,
+}
+
+/// Rules, as they were loaded last.
+#[derive(Debug)]
+struct Loaded {
+    /// `None`: they could not be used.
+    rules: Option<Arc<RuleSet>>,
+    /// The files that it read.
+    seen: Seen,
+}
+
+/// A snapshot made while another is in force.
+pub(crate) struct Remade {
+    pub(crate) snapshot: Snapshot,
+    /// Profiles that stay as they were, because their rules cannot be used.
+    pub(crate) kept: Vec<Name>,
+}
+
+/// Whether files that have not changed are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Only what has changed.
+    Changed,
+    /// All of them: somebody asked.
+    All,
+}
+
+impl Maker {
+    /// A maker of what a command was told.
+    pub(crate) fn new(told: Told) -> Self {
+        Self { told, file: Seen::default(), rules: HashMap::new() }
+    }
+
+    /// Reads the configuration alone.
+    ///
+    /// # Errors
+    /// When it cannot be used; what is wrong was shown then.
+    pub(crate) fn config(&mut self) -> Result<Config> {
+        let watched = Watched::new(&FileSystem);
+        let config = self.told.load(&watched);
+        self.file = watched.into_seen();
+        config
+    }
+
+    /// The first snapshot of a configuration.
+    ///
+    /// # Errors
+    /// When the rules of a profile cannot be used; what is wrong was shown then.
+    pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
+        let mut profiles = HashMap::new();
+        for (name, profile) in config.profiles.iter() {
+            let rules = self.rules_of(&profile.rules, Effort::Changed)?;
+            profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
+        }
+        Ok(Snapshot { config, profiles })
+    }
+
+    /// A snapshot to follow another. Profiles whose rules cannot be used stay as they were.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, or a profile that was not there before has rules that cannot be.
+    pub(crate) fn next(&mut self, before: &Snapshot, effort: Effort) -> Result<Remade> {
+        let config = self.config()?;
+        let mut profiles = HashMap::new();
+        let mut kept = Vec::new();
+        let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
+        for (name, profile) in config.profiles.iter() {
+            let key = key(&sources_of(&profile.rules));
+            let rules = tried.entry(key).or_insert_with(|| {
+                self.rules_of(&profile.rules, effort).map_err(|error| format!("{error:#}"))
+            });
+            let made = match (rules, before.profiles.get(name)) {
+                (Ok(rules), _) => Arc::new(Profile::of(profile, rules.clone())),
+                (Err(_), Some(was)) => {
+                    kept.push(name.clone());
+                    was.clone()
+                }
+                (Err(error), None) => return Err(anyhow!("profile {name}, which is new: {error}")),
+            };
+            profiles.insert(name.clone(), made);
+        }
+        self.forget_unused(&config);
+        Ok(Remade { snapshot: Snapshot { config, profiles }, kept })
+    }
+
+    /// Everything that was read for the snapshot in force, or for the attempt after it.
+    pub(crate) fn seen(&self) -> Seen {
+        let mut all = self.file.clone();
+        for loaded in self.rules.values() {
+            all.add(&loaded.seen);
+        }
+        all
+    }
+
+    /// The rules of a profile; those that others name as well are loaded once.
+    fn rules_of(&mut self, rules: &palisade_config::Rules, effort: Effort) -> Result<Option<Arc<RuleSet>>> {
+        let sources = sources_of(rules);
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        let key = key(&sources);
+        if let Some(Loaded { rules: Some(rules), seen }) = self.rules.get(&key)
+            && effort == Effort::Changed
+            && seen.now(&FileSystem) == *seen
+        {
+            return Ok(Some(rules.clone()));
+        }
+        let watched = Watched::new(&FileSystem);
+        let made = load_shown(&sources, Warnings::Shown, &watched);
+        let rules = made.as_ref().ok().cloned().flatten();
+        self.rules.insert(key, Loaded { rules, seen: watched.into_seen() });
+        made
+    }
+
+    fn forget_unused(&mut self, config: &Config) {
+        let used: HashSet<String> =
+            config.profiles.iter().map(|(_, profile)| key(&sources_of(&profile.rules))).collect();
+        self.rules.retain(|key, _| used.contains(key));
+    }
+}
+
+/// Equal sources have equal keys.
+fn key(sources: &RuleSources) -> String {
+    format!("{sources:?}")
+}
+
+/// What a change needs a restart for: each in words.
+pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
+    let mut needs = Vec::new();
+    let mut differs = |what: &str, differs: bool| {
+        if differs {
+            needs.push(what.to_owned());
+        }
+    };
+    differs("admin", before.admin != after.admin);
+    differs("dataDir", before.data_dir != after.data_dir);
+    differs("logs", before.logs != after.logs);
+    differs("listeners", before.listeners != after.listeners);
+    needs
+}
+
+impl Snapshot {
+    /// A profile by name.
+    ///
+    /// # Errors
+    /// Never for a name of its own configuration, which was checked.
+    pub(crate) fn profile(&self, name: &Name) -> Result<&Arc<Profile>> {
+        match self.profiles.get(name) {
+            Some(profile) => Ok(profile),
+            None => bail!("there is no profile `{name}`"),
+        }
+    }
+}
