@@ -54,6 +54,10 @@ proptest! {
         } else {
             prop_assert!(transformation.may_change(&bytes));
         }
+        let result: &[u8] = if effect == Effect::Changed { &fresh } else { &input };
+        if let Some(after) = transformation.bytes_after(&bytes) {
+            prop_assert_eq!(after, ByteSet::of(result));
+        }
         if transformation.may_change(&bytes) && let Some(needed) = transformation.unchanged_without() {
             prop_assert!(bytes.intersects(&needed));
         }

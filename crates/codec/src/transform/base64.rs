@@ -11,8 +11,7 @@ use super::Effect;
 /// from every rule behind; we decode what stands before it, as ModSecurity 2 and Coraza do. A stray byte at
 /// the very start still hides it: rules that mean lenient decoders say `base64DecodeExt`.
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    let digits = input.iter().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-    collect(digits.map_while(|&byte| if matches!(byte, b'-' | b'_') { None } else { digit(byte) }), out);
+    collect(input, &STRICT, out);
     Effect::of_result(input, out)
 }
 
@@ -24,7 +23,7 @@ pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 /// if a lone `=` follows it or if it is a `9` at the end (whose value, 61, is taken for the `=`); we drop
 /// that digit alone.
 pub fn decode_lenient(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    collect(input.iter().filter_map(|&byte| digit(byte)), out);
+    collect(input, &LENIENT, out);
     Effect::of_result(input, out)
 }
 
@@ -34,35 +33,103 @@ pub fn decode_lenient(input: &[u8], out: &mut Vec<u8>) -> Effect {
 pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     out.clear();
     out.reserve(input.len().div_ceil(3) * 4);
-    for group in input.chunks(3) {
-        let mut bytes = [0; 4];
-        bytes[1..=group.len()].copy_from_slice(group);
-        let bits = u32::from_be_bytes(bytes);
-        for place in 0..4 {
-            out.push(match place <= group.len() {
-                true => ALPHABET[(bits >> (18 - 6 * place) & 63) as usize],
-                false => b'=',
-            });
+    let letter = |bits: u32, place: u32| ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
+    let (groups, rest) = input.as_chunks::<3>();
+    for &[a, b, c] in groups {
+        let bits = u32::from_be_bytes([0, a, b, c]);
+        out.extend_from_slice(&[letter(bits, 0), letter(bits, 1), letter(bits, 2), letter(bits, 3)]);
+    }
+    match *rest {
+        [a] => {
+            let bits = u32::from_be_bytes([0, a, 0, 0]);
+            out.extend_from_slice(&[letter(bits, 0), letter(bits, 1), b'=', b'=']);
         }
+        [a, b] => {
+            let bits = u32::from_be_bytes([0, a, b, 0]);
+            out.extend_from_slice(&[letter(bits, 0), letter(bits, 1), letter(bits, 2), b'=']);
+        }
+        _ => {}
     }
     Effect::of_result(input, out)
 }
 
 /// Packs six-bit digits into bytes; bits that do not fill a byte are dropped.
-fn collect(digits: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
+fn collect(input: &[u8], digits: &[u8; 256], out: &mut Vec<u8>) {
     out.clear();
-    out.reserve(digits.size_hint().1.map_or(0, |most| most / 4 * 3 + 3));
+    out.reserve(input.len() / 4 * 3 + 3);
+    let mut rest = input;
+    // Digits that wait for a whole group, as bits.
     let mut bits: u32 = 0;
-    let mut count = 0;
-    for digit in digits {
-        bits = bits << 6 | u32::from(digit);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
+    let mut waiting = 0;
+    loop {
+        // As long as groups are plain they need no look at single digits.
+        while waiting == 0
+            && let Some((group, behind)) = rest.split_first_chunk::<4>()
+        {
+            let group = group.map(|byte| digits[usize::from(byte)]);
+            if group.iter().fold(0, |all, digit| all | digit) >= SKIPPED {
+                break;
+            }
+            let [a, b, c, d] = group.map(u32::from);
+            let [_, bytes @ ..] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
+            out.extend_from_slice(&bytes);
+            rest = behind;
+        }
+        let Some((&byte, behind)) = rest.split_first() else { break };
+        rest = behind;
+        match digits[usize::from(byte)] {
+            END => break,
+            SKIPPED => {}
+            digit => {
+                bits = bits << 6 | u32::from(digit);
+                waiting += 1;
+                if waiting == 4 {
+                    let [_, bytes @ ..] = bits.to_be_bytes();
+                    out.extend_from_slice(&bytes);
+                    (bits, waiting) = (0, 0);
+                }
+            }
         }
     }
+    let [_, bytes @ ..] = (bits << (6 * (4 - waiting) % 32)).to_be_bytes();
+    out.extend_from_slice(&bytes[..waiting * 6 / 8]);
 }
+
+/// Stands for what is no digit and is passed over; the two lie above all digits in any union of bits.
+const SKIPPED: u8 = 64;
+/// Stands for what ends the text.
+const END: u8 = 128;
+
+/// The digits of [`decode`].
+static STRICT: [u8; 256] = {
+    let mut digits = [END; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        digits[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\r' | b'\n' => SKIPPED,
+            b'-' | b'_' => END,
+            byte => match digit(byte) {
+                Some(digit) => digit,
+                None => END,
+            },
+        };
+        byte += 1;
+    }
+    digits
+};
+
+/// The digits of [`decode_lenient`].
+static LENIENT: [u8; 256] = {
+    let mut digits = [SKIPPED; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        if let Some(digit) = digit(byte as u8) {
+            digits[byte] = digit;
+        }
+        byte += 1;
+    }
+    digits
+};
 
 /// The value of a digit of either alphabet, the usual one or that for URLs.
 const fn digit(byte: u8) -> Option<u8> {

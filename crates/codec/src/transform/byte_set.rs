@@ -80,6 +80,7 @@ impl ByteSet {
     }
 
     /// Whether a byte is a member.
+    #[inline]
     pub const fn contains(&self, byte: u8) -> bool {
         self.words[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
     }
@@ -91,22 +92,31 @@ impl ByteSet {
     }
 
     /// Members of both sets.
+    #[inline]
     pub const fn intersection(self, other: Self) -> Self {
         let (a, b) = (self.words, other.words);
         Self { words: [a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]] }
     }
 
     /// The bytes that are no members.
+    #[inline]
     pub const fn complement(self) -> Self {
         let words = self.words;
         Self { words: [!words[0], !words[1], !words[2], !words[3]] }
     }
 
     /// The set of a value after its capitals became small letters.
+    #[inline]
     pub const fn lowercased(self) -> Self {
         let [low, letters, high, top] = self.words;
         let capitals = letters & CAPITALS;
         Self { words: [low, letters & !CAPITALS | capitals << 32, high, top] }
+    }
+
+    /// The set as bits: byte `b` is bit `b % 64` of word `b / 64`.
+    #[inline]
+    pub const fn words(&self) -> &[u64; 4] {
+        &self.words
     }
 
     /// The members in order.
@@ -129,6 +139,7 @@ impl ByteSet {
     }
 
     /// Whether the sets share a member.
+    #[inline]
     pub const fn intersects(&self, other: &Self) -> bool {
         !self.intersection(*other).is_empty()
     }
@@ -139,6 +150,7 @@ impl ByteSet {
     }
 
     /// Whether it has no member; a value with an empty set is itself empty.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         let words = self.words;
         words[0] | words[1] | words[2] | words[3] == 0

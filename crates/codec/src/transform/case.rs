@@ -1,5 +1,6 @@
 //! Letters of ASCII in one case; bytes above 0x7F stay.
 
+use super::neighbours::has_byte;
 use super::{ByteSet, Effect};
 
 /// `lowercase`. O(n).
@@ -16,14 +17,13 @@ pub fn uppercase(input: &[u8], out: &mut Vec<u8>) -> Effect {
     map_bytes(input, out, |byte| byte.to_ascii_uppercase())
 }
 
-/// Replaces each byte by another. Nothing is written before the first byte that differs.
+/// Replaces each byte by another.
 pub(super) fn map_bytes(input: &[u8], out: &mut Vec<u8>, map: impl Fn(u8) -> u8) -> Effect {
-    let Some(first) = input.iter().position(|&byte| map(byte) != byte) else {
+    if !has_byte(input, |byte| map(byte) != byte) {
         return Effect::Unchanged;
-    };
+    }
     out.clear();
-    out.extend_from_slice(&input[..first]);
-    out.extend(input[first..].iter().map(|&byte| map(byte)));
+    out.extend(input.iter().map(|&byte| map(byte)));
     Effect::Changed
 }
 

@@ -14,27 +14,50 @@ pub fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Effect {
         return Effect::Unchanged;
     }
     out.clear();
+    out.resize(input.len(), 0);
+    let mut len = 0;
     let mut after_space = false;
     for &byte in input {
-        match byte {
-            b'"' | b'\'' | b'\\' | b'^' => continue,
-            b' ' | b',' | b';' | b'\t' | b'\r' | b'\n' => {
-                if !after_space {
-                    out.push(b' ');
-                }
-                after_space = true;
-                continue;
-            }
-            b'/' | b'(' if after_space => {
-                out.pop();
-                out.push(byte);
-            }
-            _ => out.push(byte.to_ascii_lowercase()),
+        let (kind, written) = KINDS[usize::from(byte)];
+        match kind {
+            Kind::Dropped => continue,
+            Kind::Blank if after_space => continue,
+            Kind::TakesSpace if after_space => len -= 1,
+            Kind::Blank | Kind::TakesSpace | Kind::Plain => {}
         }
-        after_space = false;
+        out[len] = written;
+        len += 1;
+        after_space = kind == Kind::Blank;
     }
+    out.truncate(len);
     Effect::Changed
 }
+
+/// What becomes of a byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Dropped,
+    Blank,
+    /// Stands without a space before it.
+    TakesSpace,
+}
+
+/// The kinds of bytes and what is written for them.
+static KINDS: [(Kind, u8); 256] = {
+    let mut kinds = [(Kind::Plain, 0); 256];
+    let mut byte = 0;
+    while byte < kinds.len() {
+        kinds[byte] = match byte as u8 {
+            b'"' | b'\'' | b'\\' | b'^' => (Kind::Dropped, 0),
+            b' ' | b',' | b';' | b'\t' | b'\r' | b'\n' => (Kind::Blank, b' '),
+            mark @ (b'/' | b'(') => (Kind::TakesSpace, mark),
+            plain => (Kind::Plain, plain.to_ascii_lowercase()),
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 /// Exact: without any of these the loop above copies.
 fn would_change(input: &[u8]) -> bool {

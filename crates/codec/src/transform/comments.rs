@@ -1,9 +1,7 @@
 //! Comments of C, SQL, HTML and the shell.
 
-use memchr::memchr_iter;
-
-use super::edits::Edits;
-use super::pairs::has_pair;
+use super::edits::{Edits, find_byte};
+use super::neighbours::has_pair;
 use super::{ByteSet, Effect};
 
 /// `removeComments`: takes out `/* .. */` and `<!-- .. -->`, and everything from `--` or `#` on. Either end
@@ -85,7 +83,10 @@ pub fn replace(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut open = None;
     // The end of the last comment: its slash opens no other.
     let mut taken = 0;
-    for star in memchr_iter(b'*', input) {
+    let mut at = 0;
+    while let Some(found) = find_byte(&input[at..], b'*') {
+        let star = at + found;
+        at = star + 1;
         match open {
             None if star > taken && input[star - 1] == b'/' => open = Some(star - 1),
             Some(start) if input.get(star + 1) == Some(&b'/') => {

@@ -1,9 +1,7 @@
 //! Escapes of CSS 2.
 
-use memchr::memchr;
-
 use super::Effect;
-use super::edits::Edits;
+use super::edits::{Edits, find_byte};
 use super::hex::hex_digit;
 use super::unicode::low_byte_folded;
 use super::whitespace::is_space;
@@ -17,7 +15,7 @@ use super::whitespace::is_space;
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr(b'\\', &input[at..]) {
+    while let Some(found) = find_byte(&input[at..], b'\\') {
         at += found;
         let text = &input[at + 1..];
         let (code, digits) = code_point(text);

@@ -1,8 +1,6 @@
 //! Hexadecimal text, and the digits that the other decoders share.
 
-use memchr::memchr;
-
-use super::edits::Edits;
+use super::edits::{Edits, find_byte};
 use super::{ByteSet, Effect};
 
 /// `hexDecode`: each two bytes become one; an odd last byte is dropped. Output is half the input. O(n).
@@ -25,9 +23,9 @@ pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.clear();
-    out.reserve(input.len() * 2);
-    for &byte in input {
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    out.resize(input.len() * 2, 0);
+    for (pair, byte) in out.as_chunks_mut::<2>().0.iter_mut().zip(input) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
     Effect::of_result(input, out)
 }
@@ -41,7 +39,7 @@ pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 pub fn sql_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr(b'0', &input[at..]) {
+    while let Some(found) = find_byte(&input[at..], b'0') {
         at += found;
         if !matches!(input.get(at + 1), Some(b'x' | b'X')) {
             at += 1;

@@ -4,10 +4,8 @@
 //! decoder for the detectors, which is another function; this one answers what a rule with
 //! `t:htmlEntityDecode` expects.
 
-use memchr::memchr;
-
 use super::Effect;
-use super::edits::Edits;
+use super::edits::{Edits, find_byte};
 
 /// `htmlEntityDecode`: `&#DDD`, `&#xHHH`, `&quot`, `&amp`, `&lt`, `&gt` and `&nbsp`, each with or without its
 /// `;`, names in any case. A reference becomes one byte: a number's lowest 8 bits, 0xA0 for `nbsp`. The rest
@@ -21,7 +19,7 @@ use super::edits::Edits;
 pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr(b'&', &input[at..]) {
+    while let Some(found) = find_byte(&input[at..], b'&') {
         at += found;
         match reference(&input[at..]) {
             Reference::Byte { byte, len } => {
@@ -72,6 +70,9 @@ fn number(text: &[u8], start: usize, radix: u32) -> Reference {
 
 fn named(text: &[u8]) -> Reference {
     let len = 1 + text[1..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    if !(1 + NAME_LEN_MIN..=1 + NAME_LEN_MAX).contains(&len) {
+        return Reference::None { len };
+    }
     match NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text[1..len])) {
         Some(&(_, byte)) => Reference::Byte { byte, len: len + semicolon(text, len) },
         None => Reference::None { len },
@@ -86,3 +87,6 @@ fn semicolon(text: &[u8], at: usize) -> usize {
 /// All the names there are.
 const NAMES: [(&[u8], u8); 5] =
     [(b"quot", b'"'), (b"amp", b'&'), (b"lt", b'<'), (b"gt", b'>'), (b"nbsp", 0xa0)];
+
+const NAME_LEN_MIN: usize = 2;
+const NAME_LEN_MAX: usize = 4;

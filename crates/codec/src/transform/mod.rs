@@ -18,7 +18,7 @@
 
 mod byte_set;
 mod edits;
-mod pairs;
+mod neighbours;
 
 pub mod base64;
 pub mod case;
@@ -273,9 +273,26 @@ impl Transformation {
             Self::NormalizePath => !path::has_detour(value, Separators::Slash),
             Self::NormalizePathWin => !path::has_detour(value, Separators::SlashAndBackslash),
             Self::RemoveComments | Self::RemoveCommentsChar => !comments::has_mark(bytes, value),
-            Self::ReplaceComments => !pairs::has_pair(value, |a, b| (a == b'/') & (b == b'*')),
+            Self::ReplaceComments => !neighbours::has_pair(value, |a, b| (a == b'/') & (b == b'*')),
             _ => false,
         }
+    }
+
+    /// The set of the result's bytes, where that of the value, `bytes`, says it; `None` where the value has to be read.
+    pub const fn bytes_after(self, bytes: &ByteSet) -> Option<ByteSet> {
+        let nul = ByteSet::of(b"\0");
+        Some(match self {
+            Self::Lowercase => bytes.lowercased(),
+            Self::RemoveNulls => bytes.intersection(nul.complement()),
+            Self::RemoveWhitespace => bytes.intersection(whitespace::SPACES_AND_NBSP.complement()),
+            Self::ReplaceNulls if bytes.contains(0) => {
+                bytes.intersection(nul.complement()).union(ByteSet::of(b" "))
+            }
+            Self::CompressWhitespace if bytes.intersects(&whitespace::SPACES) => {
+                bytes.intersection(whitespace::SPACES.complement()).union(ByteSet::of(b" "))
+            }
+            _ => return None,
+        })
     }
 
     /// An upper bound of the result's length for an input of `input_len` bytes. The decoders never exceed

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::Effect;
-use super::pairs::has_pair;
+use super::neighbours::has_pair;
 
 /// What separates the segments of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

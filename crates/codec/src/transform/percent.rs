@@ -1,8 +1,8 @@
 //! Percent-encoding: `%HH`, `+`, and the `%uHHHH` of old IIS.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
-use super::edits::Edits;
+use super::edits::{Edits, find, find_byte};
 use super::hex::{hex_pair, hex_quad};
 use super::unicode::{UnicodeMap, low_byte_folded};
 use super::{ByteSet, Effect};
@@ -14,7 +14,7 @@ use super::{ByteSet, Effect};
 pub fn percent_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr(b'%', &input[at..]) {
+    while let Some(found) = find_byte(&input[at..], b'%') {
         at = decode_escape(input, at + found, &mut edits);
     }
     edits.finish()
@@ -27,7 +27,7 @@ pub fn percent_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 pub fn url_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr2(b'%', b'+', &input[at..]) {
+    while let Some(found) = find_encoded(&input[at..]) {
         at += found;
         at = match input[at] {
             b'+' => {
@@ -49,7 +49,7 @@ pub fn url_decode(input: &[u8], out: &mut Vec<u8>) -> Effect {
 pub fn url_decode_uni(input: &[u8], out: &mut Vec<u8>, map: Option<&UnicodeMap>) -> Effect {
     let mut edits = Edits::new(input, out);
     let mut at = 0;
-    while let Some(found) = memchr2(b'%', b'+', &input[at..]) {
+    while let Some(found) = find_encoded(&input[at..]) {
         at += found;
         at = match (input[at], input.get(at + 1)) {
             (b'+', _) => {
@@ -87,6 +87,10 @@ pub fn url_encode(input: &[u8], out: &mut Vec<u8>) -> Effect {
         }
     }
     edits.finish()
+}
+
+fn find_encoded(text: &[u8]) -> Option<usize> {
+    find(text, |byte| matches!(byte, b'%' | b'+'), |text| memchr2(b'%', b'+', text))
 }
 
 /// Decodes the `%HH` at `at`, if it is one, and says where to go on.

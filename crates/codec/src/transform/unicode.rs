@@ -137,12 +137,43 @@ pub fn utf8_to_unicode(input: &[u8], out: &mut Vec<u8>) -> Effect {
         let code = tail.iter().fold(u32::from(bits), |code, byte| code << 6 | u32::from(byte & 0x3f));
         let is_surrogate = (0xd800..=0xdfff).contains(&code);
         let is_overlong = code < [0x80, 0x800, 0x1_0000][len - 2];
-        edits.replace(at..at + len, &[lead][..usize::from(stays)]);
-        edits.append(format_args!("%u{code:04x}"));
-        edits.append_bytes(&[lead, lead][..usize::from(is_surrogate) + usize::from(is_overlong)]);
+        if code <= 0xffff && !(stays | is_surrogate | is_overlong) {
+            let [.., a, b, c, d] = escape_of(code).0;
+            edits.replace_array(at..at + len, &[b'%', b'u', a, b, c, d]);
+            at += len;
+            continue;
+        }
+        let (escape, first) = escape_of(code);
+        let mut text = [0; 16];
+        let mut end = 0;
+        let mut push = |byte: u8, is_wanted: bool| {
+            text[end] = byte;
+            end += usize::from(is_wanted);
+        };
+        push(lead, stays);
+        for (place, &byte) in escape.iter().enumerate() {
+            push(byte, place >= first);
+        }
+        push(lead, is_surrogate);
+        push(lead, is_overlong);
+        edits.replace_short(at..at + len, &text, end);
         at += len;
     }
     edits.finish()
+}
+
+/// `%u` and four to six hexadecimal digits, and where in the array that begins.
+fn escape_of(code: u32) -> ([u8; 8], usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |place: u32| DIGITS[(code >> (4 * place) & 15) as usize];
+    let mut escape = [b'%', b'u', digit(5), digit(4), digit(3), digit(2), digit(1), digit(0)];
+    let first = match code {
+        0..=0xffff => 2,
+        0x1_0000..=0xf_ffff => 1,
+        _ => 0,
+    };
+    (escape[first], escape[first + 1]) = (b'%', b'u');
+    (escape, first)
 }
 
 /// A code point's low byte, to which full-width ASCII (FF01 to FF5E) adds 0x20: U+FF1C is `<`.

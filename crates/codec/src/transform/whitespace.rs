@@ -1,7 +1,7 @@
 //! White space: that of C's `isspace`, six ASCII bytes.
 
 use super::edits::Edits;
-use super::pairs::has_pair;
+use super::neighbours::has_pair;
 use super::{ByteSet, Effect};
 
 /// `compressWhitespace`: each run of white space becomes one space. 0xA0 is none. Output never exceeds input.
@@ -26,11 +26,20 @@ pub fn compress(input: &[u8], out: &mut Vec<u8>) -> Effect {
 ///
 /// Source: ModSecurity v3 `remove_whitespace.cc`. Differs: nothing known.
 pub fn remove(input: &[u8], out: &mut Vec<u8>) -> Effect {
-    let mut edits = Edits::new(input, out);
-    for at in (0..input.len()).filter(|&at| SPACES_AND_NBSP.contains(input[at])) {
-        edits.remove(at..at + 1);
+    let Some(first) = input.iter().position(|&byte| IS_REMOVED[usize::from(byte)]) else {
+        return Effect::Unchanged;
+    };
+    out.clear();
+    out.resize(input.len(), 0);
+    out[..first].copy_from_slice(&input[..first]);
+    // Each byte is written, and kept by counting it: words are short, and a branch at each end costs more.
+    let mut len = first;
+    for &byte in &input[first..] {
+        out[len] = byte;
+        len += usize::from(!IS_REMOVED[usize::from(byte)]);
     }
-    edits.finish()
+    out.truncate(len);
+    Effect::Changed
 }
 
 /// `trim`: without white space at either end. 0xA0 is none. Output never exceeds input. O(n).
@@ -88,3 +97,13 @@ const SPACES_BUT_SPACE: ByteSet = ByteSet::of(b"\t\n\x0b\x0c\r");
 
 /// What [`remove`] takes out.
 pub(super) const SPACES_AND_NBSP: ByteSet = SPACES.union(ByteSet::of(b"\xc2\xa0"));
+
+static IS_REMOVED: [bool; 256] = {
+    let mut removed = [false; 256];
+    let mut byte = 0;
+    while byte < removed.len() {
+        removed[byte] = SPACES_AND_NBSP.contains(byte as u8);
+        byte += 1;
+    }
+    removed
+};

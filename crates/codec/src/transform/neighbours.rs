@@ -1,4 +1,4 @@
-//! Bytes that matter side by side.
+//! Whether a text has a byte, or a pair of bytes side by side, that matters.
 
 /// Whether any two neighbours are a pair. `is_pair` has to be cheap and without branches (`&`, `|`): it is asked for
 /// whole blocks of bytes at once, which compiles to vector instructions. O(n).
@@ -13,6 +13,14 @@ pub(super) fn has_pair(text: &[u8], is_pair: impl Fn(u8, u8) -> bool) -> bool {
         }
     }
     firsts.iter().zip(seconds).any(|(&a, &b)| is_pair(a, b))
+}
+
+/// Whether any byte `is_it`, which has to be as cheap. O(n).
+pub(super) fn has_byte(text: &[u8], is_it: impl Fn(u8) -> bool) -> bool {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let block_has =
+        |block: &[u8; BLOCK]| block.iter().fold(0, |found, &byte| found | u8::from(is_it(byte))) != 0;
+    blocks.iter().any(block_has) || rest.iter().any(|&byte| is_it(byte))
 }
 
 /// Bytes looked at between two branches.
