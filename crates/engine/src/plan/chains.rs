@@ -32,18 +32,24 @@ impl Chains {
     /// Chains of these lists. Lists may be equal; each keeps its number. A rule with `multiMatch`, where the value
     /// after each step counts, asks for each of the [`prefixes`] of its list.
     pub(crate) fn new<L: AsRef<[Transformation]>>(lists: &[L]) -> Self {
-        Self::selected(lists, |_| true)
+        Self::selected(lists, |_| Some(0))
     }
 
-    /// Those of the chains that are `wanted` by their number. All keep the numbers that they have in `lists`.
-    pub(crate) fn selected<L: AsRef<[Transformation]>>(lists: &[L], wanted: impl Fn(usize) -> bool) -> Self {
+    /// Those of the chains of which something is `wanted`, by their number: results of at least so many bytes. A
+    /// shorter one may be left out. All chains keep the numbers that they have in `lists`.
+    pub(crate) fn selected<L: AsRef<[Transformation]>>(
+        lists: &[L],
+        wanted: impl Fn(usize) -> Option<usize>,
+    ) -> Self {
         let walks = lists.chunks(WALK_CHAINS).enumerate().filter_map(|(number, lists)| {
             let first_chain = number * WALK_CHAINS;
-            let lists: Vec<(u64, &[Transformation])> = lists
+            let lists: Vec<Wanted<'_>> = lists
                 .iter()
                 .enumerate()
-                .filter(|(bit, _)| wanted(first_chain + bit))
-                .map(|(bit, list)| (1 << bit, list.as_ref()))
+                .filter_map(|(bit, list)| {
+                    let len_min = wanted(first_chain + bit)?;
+                    Some(Wanted { list: list.as_ref(), bit: 1 << bit, len_min })
+                })
                 .collect();
             (!lists.is_empty()).then(|| Walk::new(first_chain, lists))
         });
@@ -62,8 +68,42 @@ pub(crate) fn prefixes(list: &[Transformation]) -> impl Iterator<Item = &[Transf
     (0..=list.len()).map(|len| &list[..len])
 }
 
+/// Steps for which [`Transformation::leaves`] says more than the bytes that wake them.
+const LOOKS_CLOSER: Steps = {
+    use Transformation::*;
+    let steps = [
+        Trim,
+        TrimLeft,
+        TrimRight,
+        CompressWhitespace,
+        NormalizePath,
+        NormalizePathWin,
+        RemoveComments,
+        RemoveCommentsChar,
+        ReplaceComments,
+        SqlHexDecode,
+        UrlDecode,
+        UrlDecodeUni,
+    ];
+    let mut all = 0;
+    let mut at = 0;
+    while at < steps.len() {
+        all |= bit_of(steps[at]);
+        at += 1;
+    }
+    all
+};
+
 /// How many chains one walk serves: the bits of a mask.
 pub(crate) const WALK_CHAINS: usize = 64;
+
+/// A chain for a walk.
+struct Wanted<'a> {
+    list: &'a [Transformation],
+    bit: u64,
+    /// Shorter results need not be told.
+    len_min: usize,
+}
 
 /// Up to [`WALK_CHAINS`] chains as a trie of steps.
 #[derive(Clone, Debug)]
@@ -81,17 +121,21 @@ pub(crate) struct Walk {
     always: Steps,
     /// Steps that may change any value but the empty one.
     unless_empty: Steps,
-    /// The bytes that wake other steps, by which they wake. Disjoint.
-    classes: Box<[WakingBytes]>,
-    /// The union of the classes.
-    waking: ByteSet,
+    /// The bytes that wake other steps, by their word in a set.
+    waking: [Box<[Waking]>; 4],
+    /// All of those.
+    waking_bytes: ByteSet,
 }
 
 #[derive(Clone, Debug)]
 struct Node {
     step: Transformation,
+    /// The step as a set.
+    bit: Steps,
     /// Where its subtree ends.
     end: u32,
+    /// Of shorter inputs nothing below is wanted.
+    len_min: usize,
     /// The steps of its subtree, its own included.
     needs: Steps,
     /// The chains that end here.
@@ -100,10 +144,10 @@ struct Node {
     chains_below: u64,
 }
 
-/// Bytes that wake the same steps.
+/// Bytes of one word of a [`ByteSet`] that wake the same steps.
 #[derive(Clone, Debug)]
-struct WakingBytes {
-    bytes: ByteSet,
+struct Waking {
+    bytes: u64,
     wakes: Steps,
 }
 
@@ -113,31 +157,41 @@ type Steps = u64;
 const STEPS: usize = Transformation::ALL.len();
 const _: () = assert!(STEPS <= Steps::BITS as usize);
 
-fn bit_of(step: Transformation) -> Steps {
+const fn bit_of(step: Transformation) -> Steps {
     1 << step as u32
 }
 
 impl Walk {
-    fn new(first_chain: usize, mut lists: Vec<(u64, &[Transformation])>) -> Self {
+    fn new(first_chain: usize, mut lists: Vec<Wanted<'_>>) -> Self {
         // In lexical order a list stands before those that it begins, and lists of one beginning stand together: the
         // order of a walk.
-        lists.sort_by_key(|&(_, list)| list);
+        lists.sort_by_key(|wanted| wanted.list);
         let mut at_root = 0;
         let mut nodes: Vec<Node> = Vec::new();
         // The nodes of the last list.
         let mut path: Vec<usize> = Vec::new();
         let mut before: &[Transformation] = &[];
-        for &(bit, list) in &lists {
+        for &Wanted { list, bit, len_min } in &lists {
             let shared = before.iter().zip(list).take_while(|(a, b)| a == b).count();
             close(&mut nodes, &mut path, shared);
             for &step in &list[shared..] {
                 path.push(nodes.len());
-                nodes.push(Node { step, end: 0, needs: bit_of(step), chains: 0, chains_below: 0 });
+                nodes.push(Node {
+                    step,
+                    bit: bit_of(step),
+                    end: 0,
+                    len_min: usize::MAX,
+                    needs: bit_of(step),
+                    chains: 0,
+                    chains_below: 0,
+                });
             }
             match path.last() {
                 Some(&node) => {
-                    nodes[node].chains |= bit;
-                    nodes[node].chains_below |= bit;
+                    let node = &mut nodes[node];
+                    node.chains |= bit;
+                    node.chains_below |= bit;
+                    node.len_min = node.len_min.min(input_len_min(node.step, len_min));
                 }
                 None => at_root |= bit,
             }
@@ -155,25 +209,30 @@ impl Walk {
                 Some(bytes) => by_bytes.push((bytes, bit_of(step))),
             }
         }
-        let mut classes: Vec<WakingBytes> = Vec::new();
+        let mut waking: [Vec<Waking>; 4] = Default::default();
+        let mut waking_bytes = ByteSet::EMPTY;
         for byte in 0..=u8::MAX {
             let woken = by_bytes.iter().filter(|(bytes, _)| bytes.contains(byte));
             let wakes = woken.fold(0, |all, (_, step)| all | step);
-            match classes.iter_mut().find(|class| class.wakes == wakes) {
-                _ if wakes == 0 => {}
-                Some(class) => class.bytes.insert(byte),
-                None => classes.push(WakingBytes { bytes: ByteSet::of(&[byte]), wakes }),
+            if wakes == 0 {
+                continue;
+            }
+            waking_bytes.insert(byte);
+            let (word, bit) = (&mut waking[usize::from(byte >> 6)], 1 << (byte & 63));
+            match word.iter_mut().find(|known| known.wakes == wakes) {
+                Some(known) => known.bytes |= bit,
+                None => word.push(Waking { bytes: bit, wakes }),
             }
         }
         Walk {
             first_chain,
             at_root,
-            all: lists.iter().fold(0, |all, (bit, _)| all | bit),
+            all: lists.iter().fold(0, |all, wanted| all | wanted.bit),
             needs,
             always,
             unless_empty,
-            waking: classes.iter().fold(ByteSet::EMPTY, |all, class| all.union(class.bytes)),
-            classes: classes.into(),
+            waking: waking.map(Vec::into),
+            waking_bytes,
             nodes: nodes.into(),
         }
     }
@@ -208,7 +267,7 @@ impl Walk {
             scratch.slots.push(Slot::default());
         }
         let raw = &mut scratch.slots[0];
-        (raw.bytes, raw.live, raw.class) = (*bytes, live, 0);
+        (raw.bytes, raw.len, raw.live, raw.class) = (*bytes, value.len(), live, 0);
         if live & self.needs == 0 {
             raw.chains = self.all;
             return Outputs { value, slots: &scratch.slots[..1] };
@@ -227,11 +286,16 @@ impl Walk {
         if self.unless_empty != 0 && !bytes.is_empty() {
             live |= self.unless_empty;
         }
-        if bytes.intersects(&self.waking) {
-            for class in &self.classes {
-                if bytes.intersects(&class.bytes) {
-                    live |= class.wakes;
-                }
+        if !bytes.intersects(&self.waking_bytes) {
+            return live;
+        }
+        for (&word, waking) in bytes.intersection(self.waking_bytes).words().iter().zip(&self.waking) {
+            if word != 0 {
+                // Without branches, which no text predicts.
+                live = waking.iter().fold(live, |live, kind| {
+                    let is_there = u64::from(word & kind.bytes != 0);
+                    live | (kind.wakes & is_there.wrapping_neg())
+                });
             }
         }
         live
@@ -243,11 +307,26 @@ fn close(nodes: &mut [Node], path: &mut Vec<usize>, depth: usize) {
     while path.len() > depth {
         let Some(node) = path.pop() else { return };
         nodes[node].end = nodes.len() as u32;
-        let Node { needs, chains_below, .. } = nodes[node];
+        let Node { needs, chains_below, len_min, .. } = nodes[node];
         if let Some(&parent) = path.last() {
-            nodes[parent].needs |= needs;
-            nodes[parent].chains_below |= chains_below;
+            let parent = &mut nodes[parent];
+            parent.needs |= needs;
+            parent.chains_below |= chains_below;
+            parent.len_min = parent.len_min.min(input_len_min(parent.step, len_min));
         }
+    }
+}
+
+/// The length that an input has at least whose result by `step` has `len` bytes.
+fn input_len_min(step: Transformation, len: usize) -> usize {
+    use Transformation::*;
+    match step {
+        Length | Md5 | Sha1 => 0,
+        // No encoder makes more than four bytes of one.
+        Base64Encode | HexEncode | UrlEncode | Utf8ToUnicode => len / 4,
+        HexDecode => len.saturating_mul(2),
+        Base64Decode | Base64DecodeExt => len.saturating_add(len / 3),
+        _ => len,
     }
 }
 
@@ -273,23 +352,24 @@ impl ChainScratch {
 struct Slot {
     text: Vec<u8>,
     bytes: ByteSet,
-    /// The steps that may change it; one that turned out not to is taken out.
+    len: usize,
+    /// The steps that may change it, as far as is known; one that turned out not to is taken out.
     live: Steps,
     chains: u64,
     /// The first output that differs in the case of letters at most; its own place if it is the first.
     class: u32,
-    /// The place of each step's result.
-    results: [u32; STEPS],
+    /// The place of each step's result; one beyond [`UNKNOWN`] is made again when it is asked for.
+    results: [u8; STEPS],
 }
 
 impl Default for Slot {
     fn default() -> Self {
         let bytes = ByteSet::EMPTY;
-        Slot { text: Vec::new(), bytes, live: 0, chains: 0, class: 0, results: [UNKNOWN; STEPS] }
+        Slot { text: Vec::new(), bytes, len: 0, live: 0, chains: 0, class: 0, results: [UNKNOWN; STEPS] }
     }
 }
 
-const UNKNOWN: u32 = u32::MAX;
+const UNKNOWN: u8 = u8::MAX;
 
 /// A value on its walk.
 struct Run<'a, 'c> {
@@ -302,36 +382,47 @@ struct Run<'a, 'c> {
 
 impl Run<'_, '_> {
     fn run(&mut self, open: &mut Vec<(u32, u32)>) {
-        let nodes = &self.walk.nodes;
+        let nodes = &*self.walk.nodes;
         open.clear();
         let mut at = 0;
         let mut end = nodes.len();
         let mut output = 0;
+        let Slot { mut live, mut len, mut chains, .. } = self.slots[output];
         loop {
             while at == end {
+                self.slots[output].chains |= chains;
                 let Some((outer_end, outer_output)) = open.pop() else { return };
                 (end, output) = (outer_end as usize, outer_output as usize);
+                Slot { live, len, chains, .. } = self.slots[output];
             }
             let node = &nodes[at];
-            let live = self.slots[output].live;
             if node.needs & live == 0 {
-                self.slots[output].chains |= node.chains_below;
+                chains |= node.chains_below;
+                at = node.end as usize;
+                continue;
+            }
+            if len < node.len_min {
                 at = node.end as usize;
                 continue;
             }
             at += 1;
-            if bit_of(node.step) & live != 0 {
+            if node.bit & live != 0 {
                 let result = self.result(output, node.step);
-                if result != output {
+                if result == output {
+                    live &= !node.bit;
+                } else {
+                    self.slots[output].chains |= chains;
                     open.push((end as u32, output as u32));
                     (end, output) = (node.end as usize, result);
+                    Slot { live, len, chains, .. } = self.slots[output];
                 }
             }
-            self.slots[output].chains |= node.chains;
+            chains |= node.chains;
         }
     }
 
     /// The output that a step makes of another; the same when the step leaves it.
+    #[inline(never)]
     fn result(&mut self, of: usize, step: Transformation) -> usize {
         let known = self.slots[of].results[step as usize];
         if known != UNKNOWN {
@@ -344,30 +435,32 @@ impl Run<'_, '_> {
         let target = &mut free[0];
         let input = if of == 0 { self.value } else { &made[of].text };
         let bytes = &made[of].bytes;
-        if step.leaves(bytes, input) || step.apply(input, &mut target.text, self.context) == Effect::Unchanged
+        if LOOKS_CLOSER & bit_of(step) != 0 && step.leaves(bytes, input)
+            || step.apply(input, &mut target.text, self.context) == Effect::Unchanged
         {
             made[of].live &= !bit_of(step);
             return of;
         }
         let bytes = match step {
             Transformation::Lowercase => bytes.lowercased(),
-            _ => ByteSet::of(&target.text),
+            _ => step.bytes_after(bytes).unwrap_or_else(|| ByteSet::of(&target.text)),
         };
-        let found = Self::seen(self.value, made, &target.text, &bytes);
-        let result = match found {
+        let mut class = self.used;
+        let result = match Self::seen(self.value, made, &target.text, &bytes) {
             Seen::Before(at) => at,
-            Seen::InOtherCase(_) | Seen::Never => self.used,
+            Seen::InOtherCase(at) => {
+                class = made[at].class as usize;
+                self.used
+            }
+            Seen::Never => self.used,
         };
-        made[of].results[step as usize] = result as u32;
+        made[of].results[step as usize] = u8::try_from(result).unwrap_or(UNKNOWN);
         if result == self.used {
-            let class = match found {
-                Seen::InOtherCase(at) => made[at].class,
-                _ => self.used as u32,
-            };
-            target.bytes = bytes;
+            target.len = target.text.len();
             target.live = self.walk.live(&bytes);
+            target.bytes = bytes;
             target.chains = 0;
-            target.class = class;
+            target.class = class as u32;
             target.results = [UNKNOWN; STEPS];
             self.used += 1;
         }
@@ -378,12 +471,11 @@ impl Run<'_, '_> {
     fn seen(value: &[u8], made: &[Slot], text: &[u8], bytes: &ByteSet) -> Seen {
         let mut in_other_case = None;
         let mut compared = 0;
-        let lowercased = bytes.lowercased();
         for (at, slot) in made.iter().enumerate() {
-            let other = if at == 0 { value } else { &slot.text };
-            if other.len() != text.len() || slot.bytes.lowercased() != lowercased {
+            if slot.len != text.len() || slot.bytes.lowercased() != bytes.lowercased() {
                 continue;
             }
+            let other = if at == 0 { value } else { &slot.text };
             if compared == COMPARED_MAX {
                 break;
             }

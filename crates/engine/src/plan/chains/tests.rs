@@ -1,4 +1,5 @@
 use palisade_codec::transform::UnicodeMap;
+use palisade_seclang::{LoadError, Loader, glob_matches};
 use proptest::prelude::*;
 
 use super::*;
@@ -98,7 +99,7 @@ proptest! {
     #[test]
     fn a_selection_keeps_numbers_and_results(lists in lists(150), value in value(), wanted in any::<[bool; 7]>()) {
         let is_wanted = |chain: usize| wanted[chain % wanted.len()];
-        let chains = Chains::selected(&lists, is_wanted);
+        let chains = Chains::selected(&lists, |chain| is_wanted(chain).then_some(0));
         let mut scratch = ChainScratch::default();
         let mut yielded = vec![false; lists.len()];
         for walk in chains.walks() {
@@ -112,6 +113,21 @@ proptest! {
             }
         }
         prop_assert_eq!(yielded, (0..lists.len()).map(is_wanted).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_results_that_are_too_short_are_left_out(lists in lists(40), value in value(), len_min in 0..12_usize) {
+        let chains = Chains::selected(&lists, |chain| Some(len_min + chain % 3));
+        let mut scratch = ChainScratch::default();
+        let [walk] = chains.walks() else { panic!("few chains, one walk") };
+        let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+        for (chain, list) in lists.iter().enumerate() {
+            let expected = reference(&value, list, &Context::default());
+            match outputs.of_chain(chain as u32) {
+                Some(output) => prop_assert_eq!(output.text, expected),
+                None => prop_assert!(expected.len() < len_min + chain % 3, "{list:?}"),
+            }
+        }
     }
 
     /// The rule sees the value, and after each step that changed it the result.
@@ -219,4 +235,105 @@ fn thousands_of_chains_are_walked_in_shares() {
 
     let long: Vec<Transformation> = (0..20_000).map(|at| [HexEncode, HexDecode][at % 2]).collect();
     check(&[long, vec![]], b"value", &mut ChainScratch::default(), &Context::default());
+}
+
+/// Files as they lie on disk.
+struct Files;
+
+impl Loader for Files {
+    fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        std::fs::read(path).map_err(|error| LoadError { not_found: true, message: error.to_string() })
+    }
+
+    fn expand(&self, pattern: &str) -> Result<Vec<String>, LoadError> {
+        let folder = pattern.rsplit_once('/').map_or(".", |(folder, _)| folder);
+        let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path().to_str()?.to_owned()));
+        Ok(paths.filter(|path| glob_matches(pattern, path)).collect())
+    }
+}
+
+/// The lists of CRS's rules that look at arguments.
+fn crs_lists(paranoia: u8) -> Option<Vec<Vec<Transformation>>> {
+    const CRS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/crs/4.28.0");
+    if !std::path::Path::new(CRS).exists() {
+        println!("skipped: CRS is not at {CRS}");
+        return None;
+    }
+    let from =
+        crate::RuleSources { crs: Some(CRS.to_owned()), paranoia: Some(paranoia), ..Default::default() };
+    let rules = crate::load_rules(&from, &Files).rules.expect("CRS loads");
+    let is_gated = |rule: &crate::Rule| {
+        rule.tags.iter().any(|tag| {
+            let tag = crate::written_text(tag);
+            tag.strip_prefix("paranoia-level/")
+                .and_then(|level| level.parse().ok())
+                .is_some_and(|level: u8| level > paranoia)
+        })
+    };
+    let mut lists: Vec<Vec<Transformation>> = rules
+        .rules()
+        .filter(|rule| !is_gated(rule))
+        .map(|rule| &rule.links[0])
+        .filter(|link| link.targets.iter().any(|target| target.variable.to_string() == "ARGS"))
+        .map(|link| link.transformations.clone())
+        .collect();
+    lists.sort();
+    lists.dedup();
+    Some(lists)
+}
+
+#[test]
+fn crs_needs_one_walk_and_few_outputs() {
+    let values: [&[u8]; 10] = [
+        b"",
+        b"42",
+        b"username",
+        b"Joe Smith",
+        b"the quick brown fox, 3 times; it's (here)",
+        b"/shop/products/item-1234.html?x=1&y=2",
+        b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
+        b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        b"%3Cscript%3Ealert(1)%3C/script%3E",
+        b"1' /**/ UNION  select \\x41 &lt; ..//..//etc/passwd -- %2541 %00",
+    ];
+    for paranoia in [1, 4] {
+        let Some(lists) = crs_lists(paranoia) else { return };
+        let chains = Chains::new(&lists);
+        let [walk] = chains.walks() else { panic!("{} chains are one walk", lists.len()) };
+        println!(
+            "paranoia level {paranoia}: {} chains, {} nodes, {:?} kinds of bytes",
+            lists.len(),
+            walk.nodes.len(),
+            walk.waking.each_ref().map(|kinds| kinds.len())
+        );
+        let mut scratch = ChainScratch::default();
+        for value in values {
+            check(&lists, value, &mut scratch, &Context::default());
+            let bytes = ByteSet::of(value);
+            let outputs = walk.evaluate(value, &bytes, &mut scratch, &Context::default());
+            let scanned = outputs.iter().filter(|output| output.case_only_of.is_none()).count();
+            println!("  {} outputs, {scanned} to scan: {}", outputs.iter().count(), value.escape_ascii());
+        }
+    }
+}
+
+/// For `valgrind --tool=callgrind --toggle-collect='*chains::tests::measured*'` on the test binary built with
+/// `--profile bench`: a hundred times the value that the environment names, through the chains of CRS.
+#[test]
+#[ignore = "to be run under callgrind"]
+fn measure() {
+    let Some(lists) = crs_lists(1) else { return };
+    let chains = Chains::new(&lists);
+    let value = std::env::var("VALUE").unwrap_or_default();
+    let mut scratch = ChainScratch::default();
+    for _ in 0..100 {
+        std::hint::black_box(measured(&chains.walks()[0], value.as_bytes(), &mut scratch));
+    }
+}
+
+#[inline(never)]
+fn measured(walk: &Walk, value: &[u8], scratch: &mut ChainScratch) -> u64 {
+    let bytes = ByteSet::of(value);
+    walk.evaluate(value, &bytes, scratch, &Context::default()).iter().map(|output| output.chains).sum()
 }
