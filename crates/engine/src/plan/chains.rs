@@ -31,15 +31,21 @@ pub(crate) struct Chains {
 impl Chains {
     /// Chains of these lists. Lists may be equal; each keeps its number. A rule with `multiMatch`, where the value
     /// after each step counts, asks for each of the [`prefixes`] of its list.
+    #[cfg(test)]
     pub(crate) fn new<L: AsRef<[Transformation]>>(lists: &[L]) -> Self {
-        Self::selected(lists, |_| Some(0))
+        Self::selected(lists, |_| true)
     }
 
-    /// Those of the chains of which something is `wanted`, by their number: results of at least so many bytes. A
-    /// shorter one may be left out. All chains keep the numbers that they have in `lists`.
-    pub(crate) fn selected<L: AsRef<[Transformation]>>(
+    /// Those of the chains that are `wanted` by their number. All keep the numbers that they have in `lists`.
+    pub(crate) fn selected<L: AsRef<[Transformation]>>(lists: &[L], wanted: impl Fn(usize) -> bool) -> Self {
+        Self::of_lengths(lists, |chain| wanted(chain).then_some(0))
+    }
+
+    /// Those of the chains of which results of at least so many bytes are wanted. A shorter result may be left out, and
+    /// with it the steps that lead there.
+    pub(crate) fn of_lengths<L: AsRef<[Transformation]>>(
         lists: &[L],
-        wanted: impl Fn(usize) -> Option<usize>,
+        len_min: impl Fn(usize) -> Option<usize>,
     ) -> Self {
         let walks = lists.chunks(WALK_CHAINS).enumerate().filter_map(|(number, lists)| {
             let first_chain = number * WALK_CHAINS;
@@ -47,7 +53,7 @@ impl Chains {
                 .iter()
                 .enumerate()
                 .filter_map(|(bit, list)| {
-                    let len_min = wanted(first_chain + bit)?;
+                    let len_min = len_min(first_chain + bit)?;
                     Some(Wanted { list: list.as_ref(), bit: 1 << bit, len_min })
                 })
                 .collect();
@@ -539,6 +545,7 @@ impl<'s> Outputs<'s> {
     }
 
     /// The output of the chain with this bit, if it is one of the walk.
+    #[cfg(test)]
     pub(crate) fn of_chain(&self, bit: u32) -> Option<Output<'s>> {
         self.iter().find(|output| output.chains >> bit & 1 == 1)
     }

@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn a_selection_keeps_numbers_and_results(lists in lists(150), value in value(), wanted in any::<[bool; 7]>()) {
         let is_wanted = |chain: usize| wanted[chain % wanted.len()];
-        let chains = Chains::selected(&lists, |chain| is_wanted(chain).then_some(0));
+        let chains = Chains::selected(&lists, is_wanted);
         let mut scratch = ChainScratch::default();
         let mut yielded = vec![false; lists.len()];
         for walk in chains.walks() {
@@ -117,7 +117,7 @@ proptest! {
 
     #[test]
     fn only_results_that_are_too_short_are_left_out(lists in lists(40), value in value(), len_min in 0..12_usize) {
-        let chains = Chains::selected(&lists, |chain| Some(len_min + chain % 3));
+        let chains = Chains::of_lengths(&lists, |chain| Some(len_min + chain % 3));
         let mut scratch = ChainScratch::default();
         let [walk] = chains.walks() else { panic!("few chains, one walk") };
         let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
