@@ -4,14 +4,16 @@
 use std::borrow::Cow;
 
 use palisade_codec::transform::{Context, Transformation};
-use palisade_seclang::ast::{Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template, VarChange};
+use palisade_seclang::ast::{self, Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template};
 
 use crate::evaluate::Asked;
+use crate::expand::Text;
 use crate::lookup::{Answer, Lookup};
-use crate::number::leading_integer;
+use crate::number::{Digits, leading_integer};
 use crate::operator;
 use crate::persistent::{Change, CollectionKey, Operation, decayed};
 use crate::ruleset::{Assignment, Disruptive, Effect, Link, OperatorSource, Rule, RuleIndex, RuleSet};
+use crate::store::{Name, Names, VarStore};
 use crate::transaction::{
     Interruption, InterruptionAction, MATCH_TEXT_BYTES_MAX, Match, Sanitised, Shortfall, Transaction,
     VARIABLES_FULL,
@@ -21,6 +23,56 @@ use crate::variables::{Store, store_of};
 /// Changes to persistent collections that one transaction may ask for. Over it the collection is changed for
 /// this transaction only, and the shortfall is noted.
 const OPERATIONS_MAX: usize = 10_000;
+
+/// A `setvar`, its name and texts looked up when the rule set was compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct SetVariable {
+    written: SetVar,
+    store: Store,
+    key: Key,
+    change: VarChange,
+}
+
+#[derive(Clone, Debug)]
+enum Key {
+    /// In TX.
+    Numbered(Name),
+    Written(Vec<u8>),
+    Expanded(Text),
+}
+
+/// [`ast::VarChange`] with its texts looked up.
+#[derive(Clone, Debug)]
+enum VarChange {
+    Set(Text),
+    Add(Text),
+    Subtract(Text),
+    Unset,
+}
+
+impl SetVariable {
+    /// `None` for a collection that rules cannot write.
+    pub(crate) fn new(written: &SetVar, names: &mut Names) -> Option<Self> {
+        let store = store_of(written.collection)?;
+        let key = match written.key.as_literal() {
+            Some(key) if store == Store::Tx => Key::Numbered(names.name(key)),
+            Some(key) => Key::Written(key.to_vec()),
+            None => Key::Expanded(Text::new(&written.key, names)),
+        };
+        let change = match &written.change {
+            ast::VarChange::Set(text) => VarChange::Set(Text::new(text, names)),
+            ast::VarChange::Add(text) => VarChange::Add(Text::new(text, names)),
+            ast::VarChange::Subtract(text) => VarChange::Subtract(Text::new(text, names)),
+            ast::VarChange::Unset => VarChange::Unset,
+        };
+        Some(Self { written: written.clone(), store, key, change })
+    }
+
+    /// As its rule has it.
+    pub(crate) fn written(&self) -> &SetVar {
+        &self.written
+    }
+}
 
 impl Transaction {
     /// The assignments of a link, from the one at `begun`, which counts them on as they are done and ends at 0.
@@ -39,38 +91,70 @@ impl Transaction {
         Ok(())
     }
 
-    fn set_variable(&mut self, SetVar { collection, key, change }: &SetVar) {
-        let Some(store) = store_of(*collection) else { return };
-        let key = self.expand(key);
+    fn set_variable(&mut self, SetVariable { store, key, change, .. }: &SetVariable) {
+        match key {
+            Key::Numbered(name) => self.set_numbered(*name, change),
+            Key::Written(key) => self.set_named(*store, key, change),
+            Key::Expanded(key) => self.set_named(*store, &key.expand(&self.vars), change),
+        }
+    }
+
+    /// Changes a variable of TX whose name is known since the rule set was compiled.
+    fn set_numbered(&mut self, name: Name, change: &VarChange) {
+        let stored = match change {
+            VarChange::Set(text) => match text.literal() {
+                Some(text) => self.vars.tx.set_text(name, text),
+                None => {
+                    let mut buffer = std::mem::take(&mut self.scratch.text);
+                    buffer.clear();
+                    text.expand_into(&self.vars, &mut buffer);
+                    let stored = self.vars.tx.set_at(name, &buffer);
+                    self.scratch.text = buffer;
+                    stored
+                }
+            },
+            VarChange::Add(text) => self.vars.tx.add_at(name, text.integer(&self.vars)),
+            VarChange::Subtract(text) => self.vars.tx.add_at(name, text.integer(&self.vars).saturating_neg()),
+            VarChange::Unset => {
+                self.vars.tx.remove_at(name.slot);
+                return;
+            }
+        };
+        if !stored {
+            self.note(Shortfall::Limit(VARIABLES_FULL));
+        } else if self.keeps_silent_matches {
+            let (key, value) = (self.vars.tx.names().text(name.written), self.vars.tx.value(name.slot));
+            keep_assigned(&mut self.scratch.assigned, key, value.unwrap_or_default());
+        }
+    }
+
+    fn set_named(&mut self, store: Store, key: &[u8], change: &VarChange) {
         match change {
             VarChange::Set(text) => {
-                let text = self.expand(text);
-                self.write(store, &key, &text);
-                self.record(store, &key, || Change::Set(text.into_owned()));
+                let text = text.expand(&self.vars);
+                self.write(store, key, &text);
+                self.record(store, key, || Change::Set(text.into_owned()));
             }
-            VarChange::Add(text) => self.add(store, &key, leading_integer(&self.expand(text))),
-            VarChange::Subtract(text) => {
-                self.add(store, &key, leading_integer(&self.expand(text)).saturating_neg());
-            }
+            VarChange::Add(text) => self.add(store, key, text.integer(&self.vars)),
+            VarChange::Subtract(text) => self.add(store, key, text.integer(&self.vars).saturating_neg()),
             VarChange::Unset => {
                 if let Some(values) = self.store_mut(store) {
-                    values.remove(&key);
+                    values.remove(key);
                 }
-                self.record(store, &key, || Change::Delete);
+                self.record(store, key, || Change::Delete);
             }
         }
     }
 
     fn add(&mut self, store: Store, key: &[u8], delta: i64) {
         let held = self.vars.store(store).and_then(|values| values.get(key)).map_or(0, leading_integer);
-        self.write(store, key, held.saturating_add(delta).to_string().as_bytes());
+        self.write(store, key, Digits::of_signed(held.saturating_add(delta)).as_bytes());
         self.record(store, key, || Change::Add(delta));
     }
 
     fn write(&mut self, store: Store, key: &[u8], value: &[u8]) {
         if self.keeps_silent_matches && store == Store::Tx {
-            self.scratch.assigned.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
-            self.scratch.assigned.push((key.to_vec(), value.to_vec()));
+            keep_assigned(&mut self.scratch.assigned, key, value);
         }
         if let Some(values) = self.store_mut(store)
             && !values.set(key, value)
@@ -79,7 +163,7 @@ impl Transaction {
         }
     }
 
-    fn store_mut(&mut self, store: Store) -> Option<&mut crate::variables::VarStore> {
+    fn store_mut(&mut self, store: Store) -> Option<&mut VarStore> {
         match store {
             Store::Tx => Some(&mut self.vars.tx),
             Store::Env => Some(&mut self.vars.env),
@@ -178,13 +262,16 @@ impl Transaction {
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);
         let expand = |text: &Template| beginning(&self.expand(text));
+        let (mut name_buffer, mut value_buffer) = (Vec::new(), Vec::new());
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
-        let matched = self.vars.matched.as_ref().filter(|_| conditional);
+        let matched = self.vars.matched.var().filter(|_| conditional);
         let operator = last.condition.as_ref().map(|condition| {
             let argument = match &condition.operator {
                 OperatorSource::Fixed(_) => condition.argument.clone(),
-                OperatorSource::Expanded(template) => String::from_utf8_lossy(&expand(template)).into_owned(),
+                OperatorSource::Expanded(text) => {
+                    String::from_utf8_lossy(&beginning(&text.expand(&self.vars))).into_owned()
+                }
             };
             (condition.name, condition.negated, argument)
         });
@@ -196,8 +283,8 @@ impl Transaction {
             data: rule.logdata.as_ref().map(expand).unwrap_or_default(),
             severity: rule.severity,
             tags: rule.tags.iter().map(expand).collect(),
-            target: matched.map_or_else(Vec::new, |var| beginning(&var.name)),
-            value: matched.map_or_else(Vec::new, |var| beginning(&var.value)),
+            target: matched.map_or_else(Vec::new, |var| beginning(var.name(&self.vars, &mut name_buffer))),
+            value: matched.map_or_else(Vec::new, |var| beginning(var.value(&self.vars, &mut value_buffer))),
             transformations: last.transformations.iter().map(|step| step.name()).collect(),
             operator,
             assigned,
@@ -270,8 +357,8 @@ impl Transaction {
     }
 
     fn sanitise_matched(&mut self, keep_start: u32, keep_end: u32) {
-        if let Some(matched) = &self.vars.matched {
-            let target = matched.name.clone();
+        if let Some(matched) = self.vars.matched.var() {
+            let target = matched.name(&self.vars, &mut Vec::new()).to_vec();
             self.sanitise(Sanitised::MatchedBytes { target, keep_start, keep_end });
         }
     }
@@ -364,6 +451,12 @@ impl Transaction {
 /// As much of a text as a [`Match`] keeps, in memory of its own size.
 fn beginning(text: &[u8]) -> Vec<u8> {
     text[..text.len().min(MATCH_TEXT_BYTES_MAX)].to_vec()
+}
+
+/// The last value of a name is the one that is told.
+fn keep_assigned(assigned: &mut Vec<(Vec<u8>, Vec<u8>)>, key: &[u8], value: &[u8]) {
+    assigned.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+    assigned.push((key.to_vec(), value.to_vec()));
 }
 
 /// A key as stores see it: a long one, which a client may have made up, becomes a digest.

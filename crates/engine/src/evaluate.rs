@@ -29,10 +29,11 @@ use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
 use crate::ruleset::{
     Condition, Exclusion, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
+use crate::store::{self, TextId};
 use crate::transaction::{
     Evaluated, Paused, Progress, Scratch, Shortfall, Transaction, XPATH_VALUES_FULL, note_shortfall,
 };
-use crate::variables::{Item, ItemKind, MatchedVar, Variables, store_of};
+use crate::variables::{Item, ItemKind, Store, Variables, store_of};
 
 /// Bytes that operators see before the evaluator lets others run: some milliseconds of work.
 pub(crate) const WORK_SHARE_BYTES: usize = 8 << 20;
@@ -122,7 +123,7 @@ impl Transaction {
         let rule = rules.rule(index);
         let paused = self.cursor.paused.take();
         if paused.is_none() {
-            self.vars.rule = Arc::clone(&rule.fields);
+            self.vars.rule = index;
             self.scratch.assigned.clear();
         }
         let Paused { link: first_link, .. } = paused.unwrap_or_default();
@@ -165,14 +166,11 @@ impl Transaction {
         };
         let Matching { seen, begun, .. } = matching;
         if let Err(asked) = result {
-            self.scratch.link_matches.clear();
+            self.vars.matched.interrupt_link();
             self.cursor.paused = Some(Paused { link: number, assigned: seen.max(assigned), begun });
             return Err(asked);
         }
-        if seen > 0 {
-            std::mem::swap(&mut self.vars.matched_vars, &mut self.scratch.link_matches);
-            self.scratch.link_matches.clear();
-        }
+        self.vars.matched.end_link();
         Ok(seen > 0)
     }
 
@@ -211,9 +209,9 @@ impl Transaction {
         let context = rules.transform_context();
         let operator = match &matching.condition.operator {
             OperatorSource::Fixed(operator) => operator.as_ref(),
-            OperatorSource::Expanded(template) => {
+            OperatorSource::Expanded(text) => {
                 // For each value: the assignments of one match are there for the next.
-                let argument = self.expand(template);
+                let argument = text.expand(&self.vars);
                 if matching.compiled.as_ref().is_none_or(|(of, _)| *of != argument) {
                     self.cursor.work += argument.len();
                     let operator = self.compile_expanded(matching, &argument);
@@ -225,7 +223,9 @@ impl Transaction {
                 }
             }
         };
-        let Scratch { value: value_buffer, transformed: [current, next], evaluation, .. } = &mut self.scratch;
+        let Scratch { value: value_buffer, transformed: [current, next], evaluation, hits, .. } =
+            &mut self.scratch;
+        hits.clear();
         let Some(raw) = self.vars.value(item, value_buffer) else { return Ok(()) };
         let mut judge = Judge {
             matching,
@@ -236,10 +236,10 @@ impl Transaction {
             work: &mut self.cursor.work,
             shortfalls: &mut self.shortfalls,
             trace: &mut self.trace,
-            hits: Vec::new(),
+            hits,
         };
         if link.multi_match {
-            judge.judge(raw)?;
+            judge.judge(raw, true)?;
         }
         let mut is_raw = true;
         for transformation in &link.transformations {
@@ -248,18 +248,24 @@ impl Transaction {
                 std::mem::swap(current, next);
                 is_raw = false;
                 if link.multi_match {
-                    judge.judge(current)?;
+                    judge.judge(current, false)?;
                 }
             }
         }
         if !link.multi_match {
-            judge.judge(if is_raw { raw } else { current })?;
+            judge.judge(if is_raw { raw } else { current }, is_raw)?;
         }
-        let hits = judge.hits;
-        for hit in hits {
-            self.tell(matching, item, hit)?;
+        self.tell_hits(matching, item)
+    }
+
+    fn tell_hits(&mut self, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
+        if self.scratch.hits.list.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let hits = std::mem::take(&mut self.scratch.hits);
+        let told = hits.list.iter().try_for_each(|hit| self.tell(matching, item, &hits, hit));
+        self.scratch.hits = hits;
+        told
     }
 
     /// Asks the operator about a text that the plan has made of a value.
@@ -270,7 +276,9 @@ impl Transaction {
         text: Option<Range<usize>>,
     ) -> Result<(), Asked> {
         let OperatorSource::Fixed(operator) = &matching.condition.operator else { return Ok(()) };
-        let Scratch { value: value_buffer, evaluation, .. } = &mut self.scratch;
+        let Scratch { value: value_buffer, evaluation, hits, .. } = &mut self.scratch;
+        hits.clear();
+        let is_raw = text.is_none();
         let value = match text {
             Some(range) => &self.plan.texts[range],
             None => match self.vars.value(item, value_buffer) {
@@ -287,14 +295,10 @@ impl Transaction {
             work: &mut self.cursor.work,
             shortfalls: &mut self.shortfalls,
             trace: &mut self.trace,
-            hits: Vec::new(),
+            hits,
         };
-        judge.judge(value)?;
-        let hits = judge.hits;
-        for hit in hits {
-            self.tell(matching, item, hit)?;
-        }
-        Ok(())
+        judge.judge(value, is_raw)?;
+        self.tell_hits(matching, item)
     }
 
     /// The operator of an argument that was expanded from macros; `None`, and a shortfall, when there is no such.
@@ -311,22 +315,21 @@ impl Transaction {
     }
 
     /// A value matched: rules that come after, and the actions of this link, can see it.
-    fn tell(&mut self, matching: &mut Matching<'_>, item: Item, hit: Hit) -> Result<(), Asked> {
-        for (group, text) in hit.captures {
-            self.vars.tx.set(&[b'0' + group], &text);
+    fn tell(&mut self, matching: &mut Matching<'_>, item: Item, hits: &Hits, hit: &Hit) -> Result<(), Asked> {
+        for (group, text) in &hits.captures[hit.captures.clone()] {
+            self.vars.tx.set_at(store::capture(*group), &hits.bytes[text.clone()]);
         }
         match hit.meaning {
             Meaning::Match => {}
             Meaning::CapturesOnly => return Ok(()),
             Meaning::StepLimit => {
                 self.vars.pcre_limits_exceeded = true;
-                self.vars.tx.set(b"MSC_PCRE_LIMITS_EXCEEDED", b"1");
+                self.vars.tx.set_at(store::PCRE_LIMITS_EXCEEDED, b"1");
                 return Ok(());
             }
         }
-        let matched = Arc::new(MatchedVar { name: matching.name(&self.vars, item), value: hit.value });
-        self.scratch.link_matches.push(Arc::clone(&matched));
-        self.vars.matched = Some(matched);
+        let value = hit.value.as_ref().map(|value| &hits.bytes[value.clone()]);
+        self.vars.tell_match(item, matching.text_of_name(item), value);
         if matching.seen >= matching.assigned {
             self.assign(matching.link, &mut matching.begun)?;
         }
@@ -351,6 +354,16 @@ impl Transaction {
             }
             return;
         }
+        if let Some(slot) = target.slot {
+            let found = self.vars.tx.has(slot);
+            if target.count {
+                let members = u32::from(found);
+                items.push(Item { variable, kind: ItemKind::Count { members, target: place } });
+            } else if found {
+                items.push(Item { variable, kind: ItemKind::Var { store: Store::Tx, slot } });
+            }
+            return;
+        }
         if !target.count {
             self.members(variable, &target.selector, items);
             return;
@@ -368,8 +381,8 @@ impl Transaction {
             Selector::All | Selector::XPath { .. } => return self.vars.members(variable, out),
             Selector::Regex(_) => None,
             Selector::Key(key) => Some(key.as_slice()),
-            Selector::ExpandedKey(template) => {
-                expanded = self.expand(template);
+            Selector::ExpandedKey(text) => {
+                expanded = text.expand(&self.vars);
                 Some(&*expanded)
             }
         };
@@ -382,9 +395,10 @@ impl Transaction {
         let first = out.len();
         self.vars.members(variable, out);
         let mut kept = first;
+        let mut buffer = Vec::new();
         for at in first..out.len() {
             let item = out[at];
-            let chosen = self.vars.key(item).is_some_and(|name| match (key, selector) {
+            let chosen = self.vars.key(item, &mut buffer).is_some_and(|name| match (key, selector) {
                 (Some(key), _) => name.eq_ignore_ascii_case(key),
                 (None, Selector::Regex(pattern)) => finds(pattern, name),
                 (None, _) => true,
@@ -427,7 +441,9 @@ impl Transaction {
         if item.variable != exclusion.variable {
             return false;
         }
-        let named = |key: &[u8]| self.vars.key(item).is_some_and(|name| name.eq_ignore_ascii_case(key));
+        let mut buffer = Vec::new();
+        let name = self.vars.key(item, &mut buffer);
+        let named = |key: &[u8]| name.is_some_and(|name| name.eq_ignore_ascii_case(key));
         match (&exclusion.selector, item.kind) {
             // A count goes when what it counts is named, letter by letter.
             (selector, ItemKind::Count { target, .. }) => {
@@ -436,9 +452,9 @@ impl Transaction {
             (Selector::All, _) => true,
             (Selector::XPath { number, .. }, ItemKind::XPath { number: of, .. }) => *number == of as usize,
             (Selector::XPath { .. }, _) => false,
-            (Selector::Regex(pattern), _) => self.vars.key(item).is_some_and(|name| finds(pattern, name)),
+            (Selector::Regex(pattern), _) => name.is_some_and(|name| finds(pattern, name)),
             (Selector::Key(key), _) => named(key),
-            (Selector::ExpandedKey(template), _) => named(&self.expand(template)),
+            (Selector::ExpandedKey(text), _) => named(&text.expand(&self.vars)),
         }
     }
 }
@@ -460,6 +476,14 @@ pub(crate) struct Matching<'a> {
 }
 
 impl Matching<'_> {
+    /// The name of a count, which its item does not tell.
+    fn text_of_name(&self, item: Item) -> Option<TextId> {
+        match item.kind {
+            ItemKind::Count { target, .. } => Some(self.link.targets[target as usize].name),
+            _ => None,
+        }
+    }
+
     /// What MATCHED_VAR_NAME says: `ARGS:q`. A count has the name of what it counts.
     fn name(&self, vars: &Variables, item: Item) -> Vec<u8> {
         match item.kind {
@@ -469,13 +493,38 @@ impl Matching<'_> {
     }
 }
 
-/// What an operator brought out, copied so that actions may change what it came from.
-struct Hit {
-    meaning: Meaning,
-    value: Vec<u8>,
-    captures: Vec<(u8, Vec<u8>)>,
+/// What an operator brought out of one value, copied so that actions may change what it came from.
+#[derive(Debug, Default)]
+pub(crate) struct Hits {
+    list: Vec<Hit>,
+    /// Groups and what they captured, in `bytes`.
+    captures: Vec<(u8, Range<usize>)>,
+    bytes: Vec<u8>,
 }
 
+#[derive(Debug)]
+struct Hit {
+    meaning: Meaning,
+    /// In `bytes`; `None` where it is the value of the item, which stays.
+    value: Option<Range<usize>>,
+    captures: Range<usize>,
+}
+
+impl Hits {
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.captures.clear();
+        self.bytes.clear();
+    }
+
+    fn copy(&mut self, text: &[u8]) -> Range<usize> {
+        let begins = self.bytes.len();
+        self.bytes.extend_from_slice(text);
+        begins..self.bytes.len()
+    }
+}
+
+#[derive(Debug)]
 enum Meaning {
     Match,
     /// No match, but TX:0 to TX:9 change.
@@ -494,11 +543,12 @@ struct Judge<'a, 'm> {
     work: &'a mut usize,
     shortfalls: &'a mut Vec<Shortfall>,
     trace: &'a mut Option<Vec<Evaluated>>,
-    hits: Vec<Hit>,
+    hits: &'a mut Hits,
 }
 
 impl Judge<'_, '_> {
-    fn judge(&mut self, value: &[u8]) -> Result<(), Asked> {
+    /// `is_raw`: the value is that of the item.
+    fn judge(&mut self, value: &[u8], is_raw: bool) -> Result<(), Asked> {
         let Matching { condition, link, rule, .. } = self.matching;
         // Every look costs something, also at an empty value.
         *self.work += value.len() + 16;
@@ -518,23 +568,27 @@ impl Judge<'_, '_> {
                     self.shortfalls,
                     Shortfall::StepLimit { rule: rule.id, target: self.matching.name(self.vars, self.item) },
                 );
-                self.hits.push(Hit { meaning: Meaning::StepLimit, value: Vec::new(), captures: Vec::new() });
+                self.hits.list.push(Hit { meaning: Meaning::StepLimit, value: None, captures: 0..0 });
                 return Ok(());
             }
         };
+        let first = self.hits.captures.len();
         // Under `!` an operator that finds something is no match, and captures all the same: so do both
         // ModSecurity lines and Coraza.
-        let captures: Vec<(u8, Vec<u8>)> = if found && link.captures {
-            (0..GROUPS)
-                .filter_map(|group| Some((group as u8, self.evaluation.captured(group, value)?.to_vec())))
-                .collect()
-        } else {
-            Vec::new()
-        };
+        if found && link.captures {
+            for group in 0..GROUPS {
+                if let Some(text) = self.evaluation.captured(group, value) {
+                    let text = self.hits.copy(text);
+                    self.hits.captures.push((group as u8, text));
+                }
+            }
+        }
+        let captures = first..self.hits.captures.len();
         if found != condition.negated {
-            self.hits.push(Hit { meaning: Meaning::Match, value: value.to_vec(), captures });
+            let value = (!is_raw || !self.item.lasts()).then(|| self.hits.copy(value));
+            self.hits.list.push(Hit { meaning: Meaning::Match, value, captures });
         } else if !captures.is_empty() {
-            self.hits.push(Hit { meaning: Meaning::CapturesOnly, value: Vec::new(), captures });
+            self.hits.list.push(Hit { meaning: Meaning::CapturesOnly, value: None, captures });
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ pub mod error_log;
 mod evaluate;
 mod expand;
 pub mod lookup;
+mod matched;
 mod number;
 pub mod operator;
 pub mod persistent;
@@ -26,6 +27,7 @@ mod plan;
 mod ruleset;
 mod settings;
 mod sources;
+mod store;
 mod transaction;
 mod variables;
 

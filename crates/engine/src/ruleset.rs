@@ -14,9 +14,12 @@ use palisade_seclang::ast::{
     AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, TemplatePart, Variable,
 };
 
+use crate::effects::SetVariable;
+use crate::expand::Text;
 use crate::operator::Operator;
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::store::{Names, TextId};
 
 /// The number that a rule carries in its `id` action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +38,7 @@ pub struct RuleIndex(pub u32);
 /// A compiled rule program.
 #[derive(Debug)]
 pub struct RuleSet {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) rules: Vec<Rule>,
     /// The rules of each phase in load order.
     pub(crate) programs: [Vec<RuleIndex>; PHASES],
@@ -45,6 +48,10 @@ pub struct RuleSet {
     pub(crate) unicode_map: Option<UnicodeMap>,
     /// How many distinct XPath expressions there are; [`Selector::XPath`] numbers them.
     pub(crate) xpath_count: usize,
+    /// Names of TX and texts that rules mention.
+    pub(crate) names: Arc<Names>,
+    /// For each rule what RULE shows while it runs: made once, since few rules ask and each transaction runs hundreds.
+    pub(crate) rule_fields: Arc<[Fields]>,
     /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
     pub(crate) keeps_full_request: bool,
     /// Some rule looks at FILES_TMP_CONTENT, so that what is uploaded is kept.
@@ -132,8 +139,6 @@ pub struct Rule {
     pub skip_after: Option<SkipTo>,
     /// The starter, then the chained rules.
     pub links: Vec<Link>,
-    /// What RULE shows while the rule runs: made once, since few rules ask and each transaction runs hundreds.
-    pub(crate) fields: Arc<Fields>,
 }
 
 impl Rule {
@@ -245,7 +250,7 @@ impl Link {
         for assignment in &self.assignments {
             use palisade_seclang::ast::VarChange;
             let SetVar { collection, key, change } = match assignment {
-                Assignment::Set(assignment) => assignment,
+                Assignment::Set(assignment) => assignment.written(),
                 Assignment::Open { collection, key } => {
                     let text =
                         format!("{} of {}", format!("{collection:?}").to_lowercase(), written_text(key));
@@ -303,7 +308,7 @@ pub(crate) struct Condition {
 pub(crate) enum OperatorSource {
     Fixed(Arc<Operator>),
     /// Compiled from the expanded text when a rule runs.
-    Expanded(Template),
+    Expanded(Text),
 }
 
 /// A target of a link.
@@ -313,13 +318,21 @@ pub(crate) struct Target {
     /// `&`: how many members instead of the members.
     pub(crate) count: bool,
     pub(crate) selector: Selector,
+    /// [`Target::describe`] as a text of the rule set.
+    pub(crate) name: TextId,
+    /// Where its key is, when that was numbered.
+    pub(crate) slot: Option<u32>,
 }
 
 impl Target {
     /// As it is written, without the `&`.
     pub(crate) fn describe(&self) -> String {
-        format!("{}{}", self.variable, self.selector.describe())
+        described(self.variable, &self.selector)
     }
+}
+
+pub(crate) fn described(variable: Variable, selector: &Selector) -> String {
+    format!("{variable}{}", selector.describe())
 }
 
 /// Members of a collection.
@@ -329,7 +342,7 @@ pub(crate) enum Selector {
     /// A key, ASCII case ignored.
     Key(Vec<u8>),
     /// A key with macros.
-    ExpandedKey(Template),
+    ExpandedKey(Text),
     Regex(Pattern),
     XPath {
         number: usize,
@@ -350,7 +363,7 @@ impl Selector {
         match self {
             Self::All => String::new(),
             Self::Key(key) => format!(":{}", String::from_utf8_lossy(key)),
-            Self::ExpandedKey(template) => format!(":{}", written_text(template)),
+            Self::ExpandedKey(text) => format!(":{}", written_text(text.written())),
             Self::Regex(pattern) => format!(":/{}/", String::from_utf8_lossy(pattern.source())),
             Self::XPath { query, .. } => format!(":{}", query.path.text()),
         }
@@ -389,7 +402,7 @@ impl RuleSelection {
 /// A non-disruptive action that acts for each value that matches, before the rest of a chain is looked at.
 #[derive(Clone, Debug)]
 pub(crate) enum Assignment {
-    Set(SetVar),
+    Set(SetVariable),
     /// `initcol`, `setsid`, `setuid`, `setrsc`: in order with `setvar`, so that one rule can make a key, open the
     /// collection and count in it, as in ModSecurity 2.
     Open {

@@ -13,13 +13,14 @@ use palisade_seclang::ast::{
     Template,
 };
 
-use crate::evaluate::WORK_SHARE_BYTES;
+use crate::evaluate::{Hits, WORK_SHARE_BYTES};
 use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
 use crate::plan::{FilterCounts, PlanState};
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
-use crate::variables::{Clock, Connection, Item, MatchedVar, OpenCollection, VarStore, Variables};
+use crate::store::VarStore;
+use crate::variables::{Clock, Connection, Item, OpenCollection, Variables};
 
 /// Whether rules may stop the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,7 +283,9 @@ pub(crate) struct Scratch {
     pub(crate) members: Vec<Item>,
     pub(crate) value: Vec<u8>,
     pub(crate) transformed: [Vec<u8>; 2],
-    pub(crate) link_matches: Vec<Arc<MatchedVar>>,
+    /// Expanded texts.
+    pub(crate) text: Vec<u8>,
+    pub(crate) hits: Hits,
     pub(crate) evaluation: Evaluation,
     pub(crate) assigned: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -320,7 +323,7 @@ impl Transaction {
             debug_log_level: settings.debug_log_level,
         };
         Self {
-            vars: Variables::new(connection, clock, settings, rules.xpath_count),
+            vars: Variables::new(connection, clock, &rules),
             rules,
             control,
             cursor: Cursor {

@@ -3,7 +3,6 @@
 //! A rule's targets become a list of [`Item`]s, small handles that name a value without copying it. Names such
 //! as `ARGS:q` are built only when somebody asks, after a match.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -14,8 +13,12 @@ use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as Req
 use palisade_seclang::ast::{PersistentCollection, RuleEngine, Variable};
 
 use crate::lookup::GeoRecord;
+use crate::matched::Matched;
+use crate::number::Digits;
 use crate::persistent::{CollectionKey, UnixMillis};
+use crate::ruleset::{RuleIndex, RuleSet};
 use crate::settings::Settings;
+use crate::store::VarStore;
 
 /// Who talks to whom, as the caller knows it.
 #[derive(Clone, Debug)]
@@ -45,6 +48,13 @@ pub(crate) struct Item {
     /// The variable that the target names, `ARGS` also for a query argument.
     pub(crate) variable: Variable,
     pub(crate) kind: ItemKind,
+}
+
+impl Item {
+    /// Whether its value stays as it is for the rest of the transaction.
+    pub(crate) fn lasts(self) -> bool {
+        matches!(self.kind, ItemKind::Field { .. } | ItemKind::Number(_) | ItemKind::Count { .. })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,99 +110,6 @@ pub(crate) enum Store {
     Persistent(PersistentCollection),
 }
 
-/// Named values that rules write. Keys ignore ASCII case; slots keep their number while the transaction lives.
-#[derive(Debug, Default)]
-pub(crate) struct VarStore {
-    slots: Vec<VarSlot>,
-    by_name: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
-    key_buffer: Vec<u8>,
-    /// Bytes of all values and names, against [`STORE_BYTES_MAX`].
-    bytes: usize,
-}
-
-#[derive(Debug)]
-struct VarSlot {
-    name: Vec<u8>,
-    value: Option<Vec<u8>>,
-}
-
-/// Names in one store. Rules that build names from the request (`setvar:tx.a_%{matched_var}`) stop adding here.
-const VARIABLES_MAX: usize = 20_000;
-/// Bytes of all values and names in one store. A rule that copies a large value under, or into, a name for each
-/// argument stops here: later values are not written. Large enough for the largest body in a few variables.
-const STORE_BYTES_MAX: usize = 64 << 20;
-
-impl VarStore {
-    pub(crate) fn slot(&self, name: &[u8]) -> Option<u32> {
-        // Names in rules are short; a stack buffer spares an allocation for each lookup.
-        let mut small = [0u8; 64];
-        let slot = if let Some(buffer) = small.get_mut(..name.len()) {
-            buffer.copy_from_slice(name);
-            buffer.make_ascii_lowercase();
-            *self.by_name.get(&*buffer)?
-        } else {
-            *self.by_name.get(&name.to_ascii_lowercase())?
-        };
-        self.slots[slot as usize].value.is_some().then_some(slot)
-    }
-
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.slot(name).and_then(|slot| self.value(slot))
-    }
-
-    pub(crate) fn value(&self, slot: u32) -> Option<&[u8]> {
-        self.slots.get(slot as usize)?.value.as_deref()
-    }
-
-    pub(crate) fn name(&self, slot: u32) -> &[u8] {
-        &self.slots[slot as usize].name
-    }
-
-    /// Writes a value. Returns false, and changes nothing, when the store is full.
-    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
-        self.key_buffer.clear();
-        self.key_buffer.extend(name.iter().map(u8::to_ascii_lowercase));
-        let slot = self.by_name.get(&self.key_buffer).copied();
-        let held = slot.and_then(|slot| self.value(slot)).map_or(0, <[u8]>::len);
-        // A name is held twice, as it was written and as it is found, for as long as the store lives.
-        let named = if slot.is_some() { 0 } else { 2 * name.len() };
-        let bytes = self.bytes - held + named + value.len();
-        if bytes > STORE_BYTES_MAX {
-            return false;
-        }
-        if let Some(slot) = slot {
-            self.bytes = bytes;
-            let held = self.slots[slot as usize].value.get_or_insert_default();
-            held.clear();
-            held.extend_from_slice(value);
-            return true;
-        }
-        if self.slots.len() >= VARIABLES_MAX {
-            return false;
-        }
-        self.bytes = bytes;
-        self.by_name.insert(self.key_buffer.clone(), self.slots.len() as u32);
-        self.slots.push(VarSlot { name: name.to_vec(), value: Some(value.to_vec()) });
-        true
-    }
-
-    pub(crate) fn remove(&mut self, name: &[u8]) {
-        if let Some(slot) = self.slot(name) {
-            let held = self.slots[slot as usize].value.take();
-            self.bytes -= held.map_or(0, |value| value.len());
-        }
-    }
-
-    /// Slots in use, in the order of their first assignment.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.value.is_some()).map(|(n, _)| n as u32)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.slots.iter().filter_map(|slot| Some((slot.name.as_slice(), slot.value.as_deref()?)))
-    }
-}
-
 /// A persistent collection that a transaction has opened.
 #[derive(Debug)]
 pub(crate) struct OpenCollection {
@@ -202,13 +119,6 @@ pub(crate) struct OpenCollection {
     pub(crate) changed: HashMap<Vec<u8>, UnixMillis>,
 }
 
-/// A match that rules can look at.
-#[derive(Debug)]
-pub(crate) struct MatchedVar {
-    pub(crate) name: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-}
-
 /// Everything that rules of one transaction can see, but for the rules themselves.
 #[derive(Debug)]
 pub(crate) struct Variables {
@@ -216,7 +126,7 @@ pub(crate) struct Variables {
     pub(crate) clock: Clock,
     pub(crate) started: Clock,
     pub(crate) engine: RuleEngine,
-    pub(crate) settings_web_app_id: String,
+    pub(crate) settings: Arc<Settings>,
 
     pub(crate) request: RequestHead,
     pub(crate) target: Option<RequestTarget>,
@@ -246,11 +156,11 @@ pub(crate) struct Variables {
     pub(crate) geo: Fields,
     pub(crate) xpath_values: Vec<Option<Vec<Vec<u8>>>>,
 
-    pub(crate) matched: Option<Arc<MatchedVar>>,
-    pub(crate) matched_vars: Vec<Arc<MatchedVar>>,
+    pub(crate) matched: Matched,
     pub(crate) highest_severity: u8,
-    /// RULE: the texts of the rule at work.
-    pub(crate) rule: Arc<Fields>,
+    /// The rule at work, which RULE shows.
+    pub(crate) rule: RuleIndex,
+    pub(crate) rule_fields: Arc<[Fields]>,
     pub(crate) pcre_limits_exceeded: bool,
     pub(crate) session_id: Vec<u8>,
     pub(crate) user_id: Vec<u8>,
@@ -258,13 +168,14 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    pub(crate) fn new(connection: Connection, clock: Clock, settings: &Settings, xpaths: usize) -> Self {
+    pub(crate) fn new(connection: Connection, clock: Clock, rules: &RuleSet) -> Self {
+        let settings = &rules.settings;
         Self {
             connection,
             clock,
             started: clock,
             engine: settings.rule_engine,
-            settings_web_app_id: settings.web_app_id.clone(),
+            settings: Arc::clone(settings),
             request: RequestHead::default(),
             target: None,
             request_uri: Vec::new(),
@@ -283,16 +194,16 @@ impl Variables {
             response_body: Vec::new(),
             response_body_length: 0,
             outbound_data_error: false,
-            tx: VarStore::default(),
+            tx: VarStore::new(Arc::clone(&rules.names)),
             env: VarStore::default(),
             persistent: Vec::new(),
             geo: Fields::new(),
-            xpath_values: vec![None; xpaths],
-            matched: None,
-            matched_vars: Vec::new(),
+            xpath_values: vec![None; rules.xpath_count],
+            matched: Matched::default(),
             // What ModSecurity starts from: larger than any severity.
             highest_severity: 255,
-            rule: Arc::default(),
+            rule: RuleIndex(0),
+            rule_fields: Arc::clone(&rules.rule_fields),
             pcre_limits_exceeded: false,
             session_id: Vec::new(),
             user_id: Vec::new(),
@@ -337,55 +248,69 @@ impl Variables {
     /// The members of a collection, or the one value of a plain variable, in order. A variable that does not exist
     /// (RESPONSE_STATUS in phase 1) gives none.
     pub(crate) fn members(&self, variable: Variable, out: &mut Vec<Item>) {
+        self.visit(variable, &mut |kind| {
+            out.push(Item { variable, kind });
+            false
+        });
+    }
+
+    /// The first member that is chosen. The chooser gets a buffer for the member's key.
+    pub(crate) fn first_member(
+        &self,
+        variable: Variable,
+        mut chooses: impl FnMut(Item, &mut Vec<u8>) -> bool,
+    ) -> Option<Item> {
+        let mut chosen = None;
+        let mut buffer = Vec::new();
+        self.visit(variable, &mut |kind| {
+            let item = Item { variable, kind };
+            let ends = chooses(item, &mut buffer);
+            if ends {
+                chosen = Some(item);
+            }
+            ends
+        });
+        chosen
+    }
+
+    /// Shows the members in order until the visitor has seen enough; tells whether it has.
+    fn visit(&self, variable: Variable, enough: &mut impl FnMut(ItemKind) -> bool) -> bool {
         use Part::{Name, Value};
+        if let Some((lists, part)) = lists_of(variable) {
+            return lists.iter().any(|list| {
+                (0..self.list(*list).len() as u32)
+                    .any(|index| enough(ItemKind::Field { list: *list, index, part }))
+            });
+        }
+        let files = 0..self.body.files.len() as u32;
+        let matches = 0..self.matched.len() as u32;
+        let mut file = |what| files.clone().any(|index| enough(ItemKind::File { index, what }));
         match variable {
-            Variable::Args => self.fields(variable, &[List::Query, List::Body], Value, out),
-            Variable::ArgsGet => self.fields(variable, &[List::Query], Value, out),
-            Variable::ArgsPost => self.fields(variable, &[List::Body], Value, out),
-            Variable::ArgsNames => self.fields(variable, &[List::Query, List::Body], Name, out),
-            Variable::ArgsGetNames => self.fields(variable, &[List::Query], Name, out),
-            Variable::ArgsPostNames => self.fields(variable, &[List::Body], Name, out),
-            Variable::RequestCookies => self.fields(variable, &[List::Cookies], Value, out),
-            Variable::RequestCookiesNames => self.fields(variable, &[List::Cookies], Name, out),
-            Variable::RequestHeaders => self.fields(variable, &[List::RequestHeaders], Value, out),
-            Variable::RequestHeadersNames => self.fields(variable, &[List::RequestHeaders], Name, out),
-            Variable::ResponseHeaders => self.fields(variable, &[List::ResponseHeaders], Value, out),
-            Variable::ResponseHeadersNames => self.fields(variable, &[List::ResponseHeaders], Name, out),
-            Variable::MultipartPartHeaders => self.fields(variable, &[List::PartHeaders], Value, out),
-            Variable::Files => self.files(variable, FilePart::FileName, out),
-            Variable::FilesNames => self.files(variable, FilePart::FieldName, out),
-            Variable::FilesSizes => self.files(variable, FilePart::Size, out),
-            Variable::FilesTmpContent => self.files(variable, FilePart::Content, out),
-            Variable::Tx
-            | Variable::Env
-            | Variable::Ip
-            | Variable::Session
-            | Variable::User
-            | Variable::Global
-            | Variable::Resource => {
-                let store = store_of(variable).expect("these are the stores");
-                if let Some(values) = self.store(store) {
-                    out.extend(
-                        values.slots().map(|slot| Item { variable, kind: ItemKind::Var { store, slot } }),
-                    );
+            Variable::Files => file(FilePart::FileName),
+            Variable::FilesNames => file(FilePart::FieldName),
+            Variable::FilesSizes => file(FilePart::Size),
+            Variable::FilesTmpContent => file(FilePart::Content),
+            Variable::MatchedVars => {
+                matches.clone().any(|index| enough(ItemKind::Matched { index, part: Value }))
+            }
+            Variable::MatchedVarsNames => {
+                matches.clone().any(|index| enough(ItemKind::Matched { index, part: Name }))
+            }
+            Variable::Geo | Variable::Rule => {
+                let mut members = 0..self.record(variable).len() as u32;
+                members.any(|index| enough(ItemKind::Record { index }))
+            }
+            // Its values come through the selector only.
+            Variable::Xml => false,
+            _ => {
+                if let Some(store) = store_of(variable) {
+                    self.store(store).is_some_and(|values| {
+                        values.slots().any(|slot| enough(ItemKind::Var { store, slot }))
+                    })
+                } else {
+                    self.single(variable).is_some_and(|item| enough(item.kind))
                 }
             }
-            Variable::MatchedVars | Variable::MatchedVarsNames => {
-                let part = if variable == Variable::MatchedVars { Value } else { Name };
-                out.extend(
-                    (0..self.matched_vars.len() as u32)
-                        .map(|index| Item { variable, kind: ItemKind::Matched { index, part } }),
-                );
-            }
-            Variable::Geo => out.extend(
-                (0..self.geo.len() as u32).map(|index| Item { variable, kind: ItemKind::Record { index } }),
-            ),
-            Variable::Rule => out.extend(
-                (0..self.rule.len() as u32).map(|index| Item { variable, kind: ItemKind::Record { index } }),
-            ),
-            // Its values come through the selector only.
-            Variable::Xml => {}
-            _ => out.extend(self.single(variable)),
         }
     }
 
@@ -394,27 +319,12 @@ impl Variables {
         if let Some(number) = self.number(variable) {
             return Some(Item { variable, kind: ItemKind::Number(number) });
         }
-        self.scalar(variable).map(|_| Item { variable, kind: ItemKind::Scalar })
+        self.has_scalar(variable).then_some(Item { variable, kind: ItemKind::Scalar })
     }
 
-    fn fields(&self, variable: Variable, lists: &[List], part: Part, out: &mut Vec<Item>) {
-        for &list in lists {
-            out.extend(
-                (0..self.list(list).len() as u32)
-                    .map(|index| Item { variable, kind: ItemKind::Field { list, index, part } }),
-            );
-        }
-    }
-
-    fn files(&self, variable: Variable, what: FilePart, out: &mut Vec<Item>) {
-        out.extend(
-            (0..self.body.files.len() as u32)
-                .map(|index| Item { variable, kind: ItemKind::File { index, what } }),
-        );
-    }
-
-    /// The key by which a selector chooses a member; `None` for a plain variable.
-    pub(crate) fn key(&self, item: Item) -> Option<&[u8]> {
+    /// The key by which a selector chooses a member; `None` for a plain variable. One that has to be made is written
+    /// to the buffer.
+    pub(crate) fn key<'a>(&'a self, item: Item, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         match item.kind {
             ItemKind::Field { list, index, .. } => self.list(list).get(index as usize).map(|(name, _)| name),
             ItemKind::File { index, what } => {
@@ -423,7 +333,7 @@ impl Variables {
             }
             ItemKind::Var { store, slot } => self.store(store).map(|store| store.name(slot)),
             ItemKind::Matched { index, .. } => {
-                self.matched_vars.get(index as usize).map(|var| var.name.as_slice())
+                self.matched.get(index as usize).map(|var| var.name(self, buffer))
             }
             ItemKind::Record { index } => {
                 self.record(item.variable).get(index as usize).map(|(name, _)| name)
@@ -433,7 +343,10 @@ impl Variables {
     }
 
     fn record(&self, variable: Variable) -> &Fields {
-        if variable == Variable::Geo { &self.geo } else { &self.rule }
+        if variable == Variable::Geo {
+            return &self.geo;
+        }
+        self.rule_fields.get(self.rule.0 as usize).unwrap_or(EMPTY_FIELDS)
     }
 
     /// The bytes of a value. Numbers and computed texts are written to the buffer.
@@ -456,8 +369,8 @@ impl Variables {
             ItemKind::Count { members, .. } => Some(write_number(u64::from(members), buffer)),
             ItemKind::Var { store, slot } => self.store(store)?.value(slot),
             ItemKind::Matched { index, part } => {
-                let var = self.matched_vars.get(index as usize)?;
-                Some(if part == Part::Name { &var.name } else { &var.value })
+                let var = self.matched.get(index as usize)?;
+                Some(if part == Part::Name { var.name(self, buffer) } else { var.value(self, buffer) })
             }
             ItemKind::XPath { number, index } => self
                 .xpath_values
@@ -468,22 +381,24 @@ impl Variables {
             ItemKind::Record { index } => {
                 self.record(item.variable).get(index as usize).map(|(_, value)| value)
             }
-            ItemKind::Scalar => match self.scalar(item.variable)? {
-                Cow::Borrowed(text) => Some(text),
-                Cow::Owned(text) => {
-                    *buffer = text;
-                    Some(buffer)
-                }
-            },
+            ItemKind::Scalar => self.scalar(item.variable, buffer),
         }
     }
 
     /// What MATCHED_VAR_NAME says: `ARGS:q`, `REQUEST_URI`.
     pub(crate) fn name(&self, item: Item) -> Vec<u8> {
-        let variable = item.variable.as_str().as_bytes();
-        match self.key(item) {
-            Some(key) => [variable, b":", key].concat(),
-            None => variable.to_vec(),
+        let mut name = Vec::new();
+        self.write_name(item, &mut name);
+        name
+    }
+
+    /// [`Variables::name`] behind what the buffer holds.
+    pub(crate) fn write_name(&self, item: Item, out: &mut Vec<u8>) {
+        out.extend_from_slice(item.variable.as_str().as_bytes());
+        let mut buffer = Vec::new();
+        if let Some(key) = self.key(item, &mut buffer) {
+            out.push(b':');
+            out.extend_from_slice(key);
         }
     }
 
@@ -493,13 +408,9 @@ impl Variables {
         let flag =
             |pick: fn(&palisade_http::MultipartFlags) -> bool| Some(u64::from(flags.is_some_and(pick)));
         match variable {
-            Variable::ArgsCombinedSize => Some(
-                [&self.query, &self.body.fields]
-                    .into_iter()
-                    .flat_map(Fields::iter)
-                    .map(|(name, value)| (name.len() + value.len()) as u64)
-                    .sum(),
-            ),
+            Variable::ArgsCombinedSize => {
+                Some((self.query.byte_count() + self.body.fields.byte_count()) as u64)
+            }
             Variable::FilesCombinedSize => Some(self.body.files.iter().map(|file| file.size).sum()),
             Variable::Duration => {
                 Some(self.clock.monotonic_micros.saturating_sub(self.started.monotonic_micros))
@@ -550,80 +461,95 @@ impl Variables {
         }
     }
 
-    /// Variables that are one text; `None` where the variable does not exist at this time.
-    pub(crate) fn scalar(&self, variable: Variable) -> Option<Cow<'_, [u8]>> {
-        let borrowed = |text: &'static str| Some(Cow::Borrowed(text.as_bytes()));
+    /// Whether [`Variables::scalar`] has a text to give.
+    fn has_scalar(&self, variable: Variable) -> bool {
         match variable {
+            // These are made anew each time, and are always there.
+            Variable::FullRequest
+            | Variable::MatchedVar
+            | Variable::MatchedVarName
+            | Variable::RemoteAddr
+            | Variable::RemoteHost
+            | Variable::UserAgent
+            | Variable::ServerAddr
+            | Variable::Time => true,
+            other => self.scalar(other, &mut Vec::new()).is_some(),
+        }
+    }
+
+    /// Variables that are one text; `None` where the variable does not exist at this time. A text that has to be made
+    /// is written to the buffer.
+    pub(crate) fn scalar<'a>(&'a self, variable: Variable, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        Some(match variable {
             Variable::AuthType => {
                 let value = self.request.headers.first(b"authorization")?;
-                Some(Cow::Borrowed(value.split(|byte| *byte == b' ').next().unwrap_or_default()))
+                value.split(|byte| *byte == b' ').next().unwrap_or_default()
             }
-            Variable::FullRequest => Some(Cow::Owned(self.full_request())),
+            Variable::FullRequest => {
+                self.write_full_request(buffer);
+                buffer
+            }
             // Before the first match they are there, and empty.
-            Variable::MatchedVar => {
-                Some(Cow::Borrowed(self.matched.as_ref().map_or(&[][..], |matched| &matched.value)))
-            }
-            Variable::MatchedVarName => {
-                Some(Cow::Borrowed(self.matched.as_ref().map_or(&[][..], |matched| &matched.name)))
-            }
-            Variable::ModsecBuild => borrowed("030000000"),
-            Variable::InboundErrorData => None,
+            Variable::MatchedVar => self.matched.var().map_or(b"", |matched| matched.value(self, buffer)),
+            Variable::MatchedVarName => self.matched.var().map_or(b"", |matched| matched.name(self, buffer)),
+            Variable::ModsecBuild => b"030000000",
+            Variable::InboundErrorData => return None,
             Variable::MultipartName => {
-                self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_name))
+                self.body.multipart.as_ref()?;
+                &self.body.multipart_name
             }
             Variable::MultipartFilename => {
-                self.body.multipart.as_ref().map(|_| Cow::Borrowed(&*self.body.multipart_file_name))
+                self.body.multipart.as_ref()?;
+                &self.body.multipart_file_name
             }
             Variable::PathInfo | Variable::RequestFilename | Variable::ScriptFilename => {
-                Some(Cow::Borrowed(&self.request_filename))
+                &self.request_filename
             }
-            Variable::QueryString => Some(Cow::Borrowed(self.target.as_ref()?.query().unwrap_or_default())),
+            Variable::QueryString => self.target.as_ref()?.query().unwrap_or_default(),
             Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgent => {
-                Some(Cow::Owned(self.connection.client.ip().to_string().into_bytes()))
+                write_shown(self.connection.client.ip(), buffer)
             }
-            Variable::ServerAddr => Some(Cow::Owned(self.connection.server.ip().to_string().into_bytes())),
-            Variable::RemoteUser => self.remote_user().map(Cow::Owned),
+            Variable::ServerAddr => write_shown(self.connection.server.ip(), buffer),
+            Variable::RemoteUser => {
+                self.write_remote_user(buffer)?;
+                buffer
+            }
             Variable::ReqbodyErrorMsg | Variable::ReqbodyProcessorErrorMsg => {
-                Some(Cow::Borrowed(self.body_error.as_deref().unwrap_or_default().as_bytes()))
+                self.body_error.as_deref().unwrap_or_default().as_bytes()
             }
-            Variable::ReqbodyProcessor => borrowed(self.processor),
+            Variable::ReqbodyProcessor => self.processor.as_bytes(),
             Variable::RequestBasename | Variable::ScriptBasename => {
-                Some(Cow::Borrowed(RequestTarget::basename(&self.request_filename)))
+                RequestTarget::basename(&self.request_filename)
             }
-            Variable::RequestBody => {
-                self.request_body_visible.then_some(Cow::Borrowed(self.request_body.as_slice()))
-            }
-            Variable::RequestLine => Some(Cow::Borrowed(&self.request.line)),
-            Variable::RequestMethod => Some(Cow::Borrowed(&self.request.method)),
+            Variable::RequestBody if self.request_body_visible => &self.request_body,
+            Variable::RequestBody => return None,
+            Variable::RequestLine => &self.request.line,
+            Variable::RequestMethod => &self.request.method,
             // A request line without a version is one of HTTP/0.9, and so says Apache.
             Variable::RequestProtocol if self.request.version.is_empty() && self.target.is_some() => {
-                borrowed("HTTP/0.9")
+                b"HTTP/0.9"
             }
-            Variable::RequestProtocol => Some(Cow::Borrowed(&self.request.version)),
-            Variable::RequestUri => Some(Cow::Borrowed(&self.request_uri)),
-            Variable::RequestUriRaw => Some(Cow::Borrowed(&self.request.target)),
+            Variable::RequestProtocol => &self.request.version,
+            Variable::RequestUri => &self.request_uri,
+            Variable::RequestUriRaw => &self.request.target,
             Variable::ResponseBody => {
-                self.response.as_ref().map(|_| Cow::Borrowed(self.response_body.as_slice()))
+                self.response.as_ref()?;
+                &self.response_body
             }
-            Variable::ResponseContentType => self.response_media_type().map(Cow::Borrowed),
-            Variable::ResponseProtocol => Some(Cow::Borrowed(&self.response.as_ref()?.version)),
-            Variable::StatusLine => Some(Cow::Borrowed(&self.response.as_ref()?.line)),
-            Variable::ServerName => {
-                let host = self.request.headers.first(b"host").unwrap_or_default();
-                Some(Cow::Borrowed(without_port(host)))
-            }
-            Variable::SessionId => Some(Cow::Borrowed(&self.session_id)),
-            Variable::UserId => Some(Cow::Borrowed(&self.user_id)),
-            Variable::WebappId => Some(Cow::Borrowed(self.settings_web_app_id.as_bytes())),
-            Variable::UniqueId => Some(Cow::Borrowed(self.connection.unique_id.as_bytes())),
+            Variable::ResponseContentType => self.response_media_type()?,
+            Variable::ResponseProtocol => &self.response.as_ref()?.version,
+            Variable::StatusLine => &self.response.as_ref()?.line,
+            Variable::ServerName => without_port(self.request.headers.first(b"host").unwrap_or_default()),
+            Variable::SessionId => &self.session_id,
+            Variable::UserId => &self.user_id,
+            Variable::WebappId => self.settings.web_app_id.as_bytes(),
+            Variable::UniqueId => self.connection.unique_id.as_bytes(),
             Variable::Time => {
                 let time = self.local_time();
-                Some(Cow::Owned(
-                    format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second).into_bytes(),
-                ))
+                write_shown(format_args!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second), buffer)
             }
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 
     /// The response's media type without its parameters, empty when it names none.
@@ -633,13 +559,13 @@ impl Variables {
     }
 
     fn request_head_length(&self) -> u64 {
-        let headers: usize =
-            self.request.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let headers = self.request.headers.byte_count() + 4 * self.request.headers.len();
         (self.request.line.len() + 2 + headers + 2) as u64
     }
 
-    fn full_request(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.request_head_length() as usize + self.request_body.len());
+    fn write_full_request(&self, text: &mut Vec<u8>) {
+        text.clear();
+        text.reserve(self.request_head_length() as usize + self.request_body.len());
         text.extend_from_slice(&self.request.line);
         text.extend_from_slice(b"\r\n");
         for (name, value) in self.request.headers.iter() {
@@ -650,21 +576,20 @@ impl Variables {
         }
         text.extend_from_slice(b"\r\n");
         text.extend_from_slice(&self.request_body);
-        text
     }
 
-    fn remote_user(&self) -> Option<Vec<u8>> {
+    fn write_remote_user(&self, decoded: &mut Vec<u8>) -> Option<()> {
         let value = self.request.headers.first(b"authorization")?;
         let credentials = value.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"basic "))?;
         let encoded = value[credentials.len()..].trim_ascii();
-        let mut decoded = Vec::new();
-        if Transformation::Base64Decode.apply(encoded, &mut decoded, &Context::default()) == Effect::Unchanged
-        {
+        decoded.clear();
+        if Transformation::Base64Decode.apply(encoded, decoded, &Context::default()) == Effect::Unchanged {
+            decoded.clear();
             decoded.extend_from_slice(encoded);
         }
         let end = decoded.iter().position(|byte| *byte == b':')?;
         decoded.truncate(end);
-        Some(decoded)
+        Some(())
     }
 
     fn local_time(&self) -> LocalTime {
@@ -682,6 +607,27 @@ impl Variables {
 
 static EMPTY_FIELDS: &Fields = &Fields::EMPTY;
 
+/// The lists of fields behind a collection, and which part of a field it shows.
+fn lists_of(variable: Variable) -> Option<(&'static [List], Part)> {
+    use Part::{Name, Value};
+    Some(match variable {
+        Variable::Args => (&[List::Query, List::Body], Value),
+        Variable::ArgsGet => (&[List::Query], Value),
+        Variable::ArgsPost => (&[List::Body], Value),
+        Variable::ArgsNames => (&[List::Query, List::Body], Name),
+        Variable::ArgsGetNames => (&[List::Query], Name),
+        Variable::ArgsPostNames => (&[List::Body], Name),
+        Variable::RequestCookies => (&[List::Cookies], Value),
+        Variable::RequestCookiesNames => (&[List::Cookies], Name),
+        Variable::RequestHeaders => (&[List::RequestHeaders], Value),
+        Variable::RequestHeadersNames => (&[List::RequestHeaders], Name),
+        Variable::ResponseHeaders => (&[List::ResponseHeaders], Value),
+        Variable::ResponseHeadersNames => (&[List::ResponseHeaders], Name),
+        Variable::MultipartPartHeaders => (&[List::PartHeaders], Value),
+        _ => return None,
+    })
+}
+
 /// The store behind a collection that rules write.
 pub(crate) fn store_of(variable: Variable) -> Option<Store> {
     Some(match variable {
@@ -698,7 +644,13 @@ pub(crate) fn store_of(variable: Variable) -> Option<Store> {
 
 fn write_number(number: u64, buffer: &mut Vec<u8>) -> &[u8] {
     buffer.clear();
-    write!(buffer, "{number}").expect("writing to memory");
+    buffer.extend_from_slice(Digits::of(number).as_bytes());
+    buffer
+}
+
+fn write_shown(shown: impl std::fmt::Display, buffer: &mut Vec<u8>) -> &[u8] {
+    buffer.clear();
+    write!(buffer, "{shown}").expect("writing to memory");
     buffer
 }
 
@@ -786,27 +738,6 @@ mod tests {
         let late = at(1_795_298_399, 3_600);
         assert_eq!((late.year, late.month, late.day, late.weekday), (2026, 11, 21, 6));
         assert_eq!((late.hour, late.minute, late.second), (22, 59, 59));
-    }
-
-    #[test]
-    fn keys_ignore_case_and_slots_survive_removal() {
-        let mut store = VarStore::default();
-        store.set(b"Score", b"1");
-        assert_eq!(store.get(b"sCORE"), Some(&b"1"[..]));
-        store.remove(b"SCORE");
-        assert_eq!(store.get(b"score"), None);
-        store.set(b"score", b"2");
-        assert_eq!(store.get(b"Score"), Some(&b"2"[..]));
-        assert_eq!(store.slots().count(), 1);
-    }
-
-    #[test]
-    fn a_store_is_bounded_by_its_names_as_well() {
-        let mut store = VarStore::default();
-        let name = |n: usize| [n.to_string().into_bytes(), vec![b'n'; 1 << 20]].concat();
-        let kept = (0..100).take_while(|n| store.set(&name(*n), b"1")).count();
-        assert_eq!(kept, 31, "names of a mebibyte, each held twice");
-        assert!(store.set(&name(0), b"2"), "what is there can still change");
     }
 
     #[test]

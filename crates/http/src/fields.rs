@@ -45,6 +45,11 @@ impl Fields {
         self.entries.is_empty()
     }
 
+    /// Bytes of all names and values.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Name and value at an index.
     pub fn get(&self, index: usize) -> Option<(&[u8], &[u8])> {
         let entry = self.entries.get(index)?;

@@ -19,13 +19,16 @@ use palisade_seclang::ast::{
 };
 use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
+use crate::effects::SetVariable;
+use crate::expand::Text;
 use crate::operator::{DataFiles, Operator};
 use crate::plan::Plan;
 use crate::ruleset::{
     Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
-    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, phase_slot,
+    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
 };
 use crate::settings::Settings;
+use crate::store::Names;
 
 use actions::{add_transformation, describe, disruptive, supersedes};
 use draft::{Draft, DraftLink, DraftSelector, phase_of};
@@ -95,6 +98,7 @@ struct Compiler<'a> {
     files: Vec<String>,
     /// Positions in `files`.
     file_numbers: HashMap<FileId, usize>,
+    names: Names,
     selections: HashMap<SelectionKey, Arc<RuleSelection>>,
 }
 
@@ -129,6 +133,7 @@ impl<'a> Compiler<'a> {
             unicode_map: None,
             files: Vec::new(),
             file_numbers: HashMap::new(),
+            names: Names::new(),
             selections: HashMap::new(),
         }
     }
@@ -410,7 +415,9 @@ impl<'a> Compiler<'a> {
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
         let plan = Plan::new(&rules, &programs);
         let rule_set = RuleSet {
-            settings: self.settings,
+            settings: Arc::new(self.settings),
+            names: Arc::new(self.names),
+            rule_fields: rules.iter().map(Rule::describe).collect(),
             rules,
             plan,
             programs,
@@ -456,12 +463,10 @@ impl<'a> Compiler<'a> {
             skip: 0,
             skip_after: None,
             links: Vec::with_capacity(draft.links.len()),
-            fields: Arc::default(),
         };
         for action in draft.defaults.iter().chain(&draft.links[0].actions) {
             describe(&mut rule, &action.node);
         }
-        rule.fields = Arc::new(rule.describe());
         for action in draft.links.iter().flat_map(|link| &link.actions) {
             match &action.node {
                 Action::Skip(count) => rule.skip = *count,
@@ -498,7 +503,13 @@ impl<'a> Compiler<'a> {
             match mode {
                 TargetMode::Exclude => exclusions.push(Exclusion { variable: *variable, selector }),
                 TargetMode::Value | TargetMode::Count => {
-                    targets.push(Target { variable: *variable, count: *mode == TargetMode::Count, selector })
+                    let name = self.names.keep(described(*variable, &selector).as_bytes());
+                    let slot = match &selector {
+                        Selector::Key(key) if *variable == Variable::Tx => Some(self.names.name(key).slot),
+                        _ => None,
+                    };
+                    let count = *mode == TargetMode::Count;
+                    targets.push(Target { variable: *variable, count, selector, name, slot });
                 }
             }
         }
@@ -528,7 +539,12 @@ impl<'a> Compiler<'a> {
             Action::Transformation(name) => return add_transformation(&mut link.transformations, *name),
             Action::MultiMatch => return link.multi_match = true,
             Action::Capture => return link.captures = true,
-            Action::SetVar(assignment) => return link.assignments.push(Assignment::Set(assignment.clone())),
+            Action::SetVar(written) => {
+                if let Some(assignment) = SetVariable::new(written, &mut self.names) {
+                    link.assignments.push(Assignment::Set(assignment));
+                }
+                return;
+            }
             Action::InitCol { collection, key } => return link.open(*collection, key),
             Action::SetSid(key) => return link.open(PersistentCollection::Session, key),
             Action::SetUid(key) => return link.open(PersistentCollection::User, key),
@@ -611,7 +627,7 @@ impl<'a> Compiler<'a> {
             None => Selector::All,
             Some(ast::Selector::Key(template)) => match template.as_literal() {
                 Some(key) => Selector::Key(key.to_vec()),
-                None => Selector::ExpandedKey(template.clone()),
+                None => Selector::ExpandedKey(Text::new(template, &mut self.names)),
             },
             Some(ast::Selector::Regex(pattern)) => Selector::Regex(self.pattern(pattern, span)?),
             Some(ast::Selector::XPath(text)) => {
@@ -641,7 +657,7 @@ impl<'a> Compiler<'a> {
         // the loader only makes a macro of what has the name of a variable.
         let expands = template.parts.iter().any(|part| matches!(part, TemplatePart::Macro { .. }));
         let source = if expands {
-            OperatorSource::Expanded(template.clone())
+            OperatorSource::Expanded(Text::new(template, &mut self.names))
         } else {
             OperatorSource::Fixed(self.operator(*name, argument, operator.span)?)
         };

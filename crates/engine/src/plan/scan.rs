@@ -175,7 +175,8 @@ impl PlanState {
         value: &[u8],
     ) -> usize {
         self.filters.values += 1;
-        let key = vars.key(item);
+        let mut name = Vec::new();
+        let key = vars.key(item, &mut name);
         self.active.clear();
         self.active.extend_from_slice(&source.unkeyed);
         for operator in key.and_then(|key| source.keys.get(key)).into_iter().flatten() {

@@ -7,8 +7,8 @@ use super::scan::Text;
 use crate::evaluate::{Asked, Matching};
 use crate::operator::Evaluation;
 use crate::ruleset::{RuleIndex, RuleSet, Selector};
+use crate::store::VarStore;
 use crate::transaction::{Progress, Transaction};
-use crate::variables::VarStore;
 
 impl Transaction {
     /// Brings the cursor to the next step that is to be visited; `None` when there is none. Scans first.

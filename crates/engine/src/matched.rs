@@ -1,0 +1,152 @@
+//! What MATCHED_VAR, MATCHED_VAR_NAME and MATCHED_VARS show.
+//!
+//! Most matches are those of set-up rules, and nobody asks about them. So a match is kept as the item that matched;
+//! its name, and a value that stays as it is, are made of the item when somebody asks.
+
+use std::ops::Range;
+
+use crate::store::TextId;
+use crate::variables::{Item, ItemKind, Variables};
+
+/// The matches that rules can look at.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    /// Those of the link at work. They become visible as MATCHED_VARS when it is done.
+    link: List,
+    /// Those of the last link that matched.
+    last: List,
+    /// Those of a link that stopped for a lookup and begins anew.
+    interrupted: List,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    matches: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    item: Item,
+    name: Name,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Name {
+    OfItem,
+    Text(TextId),
+    Copied(Range<usize>),
+}
+
+#[derive(Debug)]
+enum Value {
+    OfItem,
+    Copied(Range<usize>),
+}
+
+/// A match that rules can look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MatchedVar<'a> {
+    list: &'a List,
+    entry: &'a Entry,
+}
+
+impl Matched {
+    /// The last match.
+    pub(crate) fn var(&self) -> Option<MatchedVar<'_>> {
+        [&self.link, &self.interrupted, &self.last]
+            .into_iter()
+            .find_map(|list| list.get(list.matches.len().wrapping_sub(1)))
+    }
+
+    /// How many members MATCHED_VARS has.
+    pub(crate) fn len(&self) -> usize {
+        self.last.matches.len()
+    }
+
+    /// A member of MATCHED_VARS.
+    pub(crate) fn get(&self, index: usize) -> Option<MatchedVar<'_>> {
+        self.last.get(index)
+    }
+
+    /// A link ends. If it matched, its matches are the members of MATCHED_VARS.
+    pub(crate) fn end_link(&mut self) {
+        if !self.link.matches.is_empty() {
+            std::mem::swap(&mut self.link, &mut self.last);
+            self.link.clear();
+        }
+    }
+
+    /// A link stops in the middle and will begin anew. Its last match stays the one of MATCHED_VAR.
+    pub(crate) fn interrupt_link(&mut self) {
+        if !self.link.matches.is_empty() {
+            std::mem::swap(&mut self.link, &mut self.interrupted);
+            self.link.clear();
+        }
+    }
+}
+
+impl List {
+    fn get(&self, index: usize) -> Option<MatchedVar<'_>> {
+        Some(MatchedVar { list: self, entry: self.matches.get(index)? })
+    }
+
+    fn clear(&mut self) {
+        self.matches.clear();
+        self.bytes.clear();
+    }
+}
+
+impl Variables {
+    /// A value matched. `value` is `None` when it is the item's own and [lasts](Item::lasts); `name` where the item
+    /// does not tell its name, as a count.
+    pub(crate) fn tell_match(&mut self, item: Item, name: Option<TextId>, value: Option<&[u8]>) {
+        debug_assert!(value.is_some() || item.lasts());
+        let mut list = std::mem::take(&mut self.matched.link);
+        let name = match (name, item.kind) {
+            (Some(name), _) => Name::Text(name),
+            // What these name is gone when the next link or rule runs.
+            (None, ItemKind::Matched { .. } | ItemKind::Record { .. }) => {
+                let begins = list.bytes.len();
+                self.write_name(item, &mut list.bytes);
+                Name::Copied(begins..list.bytes.len())
+            }
+            (None, _) => Name::OfItem,
+        };
+        let value = match value {
+            None => Value::OfItem,
+            Some(value) => {
+                let begins = list.bytes.len();
+                list.bytes.extend_from_slice(value);
+                Value::Copied(begins..list.bytes.len())
+            }
+        };
+        list.matches.push(Entry { item, name, value });
+        self.matched.link = list;
+        self.matched.interrupted.clear();
+    }
+}
+
+impl<'a> MatchedVar<'a> {
+    /// Its value after its transformations.
+    pub(crate) fn value(self, vars: &'a Variables, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        match &self.entry.value {
+            Value::OfItem => vars.value(self.entry.item, buffer).unwrap_or_default(),
+            Value::Copied(range) => &self.list.bytes[range.clone()],
+        }
+    }
+
+    /// Its name, `ARGS:q`.
+    pub(crate) fn name(self, vars: &'a Variables, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        match &self.entry.name {
+            Name::OfItem => {
+                buffer.clear();
+                vars.write_name(self.entry.item, buffer);
+                buffer
+            }
+            Name::Text(text) => vars.tx.names().text(*text),
+            Name::Copied(range) => &self.list.bytes[range.clone()],
+        }
+    }
+}

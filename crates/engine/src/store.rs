@@ -1,0 +1,420 @@
+//! Variables that rules write: TX, ENV and the persistent collections.
+//!
+//! Names that a rule set mentions are numbered when it is compiled, so that `setvar:tx.score=+5` and `TX:score` find
+//! their place without a look at the name. Names that come up at run time (`tx.%{ARGS_NAMES}`) go through a map.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::number::{Digits, leading_integer};
+
+/// Names of TX and texts that a rule set mentions, numbered.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// Lower case; the place in every store of this rule set.
+    by_name: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
+    /// Names as rules write them: the first assignment decides which one is shown.
+    texts: Vec<Vec<u8>>,
+    by_text: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
+}
+
+/// A name that a rule mentions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// Its place in the store, whatever its case.
+    pub(crate) slot: u32,
+    /// As it is written.
+    pub(crate) written: TextId,
+}
+
+/// A text of the rule set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextId(u32);
+
+impl Names {
+    /// Those that the engine itself writes: `0` to `9` in their order, and what [`PCRE_LIMITS_EXCEEDED`] names.
+    pub(crate) fn new() -> Self {
+        let mut names = Self { by_name: HashMap::default(), texts: Vec::new(), by_text: HashMap::default() };
+        for group in b'0'..=b'9' {
+            names.name(&[group]);
+        }
+        let limits = names.name(b"MSC_PCRE_LIMITS_EXCEEDED");
+        debug_assert_eq!((names.name(b"9"), limits), (capture(9), PCRE_LIMITS_EXCEEDED));
+        names
+    }
+
+    pub(crate) fn name(&mut self, name: &[u8]) -> Name {
+        let written = self.keep(name);
+        let next = self.by_name.len() as u32;
+        let slot = *self.by_name.entry(name.to_ascii_lowercase()).or_insert(next);
+        Name { slot, written }
+    }
+
+    pub(crate) fn keep(&mut self, text: &[u8]) -> TextId {
+        if let Some(known) = self.by_text.get(text) {
+            return TextId(*known);
+        }
+        let number = self.texts.len() as u32;
+        self.texts.push(text.to_vec());
+        self.by_text.insert(text.to_vec(), number);
+        TextId(number)
+    }
+
+    pub(crate) fn text(&self, text: TextId) -> &[u8] {
+        &self.texts[text.0 as usize]
+    }
+
+    fn len(&self) -> usize {
+        self.by_name.len()
+    }
+}
+
+/// The name of a captured group, at most 9.
+pub(crate) fn capture(group: u8) -> Name {
+    Name { slot: u32::from(group), written: TextId(u32::from(group)) }
+}
+
+/// `MSC_PCRE_LIMITS_EXCEEDED`.
+pub(crate) const PCRE_LIMITS_EXCEEDED: Name = Name { slot: 10, written: TextId(10) };
+
+/// Named values that rules write. Keys ignore ASCII case; slots keep their number while the transaction lives.
+#[derive(Debug)]
+pub(crate) struct VarStore {
+    names: Arc<Names>,
+    /// First those of `names`, then those of names that came up at run time.
+    slots: Vec<Slot>,
+    /// Slots that ever had a value, in the order of their first assignment.
+    order: Vec<u32>,
+    /// Names that came up at run time, lower case. They may be the client's choice, so not by a hash that one can
+    /// foresee.
+    others: HashMap<Vec<u8>, u32>,
+    other_names: Vec<Vec<u8>>,
+    /// Where values lie that are no texts of the rule set.
+    arena: Vec<u8>,
+    /// Bytes of the arena that belong to a slot.
+    rooms: usize,
+    /// Bytes of all values and names, against [`STORE_BYTES_MAX`].
+    bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    value: Value,
+    /// Its place in the arena, which it keeps when it loses its value.
+    place: u32,
+    room: u32,
+    name: Named,
+}
+
+/// What a slot was called by its first assignment.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    Text(TextId),
+    /// Number in [`VarStore::other_names`].
+    Other(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    /// Never had one.
+    Unused,
+    /// Was removed.
+    Removed,
+    /// This much of the slot's place.
+    Stored(u32),
+    /// A text of the rule set.
+    Text(TextId),
+}
+
+impl Slot {
+    const UNUSED: Slot = Slot { value: Value::Unused, place: 0, room: 0, name: Named::Other(0) };
+}
+
+/// Names in one store. Rules that build names from the request (`setvar:tx.a_%{matched_var}`) stop adding here.
+const VARIABLES_MAX: usize = 20_000;
+/// Bytes of all values and names in one store. A rule that copies a large value under, or into, a name for each
+/// argument stops here: later values are not written. Large enough for the largest body in a few variables.
+const STORE_BYTES_MAX: usize = 64 << 20;
+/// Least room of a value, so that a growing number stays where it is.
+const ROOM_MIN: usize = 24;
+/// Abandoned bytes of the arena that are not worth the work of moving what is left.
+const ABANDONED_BYTES_MIN: usize = 64 << 10;
+impl Default for VarStore {
+    fn default() -> Self {
+        Self::new(Arc::new(Names {
+            by_name: HashMap::default(),
+            texts: Vec::new(),
+            by_text: HashMap::default(),
+        }))
+    }
+}
+
+impl VarStore {
+    pub(crate) fn new(names: Arc<Names>) -> Self {
+        Self {
+            slots: vec![Slot::UNUSED; names.len()],
+            names,
+            order: Vec::new(),
+            others: HashMap::new(),
+            other_names: Vec::new(),
+            arena: Vec::new(),
+            rooms: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Names and texts of the rule set.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The slot of a name that has a value.
+    pub(crate) fn slot(&self, name: &[u8]) -> Option<u32> {
+        let slot = self.place_of(name)?;
+        self.has(slot).then_some(slot)
+    }
+
+    /// The slot of a name, whether it has a value or not.
+    fn place_of(&self, name: &[u8]) -> Option<u32> {
+        let find = |lower: &[u8]| self.names.by_name.get(lower).or_else(|| self.others.get(lower)).copied();
+        // Names in rules are short; a stack buffer spares an allocation for each lookup.
+        let mut small = [0u8; 64];
+        if let Some(buffer) = small.get_mut(..name.len()) {
+            buffer.copy_from_slice(name);
+            buffer.make_ascii_lowercase();
+            find(buffer)
+        } else {
+            find(&name.to_ascii_lowercase())
+        }
+    }
+
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.value(self.place_of(name)?)
+    }
+
+    /// Whether a slot has a value.
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        matches!(
+            self.slots.get(slot as usize).map(|slot| slot.value),
+            Some(Value::Stored(_) | Value::Text(_))
+        )
+    }
+
+    pub(crate) fn value(&self, slot: u32) -> Option<&[u8]> {
+        let slot = self.slots.get(slot as usize)?;
+        match slot.value {
+            Value::Unused | Value::Removed => None,
+            Value::Stored(length) => Some(&self.arena[slot.place as usize..][..length as usize]),
+            Value::Text(text) => Some(self.names.text(text)),
+        }
+    }
+
+    /// As the first assignment wrote it.
+    pub(crate) fn name(&self, slot: u32) -> &[u8] {
+        match self.slots[slot as usize].name {
+            Named::Text(text) => self.names.text(text),
+            Named::Other(number) => &self.other_names[number as usize],
+        }
+    }
+
+    /// Writes a value. Returns false, and changes nothing, when the store is full.
+    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let known = self.place_of(name);
+        let fresh = known.is_none_or(|slot| self.slots[slot as usize].value == Value::Unused);
+        let Some(bytes) = self.bytes_with(known, fresh.then_some(name.len()), value.len()) else {
+            return false;
+        };
+        let slot = known.unwrap_or_else(|| {
+            let slot = self.slots.len() as u32;
+            self.slots.push(Slot::UNUSED);
+            self.others.insert(name.to_ascii_lowercase(), slot);
+            slot
+        });
+        if fresh {
+            // The rule set may know the name, but in another case.
+            let named = self.names.by_text.get(name).map_or_else(
+                || {
+                    self.other_names.push(name.to_vec());
+                    Named::Other(self.other_names.len() as u32 - 1)
+                },
+                |text| Named::Text(TextId(*text)),
+            );
+            self.begin(slot, named);
+        }
+        self.bytes = bytes;
+        self.store(slot, value);
+        true
+    }
+
+    /// [`VarStore::set`] under a name of the rule set.
+    pub(crate) fn set_at(&mut self, name: Name, value: &[u8]) -> bool {
+        let stored = self.admit(name, value.len());
+        if stored {
+            self.store(name.slot, value);
+        }
+        stored
+    }
+
+    /// [`VarStore::set`] of a text of the rule set under a name of it.
+    pub(crate) fn set_text(&mut self, name: Name, text: TextId) -> bool {
+        let stored = self.admit(name, self.names.text(text).len());
+        if stored {
+            self.slots[name.slot as usize].value = Value::Text(text);
+        }
+        stored
+    }
+
+    /// Adds to the integer that a value starts with; 0 where there is none.
+    pub(crate) fn add_at(&mut self, name: Name, delta: i64) -> bool {
+        let held = self.value(name.slot).map_or(0, leading_integer);
+        self.set_at(name, Digits::of_signed(held.saturating_add(delta)).as_bytes())
+    }
+
+    pub(crate) fn remove(&mut self, name: &[u8]) {
+        if let Some(slot) = self.slot(name) {
+            self.remove_at(slot);
+        }
+    }
+
+    pub(crate) fn remove_at(&mut self, slot: u32) {
+        let Some(length) = self.value(slot).map(<[u8]>::len) else { return };
+        self.bytes -= length;
+        self.slots[slot as usize].value = Value::Removed;
+    }
+
+    /// Slots in use, in the order of their first assignment.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.order.iter().copied().filter(|slot| self.has(*slot))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.order.iter().filter_map(|slot| Some((self.name(*slot), self.value(*slot)?)))
+    }
+
+    /// Counts a value in under a name of the rule set, or refuses it.
+    fn admit(&mut self, name: Name, length: usize) -> bool {
+        let fresh = self.slots[name.slot as usize].value == Value::Unused;
+        let named = fresh.then(|| self.names.text(name.written).len());
+        let Some(bytes) = self.bytes_with(Some(name.slot), named, length) else { return false };
+        self.bytes = bytes;
+        if fresh {
+            self.begin(name.slot, Named::Text(name.written));
+        }
+        true
+    }
+
+    /// What the store would hold with a value of this length; `None` when that is too much. `named` is the length of
+    /// a name that it does not have yet.
+    fn bytes_with(&self, slot: Option<u32>, named: Option<usize>, length: usize) -> Option<usize> {
+        if named.is_some() && self.order.len() >= VARIABLES_MAX {
+            return None;
+        }
+        let held = slot.and_then(|slot| self.value(slot)).map_or(0, <[u8]>::len);
+        // A name is held twice, as it was written and as it is found, for as long as the store lives.
+        let bytes = self.bytes - held + 2 * named.unwrap_or(0) + length;
+        (bytes <= STORE_BYTES_MAX).then_some(bytes)
+    }
+
+    fn begin(&mut self, slot: u32, name: Named) {
+        self.slots[slot as usize].name = name;
+        self.slots[slot as usize].value = Value::Removed;
+        self.order.push(slot);
+    }
+
+    fn store(&mut self, slot: u32, value: &[u8]) {
+        let Slot { mut place, room, .. } = self.slots[slot as usize];
+        if room < value.len() as u32 {
+            // Doubled while it is small, for values that grow piece by piece.
+            let wanted = value.len().max(ROOM_MIN).max((2 * room as usize).min(4096));
+            self.slots[slot as usize].room = 0;
+            self.rooms -= room as usize;
+            if self.arena.len() - self.rooms > self.rooms / 2 + ABANDONED_BYTES_MIN {
+                self.move_together();
+            }
+            place = self.arena.len() as u32;
+            self.arena.resize(self.arena.len() + wanted, 0);
+            self.rooms += wanted;
+            (self.slots[slot as usize].place, self.slots[slot as usize].room) = (place, wanted as u32);
+        }
+        self.arena[place as usize..][..value.len()].copy_from_slice(value);
+        self.slots[slot as usize].value = Value::Stored(value.len() as u32);
+    }
+
+    /// Leaves out what no slot uses any more.
+    fn move_together(&mut self) {
+        let mut arena = Vec::with_capacity(self.rooms);
+        for slot in &self.order {
+            let slot = &mut self.slots[*slot as usize];
+            let from = slot.place as usize;
+            slot.place = arena.len() as u32;
+            arena.extend_from_slice(&self.arena[from..][..slot.room as usize]);
+        }
+        self.arena = arena;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ignore_case_and_slots_survive_removal() {
+        let mut store = VarStore::default();
+        store.set(b"Score", b"1");
+        assert_eq!(store.get(b"sCORE"), Some(&b"1"[..]));
+        store.remove(b"SCORE");
+        assert_eq!(store.get(b"score"), None);
+        store.set(b"score", b"2");
+        assert_eq!(store.get(b"Score"), Some(&b"2"[..]));
+        assert_eq!(store.slots().count(), 1);
+    }
+
+    #[test]
+    fn a_store_is_bounded_by_its_names_as_well() {
+        let mut store = VarStore::default();
+        let name = |n: usize| [n.to_string().into_bytes(), vec![b'n'; 1 << 20]].concat();
+        let kept = (0..100).take_while(|n| store.set(&name(*n), b"1")).count();
+        assert_eq!(kept, 31, "names of a mebibyte, each held twice");
+        assert!(store.set(&name(0), b"2"), "what is there can still change");
+    }
+
+    fn with_names(mentioned: &[&str]) -> (VarStore, Vec<Name>) {
+        let mut names = Names::new();
+        let mentioned = mentioned.iter().map(|name| names.name(name.as_bytes())).collect();
+        (VarStore::new(Arc::new(names)), mentioned)
+    }
+
+    fn shown(store: &VarStore) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        store.iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    #[test]
+    fn numbered_names_and_others_are_one_store() {
+        let (mut store, names) = with_names(&["Score", "score", "unused"]);
+        assert_eq!(names[0].slot, names[1].slot);
+        assert!(store.set(b"later", b"x") && store.add_at(names[1], 5) && store.set(b"SCORE", b"7"));
+        assert!(store.add_at(names[0], -9) && store.set_at(capture(0), b"all"));
+        let expected = [("later", "x"), ("score", "-2"), ("0", "all")];
+        assert_eq!(shown(&store), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        // A name that a rule knows, first written by a macro and in a case of its own.
+        let (mut store, names) = with_names(&["score"]);
+        assert!(store.set(b"sCoRe", b"1") && store.add_at(names[0], 1));
+        assert_eq!(shown(&store), [("sCoRe".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn values_that_grow_and_shrink_take_bounded_room() {
+        let (mut store, names) = with_names(&["a", "b"]);
+        for round in 0..20_000usize {
+            let value = vec![b'a' + (round % 26) as u8; round];
+            assert!(store.set_at(names[round % 2], &value));
+            assert_eq!(store.value(names[round % 2].slot), Some(value.as_slice()));
+        }
+        assert_eq!(store.bytes, 19_999 + 19_998 + 4);
+        assert!(store.arena.len() <= 40_000 + 20_000 + ABANDONED_BYTES_MIN + 40_000, "{}", store.arena.len());
+        store.remove_at(names[1].slot);
+        assert_eq!((store.get(b"b"), store.bytes), (None, 19_998 + 4));
+        assert_eq!(store.value(names[0].slot).map(<[u8]>::len), Some(19_998));
+    }
+}
