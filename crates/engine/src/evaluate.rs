@@ -27,7 +27,7 @@ use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
 use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
 use crate::ruleset::{
-    Condition, Exclusion, Link, OperatorSource, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
+    Condition, Exclusion, Link, OperatorSource, Place, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
 use crate::store::{self, TextId};
 use crate::transaction::{
@@ -354,15 +354,27 @@ impl Transaction {
             }
             return;
         }
-        if let Some(slot) = target.slot {
-            let found = self.vars.tx.has(slot);
-            if target.count {
-                let members = u32::from(found);
-                items.push(Item { variable, kind: ItemKind::Count { members, target: place } });
-            } else if found {
-                items.push(Item { variable, kind: ItemKind::Var { store: Store::Tx, slot } });
+        match target.place {
+            Place::Tx(slot) => {
+                let found = self.vars.tx.has(slot);
+                if target.count {
+                    let members = u32::from(found);
+                    items.push(Item { variable, kind: ItemKind::Count { members, target: place } });
+                } else if found {
+                    items.push(Item { variable, kind: ItemKind::Var { store: Store::Tx, slot } });
+                }
+                return;
             }
-            return;
+            Place::Fields(key) => {
+                if target.count {
+                    let members = self.vars.count_keyed(variable, key) as u32;
+                    items.push(Item { variable, kind: ItemKind::Count { members, target: place } });
+                } else {
+                    items.extend(self.vars.keyed(variable, key).map(|kind| Item { variable, kind }));
+                }
+                return;
+            }
+            Place::Unknown => {}
         }
         if !target.count {
             self.members(variable, &target.selector, items);

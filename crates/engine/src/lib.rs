@@ -18,6 +18,7 @@ mod effects;
 pub mod error_log;
 mod evaluate;
 mod expand;
+mod keys;
 pub mod lookup;
 mod matched;
 mod number;

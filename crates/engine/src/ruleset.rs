@@ -16,10 +16,12 @@ use palisade_seclang::ast::{
 
 use crate::effects::SetVariable;
 use crate::expand::Text;
+use crate::keys::{Key, KeyTable};
 use crate::operator::Operator;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::store::{Names, TextId};
+use crate::variables::LISTS;
 
 /// The number that a rule carries in its `id` action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +52,8 @@ pub struct RuleSet {
     pub(crate) xpath_count: usize,
     /// Names of TX and texts that rules mention.
     pub(crate) names: Arc<Names>,
+    /// Keys of fields that rules mention, for each [`List`](crate::variables::List).
+    pub(crate) keys: Arc<[KeyTable<Key>; LISTS]>,
     /// For each rule what RULE shows while it runs: made once, since few rules ask and each transaction runs hundreds.
     pub(crate) rule_fields: Arc<[Fields]>,
     /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
@@ -320,8 +324,18 @@ pub(crate) struct Target {
     pub(crate) selector: Selector,
     /// [`Target::describe`] as a text of the rule set.
     pub(crate) name: TextId,
-    /// Where its key is, when that was numbered.
-    pub(crate) slot: Option<u32>,
+    pub(crate) place: Place,
+}
+
+/// Where the members of a target are, as far as that is known since the rule set was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To be looked for.
+    Unknown,
+    /// A slot of TX.
+    Tx(u32),
+    /// The fields with a key in the lists of the variable.
+    Fields(Key),
 }
 
 impl Target {

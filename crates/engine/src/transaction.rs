@@ -20,7 +20,7 @@ use crate::persistent::{Operation, StoredVariable};
 use crate::plan::{FilterCounts, PlanState};
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
 use crate::store::VarStore;
-use crate::variables::{Clock, Connection, Item, OpenCollection, Variables};
+use crate::variables::{Clock, Connection, Item, List, OpenCollection, Variables};
 
 /// Whether rules may stop the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -410,6 +410,9 @@ impl Transaction {
         }
         vars.target = Some(target);
         vars.request = head;
+        for list in [List::Query, List::Cookies, List::RequestHeaders] {
+            vars.index_keys(list);
+        }
         self.name_processor();
     }
 
@@ -420,6 +423,7 @@ impl Transaction {
             .first(b"content-length")
             .map_or(0, |value| crate::number::leading_integer(value).max(0) as u64);
         self.vars.response = Some(head);
+        self.vars.index_keys(List::ResponseHeaders);
     }
 
     /// Whether the request's body is to be fed at all. Known after phase 1.
@@ -558,6 +562,8 @@ impl Transaction {
         }
         let no_files: usize = body.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.vars.body = body;
+        self.vars.index_keys(List::Body);
+        self.vars.index_keys(List::PartHeaders);
         let limit = self.rules.settings.request_body_no_files_limit;
         if self.vars.processor == BodyKind::Multipart.name() && no_files as u64 > limit {
             self.request_body_over("request body limit without files", limit);

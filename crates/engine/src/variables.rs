@@ -12,6 +12,7 @@ use palisade_codec::transform::{Context, Effect, Transformation};
 use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as RequestTarget, XmlDocument};
 use palisade_seclang::ast::{PersistentCollection, RuleEngine, Variable};
 
+use crate::keys::{Key, KeyIndex, KeyTable};
 use crate::lookup::GeoRecord;
 use crate::matched::Matched;
 use crate::number::Digits;
@@ -89,6 +90,9 @@ pub(crate) enum List {
     PartHeaders,
 }
 
+/// How many [`List`]s there are.
+pub(crate) const LISTS: usize = List::PartHeaders as usize + 1;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Name,
@@ -150,6 +154,10 @@ pub(crate) struct Variables {
     pub(crate) response_body_length: u64,
     pub(crate) outbound_data_error: bool,
 
+    /// Where the keys that rules mention are in each [`List`].
+    keys: Arc<[KeyTable<Key>; LISTS]>,
+    key_indexes: [KeyIndex; LISTS],
+
     pub(crate) tx: VarStore,
     pub(crate) env: VarStore,
     pub(crate) persistent: Vec<OpenCollection>,
@@ -194,6 +202,8 @@ impl Variables {
             response_body: Vec::new(),
             response_body_length: 0,
             outbound_data_error: false,
+            keys: Arc::clone(&rules.keys),
+            key_indexes: Default::default(),
             tx: VarStore::new(Arc::clone(&rules.names)),
             env: VarStore::default(),
             persistent: Vec::new(),
@@ -243,6 +253,28 @@ impl Variables {
             List::ResponseHeaders => self.response.as_ref().map_or(EMPTY_FIELDS, |head| &head.headers),
             List::PartHeaders => &self.body.part_headers,
         }
+    }
+
+    /// To be called when the fields of a list have changed.
+    pub(crate) fn index_keys(&mut self, list: List) {
+        let mut index = std::mem::take(&mut self.key_indexes[list as usize]);
+        index.build(&self.keys[list as usize], self.list(list));
+        self.key_indexes[list as usize] = index;
+    }
+
+    /// The fields with a key that rules mention, in the lists of a variable.
+    pub(crate) fn keyed(&self, variable: Variable, key: Key) -> impl Iterator<Item = ItemKind> + '_ {
+        let (lists, part) = lists_of(variable).unwrap_or((&[], Part::Value));
+        lists.iter().flat_map(move |list| {
+            let fields = self.key_indexes[*list as usize].fields(key);
+            fields.map(move |index| ItemKind::Field { list: *list, index, part })
+        })
+    }
+
+    /// How many [`Variables::keyed`] gives.
+    pub(crate) fn count_keyed(&self, variable: Variable, key: Key) -> usize {
+        let (lists, _) = lists_of(variable).unwrap_or((&[], Part::Value));
+        lists.iter().map(|list| self.key_indexes[*list as usize].fields(key).len()).sum()
     }
 
     /// The members of a collection, or the one value of a plain variable, in order. A variable that does not exist
@@ -608,7 +640,7 @@ impl Variables {
 static EMPTY_FIELDS: &Fields = &Fields::EMPTY;
 
 /// The lists of fields behind a collection, and which part of a field it shows.
-fn lists_of(variable: Variable) -> Option<(&'static [List], Part)> {
+pub(crate) fn lists_of(variable: Variable) -> Option<(&'static [List], Part)> {
     use Part::{Name, Value};
     Some(match variable {
         Variable::Args => (&[List::Query, List::Body], Value),

@@ -21,14 +21,16 @@ use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::effects::SetVariable;
 use crate::expand::Text;
+use crate::keys::{Key, KeyTable};
 use crate::operator::{DataFiles, Operator};
 use crate::plan::Plan;
 use crate::ruleset::{
-    Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Rule, RuleId, RuleIndex,
+    Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Place, Rule, RuleId, RuleIndex,
     RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
 };
 use crate::settings::Settings;
 use crate::store::Names;
+use crate::variables::{LISTS, lists_of};
 
 use actions::{add_transformation, describe, disruptive, supersedes};
 use draft::{Draft, DraftLink, DraftSelector, phase_of};
@@ -99,6 +101,9 @@ struct Compiler<'a> {
     /// Positions in `files`.
     file_numbers: HashMap<FileId, usize>,
     names: Names,
+    /// Numbers of the keys of fields that rules mention, lower case, and the lists for which they do.
+    field_keys: HashMap<Vec<u8>, u32>,
+    keys: [KeyTable<Key>; LISTS],
     selections: HashMap<SelectionKey, Arc<RuleSelection>>,
 }
 
@@ -134,6 +139,8 @@ impl<'a> Compiler<'a> {
             files: Vec::new(),
             file_numbers: HashMap::new(),
             names: Names::new(),
+            field_keys: HashMap::new(),
+            keys: Default::default(),
             selections: HashMap::new(),
         }
     }
@@ -417,6 +424,7 @@ impl<'a> Compiler<'a> {
         let rule_set = RuleSet {
             settings: Arc::new(self.settings),
             names: Arc::new(self.names),
+            keys: Arc::new(self.keys),
             rule_fields: rules.iter().map(Rule::describe).collect(),
             rules,
             plan,
@@ -504,12 +512,12 @@ impl<'a> Compiler<'a> {
                 TargetMode::Exclude => exclusions.push(Exclusion { variable: *variable, selector }),
                 TargetMode::Value | TargetMode::Count => {
                     let name = self.names.keep(described(*variable, &selector).as_bytes());
-                    let slot = match &selector {
-                        Selector::Key(key) if *variable == Variable::Tx => Some(self.names.name(key).slot),
-                        _ => None,
+                    let place = match &selector {
+                        Selector::Key(key) => self.place(*variable, key),
+                        _ => Place::Unknown,
                     };
                     let count = *mode == TargetMode::Count;
-                    targets.push(Target { variable: *variable, count, selector, name, slot });
+                    targets.push(Target { variable: *variable, count, selector, name, place });
                 }
             }
         }
@@ -532,6 +540,19 @@ impl<'a> Compiler<'a> {
             self.add_action(&mut compiled, action, all);
         }
         compiled
+    }
+
+    fn place(&mut self, variable: Variable, key: &[u8]) -> Place {
+        if variable == Variable::Tx {
+            return Place::Tx(self.names.name(key).slot);
+        }
+        let Some((lists, _)) = lists_of(variable) else { return Place::Unknown };
+        let next = self.field_keys.len() as u32;
+        let number = *self.field_keys.entry(key.to_ascii_lowercase()).or_insert(next);
+        for list in lists {
+            self.keys[*list as usize].entry(key, || Key(number));
+        }
+        Place::Fields(Key(number))
     }
 
     fn add_action(&mut self, link: &mut Link, action: &Spanned<Action>, all: &[Draft<'a>]) {

@@ -19,7 +19,6 @@
 //! Not here: what a match does. That is the reference's code, for both.
 
 mod chains;
-mod keys;
 mod needs;
 mod scan;
 mod sieve;
@@ -33,14 +32,14 @@ use palisade_codec::transform::Transformation;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{Phase, Variable};
 
+use crate::keys::KeyTable;
 use crate::operator::{Evaluation, Operator, Outcome};
 use crate::ruleset::{
-    Link, OperatorSource, PHASES, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
+    Link, OperatorSource, PHASES, Place, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
 };
 use crate::variables::{FilePart, List, Part};
 
 use chains::{Chains, WALK_CHAINS, prefixes};
-use keys::KeyTable;
 use steps::Steps;
 
 pub use needs::Needs;
@@ -152,7 +151,7 @@ struct Instant {
 /// `TX:key` or `&TX:key` against a number: the set-up and the paranoia gates of CRS are hundreds of these.
 #[derive(Debug)]
 struct TxTest {
-    key: Vec<u8>,
+    slot: u32,
     count: bool,
     decision: Decision,
 }
@@ -441,16 +440,12 @@ fn bases_of(target: &Target) -> Vec<Base> {
 fn tx_test(link: &Link) -> Option<TxTest> {
     let condition = link.condition.as_ref()?;
     let [target] = &link.targets[..] else { return None };
-    let (OperatorSource::Fixed(operator), Selector::Key(key)) = (&condition.operator, &target.selector)
-    else {
+    let (OperatorSource::Fixed(operator), Place::Tx(slot)) = (&condition.operator, target.place) else {
         return None;
     };
-    let plain = target.variable == Variable::Tx
-        && link.transformations.is_empty()
-        && link.exclusions.is_empty()
-        && operator.is_pure();
+    let plain = link.transformations.is_empty() && link.exclusions.is_empty() && operator.is_pure();
     plain.then(|| TxTest {
-        key: key.clone(),
+        slot,
         count: target.count,
         decision: Decision {
             operator: operator.clone(),

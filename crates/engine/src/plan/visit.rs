@@ -86,7 +86,7 @@ impl Transaction {
 
 impl TxTest {
     fn may_match(&self, tx: &VarStore, evaluation: &mut Evaluation) -> bool {
-        let held = tx.get(&self.key);
+        let held = tx.value(self.slot);
         let value = match (self.count, held) {
             (true, held) => Some(if held.is_some() { &b"1"[..] } else { b"0" }),
             (false, held) => held,

@@ -1,12 +1,47 @@
-//! Keys that rules name (`REQUEST_HEADERS:Host`), found for the members of a collection.
+//! Keys that rules name (`REQUEST_HEADERS:Host`, `&ARGS:q`), and where they are in a list of fields.
+//!
+//! The compiler numbers the keys that a rule set mentions. When a list of fields is there, one pass over it notes
+//! which fields have such a key; a target then finds its members without a look at the others.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 
+use palisade_http::Fields;
 use rustc_hash::FxBuildHasher;
+
+/// Number of a key that a rule set mentions, whatever its case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(pub(crate) u32);
+
+/// Which fields of one list have a key that rules mention.
+#[derive(Debug, Default)]
+pub(crate) struct KeyIndex {
+    /// By key, then by place in the list.
+    fields: Vec<(Key, u32)>,
+}
+
+impl KeyIndex {
+    /// Looks through a list. Forgets what it knew of another one.
+    pub(crate) fn build(&mut self, keys: &KeyTable<Key>, list: &Fields) {
+        self.fields.clear();
+        if keys.is_empty() {
+            return;
+        }
+        let known = list.iter().zip(0u32..).filter_map(|((name, _), at)| Some((*keys.get(name)?, at)));
+        self.fields.extend(known);
+        self.fields.sort_unstable();
+    }
+
+    /// The places of the fields with a key, ascending.
+    pub(crate) fn fields(&self, key: Key) -> impl ExactSizeIterator<Item = u32> + '_ {
+        let begins = self.fields.partition_point(|(of, _)| *of < key);
+        let count = self.fields[begins..].iter().take_while(|(of, _)| *of == key).count();
+        self.fields[begins..begins + count].iter().map(|(_, at)| *at)
+    }
+}
 
 /// Values by key, ASCII case ignored. Built once; a look-up allocates nothing.
 #[derive(Debug)]
-pub(super) struct KeyTable<T> {
+pub(crate) struct KeyTable<T> {
     entries: Vec<(Vec<u8>, T)>,
     /// Numbers of entries plus one, by hash; a power of two of them, at least twice the entries.
     slots: Vec<u32>,
@@ -20,7 +55,7 @@ impl<T> Default for KeyTable<T> {
 
 impl<T> KeyTable<T> {
     /// The value of a key, made when it is not there yet.
-    pub(super) fn entry(&mut self, key: &[u8], make: impl FnOnce() -> T) -> &mut T {
+    pub(crate) fn entry(&mut self, key: &[u8], make: impl FnOnce() -> T) -> &mut T {
         let number = match self.find(key) {
             Some(number) => number,
             None => {
@@ -32,8 +67,12 @@ impl<T> KeyTable<T> {
         &mut self.entries[number].1
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The value of a key.
-    pub(super) fn get(&self, key: &[u8]) -> Option<&T> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&T> {
         self.find(key).map(|number| &self.entries[number].1)
     }
 
@@ -91,7 +130,7 @@ const FOLD: u64 = 0x2020_2020_2020_2020;
 
 #[cfg(test)]
 mod tests {
-    use super::KeyTable;
+    use super::*;
 
     #[test]
     fn keys_are_found_whatever_their_case() {
@@ -110,5 +149,29 @@ mod tests {
         assert_eq!(table.get(b"KEY-999"), Some(&999));
         assert_eq!(table.get(b"key-1000"), None);
         assert_eq!(table.get(b"content_length"), None);
+    }
+
+    #[test]
+    fn keys_find_all_their_fields_in_order_whatever_the_case() {
+        let mut keys = KeyTable::default();
+        let long = "x".repeat(100);
+        let [host, accept, absent, longest] = [("Host", 0), ("accept", 1), ("te", 2), (long.as_str(), 3)]
+            .map(|(name, number)| *keys.entry(name.as_bytes(), || Key(number)));
+        assert_eq!(*keys.entry(b"HOST", || Key(9)), host);
+        let mut fields = Fields::new();
+        for name in ["Accept", "hOST", "other", "", "HOST", &long.to_uppercase(), "host ", &long[1..]] {
+            fields.push(name.as_bytes(), b"v");
+        }
+        let mut index = KeyIndex::default();
+        for _ in 0..2 {
+            index.build(&keys, &fields);
+            let found = |key| index.fields(key).collect::<Vec<_>>();
+            assert_eq!(found(host), [1, 4]);
+            assert_eq!(found(accept), [0]);
+            assert_eq!(found(absent), [] as [u32; 0]);
+            assert_eq!(found(longest), [5]);
+        }
+        index.build(&keys, &Fields::EMPTY);
+        assert_eq!(index.fields(host).len(), 0);
     }
 }
