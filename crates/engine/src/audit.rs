@@ -77,7 +77,7 @@ impl Transaction {
     /// Whether a part of the audit log that shows the request's body is wanted, as far as rules have said by now.
     pub fn audits_request_body(&self) -> bool {
         self.control.audit_engine != AuditEngine::Off
-            && self.control.audit_parts.bytes().any(|part| matches!(part.to_ascii_uppercase(), b'C' | b'I'))
+            && self.audit_parts().bytes().any(|part| matches!(part.to_ascii_uppercase(), b'C' | b'I'))
     }
 
     /// Whether the rule of a match goes to the audit log.

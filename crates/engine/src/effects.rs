@@ -423,7 +423,10 @@ impl Transaction {
     fn control(&mut self, ctl: &Ctl) {
         match ctl {
             Ctl::AuditEngine(engine) => self.control.audit_engine = *engine,
-            Ctl::AuditLogParts(parts) => change_parts(&mut self.control.audit_parts, parts),
+            Ctl::AuditLogParts(change) => {
+                let written = &self.rules.settings.audit.parts;
+                change_parts(self.control.audit_parts.get_or_insert_with(|| written.clone()), change);
+            }
             Ctl::DebugLogLevel(level) => self.control.debug_log_level = *level,
             Ctl::ForceRequestBodyVariable(on) => self.control.force_request_body_variable = *on,
             Ctl::RequestBodyAccess(on) => self.control.request_body_access = *on,

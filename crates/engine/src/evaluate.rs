@@ -26,6 +26,7 @@ use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
 use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
+use crate::recycle::empty;
 use crate::ruleset::{
     Condition, Exclusion, Link, OperatorSource, Place, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
 };
@@ -445,7 +446,7 @@ impl Transaction {
             .removed_targets
             .iter()
             .filter(|(rules, _)| starter.is_some_and(|index| rules.contains(index)))
-            .map(|(_, exclusion)| exclusion);
+            .map(|(_, exclusion)| exclusion.as_ref());
         link.exclusions.iter().chain(removed).all(|exclusion| !self.is_excluded(link, exclusion, item))
     }
 
@@ -527,6 +528,13 @@ impl Hits {
         self.list.clear();
         self.captures.clear();
         self.bytes.clear();
+    }
+
+    /// [`Hits::clear`], and gives back what a large request took.
+    pub(crate) fn empty(&mut self) {
+        empty(&mut self.list);
+        empty(&mut self.captures);
+        empty(&mut self.bytes);
     }
 
     fn copy(&mut self, text: &[u8]) -> Range<usize> {

@@ -37,7 +37,15 @@ impl KeyIndex {
         let count = self.fields[begins..].iter().take_while(|(of, _)| *of == key).count();
         self.fields[begins..begins + count].iter().map(|(_, at)| *at)
     }
+
+    pub(crate) fn clear(&mut self) {
+        self.fields.clear();
+        self.fields.shrink_to(KEPT_MAX);
+    }
 }
+
+/// Entries whose memory the next transaction may have.
+const KEPT_MAX: usize = 256;
 
 /// Values by key, ASCII case ignored. Built once; a look-up allocates nothing.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ mod number;
 pub mod operator;
 pub mod persistent;
 mod plan;
+mod recycle;
 mod ruleset;
 mod settings;
 mod sources;

@@ -52,6 +52,9 @@ pub(crate) struct MatchedVar<'a> {
     entry: &'a Entry,
 }
 
+/// Memory of a list that the next transaction may have.
+const KEPT_BYTES_MAX: usize = 8 << 10;
+
 impl Matched {
     /// The last match.
     pub(crate) fn var(&self) -> Option<MatchedVar<'_>> {
@@ -83,6 +86,14 @@ impl Matched {
         if !self.link.matches.is_empty() {
             std::mem::swap(&mut self.link, &mut self.interrupted);
             self.link.clear();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for list in [&mut self.link, &mut self.last, &mut self.interrupted] {
+            list.clear();
+            list.bytes.shrink_to(KEPT_BYTES_MAX);
+            list.matches.shrink_to(KEPT_BYTES_MAX / size_of::<Entry>());
         }
     }
 }

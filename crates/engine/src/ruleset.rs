@@ -19,6 +19,7 @@ use crate::expand::Text;
 use crate::keys::{Key, KeyTable};
 use crate::operator::Operator;
 use crate::plan::Plan;
+use crate::recycle::Spares;
 use crate::settings::Settings;
 use crate::store::{Names, TextId};
 use crate::variables::LISTS;
@@ -45,6 +46,7 @@ pub struct RuleSet {
     /// The rules of each phase in load order.
     pub(crate) programs: [Vec<RuleIndex>; PHASES],
     pub(crate) plan: Plan,
+    pub(crate) spares: Spares,
     pub(crate) components: Vec<String>,
     pub(crate) files: Vec<String>,
     pub(crate) unicode_map: Option<UnicodeMap>,
@@ -434,7 +436,7 @@ pub(crate) enum Effect {
     /// `ctl:ruleRemoveTargetBy*`, resolved to rules.
     RemoveTargets {
         rules: Arc<RuleSelection>,
-        exclusion: Exclusion,
+        exclusion: Arc<Exclusion>,
     },
     ExpireVariable {
         collection: Variable,

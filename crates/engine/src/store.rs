@@ -4,7 +4,7 @@
 //! their place without a look at the name. Names that come up at run time (`tx.%{ARGS_NAMES}`) go through a map.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::number::{Digits, leading_integer};
 
@@ -139,13 +139,16 @@ const STORE_BYTES_MAX: usize = 64 << 20;
 const ROOM_MIN: usize = 24;
 /// Abandoned bytes of the arena that are not worth the work of moving what is left.
 const ABANDONED_BYTES_MIN: usize = 64 << 10;
+/// What a store keeps of its memory for the next transaction.
+const KEPT_BYTES_MAX: usize = 16 << 10;
+
 impl Default for VarStore {
+    /// One without names of a rule set. Allocates nothing.
     fn default() -> Self {
-        Self::new(Arc::new(Names {
-            by_name: HashMap::default(),
-            texts: Vec::new(),
-            by_text: HashMap::default(),
-        }))
+        static NO_NAMES: LazyLock<Arc<Names>> = LazyLock::new(|| {
+            Arc::new(Names { by_name: HashMap::default(), texts: Vec::new(), by_text: HashMap::default() })
+        });
+        Self::new(Arc::clone(&NO_NAMES))
     }
 }
 
@@ -166,6 +169,24 @@ impl VarStore {
     /// Names and texts of the rule set.
     pub(crate) fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Forgets all variables and keeps some of the memory.
+    pub(crate) fn clear(&mut self) {
+        let Self { names, slots, order, others, other_names, arena, rooms, bytes } = self;
+        slots.truncate(names.len());
+        for slot in order.drain(..) {
+            if let Some(slot) = slots.get_mut(slot as usize) {
+                *slot = Slot::UNUSED;
+            }
+        }
+        *others = HashMap::new();
+        *other_names = Vec::new();
+        arena.clear();
+        arena.shrink_to(KEPT_BYTES_MAX);
+        order.shrink_to(KEPT_BYTES_MAX / size_of::<u32>());
+        slots.shrink_to(names.len().max(KEPT_BYTES_MAX / size_of::<Slot>()));
+        (*rooms, *bytes) = (0, 0);
     }
 
     /// The slot of a name that has a value.
@@ -401,6 +422,21 @@ mod tests {
         let (mut store, names) = with_names(&["score"]);
         assert!(store.set(b"sCoRe", b"1") && store.add_at(names[0], 1));
         assert_eq!(shown(&store), [("sCoRe".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn a_cleared_store_is_a_fresh_one() {
+        let (mut store, names) = with_names(&["score", "other"]);
+        store.set_at(names[0], b"1");
+        store.set(b"made up", &[b'x'; 1 << 20]);
+        store.set_text(names[1], names[0].written);
+        store.clear();
+        assert_eq!((shown(&store), store.slot(b"made up"), store.bytes), (Vec::new(), None, 0));
+        assert!(store.arena.capacity() <= KEPT_BYTES_MAX);
+        // The order is that of the new assignments, and nothing of an old value shows.
+        store.set_at(names[1], b"b");
+        store.add_at(names[0], 3);
+        assert_eq!(shown(&store), [("other".into(), "b".into()), ("score".into(), "3".into())]);
     }
 
     #[test]

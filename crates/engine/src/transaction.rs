@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_http::{
-    BodyKind, BodyLimits, BodyParser, CookieFormat, RequestHead, ResponseHead, Target as RequestTarget,
-    parse_cookies, parse_form,
+    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead,
+    Target as RequestTarget, parse_cookies, parse_form_reusing,
 };
 use palisade_seclang::ast::{
     AllowScope, AuditEngine, BodyProcessor, LimitAction, OperatorName, ParseXmlIntoArgs, Phase, RuleEngine,
@@ -18,6 +18,7 @@ use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
 use crate::plan::{FilterCounts, PlanState};
+use crate::recycle::empty;
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
 use crate::store::VarStore;
 use crate::variables::{Clock, Connection, Item, List, OpenCollection, Variables};
@@ -212,6 +213,9 @@ pub struct Transaction {
     pub(crate) shortfalls: Vec<Shortfall>,
     request_body: BodyState,
     response_body_open: bool,
+    /// Memory for the target and the body's arguments.
+    pub(crate) target_memory: Vec<u8>,
+    pub(crate) arguments: Fields,
 }
 
 /// Somebody who wants to know when a rule is done.
@@ -228,7 +232,7 @@ impl std::fmt::Debug for Observer {
 pub(crate) struct Control {
     pub(crate) enforcement: Enforcement,
     pub(crate) removed_rules: Vec<Arc<RuleSelection>>,
-    pub(crate) removed_targets: Vec<(Arc<RuleSelection>, Exclusion)>,
+    pub(crate) removed_targets: Vec<(Arc<RuleSelection>, Arc<Exclusion>)>,
     pub(crate) allowed: Option<AllowScope>,
     pub(crate) allowed_in: Phase,
     pub(crate) request_body_access: bool,
@@ -239,7 +243,8 @@ pub(crate) struct Control {
     pub(crate) response_body_limit: u64,
     pub(crate) parse_xml_into_args: ParseXmlIntoArgs,
     pub(crate) audit_engine: AuditEngine,
-    pub(crate) audit_parts: String,
+    /// As `ctl:auditLogParts` has changed them; `None` before that.
+    pub(crate) audit_parts: Option<String>,
     /// A rule that audits has matched.
     pub(crate) relevant: bool,
     pub(crate) debug_log_level: u8,
@@ -290,12 +295,28 @@ pub(crate) struct Scratch {
     pub(crate) assigned: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+impl Scratch {
+    /// Empties all of it, and gives back what a large request took.
+    pub(crate) fn clear(&mut self) {
+        let Self { items, members, value, transformed: [current, next], text, hits, evaluation, assigned } =
+            self;
+        empty(items);
+        empty(members);
+        for bytes in [value, current, next, text] {
+            empty(bytes);
+        }
+        hits.empty();
+        evaluation.clear();
+        assigned.clear();
+    }
+}
+
 #[derive(Debug)]
 enum BodyState {
     /// Nothing of it came yet.
     Waiting,
     /// It comes.
-    Open { parser: Option<Box<BodyParser>>, no_files_length: u64 },
+    Open { parser: Option<BodyParser>, no_files_length: u64 },
     /// It is not looked at (any more).
     Closed,
 }
@@ -303,11 +324,12 @@ enum BodyState {
 impl Transaction {
     /// A transaction of a connection.
     pub fn new(rules: Arc<RuleSet>, connection: Connection, enforcement: Enforcement, clock: Clock) -> Self {
+        let mut buffers = rules.spares.take();
         let settings = &rules.settings;
         let control = Control {
             enforcement,
-            removed_rules: Vec::new(),
-            removed_targets: Vec::new(),
+            removed_rules: std::mem::take(&mut buffers.removed_rules),
+            removed_targets: std::mem::take(&mut buffers.removed_targets),
             allowed: None,
             allowed_in: Phase::RequestHeaders,
             request_body_access: settings.request_body_access,
@@ -318,12 +340,12 @@ impl Transaction {
             response_body_limit: settings.response_body_limit,
             parse_xml_into_args: settings.parse_xml_into_args,
             audit_engine: settings.audit.engine,
-            audit_parts: settings.audit.parts.clone(),
+            audit_parts: None,
             relevant: false,
             debug_log_level: settings.debug_log_level,
         };
         Self {
-            vars: Variables::new(connection, clock, &rules),
+            vars: Variables::new(connection, clock, &rules, &mut buffers),
             rules,
             control,
             cursor: Cursor {
@@ -337,8 +359,10 @@ impl Transaction {
                 work: 0,
                 work_share: WORK_SHARE_BYTES,
             },
-            scratch: Scratch::default(),
-            plan: PlanState::default(),
+            scratch: buffers.scratch,
+            plan: buffers.plan,
+            target_memory: buffers.target,
+            arguments: buffers.arguments,
             matches: Vec::new(),
             keeps_silent_matches: false,
             trace: None,
@@ -389,12 +413,13 @@ impl Transaction {
     pub fn request_head(&mut self, head: RequestHead) {
         let limits = self.body_limits();
         let settings = &self.rules.settings;
-        let target = RequestTarget::new(&head.target, &head.method);
+        let memory = std::mem::take(&mut self.target_memory);
+        let target = RequestTarget::reusing(&head.target, &head.method, memory);
         let vars = &mut self.vars;
-        vars.request_uri = target.request_uri_decoded();
-        vars.request_filename = target.filename_decoded();
+        target.write_request_uri(&mut vars.request_uri);
+        target.write_filename(&mut vars.request_filename);
         if let Some(query) = target.query() {
-            let form = parse_form(query, &limits);
+            let form = parse_form_reusing(query, &limits, std::mem::take(&mut vars.query));
             vars.query = form.fields;
             vars.query_invalid_encoding = form.invalid_encoding;
             for hit in form.limit_hits {
@@ -507,9 +532,11 @@ impl Transaction {
         // ModSecurity 2 and Coraza, and what CRS's tests expect; ModSecurity 3 shows REQUEST_BODY always.
         self.vars.request_body_visible =
             kind == Some(BodyKind::UrlEncoded) || self.control.force_request_body_variable;
-        let content_type = self.content_type();
         let limits = self.body_limits();
-        let parser = kind.map(|kind| Box::new(BodyParser::new(kind, content_type, &limits)));
+        let parser = kind.map(|kind| {
+            let memory = std::mem::take(&mut self.arguments);
+            BodyParser::reusing(kind, self.content_type(), &limits, memory)
+        });
         self.request_body = BodyState::Open { parser, no_files_length: 0 };
     }
 
@@ -717,7 +744,7 @@ impl Transaction {
 
     /// What `SecAuditLogParts` and `ctl:auditLogParts` came to.
     pub fn audit_parts(&self) -> &str {
-        &self.control.audit_parts
+        self.control.audit_parts.as_deref().unwrap_or(&self.rules.settings.audit.parts)
     }
 
     /// Whether a rule that audits has matched.

@@ -17,6 +17,7 @@ use crate::lookup::GeoRecord;
 use crate::matched::Matched;
 use crate::number::Digits;
 use crate::persistent::{CollectionKey, UnixMillis};
+use crate::recycle::Buffers;
 use crate::ruleset::{RuleIndex, RuleSet};
 use crate::settings::Settings;
 use crate::store::VarStore;
@@ -156,7 +157,7 @@ pub(crate) struct Variables {
 
     /// Where the keys that rules mention are in each [`List`].
     keys: Arc<[KeyTable<Key>; LISTS]>,
-    key_indexes: [KeyIndex; LISTS],
+    pub(crate) key_indexes: [KeyIndex; LISTS],
 
     pub(crate) tx: VarStore,
     pub(crate) env: VarStore,
@@ -176,8 +177,12 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    pub(crate) fn new(connection: Connection, clock: Clock, rules: &RuleSet) -> Self {
+    /// Those of a new transaction, in memory of an old one.
+    pub(crate) fn new(connection: Connection, clock: Clock, rules: &RuleSet, buffers: &mut Buffers) -> Self {
+        use std::mem::take;
         let settings = &rules.settings;
+        let mut xpath_values = take(&mut buffers.xpath_values);
+        xpath_values.resize(rules.xpath_count, None);
         Self {
             connection,
             clock,
@@ -186,12 +191,12 @@ impl Variables {
             settings: Arc::clone(settings),
             request: RequestHead::default(),
             target: None,
-            request_uri: Vec::new(),
-            request_filename: Vec::new(),
-            query: Fields::new(),
+            request_uri: take(&mut buffers.request_uri),
+            request_filename: take(&mut buffers.request_filename),
+            query: take(&mut buffers.query),
             query_invalid_encoding: false,
-            cookies: Fields::new(),
-            request_body: Vec::new(),
+            cookies: take(&mut buffers.cookies),
+            request_body: take(&mut buffers.request_body),
             request_body_visible: false,
             request_body_length: 0,
             body: ParsedBody::default(),
@@ -199,17 +204,17 @@ impl Variables {
             body_error: None,
             inbound_data_error: false,
             response: None,
-            response_body: Vec::new(),
+            response_body: take(&mut buffers.response_body),
             response_body_length: 0,
             outbound_data_error: false,
             keys: Arc::clone(&rules.keys),
-            key_indexes: Default::default(),
-            tx: VarStore::new(Arc::clone(&rules.names)),
-            env: VarStore::default(),
+            key_indexes: take(&mut buffers.key_indexes),
+            tx: buffers.tx.take().unwrap_or_else(|| VarStore::new(Arc::clone(&rules.names))),
+            env: take(&mut buffers.env),
             persistent: Vec::new(),
             geo: Fields::new(),
-            xpath_values: vec![None; rules.xpath_count],
-            matched: Matched::default(),
+            xpath_values,
+            matched: take(&mut buffers.matched),
             // What ModSecurity starts from: larger than any severity.
             highest_severity: 255,
             rule: RuleIndex(0),

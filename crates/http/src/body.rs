@@ -95,8 +95,13 @@ enum Parser {
 impl BodyParser {
     /// A parser of a kind. `content_type` is the header's value; only multipart looks at it.
     pub fn new(kind: BodyKind, content_type: &[u8], limits: &BodyLimits) -> Self {
+        Self::reusing(kind, content_type, limits, Fields::new())
+    }
+
+    /// [`BodyParser::new`] with memory for the arguments that is there already; what it holds is forgotten.
+    pub fn reusing(kind: BodyKind, content_type: &[u8], limits: &BodyLimits, fields: Fields) -> Self {
         let parser = match kind {
-            BodyKind::UrlEncoded => Parser::UrlEncoded(FormParser::new(limits)),
+            BodyKind::UrlEncoded => Parser::UrlEncoded(FormParser::reusing(limits, fields)),
             BodyKind::Multipart => Parser::Multipart(Box::new(MultipartParser::new(content_type, limits))),
             BodyKind::Json => Parser::Json(Box::new(JsonParser::new(limits))),
             BodyKind::Xml => Parser::Xml(Box::new(XmlParser::new(limits))),

@@ -35,6 +35,36 @@ impl Fields {
         self.entries.push(Entry { name, value });
     }
 
+    /// Appends a piece to the field that is being written. Until it is ended it is no field yet.
+    pub(crate) fn write(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
+    }
+
+    /// Bytes of the field that is being written.
+    pub(crate) fn written(&self) -> usize {
+        self.bytes.len() - self.ended_bytes()
+    }
+
+    /// Ends the field that is being written: so many of its bytes are its name, the rest is its value.
+    ///
+    /// # Panics
+    /// As [`Fields::push`].
+    pub(crate) fn end(&mut self, name_length: usize) {
+        let offset = |at: usize| u32::try_from(at).expect("fields are bounded below 4 GiB");
+        let start = self.ended_bytes();
+        let (middle, end) = (offset(start + name_length), offset(self.bytes.len()));
+        self.entries.push(Entry { name: offset(start)..middle, value: middle..end });
+    }
+
+    /// Forgets the field that is being written.
+    pub(crate) fn abandon(&mut self) {
+        self.bytes.truncate(self.ended_bytes());
+    }
+
+    fn ended_bytes(&self) -> usize {
+        self.entries.last().map_or(0, |last| last.value.end as usize)
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -75,6 +105,13 @@ impl Fields {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+    }
+
+    /// [`Fields::clear`], and gives back memory of more than so many bytes.
+    pub fn reset(&mut self, bytes_max: usize) {
+        self.clear();
+        self.bytes.shrink_to(bytes_max);
+        self.entries.shrink_to(bytes_max / size_of::<Entry>());
     }
 
     fn store(&mut self, text: &[u8]) -> Range<u32> {

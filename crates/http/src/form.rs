@@ -22,6 +22,13 @@ pub fn parse_form(text: &[u8], limits: &BodyLimits) -> Form {
     parser.finish()
 }
 
+/// [`parse_form`] in memory that is there already; what it holds is forgotten.
+pub fn parse_form_reusing(text: &[u8], limits: &BodyLimits, fields: Fields) -> Form {
+    let mut parser = FormParser::reusing(limits, fields);
+    parser.feed(text);
+    parser.finish()
+}
+
 /// Reads arguments from a text that comes in pieces. Memory: what is kept and the argument being read.
 ///
 /// `+` is a space, `%HH` a byte; a name ends at its first `=`; `&&` and `=v` give an argument with an empty name; a
@@ -33,9 +40,8 @@ pub struct FormParser {
     separator: u8,
     kept: BoundedFields,
     invalid_encoding: bool,
-    name: Vec<u8>,
-    value: Vec<u8>,
-    in_value: bool,
+    /// The length of the current argument's name, once it has ended.
+    name_length: Option<usize>,
     /// Whether anything of the current argument was seen.
     started: bool,
     escape: Escape,
@@ -51,13 +57,16 @@ enum Escape {
 impl FormParser {
     /// A parser at the start of a text.
     pub fn new(limits: &BodyLimits) -> Self {
+        Self::reusing(limits, Fields::new())
+    }
+
+    /// The same in memory that is there already; what it holds is forgotten.
+    pub fn reusing(limits: &BodyLimits, fields: Fields) -> Self {
         FormParser {
             separator: limits.argument_separator,
-            kept: BoundedFields::new(limits),
+            kept: BoundedFields::reusing(limits, fields),
             invalid_encoding: false,
-            name: Vec::new(),
-            value: Vec::new(),
-            in_value: false,
+            name_length: None,
             started: false,
             escape: Escape::No,
         }
@@ -70,8 +79,7 @@ impl FormParser {
                 let special = |&byte: &u8| matches!(byte, b'=' | b'+' | b'%') || byte == self.separator;
                 let run = text.iter().position(special).unwrap_or(text.len());
                 if run > 0 {
-                    let part = if self.in_value { &mut self.value } else { &mut self.name };
-                    part.extend_from_slice(&text[..run]);
+                    self.kept.fields.write(&text[..run]);
                     self.started = true;
                     text = &text[run..];
                     continue;
@@ -115,7 +123,7 @@ impl FormParser {
                 self.end_argument();
                 return;
             }
-            b'=' if !self.in_value => self.in_value = true,
+            b'=' if self.name_length.is_none() => self.name_length = Some(self.kept.fields.written()),
             b'+' => self.push(b' '),
             b'%' => self.escape = Escape::Percent,
             _ => self.push(byte),
@@ -124,7 +132,7 @@ impl FormParser {
     }
 
     fn push(&mut self, byte: u8) {
-        if self.in_value { self.value.push(byte) } else { self.name.push(byte) }
+        self.kept.fields.write(&[byte]);
     }
 
     /// A `%` that turned out to begin no escape is kept with what followed it.
@@ -135,16 +143,13 @@ impl FormParser {
             Escape::Digit(digit) => &[b'%', digit],
         };
         self.invalid_encoding = true;
-        let part = if self.in_value { &mut self.value } else { &mut self.name };
-        part.extend_from_slice(kept);
+        self.kept.fields.write(kept);
         self.escape = Escape::No;
     }
 
     fn end_argument(&mut self) {
-        self.kept.push(&self.name, &self.value);
-        self.name.clear();
-        self.value.clear();
-        self.in_value = false;
+        let name_length = self.name_length.take().unwrap_or_else(|| self.kept.fields.written());
+        self.kept.end(name_length);
         self.started = false;
     }
 }

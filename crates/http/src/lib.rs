@@ -37,7 +37,7 @@ pub use body::{BodyKind, BodyParser, ParsedBody};
 pub use chunked::{ChunkFinding, ChunkProgress, ChunkedDecoder, chunk_head};
 pub use cookies::{CookieFormat, parse_cookies};
 pub use fields::Fields;
-pub use form::{Form, FormParser, parse_form};
+pub use form::{Form, FormParser, parse_form, parse_form_reusing};
 pub use head::{
     Framing, FramingFinding, HeadParse, HeadScanner, RequestHead, ResponseHead, parse_request_head,
     parse_response_head, request_body_framing, response_body_framing,

@@ -128,8 +128,14 @@ pub(crate) struct BoundedFields {
 
 impl BoundedFields {
     pub(crate) fn new(limits: &BodyLimits) -> Self {
+        Self::reusing(limits, crate::Fields::new())
+    }
+
+    /// The same in memory that is there already; what it holds is forgotten.
+    pub(crate) fn reusing(limits: &BodyLimits, mut fields: crate::Fields) -> Self {
+        fields.clear();
         BoundedFields {
-            fields: crate::Fields::new(),
+            fields,
             hits: Vec::new(),
             arguments_max: limits.arguments_max,
             key_bytes_left: limits.key_bytes_max,
@@ -142,13 +148,30 @@ impl BoundedFields {
     }
 
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
+        if self.admits(name.len()) {
+            self.fields.push(name, value);
+        }
+    }
+
+    /// Ends the field that is being written to `fields`, or drops it.
+    pub(crate) fn end(&mut self, name_length: usize) {
+        if self.admits(name_length) {
+            self.fields.end(name_length);
+        } else {
+            self.fields.abandon();
+        }
+    }
+
+    fn admits(&mut self, name_length: usize) -> bool {
         if self.is_full() {
             note(&mut self.hits, LimitHit::Arguments);
-        } else if name.len() > self.key_bytes_left {
+            false
+        } else if name_length > self.key_bytes_left {
             note(&mut self.hits, LimitHit::KeyBytes);
+            false
         } else {
-            self.key_bytes_left -= name.len();
-            self.fields.push(name, value);
+            self.key_bytes_left -= name_length;
+            true
         }
     }
 }

@@ -45,12 +45,19 @@ pub struct Target {
 impl Target {
     /// Splits a target as sent. `method` decides only whether `host:port` is an authority. Never fails. O(n).
     pub fn new(raw: &[u8], method: &[u8]) -> Self {
+        Self::reusing(raw, method, Vec::new())
+    }
+
+    /// [`Target::new`] in memory that is there already; what it holds is forgotten.
+    pub fn reusing(raw: &[u8], method: &[u8], mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        memory.extend_from_slice(raw);
         let fragment_at = memchr::memchr(b'#', raw);
         let before_fragment = fragment_at.unwrap_or(raw.len());
         let query_at = memchr::memchr(b'?', &raw[..before_fragment]);
         let path_end = query_at.unwrap_or(before_fragment);
         let mut target = Target {
-            raw: raw.to_vec(),
+            raw: memory,
             form: TargetForm::Other,
             scheme: 0..0,
             authority: 0..0,
@@ -75,6 +82,11 @@ impl Target {
             target.path = slash..path_end;
         }
         target
+    }
+
+    /// Its memory, for [`Target::reusing`].
+    pub fn into_memory(self) -> Vec<u8> {
+        self.raw
     }
 
     /// The target as sent (`REQUEST_URI_RAW`).
@@ -125,6 +137,11 @@ impl Target {
         percent_decode(self.path_and_query())
     }
 
+    /// [`Target::request_uri_decoded`] in place of what a buffer holds.
+    pub fn write_request_uri(&self, out: &mut Vec<u8>) {
+        percent_decode_into(self.path_and_query(), out);
+    }
+
     /// Everything before `?` and `#`, scheme and authority included (v3's `REQUEST_FILENAME`, raw).
     pub fn filename_raw(&self) -> &[u8] {
         &self.raw[..self.path.end]
@@ -133,6 +150,11 @@ impl Target {
     /// [`Target::filename_raw`], percent-decoded, `+` kept (`REQUEST_FILENAME` in 3.0.9).
     pub fn filename_decoded(&self) -> Vec<u8> {
         percent_decode(self.filename_raw())
+    }
+
+    /// [`Target::filename_decoded`] in place of what a buffer holds.
+    pub fn write_filename(&self, out: &mut Vec<u8>) {
+        percent_decode_into(self.filename_raw(), out);
     }
 
     /// What follows the last `/` or `\` of a file name (`REQUEST_BASENAME`); empty when there is neither.
@@ -165,13 +187,23 @@ fn is_host_and_port(text: &[u8]) -> bool {
 /// Decodes `%HH`; anything else, `+` included, stays. O(n).
 pub fn percent_decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
+    percent_decode_into(text, &mut out);
+    out
+}
+
+/// [`percent_decode`] into memory that is there already; what it holds is forgotten.
+pub fn percent_decode_into(text: &[u8], out: &mut Vec<u8>) {
+    out.clear();
     let mut index = 0;
     while index < text.len() {
-        if text[index] == b'%'
-            && let (Some(high), Some(low)) = (
-                text.get(index + 1).and_then(|&b| hex_digit(b)),
-                text.get(index + 2).and_then(|&b| hex_digit(b)),
-            )
+        let plain = memchr::memchr(b'%', &text[index..]).unwrap_or(text.len() - index);
+        out.extend_from_slice(&text[index..index + plain]);
+        index += plain;
+        if index == text.len() {
+            break;
+        }
+        if let (Some(high), Some(low)) =
+            (text.get(index + 1).and_then(|&b| hex_digit(b)), text.get(index + 2).and_then(|&b| hex_digit(b)))
         {
             out.push(high << 4 | low);
             index += 3;
@@ -180,7 +212,6 @@ pub fn percent_decode(text: &[u8]) -> Vec<u8> {
             index += 1;
         }
     }
-    out
 }
 
 /// The value of a hexadecimal digit.

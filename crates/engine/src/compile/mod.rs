@@ -24,6 +24,7 @@ use crate::expand::Text;
 use crate::keys::{Key, KeyTable};
 use crate::operator::{DataFiles, Operator};
 use crate::plan::Plan;
+use crate::recycle::Spares;
 use crate::ruleset::{
     Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Place, Rule, RuleId, RuleIndex,
     RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
@@ -428,6 +429,7 @@ impl<'a> Compiler<'a> {
             rule_fields: rules.iter().map(Rule::describe).collect(),
             rules,
             plan,
+            spares: Spares::default(),
             programs,
             components: self.components,
             files: self.files,
@@ -612,7 +614,10 @@ impl<'a> Compiler<'a> {
         let rules = self.selection(&selection, span, all)?;
         let Some(target) = target else { return Some(Effect::RemoveRules(rules)) };
         let selector = self.selector(target.selector.as_ref(), span, &Vec::new())?;
-        Some(Effect::RemoveTargets { rules, exclusion: Exclusion { variable: target.variable, selector } })
+        Some(Effect::RemoveTargets {
+            rules,
+            exclusion: Arc::new(Exclusion { variable: target.variable, selector }),
+        })
     }
 
     fn selection(

@@ -111,6 +111,12 @@ impl Evaluation {
         value.get(self.groups.get(group)?.clone()?)
     }
 
+    /// Forgets everything, the answers as well, and keeps some of the memory.
+    pub(crate) fn clear(&mut self) {
+        self.reset();
+        self.answers.clear();
+    }
+
     pub(super) fn reset(&mut self) {
         self.groups = Default::default();
         self.text = None;

@@ -337,14 +337,38 @@ fn input_len_min(step: Transformation, len: usize) -> usize {
 }
 
 /// Room for outputs, kept between values.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ChainScratch {
     slots: Vec<Slot>,
     /// The subtrees that stand open with an output of their own: where each ends, and the output before it.
     open: Vec<(u32, u32)>,
 }
 
+impl std::fmt::Debug for ChainScratch {
+    /// What it holds is of the value at work, and of no use to anybody else.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes: usize = self.slots.iter().map(|slot| slot.text.len()).sum();
+        f.debug_struct("ChainScratch").field("bytes", &bytes).finish_non_exhaustive()
+    }
+}
+
+/// Outputs of one value whose memory stays: more than CRS has distinct chains.
+const KEPT_SLOTS_MAX: usize = 64;
+/// Memory of each that stays: most values are shorter.
+const KEPT_SLOT_BYTES_MAX: usize = 1 << 10;
+
 impl ChainScratch {
+    /// Forgets all outputs and keeps some of their memory.
+    pub(crate) fn clear(&mut self) {
+        self.slots.truncate(KEPT_SLOTS_MAX);
+        for slot in &mut self.slots {
+            slot.text.clear();
+            slot.text.shrink_to(KEPT_SLOT_BYTES_MAX);
+        }
+        self.open.clear();
+        self.open.shrink_to(KEPT_SLOTS_MAX);
+    }
+
     /// Gives back the room of outputs of more than `bytes_max` bytes, so that one huge value does not stay for good.
     pub(crate) fn release_over(&mut self, bytes_max: usize) {
         for slot in self.slots.iter_mut().filter(|slot| slot.text.capacity() > bytes_max) {

@@ -6,6 +6,7 @@ use palisade_seclang::ast::{Phase, Variable};
 use super::chains::{ChainScratch, Output, Walk};
 use super::{Base, Instant, Plan, Probe, ProbeSelector, Source, WalkMasks};
 use crate::evaluate::finds;
+use crate::recycle::empty;
 use crate::ruleset::RuleSet;
 use crate::transaction::{Progress, Transaction};
 use crate::variables::{Item, ItemKind, Variables};
@@ -36,6 +37,25 @@ pub(crate) struct PlanState {
     value: Vec<u8>,
     members: Vec<Item>,
     pub(crate) filters: FilterCounts,
+}
+
+impl PlanState {
+    /// As it was before its first phase, in the memory that it has.
+    pub(crate) fn clear(&mut self) {
+        let Self {
+            mut candidates, mut texts, mut chains, mut active, mut hits, mut value, mut members, ..
+        } = std::mem::take(self);
+        empty(&mut candidates);
+        for bytes in [&mut texts, &mut value] {
+            empty(bytes);
+        }
+        for words in [&mut active, &mut hits] {
+            empty(words);
+        }
+        empty(&mut members);
+        chains.clear();
+        *self = Self { candidates, texts, chains, active, hits, value, members, ..Self::default() };
+    }
 }
 
 /// How many pairs of value and rule each filter left, since the transaction began.
