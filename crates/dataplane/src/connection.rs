@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::head::Read;
 use self::stop::Stop;
+pub(crate) use self::stop::told;
 use crate::body::BodyReader;
 use crate::exchange::{About, Exchange, own_line};
 use crate::journal::Remark;
@@ -121,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Some(Read::Head(head)) => Box::pin(self.exchange(head, false)).await,
                 Some(Read::Refused(head)) => Box::pin(self.exchange(head, true)).await,
                 Some(Read::Late) => self.late_head().await,
+                Some(Read::Ended) => self.ended_head().await,
                 None => After::Close,
             };
             match after {
@@ -190,10 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The end of a request that no route takes.
     fn no_route(&self) -> Stop {
         self.plane.metrics.events.no_route_total.one();
-        Stop::Answer {
-            status: 404,
-            note: "Answered with code 404: no route takes this host and path".to_owned(),
-        }
+        Stop::answer(404, "no route takes this host and path")
     }
 
     /// The counters of a service. Looked up once in the life of a connection, and after a reload.
@@ -232,12 +231,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn log(&self, text: &str) {
-        self.log_as(text, &request_id());
-    }
-
     /// A line about what never became a request.
-    fn log_as(&self, text: &str, id: &str) {
+    fn remark(&self, text: &str, id: &str) {
         self.plane.journal.remark(Remark {
             listener: self.listener.name.clone(),
             client_addr: self.peer,

@@ -258,6 +258,8 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        // Nothing, where it has ended: a line needs the facts.
+        self.note("The exchange was cut before its end");
         self.finish(End::Aborted);
     }
 }

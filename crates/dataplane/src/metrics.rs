@@ -101,6 +101,10 @@ counts! {
     connections_total,
     /// Connections refused because there were too many.
     connections_refused_total,
+    /// Connections that could not be accepted, as a rule for want of file descriptors.
+    accept_failures_total,
+    /// Connections closed because no request came on them in time.
+    idle_timeouts_total,
     /// Health checks answered here, uninspected.
     health_checks_total,
     /// Requests answered with 404 here because no route takes their host and path.

@@ -14,7 +14,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::block_page::{AnswerForm, OwnAnswer};
-use crate::connection::Connection;
+use crate::connection::{Connection, told};
+use crate::exchange::own_line;
+use crate::journal::Remark;
 use crate::request_id::request_id;
 use crate::settings::{Listener, Plane};
 
@@ -132,6 +134,7 @@ pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
         plane.metrics.requests_of(&listener.name, &service);
     }
     let mut connections = JoinSet::new();
+    let mut refused = Refused::default();
     let mut sweep = interval(Duration::from_secs(5));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = std::pin::pin!(until_asked(drain.asked.clone()));
@@ -142,10 +145,17 @@ pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
                 Ok((stream, peer)) => {
                     while connections.try_join_next().is_some() {}
                     let tasks = connections.len();
-                    accept(stream, peer, tasks, &listener, &plane, &drain, &mut connections);
+                    if tasks >= listener.limits.connections_max {
+                        refused.one(&stream, canonical(peer), &listener, &plane);
+                    } else {
+                        accept(stream, peer, &listener, &plane, &drain, &mut connections);
+                    }
                 }
                 // Out of descriptors, mostly: those who are here may finish and give theirs back.
-                Err(_) => sleep(Duration::from_millis(50)).await,
+                Err(_) => {
+                    plane.metrics.events.accept_failures_total.one();
+                    sleep(Duration::from_millis(50)).await;
+                }
             },
             _ = sweep.tick() => {
                 while connections.try_join_next().is_some() {}
@@ -167,31 +177,14 @@ pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
 fn accept(
     stream: TcpStream,
     peer: SocketAddr,
-    tasks: usize,
     listener: &Arc<Listener>,
     plane: &Arc<Plane>,
     drain: &Drain,
     connections: &mut JoinSet<()>,
 ) {
     plane.metrics.events.connections_total.one();
-    if tasks >= listener.limits.connections_max {
-        plane.metrics.events.connections_refused_total.one();
-        let form = AnswerForm {
-            request_id: &request_id(),
-            json: false,
-            head_only: false,
-            close: true,
-            http10: false,
-        };
-        let mut answer = Vec::new();
-        OwnAnswer::status(503).write(&form, &mut answer);
-        // A new connection takes this much at once. What the client sends is not waited for.
-        let _ = stream.try_write(&answer);
-        return;
-    }
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
     let connection = Connection::new(
         stream,
         canonical(peer),
@@ -201,4 +194,50 @@ fn accept(
         drain.clone(),
     );
     connections.spawn(connection.run());
+}
+
+/// An IPv4 address as such, also where the socket takes both families.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Connections that are too many.
+#[derive(Debug, Default)]
+struct Refused {
+    /// When that was last told.
+    told: Option<Instant>,
+    untold: u64,
+}
+
+/// A line for each of a flood would bury the others.
+const REFUSED_TOLD_EVERY: Duration = Duration::from_secs(1);
+
+impl Refused {
+    fn one(&mut self, stream: &TcpStream, peer: SocketAddr, listener: &Listener, plane: &Plane) {
+        plane.metrics.events.connections_total.one();
+        plane.metrics.events.connections_refused_total.one();
+        let id = request_id();
+        let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };
+        let mut answer = Vec::new();
+        OwnAnswer::status(503).write(&form, &mut answer);
+        // A new connection takes this much at once. What the client sends is not waited for.
+        let _ = stream.try_write(&answer);
+
+        self.untold += 1;
+        if self.told.is_some_and(|told| told.elapsed() < REFUSED_TOLD_EVERY) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let open = listener.limits.connections_max;
+        let why = format!(
+            "{open} connections are open; refused since this was last told: {}",
+            std::mem::take(&mut self.untold)
+        );
+        let local = stream.local_addr().unwrap_or(listener.address);
+        plane.journal.remark(Remark {
+            listener: listener.name.clone(),
+            client_addr: peer,
+            line: own_line(peer, canonical(local), b"", &id, &told(503, &why)),
+        });
+    }
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::ask::ServerLost;
 use super::relay::Ending;
-use super::stop::Stop;
+use super::stop::{CLIENT_GONE, Stop};
 use super::{After, Connection};
 use crate::body::BodyReader;
 use crate::content_coding::ContentDecoder;
@@ -38,10 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return self.stop(plan, exchange, stop, upload.is_read()).await;
                 }
             };
-        let broken = |why: &str| Stop::Answer {
-            status: 502,
-            note: format!("Answered with code 502: the upstream's response {why}"),
-        };
+        let broken = |why: &str| Stop::answer(502, format!("the upstream's response {why}"));
         if head.status == 101 {
             let websocket =
                 head.headers.first(b"upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
@@ -99,13 +96,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     upstream.put_idle(server);
                 }
                 let sent = self.flush_client().await;
+                if !sent {
+                    self.plane.metrics.events.clients_gone_total.one();
+                }
                 match stays && sent && upload.is_complete() && upload.is_read() {
                     true => After::Next,
                     false if !upload.is_read() => After::Linger,
                     false => After::Close,
                 }
             }
-            Err(Ending::Client) => {
+            Err(Ending::Client(why)) => {
+                exchange.note(why);
                 if self.client.sent() == sent {
                     exchange.answered(None, 0);
                 }
@@ -119,8 +120,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return self.stop(plan, exchange, stop, upload.is_read()).await;
                 }
                 // Too late for another answer: the client sees that this one is cut short.
-                if let Stop::Answer { note, .. } = &stop {
-                    exchange.note(note);
+                match &stop {
+                    Stop::Answer { why, .. } => exchange.note(&format!("The answer was cut short: {why}")),
+                    Stop::ClientGone => exchange.note(CLIENT_GONE),
+                    Stop::Act(_) | Stop::Failed => {}
                 }
                 exchange.finish(End::Aborted);
                 After::Cut
@@ -235,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn response_broken(&self, how: &str) -> Stop {
         self.plane.metrics.events.upstream_broken_total.one();
-        Stop::Answer { status: 502, note: format!("Answered with code 502: the upstream's response {how}") }
+        Stop::answer(502, format!("the upstream's response {how}"))
     }
 
     /// The connection becomes a WebSocket.

@@ -55,8 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Err(Unanswered::Closed(how)) => {
                     self.plane.metrics.events.upstream_broken_total.one();
-                    let note = format!("Answered with code 502: the upstream {how}");
-                    return Err(Stop::Answer { status: 502, note });
+                    return Err(Stop::answer(502, format!("the upstream {how}")));
                 }
             }
         }
@@ -71,9 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Err(error) => {
                 self.plane.metrics.events.upstream_connect_failed_total.one();
                 let status = if matches!(error, ConnectError::Timeout) { 504 } else { 502 };
-                let note =
-                    format!("Answered with code {status}: the upstream {}: {error}", upstream.authority());
-                Err(Stop::Answer { status, note })
+                Err(Stop::answer(status, format!("the upstream {}: {error}", upstream.authority())))
             }
         }
     }
@@ -116,9 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     HeadParse::Refused { head, .. } => {
                         self.plane.metrics.events.upstream_broken_total.one();
                         let why = head.findings.last().map_or("no head", |finding| finding.name());
-                        let note =
-                            format!("Answered with code 502: the upstream's response is no HTTP/1.1 ({why})");
-                        return Err(Unanswered::Stop(Stop::Answer { status: 502, note }));
+                        let why = format!("the upstream's response is no HTTP/1.1 ({why})");
+                        return Err(Unanswered::Stop(Stop::answer(502, why)));
                     }
                     HeadParse::Incomplete => {}
                 }
@@ -130,8 +126,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Err(ServerLost::Ended) => {
                     self.plane.metrics.events.upstream_broken_total.one();
-                    let note = "Answered with code 502: the upstream's response ended in its head".to_owned();
-                    return Err(Unanswered::Stop(Stop::Answer { status: 502, note }));
+                    return Err(Unanswered::Stop(Stop::answer(
+                        502,
+                        "the upstream's response ended in its head",
+                    )));
                 }
                 Err(ServerLost::Io(error)) => {
                     return Err(Unanswered::Closed(format!("broke its connection: {error}")));
@@ -191,12 +189,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn timed_out(&self, upload: &Upload) -> Stop {
         if upload.waits_for_client() {
             self.plane.metrics.events.body_timeouts_total.one();
-            let note = "Refused with code 408: the request's body did not come in time".to_owned();
-            Stop::Answer { status: 408, note }
+            Stop::answer(408, "the request's body did not come in time")
         } else {
             self.plane.metrics.events.upstream_timeouts_total.one();
-            let note = "Answered with code 504: the upstream did not answer in time".to_owned();
-            Stop::Answer { status: 504, note }
+            Stop::answer(504, "the upstream did not answer in time")
         }
     }
 
@@ -213,15 +209,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         self.plane.metrics.events.bodies_incomplete_total.one();
-        Stop::Answer { status: 400, note: format!("Refused with code 400: {why}") }
+        Stop::answer(400, why)
     }
 
     pub(super) fn cannot_hold_back(&self, error: &std::io::Error) -> Stop {
         self.plane.metrics.events.budget_refused_total.one();
-        Stop::Answer {
-            status: 503,
-            note: format!("Refused with code 503: a held body cannot be read back: {error}"),
-        }
+        Stop::answer(503, format!("a held body cannot be read back: {error}"))
     }
 }
 

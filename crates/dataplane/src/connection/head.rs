@@ -7,6 +7,7 @@ use palisade_http::{HeadParse, HeadScanner, RequestHead, parse_request_head};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::stop::told;
 use super::{After, Connection};
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::request_id::request_id;
@@ -21,12 +22,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let first =
                 if self.requests == 0 { self.listener.timeouts.head } else { self.listener.timeouts.idle };
             self.timer.set(first);
-            let Self { client, timer, drain, .. } = self;
+            let Self { client, timer, drain, plane, .. } = self;
             poll_fn(|cx| match client.poll_fill(cx) {
                 Poll::Ready(Ok(bytes)) => Poll::Ready((bytes > 0).then_some(())),
                 Poll::Ready(Err(_)) => Poll::Ready(None),
-                Poll::Pending if drain.poll(cx).is_ready() || timer.poll(cx).is_ready() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending if drain.poll(cx).is_ready() => Poll::Ready(None),
+                Poll::Pending => timer.poll(cx).map(|()| {
+                    plane.metrics.events.idle_timeouts_total.one();
+                    None
+                }),
             })
             .await?;
         }
@@ -51,23 +55,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             match self.client.fill(&mut self.timer).await {
                 Ok(()) => {}
                 Err(Lost::Timeout) => return Some(Read::Late),
-                Err(Lost::Ended) => {
-                    self.plane.metrics.events.heads_incomplete_total.one();
-                    self.log("The head of a request ended in the middle");
+                // Line ends after a request are no beginning of another; old clients send them.
+                Err(Lost::Ended) if self.client.input().iter().all(|byte| b"\r\n".contains(byte)) => {
                     return None;
                 }
+                Err(Lost::Ended) => return Some(Read::Ended),
                 Err(Lost::Broken) => return None,
             }
         }
     }
 
-    /// Answers a head that did not come in time. There is nothing yet that rules could look at.
+    /// Answers a head that did not come in time.
     pub(super) async fn late_head(&mut self) -> After {
         self.plane.metrics.events.head_timeouts_total.one();
+        self.refuse_unread(408, "the head of the request did not come in time").await
+    }
+
+    /// Answers a head that ended in the middle: who ends only its own half still listens.
+    pub(super) async fn ended_head(&mut self) -> After {
+        self.plane.metrics.events.heads_incomplete_total.one();
+        self.refuse_unread(400, "the head of the request ended in the middle").await
+    }
+
+    /// There is nothing yet that rules could look at.
+    async fn refuse_unread(&mut self, status: u16, why: &str) -> After {
         let id = request_id();
-        self.log_as("Refused with code 408: the head of the request did not come in time", &id);
+        self.remark(&told(status, why), &id);
         let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };
-        OwnAnswer::status(408).write(&form, self.client.output());
+        OwnAnswer::status(status).write(&form, self.client.output());
         self.flush_client().await;
         After::Linger
     }
@@ -80,4 +95,6 @@ pub(super) enum Read {
     Refused(RequestHead),
     /// Not all of it, and the time is over.
     Late,
+    /// Not all of it, and no more comes.
+    Ended,
 }

@@ -1,11 +1,12 @@
 //! A request on its way in: its head and body through their stages, the body held as long as they are not decided.
 
+use palisade_http::FramingFinding;
 use palisade_inspect::Action;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::Connection;
-use super::stop::Stop;
+use super::stop::{Stop, told};
 use crate::body::BodyReader;
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::{Held, HoldError};
@@ -29,17 +30,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 stand = exchange.request_end().await?;
             }
             self.plane.metrics.events.framing_refused_total.one();
-            let note = format!(
-                "Refused with code 400: the request can be read in more than one way ({})",
-                finding.name()
+            let over_limit = matches!(
+                finding,
+                FramingFinding::HeadTooLarge | FramingFinding::LineTooLong | FramingFinding::TooManyHeaders
             );
+            let why = match over_limit {
+                true => format!("the head is over its limits ({})", finding.name()),
+                false => format!("the request can be read in more than one way ({})", finding.name()),
+            };
             if let Stand::Decided(action) = stand
                 && action != Action::Forward
             {
-                exchange.note(&note);
+                exchange.note(&told(400, &why));
                 return Err(Stop::Act(action));
             }
-            return Err(Stop::Answer { status: 400, note });
+            return Err(Stop::answer(400, why));
         }
         let mut held = None;
         if stand == Stand::More {
@@ -60,8 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Stand::Decided(action) => return Err(Stop::Act(action)),
         }
         if plan.method == b"CONNECT" {
-            let note = "Refused with code 405: CONNECT would open a tunnel past every check".to_owned();
-            return Err(Stop::Answer { status: 405, note });
+            return Err(Stop::answer(405, "CONNECT would open a tunnel past every check"));
         }
         if !body.is_done() && held.is_none() {
             self.continue_if_expected(plan).await?;
@@ -137,20 +141,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// A body that is not read to its end: the rules see what came, and then it is refused.
     pub(super) async fn refuse_body(&mut self, exchange: &mut Exchange, status: u16, why: String) -> Stop {
-        let note = format!("Refused with code {status}: {why}");
         match exchange.request_end().await {
             Err(Failed) => Stop::Failed,
             Ok(Stand::Decided(action)) if action != Action::Forward => {
-                exchange.note(&note);
+                exchange.note(&told(status, &why));
                 Stop::Act(action)
             }
-            Ok(_) => Stop::Answer { status, note },
+            Ok(_) => Stop::answer(status, why),
         }
     }
 
     pub(super) fn cannot_hold(&self, error: &HoldError) -> Stop {
         self.plane.metrics.events.budget_refused_total.one();
-        Stop::Answer { status: 503, note: format!("Refused with code 503: {error}") }
+        Stop::answer(503, error.to_string())
     }
 
     pub(super) async fn continue_if_expected(&mut self, plan: &RequestPlan) -> Result<(), Stop> {

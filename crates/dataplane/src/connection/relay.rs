@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::Connection;
-use super::stop::Stop;
+use super::stop::{CLIENT_GONE, Stop};
 use crate::body::{BodyReader, Coding};
 use crate::exchange::Exchange;
 use crate::hold::Held;
@@ -121,13 +121,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange.relayed(written_bytes);
         match end {
             Ok(()) => Ok(()),
-            Err(Broken::Client) => Err(Ending::Client),
-            Err(Broken::Timeout) if self.client.pending() > 0 => Err(Ending::Client),
+            Err(Broken::Client) => Err(Ending::Client(CLIENT_GONE)),
+            Err(Broken::Timeout) if self.client.pending() > 0 => {
+                Err(Ending::Client("The client took nothing of its answer in time"))
+            }
             Err(Broken::Timeout) => Err(Ending::Server(self.timed_out(upload))),
             Err(Broken::Held(error)) => Err(Ending::Server(self.cannot_hold_back(&error))),
             Err(Broken::Response(how)) => Err(Ending::Server(self.response_broken(&how))),
             Err(Broken::Upload(error)) => Err(match self.upload_failed(&error) {
-                Stop::ClientGone => Ending::Client,
+                Stop::ClientGone => Ending::Client(CLIENT_GONE),
                 stop => Ending::Upload(stop),
             }),
         }
@@ -136,7 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 /// Why a response does not get through.
 pub(super) enum Ending {
-    Client,
+    /// It is gone, or might as well be; in words.
+    Client(&'static str),
     Upload(Stop),
     Server(Stop),
 }

@@ -9,18 +9,34 @@ use crate::exchange::{Exchange, Failed};
 use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
 
+/// Where there is nobody left to answer.
+pub(super) const CLIENT_GONE: &str = "The client went away before its answer was out";
+
 /// A request that ends with an answer of ours, for a reason that is no rule's.
 #[derive(Debug)]
 pub(super) enum Stop {
     Answer {
         status: u16,
-        note: String,
+        why: String,
     },
     /// A check's word.
     Act(Action),
     /// The inspection failed; it has said so itself.
     Failed,
     ClientGone,
+}
+
+impl Stop {
+    pub(super) fn answer(status: u16, why: impl Into<String>) -> Self {
+        Self::Answer { status, why: why.into() }
+    }
+}
+
+/// The line of an answer of ours: what clients do wrong is refused; what is nobody's, or an upstream's fault, is
+/// answered for.
+pub(crate) fn told(status: u16, why: &str) -> String {
+    let word = if matches!(status, 404 | 502 | 504) { "Answered" } else { "Refused" };
+    format!("{word} with code {status}: {why}")
 }
 
 impl From<Failed> for Stop {
@@ -54,13 +70,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 exchange.finish(End::Aborted);
                 return After::Cut;
             }
-            Stop::Answer { status, note } => {
-                exchange.note(&note);
+            Stop::Answer { status, why } => {
+                exchange.note(&told(status, &why));
                 OwnAnswer::status(status)
             }
             // Forwarding is not stopping; were it asked for here, it would be a bug, and must not pass.
             Stop::Failed | Stop::Act(Action::Forward) => OwnAnswer::status(500),
             Stop::ClientGone => {
+                exchange.note(CLIENT_GONE);
                 exchange.finish(End::Aborted);
                 return After::Cut;
             }

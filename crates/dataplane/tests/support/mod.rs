@@ -241,6 +241,11 @@ impl Client {
         self.rest().await.is_empty()
     }
 
+    /// Whether the connection ends before another byte; what comes is kept.
+    pub async fn is_closed_at_once(&mut self) -> bool {
+        !self.fill().await
+    }
+
     async fn fill(&mut self) -> bool {
         let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await.expect("something in time");
         matches!(read, Ok(1..))
