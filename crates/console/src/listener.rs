@@ -26,7 +26,7 @@ use crate::token::TokenFile;
 #[derive(Clone, Debug)]
 pub struct Bounds {
     /// Connections at a time. One more cuts the oldest, not the newest: who holds many connections and asks nothing
-    /// does not keep a probe out. Default 128.
+    /// does not keep a probe out. Default 256.
     pub connections_max: usize,
     /// Bytes of a request's head. Over it: 431. Default 16 KiB, and no less than 8.
     pub head_bytes_max: usize,
@@ -44,7 +44,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            connections_max: 128,
+            connections_max: 256,
             head_bytes_max: 16 * 1024,
             headers_max: 64,
             head_time: Duration::from_secs(10),
