@@ -6,41 +6,19 @@
 mod process;
 mod usage;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result, anyhow};
+use palisade_config::{Address, AdminAddress, Config};
 use palisade_console::{Admin, BindError, Bound, TokenFile};
 use tokio::sync::oneshot;
 
 pub(crate) use process::{InForce, Process};
 
 /// Where the admin listener is when nobody says.
-const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
-
-/// What `--admin` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AdminAddress {
-    /// There.
-    At(SocketAddr),
-    /// Nowhere.
-    Off,
-}
-
-/// What the admin listener is told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AdminSettings {
-    /// Where it is; the default where nobody says.
-    pub(crate) address: Option<AdminAddress>,
-    /// A file with the token that opens it.
-    pub(crate) token_file: Option<PathBuf>,
-    /// A second address, of probes and metrics only.
-    pub(crate) probes: Option<SocketAddr>,
-    /// Addresses that are meant for traffic.
-    pub(crate) traffic: Vec<SocketAddr>,
-}
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
 
 /// The admin listener at work. It ends when this value goes.
 #[derive(Debug, Default)]
@@ -55,21 +33,21 @@ impl AdminListener {
     ///
     /// An address that somebody named and that cannot be had is an error. The default is nobody's wish: where it is
     /// taken, traffic is protected without an admin listener, and that is said.
-    pub(crate) fn start(settings: &AdminSettings, process: Arc<Process>) -> Result<Self> {
-        let token = settings.token_file.as_deref().map(read_token).transpose()?;
+    pub(crate) fn start(config: &Config, process: Arc<Process>) -> Result<Self> {
+        let token = config.admin.token_file.as_ref().map(|path| read_token(path.as_str())).transpose()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start the admin listener's thread")?;
         let bind = |admin: Admin| runtime.block_on(admin.bind());
         let mut bound: Vec<(Bound, &'static str)> = Vec::new();
-        match settings.address {
+        match config.admin.address {
             Some(AdminAddress::Off) => {}
-            Some(AdminAddress::At(address)) => {
+            Some(AdminAddress::At(Address(address))) => {
                 let admin = Admin::new(address, token).and_then(bind);
                 bound.push((admin.map_err(|error| cannot_listen("--admin", address, error))?, "admin"));
             }
-            None if settings.traffic.iter().any(|traffic| traffic.port() == DEFAULT.port()) => {
+            None if default_is_traffics(config) => {
                 say!("palisade: no admin listener: {DEFAULT} is meant for traffic; {ANOTHER}");
             }
             None => match Admin::new(DEFAULT, token).and_then(bind) {
@@ -80,9 +58,9 @@ impl AdminListener {
                 Err(error) => return Err(error.into()),
             },
         }
-        if let Some(address) = settings.probes {
+        if let Some(Address(address)) = config.admin.probes {
             let probes = bind(Admin::probes(address));
-            bound.push((probes.map_err(|error| cannot_listen("probes", address, error))?, "probes"));
+            bound.push((probes.map_err(|error| cannot_listen("admin.probes", address, error))?, "probes"));
         }
         if bound.is_empty() {
             return Ok(Self::default());
@@ -144,6 +122,16 @@ fn cannot_listen(key: &str, address: SocketAddr, error: BindError) -> anyhow::Er
     }
 }
 
-fn read_token(path: &Path) -> Result<TokenFile> {
-    TokenFile::open(path).with_context(|| format!("--admin-token-file `{}`", path.display()))
+fn read_token(path: &str) -> Result<TokenFile> {
+    TokenFile::open(path).with_context(|| format!("--admin-token-file `{path}`"))
+}
+
+/// Whether traffic comes to our default address or leaves for it. A service that is not up yet would find us there.
+fn default_is_traffics(config: &Config) -> bool {
+    let listens = config.listeners.iter().any(|listener| listener.address.0.port() == DEFAULT.port());
+    let forwards = config.services.iter().any(|service| {
+        let upstream = service.upstream.url.address();
+        upstream.is_some_and(|to| to.port() == DEFAULT.port() && to.ip().is_loopback())
+    });
+    listens || forwards
 }

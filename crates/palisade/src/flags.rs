@@ -7,8 +7,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_config::Overrides;
 use palisade_model::Mode;
 
-use crate::admin::AdminAddress;
-
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
 #[command(name = "palisade", version = VERSION, max_term_width = 100)]
@@ -118,7 +116,7 @@ pub(crate) struct RunFlags {
     /// /livez, /readyz, /startupz and /healthz for probes, /metrics for Prometheus, /api/v1/status as JSON. Off
     /// loopback it needs --admin-token-file. Port 0 takes a free one, which is printed.
     #[arg(long, value_name = "ADDR|off", value_parser = admin_address)]
-    pub(crate) admin: Option<AdminAddress>,
+    pub(crate) admin: Option<String>,
     /// File with the token (16 characters or more) that opens the admin listener
     ///
     /// Clients show it as `Authorization: Bearer TOKEN`. Probes need none.
@@ -153,10 +151,7 @@ impl RunFlags {
             rules_before: files(&self.rules.rules_before)?,
             rules: files(&self.rules.rules)?,
             detect: self.detect.map(|switch| switch == Switch::On),
-            admin: self.admin.map(|admin| match admin {
-                AdminAddress::At(address) => address.to_string(),
-                AdminAddress::Off => "off".to_owned(),
-            }),
+            admin: self.admin.clone(),
             admin_token_file: file(&self.admin_token_file)?,
             error_log: file(&self.error_log)?,
             audit_log: None,
@@ -300,11 +295,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn admin_address(text: &str) -> Result<AdminAddress, String> {
-    if text == "off" {
-        return Ok(AdminAddress::Off);
+fn admin_address(text: &str) -> Result<String, String> {
+    match text {
+        "off" => Ok(text.to_owned()),
+        text => address(text).map(|address| address.to_string()).map_err(|error| format!("{error}; or off")),
     }
-    address(text).map(AdminAddress::At).map_err(|error| format!("{error}; or off"))
 }
 
 fn absolute_path(text: &str) -> Result<String, String> {

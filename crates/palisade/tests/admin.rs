@@ -70,6 +70,13 @@ fn probes_metrics_and_status_tell_what_runs() {
         (requests(&after) == [1.0, 1.0]).then_some(after)
     });
     assert_eq!(requests(&before), [0.0, 0.0]);
+    // The rule's tag says what it is about.
+    assert_eq!(after.value("palisade_requests_blocked_total", &[("class", "sqli")]), 1.0);
+    assert_eq!(after.value("palisade_requests_blocked_total", &[("class", "xss")]), 0.0);
+    for (part, count) in [("engine", 2.0), ("proxy", 2.0), ("upstream", 1.0)] {
+        let labels = [("part", part)];
+        assert_eq!(after.value("palisade_request_duration_seconds_count", &labels), count, "{part}");
+    }
     assert_eq!(after.value("palisade_ready", &[]), 1.0);
     assert_eq!(after.value("palisade_rules", &[("rule_set", "default")]), 1.0);
     assert_eq!(after.value("palisade_last_reload_successful", &[]), 1.0);
@@ -247,6 +254,18 @@ fn without_the_default_address_traffic_is_protected_and_it_is_said() {
 }
 
 #[test]
+fn the_default_address_is_left_to_a_service_that_is_to_be_there() {
+    let folder = Folder::new();
+    let data = folder.at("data");
+    let run = ["run", "--listen", "127.0.0.1:0", "--upstream", "http://localhost:9901", "--data-dir", &data];
+    let mut proxy = Running::start(command(&run));
+    proxy.address();
+    let err = proxy.err();
+    assert!(err.contains("127.0.0.1:9901 is meant for traffic") && !err.contains("(admin)"), "{err}");
+    assert_eq!(proxy.end(), 0);
+}
+
+#[test]
 fn off_loopback_the_token_of_a_file_opens_it() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let token = "0123456789abcdef0123456789abcdef";
@@ -292,12 +311,19 @@ fn the_reference_page_names_exactly_what_is_printed() {
     assert_eq!(get(address, "/", "").status, 200);
     let printed: Vec<String> = metrics(admin).0.iter().map(|(name, family)| row(name, family)).collect();
     let page = include_str!("../../../docs/reference/metrics.md");
-    let described: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let (labels, names) = page.split_once("| name | type |").unwrap();
+    let described: Vec<&str> = names.lines().filter(|line| line.starts_with("| `")).collect();
     assert!(
         printed == described,
         "docs/reference/metrics.md should have these rows:\n{}",
         printed.join("\n")
     );
+    // `version` explains itself where it stands.
+    let used = printed.iter().flat_map(|row| row.split(" | ").nth(2).unwrap().split(", "));
+    for label in used.filter(|label| !["", " ", "`version`"].contains(label)) {
+        let explained = labels.lines().any(|line| line.split(" | ").next().unwrap().contains(label));
+        assert!(explained, "docs/reference/metrics.md does not explain the label {label:?}");
+    }
 }
 
 /// `| name | type | labels | meaning |`.

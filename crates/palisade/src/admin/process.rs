@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use palisade_config::Name;
 use palisade_console::{
     Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State,
     Status, Subject, Timestamp,
 };
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
+use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
 
 use crate::admin::usage::Usage;
 use crate::flags::VERSION;
+use crate::snapshot::Snapshot;
 
 /// How often workers show that they work.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -44,9 +47,56 @@ struct Changing {
 /// What is in force: replaced as one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InForce {
-    pub(crate) services: Vec<ServiceStatus>,
-    /// Names of rule sets and how many rules each has.
-    pub(crate) rule_sets: Vec<(String, usize)>,
+    services: Vec<ServiceStatus>,
+    rule_sets: Vec<RuleSetInForce>,
+}
+
+#[derive(Clone, Debug)]
+struct RuleSetInForce {
+    name: String,
+    rules: Arc<RuleSet>,
+    loaded_at: Timestamp,
+}
+
+impl RuleSetInForce {
+    fn count(&self) -> usize {
+        self.rules.rules().len()
+    }
+}
+
+impl InForce {
+    /// What a snapshot puts in force. A rule set has the name of the profile that it was loaded for.
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let Snapshot { config, profiles } = snapshot;
+        let rules_of = |profile: &Name| profiles.get(profile).and_then(|profile| profile.rules.as_ref());
+        let service = |service: &palisade_config::Service| {
+            let profile = &*service.profile;
+            let mode = profiles.get(profile).map(|profile| profile.mode).unwrap_or_default();
+            ServiceStatus {
+                name: service.name.to_string(),
+                mode: mode.to_string(),
+                rule_set: rules_of(profile).map(|_| profile.to_string()),
+            }
+        };
+        let loaded_at = now();
+        let rule_set = |(profile, _): (&Name, _)| {
+            Some(RuleSetInForce { name: profile.to_string(), rules: rules_of(profile)?.clone(), loaded_at })
+        };
+        Self {
+            services: config.services.iter().map(service).collect(),
+            rule_sets: config.profiles.iter().filter_map(rule_set).collect(),
+        }
+    }
+
+    /// Rules that are those of before were loaded then.
+    fn after(mut self, before: &Self) -> Self {
+        for rule_set in &mut self.rule_sets {
+            if let Some(same) = before.rule_sets.iter().find(|old| Arc::ptr_eq(&old.rules, &rule_set.rules)) {
+                rule_set.loaded_at = same.loaded_at;
+            }
+        }
+        self
+    }
 }
 
 impl Process {
@@ -81,7 +131,7 @@ impl Process {
         let mut changing = self.changing();
         let error = match outcome {
             Ok(in_force) => {
-                changing.in_force = in_force;
+                changing.replace(in_force);
                 changing.loaded_at = Some(at);
                 changing.reloads.succeeded += 1;
                 None
@@ -96,7 +146,7 @@ impl Process {
 
     /// Some of it was loaded anew, and an error left the rest as it was.
     pub(crate) fn partly_reloaded(&self, in_force: InForce, error: &anyhow::Error) {
-        self.changing().in_force = in_force;
+        self.changing().replace(in_force);
         self.reloaded(Err(error));
     }
 
@@ -185,9 +235,11 @@ impl Subject for Process {
 
     fn status(&self) -> Status {
         let changing = self.changing();
-        let loaded_at = changing.loaded_at.unwrap_or(self.started_at);
-        let rule_set =
-            |(name, rules): &(String, usize)| RuleSetStatus { name: name.clone(), rules: *rules, loaded_at };
+        let rule_set = |rule_set: &RuleSetInForce| RuleSetStatus {
+            name: rule_set.name.clone(),
+            rules: rule_set.count(),
+            loaded_at: rule_set.loaded_at,
+        };
         Status {
             version: VERSION.to_owned(),
             state: changing.state,
@@ -202,13 +254,17 @@ impl Subject for Process {
 }
 
 impl Changing {
+    fn replace(&mut self, in_force: InForce) {
+        self.in_force = in_force.after(&self.in_force);
+    }
+
     fn metrics(&self, into: &mut Exposition) {
         let flag = |is: bool| if is { 1.0 } else { 0.0 };
         let help = "1 while new requests should be sent here, 0 during start and drain.";
         into.gauge("palisade_ready", help, &[], flag(self.state == State::Ready));
         let help = "Rules in force.";
-        for (name, rules) in &self.in_force.rule_sets {
-            into.gauge("palisade_rules", help, &[("rule_set", name)], *rules as f64);
+        for rule_set in &self.in_force.rule_sets {
+            into.gauge("palisade_rules", help, &[("rule_set", &rule_set.name)], rule_set.count() as f64);
         }
         let (name, help) = (
             "palisade_reloads_total",

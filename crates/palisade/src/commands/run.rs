@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use palisade_config::{Config, LogTarget, Name};
-use palisade_console::ServiceStatus;
+use palisade_config::LogTarget;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
 
 use crate::Finding;
-use crate::admin::{AdminAddress, AdminListener, AdminSettings, InForce, Process};
+use crate::admin::{AdminListener, InForce, Process};
 use crate::configuration::Told;
 use crate::data_folder::DataFolder;
 use crate::files::FileSystem;
@@ -28,9 +27,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     let mut maker = Maker::new(Told { file: flags.config.clone(), overrides: flags.overrides()? });
     let config = maker.config()?;
     let process = Process::new();
-    let admin = AdminListener::start(&admin_settings(&config), process.clone())?;
+    let admin = AdminListener::start(&config, process.clone())?;
     let mut snapshot = maker.first(config)?;
-    process.loaded(in_force(&snapshot));
+    process.loaded(InForce::of(&snapshot));
     describe(&snapshot);
     let config = &snapshot.config;
     let error_log = match &config.logs.error {
@@ -152,47 +151,14 @@ fn reload(
         say!("palisade: {} loaded anew", plural(rules, "rule"));
     }
     if kept.is_empty() {
-        process.reloaded(Ok(in_force(snapshot)));
+        process.reloaded(Ok(InForce::of(snapshot)));
         return;
     }
     let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
     let error =
         anyhow!("the rules in force stay for profile {}: what its files say is not usable", names.join(", "));
     say!("palisade: {error}");
-    process.partly_reloaded(in_force(snapshot), &error);
-}
-
-/// What the admin listener shows of it.
-fn in_force(snapshot: &Snapshot) -> InForce {
-    let Snapshot { config, profiles } = snapshot;
-    let rules_of = |name: &Name| profiles.get(name).and_then(|profile| profile.rules.as_ref());
-    let service = |service: &palisade_config::Service| {
-        let name = &*service.profile;
-        let mode = profiles.get(name).map(|profile| profile.mode).unwrap_or_default();
-        ServiceStatus {
-            name: service.name.to_string(),
-            mode: mode.to_string(),
-            rule_set: rules_of(name).map(|_| name.to_string()),
-        }
-    };
-    let rule_set = |(name, _): (&Name, _)| Some((name.to_string(), rules_of(name)?.rules().len()));
-    InForce {
-        services: config.services.iter().map(service).collect(),
-        rule_sets: config.profiles.iter().filter_map(rule_set).collect(),
-    }
-}
-
-fn admin_settings(config: &Config) -> AdminSettings {
-    use palisade_config::AdminAddress as Configured;
-    AdminSettings {
-        address: config.admin.address.map(|address| match address {
-            Configured::At(address) => AdminAddress::At(address.0),
-            Configured::Off => AdminAddress::Off,
-        }),
-        token_file: config.admin.token_file.as_ref().map(|path| path.as_str().into()),
-        probes: config.admin.probes.map(|address| address.0),
-        traffic: config.listeners.iter().map(|listener| listener.address.0).collect(),
-    }
+    process.partly_reloaded(InForce::of(snapshot), &error);
 }
 
 /// Variables of ours that we know.
