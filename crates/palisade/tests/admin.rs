@@ -303,6 +303,57 @@ fn off_loopback_the_token_of_a_file_opens_it() {
 }
 
 #[test]
+fn a_configuration_file_names_an_address_for_probes_and_rule_sets_have_times_of_their_own() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    for name in ["one", "two"] {
+        folder.write(&format!("{name}.conf"), RULES);
+    }
+    let data = folder.at("data");
+    let config = folder.write(
+        "palisade.yaml",
+        format!(
+            "dataDir: {data}\nadmin: {{address: \"127.0.0.1:0\", probes: \"127.0.0.1:0\"}}\n\
+             listeners: [{{name: web, address: \"127.0.0.1:0\"}}]\n\
+             services:\n\
+             - {{name: shop, upstream: {{url: \"{url}\"}}, profile: one}}\n\
+             - {{name: cms, upstream: {{url: \"{url}\"}}, profile: two}}\n\
+             routes:\n- {{listener: web, service: shop}}\n- {{listener: web, path: /cms/, service: cms}}\n\
+             profiles:\n  one: {{mode: block, rules: {{files: [{one}]}}}}\n  two: {{rules: {{files: [{two}]}}}}\n",
+            url = upstream.url,
+            one = folder.at("one.conf"),
+            two = folder.at("two.conf"),
+        ),
+    );
+    let mut proxy = Running::start(command(&["run", "--config", &config]));
+    proxy.address();
+    let admin = proxy.admin();
+    let err = proxy.err();
+    let line = err.lines().find(|line| line.ends_with(" (probes)")).unwrap_or_else(|| panic!("{err}"));
+    let probes: SocketAddr = line.split(['/', ' ']).nth(4).unwrap().parse().unwrap();
+    for page in ["/livez", "/readyz", "/startupz", "/healthz", "/metrics"] {
+        assert_eq!(ask(probes, page).status, 200, "{page}");
+    }
+    assert_eq!(ask(probes, "/api/v1/status").status, 404);
+
+    let before = status(admin);
+    assert_eq!(before["services"][0]["mode"], "block", "{before}");
+    assert_eq!(before["services"][1]["mode"], "monitoring", "{before}");
+    assert_eq!(before["rule_sets"].as_array().unwrap().len(), 2, "{before}");
+    // Times are shown in seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    folder.write("two.conf", format!("{RULES}SecAction \"id:1,phase:1,pass,nolog\"\n"));
+    let after = eventually("the change", || {
+        let status = status(admin);
+        (status["rule_sets"][1]["rules"] == 2).then_some(status)
+    });
+    let at = |status: &serde_json::Value, at: usize| {
+        status["rule_sets"][at]["loaded_at"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(at(&before, 0), at(&after, 0), "what did not change was not loaded");
+    assert!(at(&before, 1) < at(&after, 1), "{before} {after}");
+}
+
+#[test]
 fn the_reference_page_names_exactly_what_is_printed() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let mut proxy = protected(&folder, &upstream, &[]);
