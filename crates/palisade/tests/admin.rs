@@ -326,10 +326,7 @@ fn a_configuration_file_names_an_address_for_probes_and_rule_sets_have_times_of_
     );
     let mut proxy = Running::start(command(&["run", "--config", &config]));
     proxy.address();
-    let admin = proxy.admin();
-    let err = proxy.err();
-    let line = err.lines().find(|line| line.ends_with(" (probes)")).unwrap_or_else(|| panic!("{err}"));
-    let probes: SocketAddr = line.split(['/', ' ']).nth(4).unwrap().parse().unwrap();
+    let (admin, probes) = (proxy.admin(), proxy.listener("probes"));
     for page in ["/livez", "/readyz", "/startupz", "/healthz", "/metrics"] {
         assert_eq!(ask(probes, page).status, 200, "{page}");
     }

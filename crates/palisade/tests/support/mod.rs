@@ -229,11 +229,17 @@ impl Running {
 
     /// Where its admin listener is, by the line that says so.
     pub(crate) fn admin(&mut self) -> SocketAddr {
+        self.listener("admin")
+    }
+
+    /// Where the listener of a name is, by the line that says so.
+    pub(crate) fn listener(&mut self, name: &str) -> SocketAddr {
         let line = |err: &str| {
-            let line = err.lines().find(|line| line.ends_with(" (admin)"))?;
+            // A line without its end is still being written.
+            let line = err.split_inclusive('\n').find(|line| line.ends_with(&format!(" ({name})\n")))?;
             line.strip_prefix("listening on http://")?.split(' ').next()?.parse().ok()
         };
-        eventually("the admin listener", || line(&self.err()))
+        eventually(name, || line(&self.err()))
     }
 
     /// Waits until its standard error holds a text.
