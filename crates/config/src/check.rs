@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::decode::{Decode as _, Decoder, nearest};
+use crate::decode::{Decode as _, Decoder, Step, nearest};
 use crate::diagnostic::Severity;
 use crate::node::{Node, Origin, quoted};
 use crate::read::LISTEN;
@@ -74,12 +74,17 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn error(&mut self, origin: Origin, message: String, help: impl Into<String>) {
-        self.decoder.report(Severity::Error, origin, message, Some(help.into()));
+    /// An error about a value, by the path of its key.
+    fn error(&mut self, key: &str, origin: Origin, message: String, help: impl Into<String>) {
+        let help = Some(help.into());
+        let report = |decoder: &mut Decoder| decoder.report(Severity::Error, origin, message, help);
+        self.decoder.within(&Step::Key(key), report);
     }
 
-    fn warning(&mut self, origin: Origin, message: String, help: impl Into<String>) {
-        self.decoder.report(Severity::Warning, origin, message, Some(help.into()));
+    fn warning(&mut self, key: &str, origin: Origin, message: String, help: impl Into<String>) {
+        let help = Some(help.into());
+        let report = |decoder: &mut Decoder| decoder.report(Severity::Warning, origin, message, help);
+        self.decoder.within(&Step::Key(key), report);
     }
 
     fn bounds(&mut self, config: &Config) -> Option<()> {
@@ -88,11 +93,12 @@ impl Checks<'_> {
             ("listeners", config.listeners.len(), LISTENERS_MAX),
             ("services", config.services.len(), SERVICES_MAX),
             ("profiles", config.profiles.0.len(), PROFILES_MAX),
-            ("hosts of routes", hosts, HOSTS_MAX),
+            ("routes", hosts, HOSTS_MAX),
         ] {
             if count > max {
-                let message = format!("{count} {what} are more than the {max} that one process takes");
-                self.error(Origin::Default, message, "share them among several processes");
+                let what_of = if what == "routes" { "hosts" } else { what };
+                let message = format!("{count} {what_of} are more than the {max} that one process takes");
+                self.error(what, Origin::Default, message, "share them among several processes");
                 return None;
             }
         }
@@ -101,10 +107,12 @@ impl Checks<'_> {
 
     fn unique<'c>(&mut self, what: &str, names: impl Iterator<Item = &'c Located<Name>>) {
         let mut seen: HashMap<&str, Origin> = HashMap::new();
-        for name in names {
+        for (index, name) in names.enumerate() {
+            let key = format!("{what}s[{index}].name");
             if let Some(first) = seen.insert(name.as_str(), name.origin()) {
                 let message = format!("a second {what} is called {}{}", quoted(name.as_str()), after(first));
                 self.error(
+                    &key,
                     name.origin(),
                     message,
                     format!("give one of them another name, such as {}-2", **name),
@@ -130,7 +138,7 @@ impl Checks<'_> {
         {
             taken.insert(address.1, address.0);
         }
-        for listener in &config.listeners {
+        for (index, listener) in config.listeners.iter().enumerate() {
             let address = *listener.address;
             if address.0.port() == 0 {
                 continue;
@@ -138,10 +146,10 @@ impl Checks<'_> {
             if let Some(by) = taken.insert(address, "another listener") {
                 let message = format!("{address} is where {by} listens");
                 let help = format!("write another port, or {}:0 for any free one", ip(&address.0));
-                self.error(listener.address.origin(), message, help);
+                self.error(&format!("listeners[{index}].address"), listener.address.origin(), message, help);
             }
         }
-        for service in &config.services {
+        for (index, service) in config.services.iter().enumerate() {
             let Some(upstream) = service.upstream.url.address() else { continue };
             let here = |listener: &&Listener| {
                 let at = listener.address.0;
@@ -153,7 +161,7 @@ impl Checks<'_> {
                 let url = &service.upstream.url;
                 let message = format!("{}: that is this listener itself", quoted(url.as_str()));
                 let help = "name the address of the service, or let the listener listen elsewhere (--listen)";
-                self.error(url.origin(), message, help);
+                self.error(&format!("services[{index}].upstream.url"), url.origin(), message, help);
             }
         }
     }
@@ -162,22 +170,19 @@ impl Checks<'_> {
         for (name, profile) in config.profiles.iter() {
             if let (Some(level), None) = (&profile.rules.paranoia, &profile.rules.crs) {
                 let message = format!("the paranoia level {} means a CRS, and none is named", level.level());
-                self.error(level.origin(), message, "name its folder by `crs` (--crs)");
+                let key = format!("profiles.{name}.rules.paranoia");
+                self.error(&key, level.origin(), message, "name its folder by `crs` (--crs)");
             }
             if let Some(enabled) = &profile.detect.enabled
                 && **enabled
             {
                 let message = "the built-in detector is not in this version; rules alone inspect".to_owned();
-                self.warning(enabled.origin(), message, "write false");
-            }
-            for (what, value) in
-                [("jsonDepth", profile.limits.json_depth), ("arguments", profile.limits.arguments)]
-            {
-                if value == 0 {
-                    let message =
-                        format!("{what} of profile {} is 0, so nothing would pass", quoted(name.as_str()));
-                    self.error(Origin::Default, message, "write at least 1");
-                }
+                self.warning(
+                    &format!("profiles.{name}.detect.enabled"),
+                    enabled.origin(),
+                    message,
+                    "write false",
+                );
             }
         }
     }
@@ -188,7 +193,7 @@ impl Checks<'_> {
         let services: HashSet<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
         let listeners: HashSet<&str> =
             config.listeners.iter().map(|listener| listener.name.as_str()).collect();
-        for service in &config.services {
+        for (index, service) in config.services.iter().enumerate() {
             let (name, origin) = (&service.profile, service.profile.origin());
             if origin == Origin::Default && !profiles.contains(name.as_str()) {
                 let first = config.profiles.iter().next().map_or("default", |(name, _)| name.as_str());
@@ -196,28 +201,42 @@ impl Checks<'_> {
                     "the service {} names no profile, and none is called `default`",
                     quoted(service.name.as_str())
                 );
-                self.error(service.name.origin(), message, format!("add `profile: {first}` to it"));
+                let key = format!("services[{index}].profile");
+                self.error(&key, service.name.origin(), message, format!("add `profile: {first}` to it"));
             } else {
-                self.leads("profile", name, &profiles);
+                self.leads(format!("services[{index}]"), "profile", name, &profiles);
             }
         }
-        for route in &config.routes {
-            self.leads("service", &route.service, &services);
+        for (index, route) in config.routes.iter().enumerate() {
+            let at = || format!("routes[{index}]");
+            self.leads(at(), "service", &route.service, &services);
             if let Some(profile) = &route.profile {
-                self.leads("profile", profile, &profiles);
+                self.leads(at(), "profile", profile, &profiles);
             }
             if let Some(listener) = &route.listener {
-                self.leads("listener", listener, &listeners);
+                self.leads(at(), "listener", listener, &listeners);
             }
         }
+        if self.decoder.sink.errors() > 0 {
+            // What leads nowhere may be meant for what nothing leads to.
+            return;
+        }
         let used: HashSet<&str> = config.routes.iter().map(|route| route.service.as_str()).collect();
-        for service in config.services.iter().filter(|service| !used.contains(service.name.as_str())) {
+        for (index, service) in config.services.iter().enumerate() {
+            if used.contains(service.name.as_str()) {
+                continue;
+            }
             let message = format!("no route leads to the service {}", quoted(service.name.as_str()));
-            self.warning(service.name.origin(), message, "add one, or remove the service");
+            self.warning(
+                &format!("services[{index}]"),
+                service.name.origin(),
+                message,
+                "add one, or remove the service",
+            );
         }
     }
 
-    fn leads(&mut self, what: &str, name: &Located<Name>, known: &HashSet<&str>) {
+    fn leads(&mut self, of: String, what: &str, name: &Located<Name>, known: &HashSet<&str>) {
         if known.contains(name.as_str()) {
             return;
         }
@@ -228,7 +247,12 @@ impl Checks<'_> {
             None if all.len() > 10 => format!("there are {}, and others", all[..10].join(", ")),
             None => format!("there is {}", all.join(", ")),
         };
-        self.error(name.origin(), format!("there is no {what} {}", quoted(name.as_str())), help);
+        self.error(
+            &format!("{of}.{what}"),
+            name.origin(),
+            format!("there is no {what} {}", quoted(name.as_str())),
+            help,
+        );
     }
 
     /// No two routes claim the same requests, and a host has a route for all of its paths.
@@ -241,8 +265,9 @@ impl Checks<'_> {
         }
         let any = HostPattern::Any;
         let mut claims: HashMap<(&HostPattern, &RoutePath), Claims<'_>> = HashMap::new();
-        let mut hosts: Vec<(&HostPattern, Origin)> = Vec::new();
-        for route in &config.routes {
+        let mut hosts: Vec<(usize, &HostPattern, Origin)> = Vec::new();
+        for (index, route) in config.routes.iter().enumerate() {
+            let key = format!("routes[{index}]");
             let written = route.hosts.iter().map(|host| (&**host, host.origin()));
             let none = route.hosts.is_empty().then_some((&any, route.path.origin()));
             for (host, at) in written.chain(none) {
@@ -250,7 +275,7 @@ impl Checks<'_> {
                     .into_iter()
                     .find(|origin| *origin != Origin::Default)
                     .unwrap_or_default();
-                hosts.push((host, origin));
+                hosts.push((index, host, origin));
                 let claim = claims.entry((host, &route.path)).or_default();
                 let before = match &route.listener {
                     Some(listener) => {
@@ -262,6 +287,7 @@ impl Checks<'_> {
                 if let Some(before) = before {
                     let message = format!("a second route takes {host} {}{}", *route.path, after(before));
                     self.error(
+                        &key,
                         origin,
                         message,
                         "remove one of them, or give it another host, path or listener",
@@ -271,11 +297,16 @@ impl Checks<'_> {
         }
         let root = RoutePath::decode(&Node::text("/", Origin::Default), self.decoder);
         let mut told = HashSet::new();
-        for (host, origin) in hosts {
+        for (index, host, origin) in hosts {
             let whole = root.as_ref().is_some_and(|root| claims.contains_key(&(host, root)));
             if !whole && told.insert(host) {
                 let message = format!("{host} has no route for `/`: its other paths are answered with 404");
-                self.warning(origin, message, "add a route with `path: /`, or leave it so");
+                self.warning(
+                    &format!("routes[{index}]"),
+                    origin,
+                    message,
+                    "add a route with `path: /`, or leave it so",
+                );
             }
         }
     }

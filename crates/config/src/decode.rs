@@ -235,7 +235,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter_map(|candidate| {
             let there = plain(candidate);
             let distance = edit_distance(wanted.as_bytes(), there.as_bytes());
-            (distance <= (there.len().max(wanted.len()) / 3).max(1)).then_some((distance, candidate))
+            (distance <= there.len().max(wanted.len()) / 3).then_some((distance, candidate))
         })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)

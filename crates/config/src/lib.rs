@@ -13,12 +13,12 @@
 //! a configuration (`palisade-inspect`, `palisade-dataplane`, the binary).
 
 mod check;
-#[allow(dead_code, reason = "the descriptions of keys are for the reference page, which comes next")]
 mod decode;
 mod diagnostic;
 mod node;
 mod overrides;
 mod read;
+mod reference;
 mod sections;
 mod value;
 mod yaml;
@@ -27,9 +27,10 @@ pub use diagnostic::{Diagnostic, Severity, Style};
 pub use node::Origin;
 pub use overrides::Overrides;
 pub use read::{File, Read, read};
+pub use reference::{json_schema, reference};
 pub use sections::*;
 pub use value::{
-    Address, AdminAddress, AuditFormat, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
+    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
 };
 pub use yaml::FILE_BYTES_MAX;

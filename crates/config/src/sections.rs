@@ -3,7 +3,7 @@
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::node::{Node, Value, quoted};
 use crate::value::{
-    Address, AdminAddress, AuditFormat, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
+    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
 };
 use palisade_model::Mode;
@@ -190,9 +190,9 @@ section! {
         /// What happens to a larger one: partial lets the rules see its beginning, reject answers 502.
         on_response_body: OnResponseBody = "partial",
         /// How deep JSON may nest.
-        json_depth: u32 = "512",
+        json_depth: Count = "512",
         /// How many arguments a request may have.
-        arguments: u32 = "1000",
+        arguments: Count = "1000",
     }
 }
 

@@ -60,6 +60,7 @@ decode_as_text!(
     OnResponseBody,
     AuditFormat,
     Paranoia,
+    Count,
     u32
 );
 
@@ -228,6 +229,27 @@ fn number(text: &str, min: i64, max: i64) -> Result<i64, Refused> {
     text.parse().ok().filter(|number| canonical && (min..=max).contains(number)).ok_or_else(|| {
         (format!("is not a number from {min} to {max}"), format!("write {}", min.max(1).min(max)))
     })
+}
+
+/// A number of things, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(u32);
+
+impl Count {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromText for Count {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        number(text, 1, u32::MAX.into()).map(|count| Self(count as u32))
+    }
+
+    fn shape() -> Shape {
+        Shape::Integer { min: 1, max: u32::MAX.into() }
+    }
 }
 
 /// CRS's paranoia level, 1 to 4.

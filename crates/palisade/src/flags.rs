@@ -33,11 +33,22 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
+    /// What a configuration file may say: the reference page, or a JSON Schema for editors
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the reference page, in Markdown
+    Reference,
+    /// Print the JSON Schema
+    Schema,
 }
 
 #[derive(Debug, Subcommand)]
@@ -205,6 +216,9 @@ pub(crate) enum Format {
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckFlags {
+    /// Configuration file: it, and the rules of all its profiles
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["crs", "paranoia", "rules_before", "rules"])]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) rules: RuleFlags,
     /// Warnings count as errors

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Rules(RulesCommand::Show(show)) => commands::rules::show(&show),
         Command::Run(run) => commands::run::run(&run),
         Command::Demo(demo) => commands::demo::run(&demo),
+        Command::Config(which) => commands::config(&which),
         Command::Completions { shell } => commands::completions(shell),
     };
     match outcome {

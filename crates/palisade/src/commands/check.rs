@@ -1,31 +1,66 @@
-//! `palisade check`: everything that is wrong with rules, at once.
+//! `palisade check`: everything that is wrong with a configuration or with rules, at once.
 
+use std::collections::HashSet;
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Result, bail};
+use palisade_config::Overrides;
+use palisade_inspect::LoadedRules;
 
 use crate::Finding;
+use crate::configuration::Told;
+use crate::files::FileSystem;
 use crate::flags::CheckFlags;
-use crate::rules::{self, Warnings};
+use crate::rules::{self, Warnings, plural};
 
 /// Loads and compiles; exit 1 when something is an error.
 pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
+    if let Some(file) = &flags.config {
+        return configuration(file, flags.strict);
+    }
     let sources = rules::sources(&flags.rules)?;
     if sources.is_empty() {
-        bail!("nothing to check: name rules by --crs, --rules-before or --rules");
+        bail!("nothing to check: name a file by --config, or rules by --crs, --rules-before or --rules");
     }
     let loaded = rules::load(&sources);
-    rules::show(&loaded, Warnings::Shown);
-    let total = rules::count(&loaded);
+    Ok(if rules_are_clean(&loaded, "", flags.strict)? { Finding::Nothing } else { Finding::Something })
+}
+
+/// A configuration file, and the rules that its profiles name, each once.
+fn configuration(file: &Path, strict: bool) -> Result<Finding> {
+    let told = Told { file: Some(file.to_owned()), overrides: Overrides::default() };
+    let reading = told.read(&FileSystem)?;
+    reading.show(Warnings::Shown);
+    let errors = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let warnings = reading.diagnostics.len() - errors;
+    let mut out = std::io::stdout();
+    let usable = if reading.config.is_some() { "is usable" } else { "is not usable" };
+    let total = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+    writeln!(out, "the configuration {usable}: {total}")?;
+    let mut clean = reading.config.is_some() && (warnings == 0 || !strict);
+    let mut seen = HashSet::new();
+    for (name, profile) in reading.config.iter().flat_map(|config| config.profiles.iter()) {
+        let sources = rules::sources_of(&profile.rules);
+        if !sources.is_empty() && seen.insert(format!("{sources:?}")) {
+            let loaded = rules::load(&sources);
+            clean &= rules_are_clean(&loaded, &format!("profile {name}: "), strict)?;
+        }
+    }
+    Ok(if clean { Finding::Nothing } else { Finding::Something })
+}
+
+/// Shows what is wrong with some rules. Whether nothing is.
+fn rules_are_clean(loaded: &LoadedRules, of: &str, strict: bool) -> Result<bool> {
+    rules::show(loaded, Warnings::Shown);
+    let total = rules::count(loaded);
     match &loaded.rules {
         Some(rules) => {
             let count = rules.rules().len();
             let are = if count == 1 { "is" } else { "are" };
-            writeln!(std::io::stdout(), "{} {are} usable: {total}", rules::plural(count, "rule"))?;
+            writeln!(std::io::stdout(), "{of}{} {are} usable: {total}", plural(count, "rule"))?;
         }
-        None => writeln!(std::io::stdout(), "the rules are not usable: {total}")?,
+        None => writeln!(std::io::stdout(), "{of}the rules are not usable: {total}")?,
     }
-    let tolerated = loaded.diagnostics.is_empty() || !flags.strict;
-    let clean = loaded.rules.is_some() && tolerated;
-    Ok(if clean { Finding::Nothing } else { Finding::Something })
+    Ok(loaded.rules.is_some() && (loaded.diagnostics.is_empty() || !strict))
 }

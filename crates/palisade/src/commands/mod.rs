@@ -12,7 +12,17 @@ use std::io::Write as _;
 use clap::CommandFactory as _;
 
 use crate::Finding;
-use crate::flags::Flags;
+use crate::flags::{ConfigCommand, Flags};
+
+/// Prints what a configuration file may say.
+pub(crate) fn config(which: &ConfigCommand) -> anyhow::Result<Finding> {
+    let text = match which {
+        ConfigCommand::Reference => palisade_config::reference(),
+        ConfigCommand::Schema => palisade_config::json_schema(),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Finding::Nothing)
+}
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<Finding> {
