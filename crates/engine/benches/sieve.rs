@@ -45,6 +45,9 @@ fn main() {
                 sieve.states(),
                 sieve.memory_usage() / 1024,
             );
+            if has("--strings") {
+                strings(&kinds, &chosen, &needs);
+            }
             for (kind, values) in &kinds {
                 let of = if kind.starts_with("headers") { Variable::RequestHeaders } else { Variable::Args };
                 let of = if kind.starts_with("names") { Variable::ArgsNames } else { of };
@@ -120,6 +123,46 @@ fn main() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The strings that ordinary values bring most often, per kilobyte, with the rules that asked for them.
+fn strings(kinds: &[(&str, Vec<Vec<u8>>)], chosen: &[&crs::CrsOperator], needs: &[Needs]) {
+    let mut owners: HashMap<Vec<u8>, Vec<u64>> = HashMap::new();
+    for (operator, needs) in chosen.iter().zip(needs) {
+        for gram in needs.factors.iter().flat_map(|factor| factor.grams()) {
+            owners.entry(gram.symbols().collect()).or_default().push(operator.rule);
+        }
+    }
+    for (kind, values) in kinds {
+        let mut found: HashMap<&[u8], usize> = HashMap::new();
+        let mut bytes = 0;
+        for value in values {
+            let symbols: Vec<u8> =
+                value.iter().map(|byte| palisade_pcre::SYMBOL_OF[usize::from(*byte)]).collect();
+            bytes += value.len();
+            for length in 2..=6 {
+                for window in symbols.windows(length) {
+                    if let Some((gram, _)) = owners.get_key_value(window) {
+                        *found.entry(gram).or_default() += 1;
+                    }
+                }
+            }
+        }
+        let mut list: Vec<(usize, &[u8])> = found.into_iter().map(|(gram, count)| (count, gram)).collect();
+        list.sort_unstable_by(|a, b| b.cmp(a));
+        let total: usize = list.iter().map(|(count, _)| count).sum();
+        println!("  {kind}: {:.3} strings a byte", total as f64 / bytes as f64);
+        for (count, gram) in list.iter().take(25) {
+            let text: String = gram
+                .iter()
+                .map(|symbol| {
+                    let byte = (32..=255u8).find(|b| palisade_pcre::SYMBOL_OF[usize::from(*b)] == *symbol);
+                    char::from(byte.unwrap_or(b'?'))
+                })
+                .collect();
+            println!("      {:.2} {text:?} {:?}", *count as f64 * 1e3 / bytes as f64, owners[*gram]);
         }
     }
 }

@@ -12,9 +12,10 @@
 //! All work and memory is bounded by named limits, and what goes over one of them is not known.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
+use rustc_hash::FxHashSet;
 
 use crate::bytes::ByteSet;
-use crate::symbols::{DIGIT_AMONG_TEN, SYMBOL_OF, rarity, rarity_after};
+use crate::symbols::{SYMBOL_OF, SYMBOLS, byte_rate, rarity, rarity_after};
 
 /// What every haystack that a pattern matches has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,10 +32,9 @@ impl Needs {
     /// Whether a haystack has all of them: the definition, not the filter. O(haystack) times the number of strings.
     pub fn are_met_by(&self, haystack: &[u8]) -> bool {
         let present = ByteSet::of(haystack).words();
-        let symbols: Vec<u8> = haystack.iter().map(|byte| SYMBOL_OF[usize::from(*byte)]).collect();
         haystack.len() >= self.length_min
             && self.gates.iter().all(|gate| gate.iter().zip(present).any(|(a, b)| a & b != 0))
-            && self.factors.iter().all(|factor| factor.is_in(&symbols))
+            && self.factors.iter().all(|factor| factor.is_in(haystack))
     }
 }
 
@@ -44,19 +44,25 @@ pub const GATES_MAX: usize = 3;
 /// A set of bytes as four words: byte `b` is bit `b % 64` of word `b / 64`.
 pub type Gate = [u64; 4];
 
-/// Strings of which one has to occur.
+/// Strings and bytes of which one has to occur.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Factor {
     grams: Vec<Gram>,
+    /// Strings of one byte, kept apart because a set of bytes is told without a scan, and finer than symbols are.
+    bytes: ByteSet,
     cost: f32,
 }
 
 impl Factor {
-    /// The factor of a list of strings of which every match contains one: of each the part that is rarest. `None` when one
-    /// of them is empty or there are too many of them.
+    /// The factor of a list of strings of which every match contains one, ASCII case ignored: of each the part that is
+    /// rarest. `None` when one of them is empty or there are too many of them.
     pub fn of_strings<'a>(strings: impl IntoIterator<Item = &'a [u8]>) -> Option<Factor> {
-        let mut grams = Vec::new();
+        let (mut grams, mut bytes) = (Vec::new(), ByteSet::EMPTY);
         for string in strings {
+            if let [byte] = string {
+                bytes = bytes.union(&ByteSet::of(&[*byte]).folded());
+                continue;
+            }
             let best = (0..string.len())
                 .flat_map(|start| {
                     let longest = Gram::of(&string[start..]);
@@ -68,44 +74,71 @@ impl Factor {
                 return None;
             }
         }
-        Some(Factor::of_grams(grams))
+        Some(Factor::new(grams, bytes))
     }
 
-    fn of_grams(mut grams: Vec<Gram>) -> Factor {
+    fn of_bytes(bytes: ByteSet) -> Factor {
+        Factor { grams: Vec::new(), bytes, cost: bytes.iter().map(byte_rate).sum() }
+    }
+
+    fn new(mut grams: Vec<Gram>, mut bytes: ByteSet) -> Factor {
+        grams.retain(|gram| {
+            if gram.len() == 1 {
+                bytes_of(gram.symbol(0)).for_each(|byte| bytes.insert(byte));
+            }
+            gram.len() > 1
+        });
+        let mut told = 0u64;
+        for symbol in 0..SYMBOLS as u8 {
+            told |= u64::from(bytes_of(symbol).all(|byte| bytes.contains(byte))) << symbol;
+        }
         grams.sort_unstable_by_key(|gram| (gram.len(), *gram));
         grams.dedup();
         // What contains another one adds nothing.
-        let mut kept: rustc_hash::FxHashSet<Gram> = rustc_hash::FxHashSet::default();
+        let mut kept: FxHashSet<Gram> = FxHashSet::default();
         grams.retain(|gram| {
-            let redundant = (1..gram.len()).any(|length| {
-                (0..=gram.len() - length).any(|start| kept.contains(&gram.part(start, length)))
-            });
+            let redundant = gram.symbols().any(|symbol| told >> symbol & 1 == 1)
+                || (2..gram.len()).any(|length| {
+                    (0..=gram.len() - length).any(|start| kept.contains(&gram.part(start, length)))
+                });
             if !redundant {
                 kept.insert(*gram);
             }
             !redundant
         });
-        let cost = grams.iter().map(|gram| gram.cost()).sum();
-        Factor { grams, cost }
+        let cost =
+            grams.iter().map(|gram| gram.cost()).sum::<f32>() + bytes.iter().map(byte_rate).sum::<f32>();
+        Factor { grams, bytes, cost }
     }
 
-    /// The strings.
+    /// The strings, of two symbols and more.
     pub fn grams(&self) -> &[Gram] {
         &self.grams
     }
 
-    /// How many of them a byte of ordinary text brings, by estimate: 0.001 is about one in forty short values.
-    pub fn rate(&self) -> f32 {
-        self.grams.iter().map(|gram| gram.rate()).sum()
+    /// The single bytes.
+    pub fn bytes(&self) -> Gate {
+        self.bytes.words()
     }
 
-    /// Whether one of the strings is in `symbols`, a haystack put through [`SYMBOL_OF`]: the definition, not the filter.
-    pub fn is_in(&self, symbols: &[u8]) -> bool {
-        self.grams.iter().any(|gram| {
-            let gram: Vec<u8> = gram.symbols().collect();
-            symbols.windows(gram.len()).any(|window| window == gram)
-        })
+    /// How many of them a byte of ordinary text brings, by estimate: 0.001 is about one in forty short values.
+    pub fn rate(&self) -> f32 {
+        self.grams.iter().map(|gram| gram.rate()).sum::<f32>() + self.bytes.iter().map(byte_rate).sum::<f32>()
     }
+
+    /// Whether one of them is in a haystack: the definition, not the filter.
+    pub fn is_in(&self, haystack: &[u8]) -> bool {
+        let symbols: Vec<u8> = haystack.iter().map(|byte| SYMBOL_OF[usize::from(*byte)]).collect();
+        haystack.iter().any(|byte| self.bytes.contains(*byte))
+            || self.grams.iter().any(|gram| {
+                let gram: Vec<u8> = gram.symbols().collect();
+                symbols.windows(gram.len()).any(|window| window == gram)
+            })
+    }
+}
+
+fn bytes_of(symbol: u8) -> impl Iterator<Item = u8> {
+    (0..=255u8).filter(move |byte| SYMBOL_OF[usize::from(*byte)] == symbol)
 }
 
 /// A string of one to seven symbols.
@@ -277,19 +310,19 @@ impl Extractor {
     }
 
     fn best_of_branches<'a>(&mut self, branches: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let (mut first, mut second) = (Union::default(), Union::default());
         let mut has_second = false;
         for branch in branches {
             let found = self.best(branch, rest);
             let Some(factor) = found.first else { return Found::default() };
             has_second |= found.second.is_some();
-            second.extend_from_slice(&found.second.as_ref().unwrap_or(&factor).grams);
-            first.extend_from_slice(&factor.grams);
-            if first.len() > FACTOR_STRINGS_MAX || second.len() > FACTOR_STRINGS_MAX {
+            second.add(found.second.as_ref().unwrap_or(&factor));
+            first.add(&factor);
+            if first.grams.len() > FACTOR_STRINGS_MAX || second.grams.len() > FACTOR_STRINGS_MAX {
                 return Found::default();
             }
         }
-        Found { first: Some(Factor::of_grams(first)), second: has_second.then(|| Factor::of_grams(second)) }
+        Found { first: Some(first.factor()), second: has_second.then(|| second.factor()) }
     }
 
     fn best_of_parts<'a>(&mut self, parts: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
@@ -302,13 +335,17 @@ impl Extractor {
             match part.kind() {
                 HirKind::Empty | HirKind::Look(_) => {}
                 HirKind::Literal(literal) => {
+                    let rarest = literal.0.iter().min_by(|a, b| byte_rate(**a).total_cmp(&byte_rate(**b)));
+                    let bytes = rarest.map(|byte| Factor::of_bytes(ByteSet::of(&[*byte])));
+                    candidates.offer(at, bytes.map(|factor| (0, factor)));
                     for start in 0..literal.0.len().min(LITERAL_PLACES_MAX) {
                         let gram = Gram::of(&literal.0[start..]);
                         let whole = literal.0.len() - start <= GRAM_MAX;
                         candidates.offer(at, self.window(vec![Lead { gram, whole }], &tail));
                     }
                 }
-                HirKind::Class(_) => {
+                HirKind::Class(class) => {
+                    candidates.offer(at, set_of(class).map(|set| (0, Factor::of_bytes(set))));
                     let leads = self.leads(part, GRAM_MAX);
                     candidates.offer(at, self.window(leads, &tail));
                 }
@@ -368,13 +405,13 @@ impl Extractor {
                 leads.iter().map(|lead| lead.gram.first(lead.gram.len().min(length))).collect();
             grams.sort_unstable();
             grams.dedup();
-            let cost = grams.iter().map(|gram| gram.cost()).sum();
+            let cost: f32 = grams.iter().map(|gram| gram.cost()).sum();
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, grams));
             }
         }
-        let (cost, grams) = best?;
-        Some((reach, Factor { grams, cost }))
+        let (_, grams) = best?;
+        Some((reach, Factor::new(grams, ByteSet::EMPTY)))
     }
 
     /// The strings that a match of `hir` can begin with, at most `limit` symbols of them.
@@ -500,6 +537,24 @@ impl Extractor {
     }
 }
 
+/// The factors of alternatives together.
+#[derive(Default)]
+struct Union {
+    grams: Vec<Gram>,
+    bytes: ByteSet,
+}
+
+impl Union {
+    fn add(&mut self, factor: &Factor) {
+        self.grams.extend_from_slice(&factor.grams);
+        self.bytes = self.bytes.union(&factor.bytes);
+    }
+
+    fn factor(self) -> Factor {
+        Factor::new(self.grams, self.bytes)
+    }
+}
+
 #[derive(Default)]
 struct Candidates(Vec<Candidate>);
 
@@ -583,16 +638,7 @@ struct RatedGate {
 
 impl RatedGate {
     fn new(set: ByteSet) -> RatedGate {
-        let rate = |byte: u8| {
-            let mut bits = rarity(SYMBOL_OF[usize::from(byte)]);
-            if byte.is_ascii_digit() || byte.is_ascii_uppercase() {
-                bits += DIGIT_AMONG_TEN;
-            } else if byte >= 0x80 || byte.is_ascii_control() {
-                bits += 2 * DIGIT_AMONG_TEN;
-            }
-            (-0.5 * bits as f32).exp2()
-        };
-        RatedGate { set, rate: SHORT_BYTES * set.iter().map(rate).sum::<f32>() }
+        RatedGate { set, rate: SHORT_BYTES * set.iter().map(byte_rate).sum::<f32>() }
     }
 }
 

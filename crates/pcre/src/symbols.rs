@@ -47,9 +47,15 @@ pub(crate) fn rarity_after(symbol: u8, next: u8) -> u32 {
     u32::from(NEXT[usize::from(symbol)][usize::from(next)] - b'#')
 }
 
-/// How much rarer each single digit is than some digit, in half bits: a pattern that names one is told apart from
-/// the others by no filter, so this is for byte sets only.
-pub(crate) const DIGIT_AMONG_TEN: u32 = 7;
+/// How often a byte stands at any place of an ordinary value.
+pub(crate) fn byte_rate(byte: u8) -> f32 {
+    let among = match byte {
+        b'0'..=b'9' | b'A'..=b'Z' => 7,
+        0x80.. | ..b' ' | 0x7f => 14,
+        _ => 0,
+    };
+    (-0.5 * (rarity(SYMBOL_OF[usize::from(byte)]) + among) as f32).exp2()
+}
 
 /// -2 log2 of each symbol's frequency, as a printable character from `#` on, in the harmless requests of
 /// `../shared/detection/dev.jsonl` (names and values of arguments and headers, bodies: 514 kB). Only estimates hang on

@@ -47,6 +47,23 @@ pub(super) fn cannot_be_sqli(input: &[u8]) -> bool {
     true
 }
 
+/// Strings of which every input that is an attack has one, ASCII case ignored: what [`cannot_be_sqli`] looks for, by
+/// itself and not as whole words.
+pub(super) fn telling_strings() -> impl Iterator<Item = &'static [u8]> {
+    let bytes = BYTES.chunks(1).filter(|byte| CLASS[usize::from(byte[0])] == Class::Telling);
+    bytes.chain([&b"--"[..], b"/*"]).chain(keywords::telling_words())
+}
+
+static BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
+
 /// True only if `input` has neither `<` nor `=`.
 ///
 /// Document types, tags and comments start with `<`; an attribute's value, which is what makes its name matter, starts
@@ -152,6 +169,14 @@ mod tests {
         fn gates_never_change_a_verdict(value in values()) {
             prop_assert_eq!(sqli(&value), sqli_ungated(&value));
             prop_assert_eq!(xss(&value), xss_ungated(&value));
+        }
+
+        /// Also of values beyond the length that the gate reads.
+        #[test]
+        fn every_attack_has_a_telling_string(value in values(), repeats in prop::sample::select(vec![1, 1, 9])) {
+            let value = value.repeat(repeats);
+            let has = |string: &[u8]| value.windows(string.len()).any(|part| part.eq_ignore_ascii_case(string));
+            prop_assert!(sqli_ungated(&value).is_none() || telling_strings().any(has));
         }
     }
 }

@@ -91,6 +91,15 @@ pub(super) fn may_end_telling(word: &[u8]) -> bool {
     usize::from(shortest) < word.len()
 }
 
+/// The words that [`may_be_telling`] is about.
+pub(super) fn telling_words() -> impl Iterator<Item = &'static [u8]> {
+    KEYWORDS.iter().filter_map(|(word, letter)| {
+        let first = word.split(' ').next()?;
+        let is_operator = PLACE[usize::from(word.as_bytes()[0])] == 0;
+        (first.len() < word.len() || !is_operator && !is_untelling(*letter)).then_some(first.as_bytes())
+    })
+}
+
 const fn is_untelling(letter: u8) -> bool {
     let mut at = 0;
     while at < UNTELLING_LETTERS.len() {

@@ -2,7 +2,7 @@
 //!
 //! TX:0 becomes the fingerprint for SQL, the whole value for scripts. Neither leaves a reference in the log.
 
-use palisade_codec::{ByteSet, libinjection};
+use palisade_codec::libinjection;
 
 use super::Evaluation;
 
@@ -13,12 +13,12 @@ pub(super) enum Injection {
 }
 
 impl Injection {
-    /// Bytes of which every value that matches has one. Libinjection's gate for scripts is that and nothing else; its
-    /// gate for SQL reads words, and the operator asks it first.
-    pub(super) fn telling_bytes(self) -> Option<ByteSet> {
+    /// Strings of which every value that matches has one, ASCII case ignored.
+    pub(super) fn telling_strings(self) -> Vec<&'static [u8]> {
         match self {
-            Injection::Sql => None,
-            Injection::Script => Some(ByteSet::of(b"<=")),
+            Injection::Sql => libinjection::sqli_strings().collect(),
+            // What its gate asks for.
+            Injection::Script => vec![b"<", b"="],
         }
     }
 

@@ -56,9 +56,16 @@ impl Operator {
     pub(crate) fn gate(&self) -> Option<ByteSet> {
         match &self.kind {
             Kind::Validate(validate) => Some(validate.telling_bytes()),
-            Kind::Injection(injection) => injection.telling_bytes(),
             // An address is written with points or colons.
             Kind::Addresses(_) | Kind::Geo(_) => Some(ByteSet::of(b".:")),
+            _ => None,
+        }
+    }
+
+    /// Strings of which every value that matches has one, ASCII case ignored, where they are not a [`Needle`].
+    pub(crate) fn telling_strings(&self) -> Option<Vec<&'static [u8]>> {
+        match &self.kind {
+            Kind::Injection(injection) => Some(injection.telling_strings()),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 //! candidate. The needs are those of the operator as it stands: of a negated one every value is a candidate.
 
 use palisade_codec::ByteSet;
-use palisade_pcre::{Factor, Gate, SYMBOL_OF};
+use palisade_pcre::{Factor, Gate};
 
 use crate::operator::{Needle, Operator};
 
@@ -46,53 +46,40 @@ impl Needs {
             }
             None => {}
         }
+        if let Some(strings) = operator.telling_strings() {
+            needs.factors.extend(Factor::of_strings(strings));
+        }
         if let Some(pattern) = operator.pattern() {
             needs.gates.extend(pattern.needs().gates.iter().map(byte_set));
             needs.factors.extend(pattern.needs().factors.iter().cloned());
         }
-        needs.turn_single_symbols_into_gates();
+        // A set of bytes alone is a gate, which costs no scan; a pattern's own gates are finer where they say the same.
+        let gates = &mut needs.gates;
+        needs.factors.retain(|factor| {
+            let set = byte_set(&factor.bytes());
+            if factor.grams().is_empty() && !gates.iter().any(|gate| set.contains_all(gate)) {
+                gates.push(set);
+            }
+            !factor.grams().is_empty()
+        });
         needs
     }
 
     /// Whether a value has all of them. The definition, not the filter: O(value) times the number of strings.
     pub fn are_met_by(&self, value: &[u8]) -> bool {
         let present = ByteSet::of(value);
-        let symbols: Vec<u8> = value.iter().map(|byte| SYMBOL_OF[usize::from(*byte)]).collect();
         !self.never
             && self.has_length(value.len())
             && self.gates.iter().all(|gate| gate.intersects(&present))
-            && self.factors.iter().all(|factor| factor.is_in(&symbols))
+            && self.factors.iter().all(|factor| factor.is_in(value))
     }
 
     fn has_length(&self, length: usize) -> bool {
         length >= self.length_min && self.length_max.is_none_or(|most| length <= most)
     }
-
-    /// Strings of one symbol each are a set of bytes, which costs no scan.
-    fn turn_single_symbols_into_gates(&mut self) {
-        let gates = &mut self.gates;
-        self.factors.retain(|factor| {
-            let single = factor.grams().iter().all(|gram| gram.len() == 1);
-            if single {
-                let mut symbols = 0u64;
-                factor.grams().iter().flat_map(|gram| gram.symbols()).for_each(|s| symbols |= 1 << s);
-                let mut set = ByteSet::EMPTY;
-                for byte in 0..=255u8 {
-                    if symbols >> SYMBOL_OF[usize::from(byte)] & 1 == 1 {
-                        set.insert(byte);
-                    }
-                }
-                // A pattern's own sets are finer where they say the same.
-                if !gates.iter().any(|gate| set.contains_all(gate)) {
-                    gates.push(set);
-                }
-            }
-            !single
-        });
-    }
 }
 
-fn byte_set(gate: &Gate) -> ByteSet {
+pub(super) fn byte_set(gate: &Gate) -> ByteSet {
     let mut set = ByteSet::EMPTY;
     for byte in 0..=255u8 {
         if gate[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1 {

@@ -16,47 +16,57 @@
 use std::collections::VecDeque;
 
 use palisade_codec::ByteSet;
-use palisade_pcre::{SYMBOL_OF, SYMBOLS};
+use palisade_pcre::{Factor, SYMBOL_OF, SYMBOLS};
 use rustc_hash::FxHashMap;
 
-use super::needs::Needs;
+use super::needs::{Needs, byte_set};
 
 /// A filter over the needs of numbered slots.
 pub struct Sieve {
     slots: Vec<Slot>,
-    /// Words of a slot mask.
-    words: usize,
-    /// Slots without a string: a byte set or nothing has to let them in.
-    stringless: Box<[u64]>,
-    /// Slots that have no second string: they are as if it had been seen.
-    single: Box<[u64]>,
-    /// Slots with nothing but lengths.
-    free: Box<[u64]>,
-    /// Bytes of the first set of some slot without a string.
+    /// What is known of the slots of each word of a mask.
+    fixed: Vec<Fixed>,
+    /// Bytes that alone are what some slot needs: one of a factor, or of its first set where it has no factor.
     telling: ByteSet,
-    /// For each byte its row in `telling_slots`.
-    telling_rows: Box<[u16; 256]>,
-    /// Rows of `words` words: slots that the byte lets in.
-    telling_slots: Vec<u64>,
+    /// For each byte its marks, as a range of `marks`.
+    byte_marks: Box<[(u32, u32); 256]>,
     /// The state that follows, by state and symbol.
     next: Box<[u16; NEXT_SIZE]>,
     states: usize,
     /// States from here on say something.
     first_output: u16,
-    /// Where in `marks` the marks of an output state begin; they end where the next ones begin.
-    outputs: Vec<u32>,
+    /// What they say.
+    outputs: Vec<Output>,
     marks: Vec<Mark>,
-    longest_string: usize,
 }
 
-/// Bits to set in the seen slots: `words` words of first strings, then as many of second ones.
+/// What is known of the slots of one word before a value is seen.
+#[derive(Clone, Copy, Default)]
+struct Fixed {
+    /// Slots with nothing to wait for but lengths.
+    free: u64,
+    /// Slots with no second factor.
+    single: u64,
+    /// Slots with a first factor.
+    factored: u64,
+}
+
+/// Bits to set in what was seen: position `2 * word` has the first factors and first sets, the next one second factors.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Mark {
-    word: u32,
+    place: u32,
     bits: u64,
 }
 
-/// What is tested of a slot once its strings were seen.
+/// The marks of a state: one here, as most have no other, and more of them elsewhere.
+#[derive(Clone, Copy)]
+struct Output {
+    mark: Mark,
+    /// Where in the marks the rest is, and how many.
+    more: (u32, u32),
+}
+
+/// What is tested of a slot once its factors were seen.
 struct Slot {
     never: bool,
     length_min: u32,
@@ -64,7 +74,7 @@ struct Slot {
     gates: Box<[ByteSet]>,
 }
 
-/// Room for what a scan has seen; kept by whoever scans.
+/// Room for what a scan has seen; kept by whoever scans. All zero between scans.
 #[derive(Debug, Default)]
 pub struct Seen(Vec<u64>);
 
@@ -79,77 +89,55 @@ impl Sieve {
     /// let in by the rest of their needs.
     pub fn new<'a>(needs: impl IntoIterator<Item = &'a Needs>) -> Sieve {
         let needs: Vec<&Needs> = needs.into_iter().collect();
-        let words = needs.len().div_ceil(64);
-        let mut builder = Builder::new(words);
-        let mut stringless = vec![0; words];
-        let mut single = vec![0; words];
-        let mut free = vec![0; words];
-        // Where there is too little room, what tells most comes first.
+        let mut fixed = vec![Fixed::default(); needs.len().div_ceil(64)];
+        let mut builder = Builder::new();
+        let mut by_byte: Vec<Vec<Mark>> = vec![Vec::new(); 256];
+        let mut telling = ByteSet::EMPTY;
+        let mut tell = |set: ByteSet, place: u32, bits: u64| {
+            telling = telling.union(set);
+            set.iter().for_each(|byte| add_mark(&mut by_byte[usize::from(byte)], place, bits));
+        };
+        // Where there is too little room, what needs the least of it comes first.
         let mut order: Vec<usize> = (0..needs.len()).collect();
         order.sort_by_key(|slot| needs[*slot].factors.iter().map(|f| f.grams().len()).sum::<usize>());
-        let mut has = vec![[false; 2]; needs.len()];
-        for place in 0..2 {
+        for plane in [0, 1] {
             for &slot in &order {
-                // A second string says nothing where there was no room for the first: nothing would look for it.
-                let wanted = place == 0 || has[slot][0];
-                if let Some(factor) = needs[slot].factors.get(place).filter(|_| wanted) {
-                    has[slot][place] = builder.add(factor, place * words * 64 + slot);
+                let (word, bits) = (slot / 64, 1u64 << (slot % 64));
+                let place = 2 * word as u32 + plane;
+                let fixed = &mut fixed[word];
+                // A second factor says nothing where there was no room for the first: nothing would look for it.
+                let factor = needs[slot]
+                    .factors
+                    .get(plane as usize)
+                    .filter(|_| plane == 0 || fixed.factored & bits != 0);
+                let is_in = factor.is_some_and(|factor| builder.add(factor, place, bits));
+                if let Some(factor) = factor.filter(|_| is_in) {
+                    tell(byte_set(&factor.bytes()), place, bits);
+                }
+                match (plane, is_in) {
+                    (0, true) => fixed.factored |= bits,
+                    (0, false) => match needs[slot].gates.first() {
+                        Some(gate) => tell(*gate, place, bits),
+                        None => fixed.free |= bits,
+                    },
+                    (_, true) => {}
+                    (_, false) => fixed.single |= bits,
                 }
             }
         }
-        let mut telling = ByteSet::EMPTY;
-        let mut by_byte = vec![0; 256 * words];
-        for (slot, needs) in needs.iter().enumerate() {
-            let (word, bit) = (slot / 64, 1 << (slot % 64));
-            if !has[slot][1] {
-                single[word] |= bit;
-            }
-            if has[slot][0] {
-                continue;
-            }
-            stringless[word] |= bit;
-            match needs.gates.first() {
-                Some(gate) => {
-                    telling = telling.union(*gate);
-                    gate.iter().for_each(|byte| by_byte[usize::from(byte) * words + word] |= bit);
-                }
-                None => free[word] |= bit,
-            }
-        }
-        let mut telling_rows = Box::new([0u16; 256]);
-        let mut telling_slots = Vec::new();
-        let mut known: FxHashMap<Vec<u64>, u16> = FxHashMap::default();
-        for byte in telling.iter() {
-            let row = &by_byte[usize::from(byte) * words..][..words];
-            let rows = known.len() as u16;
-            telling_rows[usize::from(byte)] = *known.entry(row.to_vec()).or_insert_with(|| {
-                telling_slots.extend_from_slice(row);
-                rows
-            });
+        let Automaton { next, states, first_output, outputs, mut marks } = builder.finish();
+        let mut byte_marks = Box::new([(0, 0); 256]);
+        for (range, list) in byte_marks.iter_mut().zip(by_byte) {
+            *range = (marks.len() as u32, list.len() as u32);
+            marks.extend(list);
         }
         let slots = needs.iter().map(|needs| Slot::new(needs)).collect();
-        let Automaton { next, states, first_output, outputs, marks, longest_string } = builder.finish();
-        Sieve {
-            slots,
-            words,
-            stringless: stringless.into(),
-            single: single.into(),
-            free: free.into(),
-            telling,
-            telling_rows,
-            telling_slots,
-            next,
-            states,
-            first_output,
-            outputs,
-            marks,
-            longest_string,
-        }
+        Sieve { slots, fixed, telling, byte_marks, next, states, first_output, outputs, marks }
     }
 
     /// Words of a slot mask: slot `n` is bit `n % 64` of word `n / 64`.
     pub fn words(&self) -> usize {
-        self.words
+        self.fixed.len()
     }
 
     /// Leaves in `asked` those slots whose needs `value` meets. `present` is the set of its bytes.
@@ -159,68 +147,99 @@ impl Sieve {
     /// # Panics
     /// When `asked` has not [`Sieve::words`] words.
     pub fn sift(&self, value: &[u8], present: &ByteSet, asked: &mut [u64], seen: &mut Seen) {
-        let words = self.words;
-        assert_eq!(asked.len(), words, "the mask is one of this sieve");
-        seen.0.clear();
-        seen.0.extend_from_slice(&self.free);
-        seen.0.extend_from_slice(&self.single);
-        let telling = self.telling.intersection(*present);
-        if !telling.is_empty() {
-            for byte in telling.iter() {
-                let row = usize::from(self.telling_rows[usize::from(byte)]) * words;
-                let row = &self.telling_slots[row..row + words];
-                seen.0.iter_mut().zip(row).for_each(|(seen, row)| *seen |= row);
-            }
+        assert_eq!(asked.len(), self.fixed.len(), "the mask is one of this sieve");
+        let room = 2 * self.fixed.len();
+        if seen.0.len() < room {
+            seen.0.resize(room, 0);
         }
-        let wants_strings = asked
-            .iter()
-            .zip(&self.stringless)
-            .fold(0, |wants, (asked, stringless)| wants | asked & !stringless);
-        if wants_strings != 0 {
-            self.scan(value, &mut seen.0);
-        }
-        let (first, second) = seen.0.split_at(words);
-        for (word, asked) in asked.iter_mut().enumerate() {
-            *asked &= first[word] & second[word];
-            let mut left = *asked;
+        let seen = &mut seen.0[..room];
+        for (quarter, word) in self.telling.intersection(*present).words().iter().enumerate() {
+            let mut left = *word;
             while left != 0 {
-                let bit = left & left.wrapping_neg();
-                let slot = &self.slots[word * 64 + left.trailing_zeros() as usize];
-                left ^= bit;
-                if !slot.lets_in(value.len(), present) {
-                    *asked ^= bit;
-                }
+                self.mark(self.byte_marks[quarter * 64 + left.trailing_zeros() as usize], seen);
+                left &= left - 1;
             }
+        }
+        let wanted =
+            asked.iter().zip(&self.fixed).fold(0, |any, (asked, fixed)| any | asked & fixed.factored);
+        if wanted != 0 {
+            self.scan(value, seen);
+        }
+        let (seen, _) = seen.as_chunks_mut::<2>();
+        let mut any = 0;
+        for ((asked, fixed), [first, second]) in asked.iter_mut().zip(&self.fixed).zip(seen) {
+            *asked &= (*first | fixed.free) & (*second | fixed.single);
+            (*first, *second) = (0, 0);
+            any |= *asked;
+        }
+        if any != 0 {
+            self.test_the_rest(value.len(), present, asked);
         }
     }
 
+    // Apart from the rest, so that all of the loop's state stays in registers.
+    #[inline(never)]
     fn scan(&self, value: &[u8], seen: &mut [u64]) {
-        let first_output = self.first_output;
+        let (next, first_output, symbols) = (&*self.next, self.first_output, &SYMBOL_OF);
+        let step = |state: u16, byte: u8| {
+            // The symbol fits; masked, the compiler sees it as well and checks no bound.
+            let symbol = symbols[usize::from(byte)] & ((1 << SYMBOL_BITS) - 1);
+            next[usize::from(state) << SYMBOL_BITS | usize::from(symbol)]
+        };
         let mut state = 0u16;
-        for byte in value {
-            let symbol = SYMBOL_OF[usize::from(*byte)] & ((1 << SYMBOL_BITS) - 1);
-            state = self.next[usize::from(state) << SYMBOL_BITS | usize::from(symbol)];
+        let (groups, rest) = value.as_chunks::<4>();
+        for group in groups {
+            for byte in group {
+                state = step(state, *byte);
+                if state >= first_output {
+                    self.output(state, seen);
+                }
+            }
+        }
+        for byte in rest {
+            state = step(state, *byte);
             if state >= first_output {
-                self.mark(state, seen);
+                self.output(state, seen);
             }
         }
     }
 
     #[inline(never)]
-    fn mark(&self, state: u16, seen: &mut [u64]) {
-        let output = usize::from(state - self.first_output);
-        let marks = self.outputs[output] as usize..self.outputs[output + 1] as usize;
-        for mark in &self.marks[marks] {
-            seen[mark.word as usize] |= mark.bits;
+    fn output(&self, state: u16, seen: &mut [u64]) {
+        let Output { mark, more } = self.outputs[usize::from(state - self.first_output)];
+        seen[mark.place as usize] |= mark.bits;
+        if more.1 != 0 {
+            self.mark(more, seen);
+        }
+    }
+
+    fn mark(&self, (start, count): (u32, u32), seen: &mut [u64]) {
+        for mark in &self.marks[start as usize..][..count as usize] {
+            seen[mark.place as usize] |= mark.bits;
+        }
+    }
+
+    fn test_the_rest(&self, length: usize, present: &ByteSet, asked: &mut [u64]) {
+        for (asked, slots) in asked.iter_mut().zip(self.slots.chunks(64)) {
+            let mut left = *asked;
+            while left != 0 {
+                let bit = left & left.wrapping_neg();
+                if !slots
+                    .get(left.trailing_zeros() as usize)
+                    .is_some_and(|slot| slot.lets_in(length, present))
+                {
+                    *asked ^= bit;
+                }
+                left ^= bit;
+            }
         }
     }
 
     /// The memory it takes, in bytes, without what is only address space.
     pub fn memory_usage(&self) -> usize {
         (self.states << SYMBOL_BITS) * size_of::<u16>()
-            + self.outputs.len() * size_of::<u32>()
+            + self.outputs.len() * size_of::<Output>()
             + self.marks.len() * size_of::<Mark>()
-            + self.telling_slots.len() * size_of::<u64>()
             + self.slots.iter().map(|slot| size_of::<Slot>() + size_of_val(&*slot.gates)).sum::<usize>()
     }
 
@@ -235,7 +254,6 @@ impl std::fmt::Debug for Sieve {
         f.debug_struct("Sieve")
             .field("slots", &self.slots.len())
             .field("states", &self.states)
-            .field("longest_string", &self.longest_string)
             .finish_non_exhaustive()
     }
 }
@@ -262,30 +280,27 @@ impl Slot {
 
 /// Strings on their way to an automaton: a tree of them.
 struct Builder {
-    words: usize,
     /// Children by symbol; 0 is none.
     tree: Vec<[u16; 1 << SYMBOL_BITS]>,
-    /// Positions in the seen words, by state.
-    ends: FxHashMap<u16, Vec<u32>>,
-    longest_string: usize,
+    /// By state.
+    ends: FxHashMap<u16, Vec<Mark>>,
 }
 
 struct Automaton {
     next: Box<[u16; NEXT_SIZE]>,
     states: usize,
     first_output: u16,
-    outputs: Vec<u32>,
+    outputs: Vec<Output>,
     marks: Vec<Mark>,
-    longest_string: usize,
 }
 
 impl Builder {
-    fn new(words: usize) -> Builder {
-        Builder { words, tree: vec![[0; 1 << SYMBOL_BITS]], ends: FxHashMap::default(), longest_string: 0 }
+    fn new() -> Builder {
+        Builder { tree: vec![[0; 1 << SYMBOL_BITS]], ends: FxHashMap::default() }
     }
 
-    /// Adds the strings of a factor as those of position `place`; false when there is no room.
-    fn add(&mut self, factor: &palisade_pcre::Factor, place: usize) -> bool {
+    /// Adds the strings of a factor, to be marked so; false when there is no room.
+    fn add(&mut self, factor: &Factor, place: u32, bits: u64) -> bool {
         let room: usize = factor.grams().iter().map(|gram| gram.len()).sum();
         if self.tree.len() + room >= STATES_MAX {
             return false;
@@ -303,36 +318,29 @@ impl Builder {
                     child
                 };
             }
-            self.longest_string = self.longest_string.max(gram.len());
-            self.ends.entry(state).or_default().push(place as u32);
+            add_mark(self.ends.entry(state).or_default(), place, bits);
         }
         true
     }
 
     fn finish(self) -> Automaton {
-        let Builder { words, mut tree, ends, longest_string } = self;
+        let Builder { mut tree, ends } = self;
         let states = tree.len();
         // Nearest first: what a state falls back to is ready before it.
         let mut fallback = vec![0u16; states];
-        let mut seen_words: Vec<Option<u32>> = vec![None; states];
+        let mut said: Vec<Option<u32>> = vec![None; states];
         let mut lists: Vec<Vec<Mark>> = Vec::new();
         let mut known: FxHashMap<Vec<Mark>, u32> = FxHashMap::default();
         let mut queue = VecDeque::from([0u16]);
         while let Some(state) = queue.pop_front() {
             let back = fallback[usize::from(state)];
-            let inherited = if state == 0 { None } else { seen_words[usize::from(back)] };
-            seen_words[usize::from(state)] = match ends.get(&state) {
+            let inherited = if state == 0 { None } else { said[usize::from(back)] };
+            said[usize::from(state)] = match ends.get(&state) {
                 None => inherited,
-                Some(places) => {
+                Some(own) => {
                     let mut marks = inherited.map_or_else(Vec::new, |list| lists[list as usize].clone());
-                    for place in places {
-                        let (word, bits) = (place / 64, 1u64 << (place % 64));
-                        match marks.iter_mut().find(|mark| mark.word == word) {
-                            Some(mark) => mark.bits |= bits,
-                            None => marks.push(Mark { word, bits }),
-                        }
-                    }
-                    marks.sort_unstable_by_key(|mark| mark.word);
+                    own.iter().for_each(|mark| add_mark(&mut marks, mark.place, mark.bits));
+                    marks.sort_unstable_by_key(|mark| mark.place);
                     let number = lists.len() as u32;
                     let number = *known.entry(marks).or_insert_with_key(|marks| {
                         lists.push(marks.clone());
@@ -356,7 +364,7 @@ impl Builder {
         }
         // States that say something get the highest numbers, those with the same marks the same ones' neighbours.
         let mut order: Vec<u16> = (0..states).map(|state| state as u16).collect();
-        order.sort_by_key(|state| seen_words[usize::from(*state)].map_or(0, |list| list + 1));
+        order.sort_by_key(|state| said[usize::from(*state)].map_or(0, |list| list + 1));
         let mut renamed = vec![0u16; states];
         for (number, state) in order.iter().enumerate() {
             renamed[usize::from(*state)] = number as u16;
@@ -368,20 +376,30 @@ impl Builder {
                 next[row + symbol] = renamed[usize::from(tree[state][symbol])];
             }
         }
-        let silent = order.iter().filter(|state| seen_words[usize::from(**state)].is_none()).count();
+        let silent = order.iter().filter(|state| said[usize::from(**state)].is_none()).count();
         let mut marks = Vec::new();
-        let mut outputs = Vec::with_capacity(states - silent + 1);
-        for state in &order[silent..] {
-            outputs.push(marks.len() as u32);
-            if let Some(list) = seen_words[usize::from(*state)] {
-                marks.extend_from_slice(&lists[list as usize]);
-            }
-        }
-        outputs.push(marks.len() as u32);
-        debug_assert!(marks.iter().all(|mark| (mark.word as usize) < 2 * words));
+        let ranges: Vec<Output> = lists
+            .iter()
+            .map(|list| {
+                let more = (marks.len() as u32, list.len() as u32 - 1);
+                marks.extend_from_slice(&list[1..]);
+                Output { mark: list[0], more }
+            })
+            .collect();
+        let outputs = order[silent..]
+            .iter()
+            .filter_map(|state| said[usize::from(*state)].map(|list| ranges[list as usize]))
+            .collect();
         // With all states silent, or none at all, no number reaches this.
         let first_output = u16::try_from(silent).unwrap_or(u16::MAX);
-        Automaton { next, states, first_output, outputs, marks, longest_string }
+        Automaton { next, states, first_output, outputs, marks }
+    }
+}
+
+fn add_mark(marks: &mut Vec<Mark>, place: u32, bits: u64) {
+    match marks.iter_mut().find(|mark| mark.place == place) {
+        Some(mark) => mark.bits |= bits,
+        None => marks.push(Mark { place, bits }),
     }
 }
 
