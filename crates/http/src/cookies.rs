@@ -1,5 +1,7 @@
 //! The `Cookie` header as fields.
 
+use memchr::memchr;
+
 use crate::Fields;
 
 /// How a `Cookie` header is written (`SecCookieFormat`).
@@ -23,7 +25,7 @@ pub fn parse_cookies(value: &[u8], format: CookieFormat, separator: u8, out: &mu
     let mut rest = value.strip_suffix(&[separator]).unwrap_or(value).trim_ascii_end();
     while !rest.is_empty() {
         let end = match format {
-            CookieFormat::V0 => rest.iter().position(|&b| b == separator),
+            CookieFormat::V0 => memchr(separator, rest),
             CookieFormat::V1 => separator_outside_quotes(rest, separator),
         };
         let (pair, tail) = match end {
@@ -31,7 +33,7 @@ pub fn parse_cookies(value: &[u8], format: CookieFormat, separator: u8, out: &mu
             None => (rest, &[][..]),
         };
         rest = tail;
-        let (name, value) = match pair.iter().position(|&b| b == b'=') {
+        let (name, value) = match memchr(b'=', pair) {
             Some(equals) => (&pair[..equals], &pair[equals + 1..]),
             None => (pair, &[][..]),
         };
@@ -39,7 +41,7 @@ pub fn parse_cookies(value: &[u8], format: CookieFormat, separator: u8, out: &mu
         if name.is_empty() || format == CookieFormat::V1 && name.starts_with(b"$") {
             continue;
         }
-        out.push(name, value);
+        out.push_of_many(name, value);
     }
 }
 
@@ -56,5 +58,5 @@ fn separator_outside_quotes(text: &[u8], separator: u8) -> Option<usize> {
         }
     }
     // A quote that is never closed hides nothing: split where a v0 reader would.
-    if quoted { text.iter().position(|&b| b == separator) } else { None }
+    if quoted { memchr(separator, text) } else { None }
 }

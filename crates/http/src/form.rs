@@ -38,6 +38,8 @@ pub fn parse_form_reusing(text: &[u8], limits: &BodyLimits, fields: Fields) -> F
 #[derive(Clone, Debug)]
 pub struct FormParser {
     separator: u8,
+    /// The bytes that stand for more than themselves.
+    ends_run: [bool; 256],
     kept: BoundedFields,
     invalid_encoding: bool,
     /// The length of the current argument's name, once it has ended.
@@ -62,8 +64,13 @@ impl FormParser {
 
     /// The same in memory that is there already; what it holds is forgotten.
     pub fn reusing(limits: &BodyLimits, fields: Fields) -> Self {
+        let mut ends_run = [false; 256];
+        for byte in [b'=', b'+', b'%', limits.argument_separator] {
+            ends_run[usize::from(byte)] = true;
+        }
         FormParser {
             separator: limits.argument_separator,
+            ends_run,
             kept: BoundedFields::reusing(limits, fields),
             invalid_encoding: false,
             name_length: None,
@@ -76,8 +83,8 @@ impl FormParser {
     pub fn feed(&mut self, mut text: &[u8]) {
         while let [byte, rest @ ..] = text {
             if matches!(self.escape, Escape::No) {
-                let special = |&byte: &u8| matches!(byte, b'=' | b'+' | b'%') || byte == self.separator;
-                let run = text.iter().position(special).unwrap_or(text.len());
+                let run =
+                    text.iter().position(|&byte| self.ends_run[usize::from(byte)]).unwrap_or(text.len());
                 if run > 0 {
                     self.kept.fields.write(&text[..run]);
                     self.started = true;

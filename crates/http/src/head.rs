@@ -418,24 +418,25 @@ impl<'a> Lines<'a> {
 
         let blanks = window.len() - rest.len();
         let mut rest = &window[blanks..consumed];
-        let line = take_line(&mut rest, &mut findings);
-        let mut headers = HeaderReader { limits, fields: Fields::new(), pending: None };
+        let (line, _) = take_line(&mut rest, &mut findings);
+        let mut headers = HeaderReader { limits, fields: Fields::new() };
         while !rest.is_empty() {
-            let line = take_line(&mut rest, &mut findings);
+            let (line, has_control) = take_line(&mut rest, &mut findings);
             if line.is_empty() {
                 break;
             }
-            if !headers.line(line, &mut findings) {
+            if !headers.line(line, has_control, &mut findings) {
                 refused = true;
                 break;
             }
         }
-        Some(Lines { line, headers: headers.finish(), findings, consumed, refused })
+        Some(Lines { line, headers: headers.fields, findings, consumed, refused })
     }
 }
 
 /// Takes a line off `rest`, without its line end.
-fn take_line<'a>(rest: &mut &'a [u8], findings: &mut Vec<FramingFinding>) -> &'a [u8] {
+/// Says beside it whether the line has a control byte other than tab.
+fn take_line<'a>(rest: &mut &'a [u8], findings: &mut Vec<FramingFinding>) -> (&'a [u8], bool) {
     let (line, tail) = match memchr::memchr(b'\n', rest) {
         Some(end) => {
             let line = match rest[..end].strip_suffix(b"\r") {
@@ -451,36 +452,47 @@ fn take_line<'a>(rest: &mut &'a [u8], findings: &mut Vec<FramingFinding>) -> &'a
         None => (*rest, &[][..]),
     };
     *rest = tail;
-    if memchr::memchr(b'\r', line).is_some() {
-        note(findings, FramingFinding::BareCr);
+    let has_control = has_control(line);
+    if has_control {
+        if memchr::memchr(b'\r', line).is_some() {
+            note(findings, FramingFinding::BareCr);
+        }
+        if memchr::memchr(0, line).is_some() {
+            note(findings, FramingFinding::Nul);
+        }
     }
-    if memchr::memchr(0, line).is_some() {
-        note(findings, FramingFinding::Nul);
-    }
-    line
+    (line, has_control)
+}
+
+/// Whether a text has a control byte other than tab. Blocks are looked at without branches, as vectors.
+fn has_control(text: &[u8]) -> bool {
+    let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') | (byte == 0x7f);
+    let (blocks, rest) = text.as_chunks::<16>();
+    blocks.iter().any(|block| block.iter().fold(0, |found, &byte| found | u8::from(is_control(byte))) != 0)
+        || rest.iter().any(|&byte| is_control(byte))
 }
 
 /// Collects fields, a folded one over several lines.
 struct HeaderReader<'l> {
     limits: &'l HeadLimits,
     fields: Fields,
-    pending: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl HeaderReader<'_> {
     /// Takes one line; `false` when there are too many fields.
-    fn line(&mut self, line: &[u8], findings: &mut Vec<FramingFinding>) -> bool {
+    fn line(&mut self, line: &[u8], has_control: bool, findings: &mut Vec<FramingFinding>) -> bool {
         if line.first().is_some_and(|&byte| is_blank(byte)) {
-            if let Some((_, value)) = &mut self.pending {
+            if !self.fields.is_empty() {
                 note(findings, FramingFinding::ObsFold);
-                value.push(b' ');
-                value.extend_from_slice(trim(line));
-                check_value(line, findings);
+                self.fields.extend_last(b" ");
+                self.fields.extend_last(trim(line));
+                if has_control {
+                    note(findings, FramingFinding::HeaderValueInvalid);
+                }
                 return true;
             }
             note(findings, FramingFinding::FoldWithoutHeader);
         }
-        self.flush();
         if self.fields.len() >= self.limits.headers_max {
             note(findings, FramingFinding::TooManyHeaders);
             return false;
@@ -500,26 +512,11 @@ impl HeaderReader<'_> {
         if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
             note(findings, FramingFinding::HeaderNameInvalid);
         }
-        check_value(value, findings);
-        self.pending = Some((name.to_vec(), trim(value).to_vec()));
-        true
-    }
-
-    fn flush(&mut self) {
-        if let Some((name, value)) = self.pending.take() {
-            self.fields.push(&name, &value);
+        if has_control && self::has_control(value) {
+            note(findings, FramingFinding::HeaderValueInvalid);
         }
-    }
-
-    fn finish(mut self) -> Fields {
-        self.flush();
-        self.fields
-    }
-}
-
-fn check_value(value: &[u8], findings: &mut Vec<FramingFinding>) {
-    if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
-        note(findings, FramingFinding::HeaderValueInvalid);
+        self.fields.push_of_many(name, trim(value));
+        true
     }
 }
 
@@ -595,7 +592,13 @@ fn check_host(head: &mut RequestHead) {
         None => {}
         Some(host) => {
             // Names of hosts have no percent escapes in practice; what one decodes to is for each server to guess.
-            let odd = |&byte: &u8| byte <= b' ' || byte == 0x7f || b"/\\@?#,<>\"%".contains(&byte);
+            let odd = |&byte: &u8| {
+                byte <= b' '
+                    || matches!(
+                        byte,
+                        0x7f | b'/' | b'\\' | b'@' | b'?' | b'#' | b',' | b'<' | b'>' | b'"' | b'%'
+                    )
+            };
             let invalid = host.is_empty() || host.iter().any(odd);
             let target = crate::Target::new(&head.target, &head.method);
             let differs = target.form() == crate::TargetForm::Absolute
@@ -665,8 +668,35 @@ fn split_once_space(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// A token character of RFC 9110 section 5.6.2.
 pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    IS_TOKEN[usize::from(byte)]
 }
+
+static IS_TOKEN: [bool; 256] = {
+    let mut is_token = [false; 256];
+    let mut byte = 0;
+    while byte < is_token.len() {
+        let mark = matches!(
+            byte as u8,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        );
+        is_token[byte] = mark || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    is_token
+};
 
 fn note(findings: &mut Vec<FramingFinding>, finding: FramingFinding) {
     if !findings.contains(&finding) {

@@ -12,9 +12,8 @@
 
 use crate::limits::{BoundedFields, note};
 use crate::{BodyLimits, Fields, LimitHit};
-use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// A JSON text's leaves.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +52,8 @@ pub struct JsonParser {
     offset: u64,
     /// Objects opened.
     objects: u64,
-    /// Object and hashed key of each member, to find duplicates.
-    keys: BTreeSet<(u64, u64)>,
+    /// Object and key of each member as a hash, to find duplicates. No more than fields are kept and containers open.
+    keys: HashSet<u64, BuildHasherDefault<Mixed>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +110,7 @@ impl JsonParser {
             high_surrogate: None,
             offset: 0,
             objects: 0,
-            keys: BTreeSet::new(),
+            keys: HashSet::default(),
         }
     }
 
@@ -121,11 +120,26 @@ impl JsonParser {
             match self.state {
                 State::Stopped => return,
                 State::String if is_plain(*byte) => {
-                    let run = chunk.iter().position(|&byte| !is_plain(byte)).unwrap_or(chunk.len());
+                    let run = plain_len(chunk);
                     self.end_surrogate();
                     self.text.extend_from_slice(&chunk[..run]);
                     self.offset += run as u64;
                     chunk = &chunk[run..];
+                }
+                State::Value | State::Key | State::Colon | State::CommaOrEnd if is_white(*byte) => {
+                    self.offset += 1;
+                    chunk = rest;
+                }
+                State::Number => {
+                    let run = chunk.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    self.text.extend_from_slice(&chunk[..run]);
+                    self.offset += run as u64;
+                    chunk = &chunk[run..];
+                    if let [byte, rest @ ..] = chunk {
+                        self.byte(*byte);
+                        self.offset += 1;
+                        chunk = rest;
+                    }
                 }
                 _ => {
                     self.byte(*byte);
@@ -187,7 +201,7 @@ impl JsonParser {
                 }
             }
             State::Stopped => {}
-            _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => {}
+            _ if is_white(byte) => {}
             State::Value => self.value(byte),
             State::ValueOrEnd if byte == b']' => self.close(),
             State::ValueOrEnd => self.value(byte),
@@ -216,7 +230,8 @@ impl JsonParser {
     fn value(&mut self, byte: u8) {
         if let Some(Frame { kind: FrameKind::Array { index }, is_empty, .. }) = self.stack.last_mut() {
             *is_empty = false;
-            write!(self.path, ".array_{index}").expect("a vector takes all that is written to it");
+            self.path.extend_from_slice(b".array_");
+            push_decimal(*index, &mut self.path);
             *index += 1;
         }
         match byte {
@@ -301,9 +316,7 @@ impl JsonParser {
     fn end_key(&mut self) {
         if let Some(Frame { kind: FrameKind::Object { id }, is_empty, .. }) = self.stack.last_mut() {
             *is_empty = false;
-            let mut hasher = DefaultHasher::new();
-            self.text.hash(&mut hasher);
-            if !self.kept.is_full() && !self.keys.insert((*id, hasher.finish())) {
+            if !self.kept.is_full() && !self.keys.insert(hash_of(*id, &self.text)) {
                 self.duplicate_keys += 1;
             }
         }
@@ -391,6 +404,72 @@ impl JsonParser {
         self.error = Some(format!("{message} at byte {}", self.offset));
         self.state = State::Stopped;
     }
+}
+
+/// A hash of an object's number and a key. Fast and not secret: equal keys always meet, and who makes others meet has
+/// a name of his own counted as given twice.
+fn hash_of(object: u64, key: &[u8]) -> u64 {
+    // Digits of pi, and 64 by 64 bits multiplied and folded, as in wyhash.
+    let mix = |a: u64, b: u64| {
+        let product = u128::from(a ^ 0x243f_6a88_85a3_08d3) * u128::from(b ^ 0x1319_8a2e_0370_7344);
+        product as u64 ^ (product >> 64) as u64
+    };
+    let (eights, rest) = key.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let whole = eights
+        .iter()
+        .fold(mix(object, key.len() as u64), |hash, eight| mix(hash, u64::from_le_bytes(*eight)));
+    mix(whole, u64::from_le_bytes(last))
+}
+
+/// Takes a hash for its own hash. Who makes many fall into one place of the set makes a thousand of them walk over each
+/// other at worst, since a full [`BoundedFields`] adds none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole numbers are hashed, by the next function.
+        self.0 = bytes.iter().fold(self.0, |mixed, &byte| mixed.rotate_left(8) ^ u64::from(byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// How many bytes at the start of a text are plain. Blocks are looked at without branches, as vectors.
+fn plain_len(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<16>();
+    let is_plain_block = |block: &[u8; 16]| {
+        let special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+        block.iter().fold(0, |found, &byte| found | u8::from(special(byte))) == 0
+    };
+    let start = blocks.iter().take_while(|block| is_plain_block(block)).count() * 16;
+    start + text[start..].iter().position(|&byte| !is_plain(byte)).unwrap_or(text.len() - start)
+}
+
+fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// A byte that stands for itself in a string, part of a longer sequence or not.

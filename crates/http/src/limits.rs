@@ -149,7 +149,7 @@ impl BoundedFields {
 
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         if self.admits(name.len()) {
-            self.fields.push(name, value);
+            self.fields.push_of_many(name, value);
         }
     }
 
