@@ -12,6 +12,7 @@ mod admin;
 mod commands;
 mod configuration;
 mod data_folder;
+mod descriptors;
 mod exchange;
 mod files;
 mod flags;

@@ -17,6 +17,7 @@ use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::descriptors;
 use crate::rules::plural;
 use crate::snapshot::Snapshot;
 
@@ -43,13 +44,25 @@ impl Serving {
     pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>) -> Result<Self> {
         let mut upstreams = Upstreams::default();
         let destinations = Destinations::of(snapshot, &mut upstreams)?;
+        let descriptors = descriptors::raise_limit();
+        let listeners = snapshot.config.listeners.len();
         let mut bound = Vec::new();
         let mut listening = Vec::new();
         for configured in &snapshot.config.listeners {
             let (name, address) = (&*configured.name, configured.address.0);
             let routes = Routes::new(destinations.table(name)?);
             let health_path = configured.health_path.as_ref().map(|path| path.as_str().to_owned());
-            let listener = Listener { health_path, ..Listener::new(name.as_str(), address, routes.clone()) };
+            let mut listener =
+                Listener { health_path, ..Listener::new(name.as_str(), address, routes.clone()) };
+            let wanted = listener.limits.connections_max;
+            listener.limits.connections_max = descriptors::connections_max(wanted, listeners, descriptors);
+            if listener.limits.connections_max < wanted {
+                say!(
+                    "palisade: listener {name}: {} connections at a time instead of {wanted}, as the system allows \
+                     this process few file descriptors (ulimit -n)",
+                    listener.limits.connections_max
+                );
+            }
             let listener = Bound::bind(listener).await.with_context(|| cannot_listen(name, address))?;
             listening.push(Listening { name: name.to_string(), address: listener.local_address()?, routes });
             bound.push(listener);

@@ -239,6 +239,50 @@ fn hostile_clients_stop_neither_traffic_nor_probes() {
 }
 
 #[test]
+fn silent_connections_to_the_service_leave_descriptors_for_probes() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let data = folder.at("data");
+    let run = command(&[
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &upstream.url,
+        "--data-dir",
+        &data,
+        "--admin",
+        "127.0.0.1:0",
+    ]);
+    let limited = |limits: &str| {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")])
+            .arg(run.get_program())
+            .args(run.get_args());
+        shell.env("PALISADE_WORKERS", "2");
+        Running::start(shell)
+    };
+    // What the system allows is taken: a low bound is often only where a process starts.
+    let mut proxy = limited("ulimit -S -n 100; ulimit -H -n 500");
+    proxy.address();
+    assert_eq!(metrics(proxy.admin()).value("process_max_fds", &[]), 500.0);
+    drop(proxy);
+
+    let mut proxy = limited("ulimit -n 120");
+    let (address, admin) = (proxy.address(), proxy.admin());
+    assert!(proxy.err().contains("ulimit -n"), "{}", proxy.err());
+    let held: Vec<_> = (0..300).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for _ in 0..20 {
+        assert_eq!(ask(admin, "/livez").body, "OK");
+        assert_eq!(ask(admin, "/readyz").body, "OK");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(metrics(admin).value("process_open_fds", &[]) < 120.0);
+    drop(held);
+    eventually("traffic again", || (get(address, "/", "").status == 200).then_some(()));
+}
+
+#[test]
 fn without_the_default_address_traffic_is_protected_and_it_is_said() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     // Ours or somebody else's: it is taken.
