@@ -153,6 +153,7 @@ impl Transaction {
     }
 
     fn write(&mut self, store: Store, key: &[u8], value: &[u8]) {
+        self.debug_saved(store, key, value);
         if self.keeps_silent_matches && store == Store::Tx {
             keep_assigned(&mut self.scratch.assigned, key, value);
         }
@@ -297,6 +298,7 @@ impl Transaction {
     }
 
     fn act(&mut self, effect: &Effect) {
+        self.debug_effect(effect);
         match effect {
             Effect::Ctl(ctl) => self.control(ctl),
             Effect::RemoveRules(rules) => {
@@ -427,7 +429,10 @@ impl Transaction {
                 let written = &self.rules.settings.audit.parts;
                 change_parts(self.control.audit_parts.get_or_insert_with(|| written.clone()), change);
             }
-            Ctl::DebugLogLevel(level) => self.control.debug_log_level = *level,
+            Ctl::DebugLogLevel(level) => {
+                self.control.debug_log_level = *level;
+                self.follow_debug_level();
+            }
             Ctl::ForceRequestBodyVariable(on) => self.control.force_request_body_variable = *on,
             Ctl::RequestBodyAccess(on) => self.control.request_body_access = *on,
             Ctl::RequestBodyLimit(limit) => self.control.request_body_limit = *limit,

@@ -66,7 +66,9 @@ impl Transaction {
                 self.cursor.step += 1;
                 continue;
             }
+            self.debug_rule(rules.rule(index));
             let ran = self.run_rule(&rules, index);
+            self.debug_result(ran.as_ref().ok().copied());
             if let Some(observer) = &mut self.observer {
                 (observer.0)(index);
             }

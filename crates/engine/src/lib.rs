@@ -14,6 +14,7 @@
 
 mod audit;
 mod compile;
+mod debug_log;
 mod effects;
 pub mod error_log;
 mod evaluate;
@@ -35,6 +36,7 @@ mod variables;
 
 pub use audit::{FromMacros, RelevantStatus};
 pub use compile::compile;
+pub use debug_log::{DebugEntry, DebugText};
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
 pub use palisade_seclang::ast::{Phase, RuleEngine};

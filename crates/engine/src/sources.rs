@@ -1,6 +1,7 @@
 //! Which rule texts make up a rule set, and in which order.
 //!
 //! ```text
+//! built-in audit settings    only where an audit log is asked for, for rules that say nothing about it
 //! built-in engine settings   only with a CRS folder: what every engine's recommended configuration says
 //! crs-setup.conf             or its .example
 //! paranoia level             when one is asked for
@@ -9,7 +10,7 @@
 //! --rules                    site rules and updates of CRS's
 //! ```
 //!
-//! With `--rules` alone nothing is added: the files mean what they say.
+//! With `--rules` alone, and no audit log, nothing is added: the files mean what they say.
 
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ use crate::ruleset::RuleSet;
 /// Where rules come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSources {
+    /// An audit log is wanted: where the rules do not say what goes into it, it is what the usual recommended
+    /// configuration says.
+    pub audit: bool,
     /// A CRS folder: a release of 3.x or 4.x, its `rules` folder, or Debian's /usr/share/modsecurity-crs.
     pub crs: Option<String>,
     /// Blocking paranoia level, 1 to 4; as the setup file says when absent.
@@ -54,6 +58,9 @@ impl RuleSources {
     /// The texts in load order. Errors name what cannot be found, and what would be.
     pub fn resolve(&self, loader: &dyn Loader) -> Result<Vec<Source>, String> {
         let mut sources = Vec::new();
+        if self.audit && !self.is_empty() {
+            sources.push(built_in("audit settings", AUDIT_SETTINGS.to_owned()));
+        }
         let crs = self.crs.as_deref().map(|folder| CrsFiles::find(folder, loader)).transpose()?;
         if let Some(crs) = &crs {
             sources.push(built_in("engine settings", ENGINE_SETTINGS.to_owned()));
@@ -214,6 +221,12 @@ fn paranoia_level(level: u8) -> String {
 
 /// Ids of our own rules; ModSecurity's registry leaves this range to nobody.
 const BUILT_IN_IDS: u64 = 9_800_000;
+
+/// Exchanges that a rule has flagged, and those that were answered with an error other than "not found".
+const AUDIT_SETTINGS: &str = r#"SecAuditEngine RelevantOnly
+SecAuditLogRelevantStatus "^(?:5|4(?!04))"
+SecAuditLogParts ABIJDEFHZ
+"#;
 
 /// What CRS expects of an engine beside its own setup. Limits are DESIGN's: 12.5 MiB of body, 128 KiB without
 /// files.

@@ -13,6 +13,7 @@ use palisade_seclang::ast::{
     Template,
 };
 
+use crate::debug_log::DebugLog;
 use crate::evaluate::{Hits, WORK_SHARE_BYTES};
 use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
@@ -205,6 +206,7 @@ pub struct Transaction {
     pub(crate) matches: Vec<Match>,
     pub(crate) keeps_silent_matches: bool,
     pub(crate) trace: Option<Vec<Evaluated>>,
+    pub(crate) debug: Option<Box<DebugLog>>,
     pub(crate) observer: Option<Observer>,
     pub(crate) interruption: Option<Interruption>,
     pub(crate) would_interrupt: Option<Interruption>,
@@ -344,7 +346,7 @@ impl Transaction {
             relevant: false,
             debug_log_level: settings.debug_log_level,
         };
-        Self {
+        let mut transaction = Self {
             vars: Variables::new(connection, clock, &rules, &mut buffers),
             rules,
             control,
@@ -366,6 +368,7 @@ impl Transaction {
             matches: Vec::new(),
             keeps_silent_matches: false,
             trace: None,
+            debug: None,
             observer: None,
             interruption: None,
             would_interrupt: None,
@@ -374,7 +377,9 @@ impl Transaction {
             shortfalls: Vec::new(),
             request_body: BodyState::Waiting,
             response_body_open: false,
-        }
+        };
+        transaction.follow_debug_level();
+        transaction
     }
 
     /// Also keeps matches of `nolog` rules. For explanations; a request to CRS has dozens.
@@ -637,6 +642,7 @@ impl Transaction {
         self.cursor.step = 0;
         self.cursor.skip = 0;
         self.cursor.paused = None;
+        self.debug_phase(phase);
         self.run_program(phase)
     }
 

@@ -9,7 +9,7 @@
 //! about. Where it matched a *composite* text (REQUEST_URI, REQUEST_BODY, TX), the secrets in that text are masked by
 //! name and by value. What rules sanitise is hidden everywhere.
 
-use palisade_engine::{InterruptionAction, Match, RuleId, Sanitised, Transaction, error_log};
+use palisade_engine::{DebugText, InterruptionAction, Match, RuleId, Sanitised, Transaction, error_log};
 use palisade_model::{
     AuditFile, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, BodyForm, EngineMode,
     Excerpt, Intercepted, Interception, Place, Redactor, Severity,
@@ -26,6 +26,8 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 const FINDING_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of names: methods, header names, file names.
 const NAME_BYTES_MAX: usize = 512;
+/// Bytes of the target in each line of the debug log.
+const DEBUG_URI_BYTES_MAX: usize = 200;
 
 /// A report seen through redaction.
 #[derive(Debug)]
@@ -83,6 +85,66 @@ impl Redacted<'_> {
     pub fn audit_record(&self, sent: Sent) -> Option<AuditRecord> {
         let transaction = self.report.transaction()?;
         transaction.is_audited(sent.status).then(|| self.record(transaction, sent))
+    }
+
+    /// The lines of the debug log, without line ends, in ModSecurity 3's form: `[unique_id] [uri] [level] text`.
+    /// What could not be looked at comes last, at level 3, and then how much was left out.
+    pub fn debug_log_lines(&self) -> Vec<String> {
+        let Some(transaction) = self.report.transaction() else { return Vec::new() };
+        let (entries, left_out) = transaction.debug_entries();
+        let level = transaction.debug_level();
+        if entries.is_empty() && level == 0 || transaction.rules().settings().debug_log.is_none() {
+            return Vec::new();
+        }
+        let redactor = &self.redactor;
+        let id = redactor.words(&transaction.connection().unique_id);
+        let uri = redactor.target(&transaction.request().target, DEBUG_URI_BYTES_MAX);
+        let line = |level: u8, text: std::fmt::Arguments<'_>| format!("[{id}] [{uri}] [{level}] {text}");
+        let mut lines: Vec<String> = entries
+            .iter()
+            .map(|entry| match &entry.text {
+                DebugText::Words(words) => line(entry.level, format_args!("{}", redactor.words(words))),
+                DebugText::Looked { target, value } => {
+                    let (name, value) =
+                        (redactor.finding(target, NAME_BYTES_MAX), self.value_of(target, value));
+                    line(entry.level, format_args!("Target value: \"{value}\" (Variable: {name})"))
+                }
+                DebugText::Saved { name, value } => {
+                    let shown = redactor.finding(name, NAME_BYTES_MAX);
+                    let value = self.value_of(name, value);
+                    line(entry.level, format_args!("Saving variable: {shown} with value: {value}"))
+                }
+            })
+            .collect();
+        if level >= 3 {
+            for shortfall in transaction.shortfalls() {
+                let words = redactor.words(&format!("{shortfall:?}"));
+                lines.push(line(3, format_args!("Not everything was looked at: {words}")));
+            }
+        }
+        if left_out > 0 {
+            lines.push(line(
+                1,
+                format_args!("{left_out} lines left out: the debug log of one request is bounded"),
+            ));
+        }
+        lines
+    }
+
+    /// The value of a variable by its name, as the debug log may show it.
+    fn value_of(&self, name: &[u8], value: &[u8]) -> Excerpt {
+        let place = place_of(name);
+        let is_hidden = match &place {
+            Some(place) => self.redactor.hides_place(place),
+            None => self.redactor.hides(name),
+        };
+        if is_hidden {
+            self.redactor.all_but_ends(value, 0, 0, NAME_BYTES_MAX)
+        } else if place.is_some() {
+            self.redactor.finding(value, NAME_BYTES_MAX)
+        } else {
+            self.redactor.text(value, NAME_BYTES_MAX)
+        }
     }
 
     /// Matches that go to the error log, for forms of it other than ModSecurity's.
@@ -280,7 +342,7 @@ fn of_exchange(redactor: Redactor, transaction: &Transaction, matches: &[&Match]
             place => place.into_iter().collect(),
         },
     }));
-    if matches.is_empty() {
+    if matches.is_empty() && transaction.debug_entries().0.is_empty() {
         return redactor;
     }
     let arguments = || transaction.query_arguments().iter().chain(transaction.body_arguments().iter());

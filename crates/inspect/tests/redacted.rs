@@ -223,3 +223,63 @@ fn an_unmasked_exchange_has_the_lines_that_it_always_had() {
     let report = report(&Asked { rules, target: "/a/b?q=<script>\"\\x'", ..Asked::default() });
     assert_eq!(report.redacted(&Redactor::new()).error_log_lines(), report.error_log_lines());
 }
+
+#[test]
+fn the_debug_log_says_as_much_as_its_level() {
+    let rules = |level: u8| {
+        format!(
+            r#"SecDebugLog /tmp/debug
+SecDebugLogLevel {level}
+SecRule ARGS:q|ARGS:password "@streq x" "id:1,phase:1,t:lowercase,pass,log,setvar:tx.score=+5,setvar:tx.user_token=%{{ARGS.password}}"
+SecRule ARGS:q "@streq y" "id:2,phase:2,deny,log,ctl:ruleRemoveById=3"
+SecRule ARGS:big "@rx ^(a+)+\1$" "id:4,phase:2,pass,nolog"
+"#
+        )
+    };
+    let lines = |rules: &str| {
+        report(&Asked { rules, target: "/a?q=X&password=Hunter2", ..Asked::default() })
+            .redacted(&Redactor::new())
+            .debug_log_lines()
+    };
+    assert!(lines(&rules(0)).is_empty() && lines(&rules(3)).is_empty());
+    let four = lines(&rules(4));
+    assert_eq!(
+        four[..2],
+        [
+            "[r1] [/a?q=X&password=********] [4] (Rule: 90) Executing operator \"contains\" with param \"json\" against REQUEST_HEADERS:Content-Type.",
+            "[r1] [/a?q=X&password=********] [4] Rule returned 0.",
+        ]
+    );
+    let nine = lines(&rules(9)).join("\n");
+    for line in [
+        "[5] Starting phase REQUEST_HEADERS. (SecRules 1, 2 rules)",
+        "[9] Transformations: t:lowercase",
+        "[9] Target value: \"x\" (Variable: ARGS:q)",
+        "[9] Target value: \"********\" (Variable: ARGS:password)",
+        "[8] Saving variable: TX:score with value: 5",
+        "[8] Saving variable: TX:user_token with value: ********",
+        "[4] Rule returned 1.",
+    ] {
+        assert!(nine.contains(line), "{line} in {nine}");
+    }
+    assert!(!nine.contains("unter2"), "{nine}");
+    // A level that ctl sets holds from there; without a file there is no log.
+    let late = r#"SecDebugLog /tmp/debug
+SecAction "id:5,phase:1,pass,nolog,ctl:debugLogLevel=4"
+SecRule ARGS:q "@streq y" "id:2,phase:2,deny,log""#;
+    assert!(lines(late).iter().any(|line| line.contains("(Rule: 2)")));
+    assert!(lines(&late.replace("SecDebugLog", "#")).is_empty());
+}
+
+#[test]
+fn a_debug_log_is_bounded_and_says_so() {
+    let rules: String = std::iter::once("SecDebugLog /tmp/debug\nSecDebugLogLevel 9\n".to_owned())
+        .chain((100..2000).map(|id| format!("SecRule ARGS \"@streq x\" \"id:{id},phase:2,pass,nolog\"\n")))
+        .collect();
+    let target =
+        format!("/?{}", (0..40).map(|n| format!("a{n}=zzzzzzzzzzzzzzzzzzzzzzzzzzzzz&")).collect::<String>());
+    let report = report(&Asked { rules: &rules, target: &target, ..Asked::default() });
+    let lines = report.redacted(&Redactor::new()).debug_log_lines();
+    assert!(lines.last().unwrap().contains("lines left out"), "{:?}", lines.last());
+    assert!(lines.len() < 20_000);
+}
