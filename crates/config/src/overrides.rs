@@ -31,6 +31,10 @@ pub struct Overrides {
     pub error_log: Option<String>,
     /// `--audit-log`.
     pub audit_log: Option<String>,
+    /// `--audit-format`.
+    pub audit_format: Option<String>,
+    /// `--dikastes-log`.
+    pub dikastes_log: bool,
     /// `--access-log`.
     pub access_log: Option<String>,
     /// `--health-path`: of the only listener.
@@ -54,7 +58,9 @@ impl Overrides {
         one(&["dataDir"], "--data-dir", &self.data_dir, root);
         one(&["logs", "error"], "--error-log", &self.error_log, root);
         one(&["logs", "audit"], "--audit-log", &self.audit_log, root);
+        one(&["logs", "auditFormat"], "--audit-format", &self.audit_format, root);
         one(&["logs", "access"], "--access-log", &self.access_log, root);
+        one(&["logs", "dikastes"], "--dikastes-log", &self.dikastes_log.then(|| "true".to_owned()), root);
 
         let listener =
             [("--listen", "address", &self.listen), ("--health-path", "healthPath", &self.health_path)];

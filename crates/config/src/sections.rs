@@ -61,8 +61,8 @@ section! {
         error: LogTarget = "stderr",
         /// The audit log: the record of an exchange. Where rules name a file by `SecAuditLog`, this one comes before.
         audit: Option<LogTarget>,
-        /// The form of the audit log's records.
-        audit_format: AuditFormat = "native",
+        /// The form of the audit log's records; as the rules say by `SecAuditLogFormat` when absent, else `native`.
+        audit_format: Option<AuditFormat>,
         /// The access log: one JSON object a request.
         access: LogTarget = "off",
         /// Whether the error log also has lines in the form of Calico's Dikastes.

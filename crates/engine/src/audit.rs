@@ -5,7 +5,7 @@ use palisade_http::{Fields, MultipartFile, ResponseHead};
 use palisade_pcre::{Options, Pattern};
 use palisade_seclang::ast::{AuditEngine, RuleEngine};
 
-use crate::ruleset::{OperatorSource, Rule};
+use crate::ruleset::{OperatorSource, Rule, RuleSet};
 use crate::transaction::{Enforcement, Match, Transaction};
 use crate::variables::Clock;
 
@@ -148,6 +148,13 @@ pub struct FromMacros {
     pub data: bool,
     /// The last link's argument holds macros.
     pub argument: bool,
+}
+
+impl RuleSet {
+    /// The files that rules stand in, in load order.
+    pub fn files(&self) -> &[String] {
+        &self.files
+    }
 }
 
 impl Rule {

@@ -15,6 +15,7 @@
 use palisade_seclang::ast::Phase;
 
 use crate::ruleset::{Effect, Rule};
+use crate::store::Name;
 use crate::transaction::Transaction;
 use crate::variables::Store;
 
@@ -188,6 +189,16 @@ impl Transaction {
         };
         let name = [collection.as_bytes(), b":", &beginning(key)].concat();
         debug.push(8, DebugText::Saved { name, value: beginning(value) });
+    }
+
+    /// A variable of TX was set by its number.
+    pub(crate) fn debug_numbered(&mut self, name: Name) {
+        if self.debug.is_none() {
+            return;
+        }
+        let key = self.vars.tx.names().text(name.written).to_vec();
+        let value = self.vars.tx.value(name.slot).map(beginning).unwrap_or_default();
+        self.debug_saved(Store::Tx, &key, &value);
     }
 
     fn debug_words(&mut self, level: u8, words: impl FnOnce() -> String) {

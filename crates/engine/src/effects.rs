@@ -120,6 +120,7 @@ impl Transaction {
                 return;
             }
         };
+        self.debug_numbered(name);
         if !stored {
             self.note(Shortfall::Limit(VARIABLES_FULL));
         } else if self.keeps_silent_matches {

@@ -86,14 +86,6 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// The one value of a flag whose feature is still to come: a script that switches it off may say so today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Off;
-
-fn only_off(text: &str) -> Result<Off, String> {
-    if text == "off" { Ok(Off) } else { Err("this version does not have it; use `off`".to_owned()) }
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
     /// Configuration file (YAML); flags beside it win over what it says
@@ -133,9 +125,24 @@ pub(crate) struct RunFlags {
     /// Clients show it as `Authorization: Bearer TOKEN`. Probes need none.
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_token_file: Option<PathBuf>,
-    /// The access log: only `off`, it is not in this version
-    #[arg(long, value_name = "off", value_parser = only_off)]
-    pub(crate) access_log: Option<Off>,
+    /// File for the audit log, or stdout, stderr, off; as the rules say by SecAuditLog when absent
+    ///
+    /// Where the rules do not say what goes into it, it is what they flag and what is answered with an error other
+    /// than 404. Secrets are masked.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// native, native2 or json: how the audit log's entries are written
+    ///
+    /// native is ModSecurity 3's form, native2 ModSecurity 2's, json ModSecurity 3's objects, one a line. As the rules
+    /// say by SecAuditLogFormat when absent.
+    #[arg(long, value_name = "FORM")]
+    pub(crate) audit_format: Option<String>,
+    /// File for the access log, one JSON object an exchange; or stdout, stderr, off (the default)
+    #[arg(long, value_name = "FILE|stdout|off")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// Add lines in the form of Calico's Dikastes to the error log
+    #[arg(long)]
+    pub(crate) dikastes_log: bool,
     /// A path that is answered here with 200, uninspected
     #[arg(long, value_name = "PATH", value_parser = absolute_path)]
     pub(crate) health_path: Option<String>,
@@ -165,8 +172,10 @@ impl RunFlags {
             admin: self.admin.clone(),
             admin_token_file: file(&self.admin_token_file)?,
             error_log: file(&self.error_log)?,
-            audit_log: None,
-            access_log: self.access_log.map(|Off| "off".to_owned()),
+            audit_log: file(&self.audit_log)?,
+            audit_format: self.audit_format.clone(),
+            dikastes_log: self.dikastes_log,
+            access_log: file(&self.access_log)?,
             health_path: self.health_path.clone(),
             data_dir: file(&self.data_dir)?,
         })

@@ -15,6 +15,7 @@ pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
     let texts =
         |paths: &[std::path::PathBuf]| paths.iter().map(|path| text(path)).collect::<Result<Vec<_>>>();
     Ok(RuleSources {
+        audit: false,
         crs: flags.crs.as_deref().map(text).transpose()?,
         paranoia: flags.paranoia,
         before: texts(&flags.rules_before)?,
@@ -23,11 +24,12 @@ pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
     })
 }
 
-/// What a profile names.
-pub(crate) fn sources_of(rules: &palisade_config::Rules) -> RuleSources {
+/// What a profile names. With an audit log of ours, rules that say nothing about it have the usual settings.
+pub(crate) fn sources_of(rules: &palisade_config::Rules, audit: bool) -> RuleSources {
     let texts =
         |paths: &[palisade_config::FilePath]| paths.iter().map(|path| path.as_str().to_owned()).collect();
     RuleSources {
+        audit,
         crs: rules.crs.as_ref().map(|path| path.as_str().to_owned()),
         paranoia: rules.paranoia.as_ref().map(|level| level.level()),
         before: texts(&rules.before),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
-use palisade_config::{Config, Name};
+use palisade_config::{Config, LogTarget, Name};
 use palisade_engine::RuleSet;
 use palisade_inspect::{Profile, RuleSources};
 
@@ -82,7 +82,8 @@ impl Maker {
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let rules = self.rules_of(&profile.rules, Effort::Changed)?;
+            let rules =
+                self.rules_of(&sources_of(&profile.rules, has_audit_log(&config)), Effort::Changed)?;
             profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
         }
         Ok(Snapshot { config, profiles })
@@ -98,10 +99,11 @@ impl Maker {
         let mut kept = Vec::new();
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let key = key(&sources_of(&profile.rules));
-            let rules = tried.entry(key).or_insert_with(|| {
-                self.rules_of(&profile.rules, effort).map_err(|error| format!("{error:#}"))
-            });
+            let sources = sources_of(&profile.rules, has_audit_log(&config));
+            let key = key(&sources);
+            let rules = tried
+                .entry(key)
+                .or_insert_with(|| self.rules_of(&sources, effort).map_err(|error| format!("{error:#}")));
             let made = match (rules, before.profiles.get(name)) {
                 (Ok(rules), _) => Arc::new(Profile::of(profile, rules.clone())),
                 (Err(_), Some(was)) => {
@@ -126,12 +128,11 @@ impl Maker {
     }
 
     /// The rules of a profile; those that others name as well are loaded once.
-    fn rules_of(&mut self, rules: &palisade_config::Rules, effort: Effort) -> Result<Option<Arc<RuleSet>>> {
-        let sources = sources_of(rules);
+    fn rules_of(&mut self, sources: &RuleSources, effort: Effort) -> Result<Option<Arc<RuleSet>>> {
         if sources.is_empty() {
             return Ok(None);
         }
-        let key = key(&sources);
+        let key = key(sources);
         if let Some(Loaded { rules: Some(rules), seen }) = self.rules.get(&key)
             && effort == Effort::Changed
             && seen.now(&FileSystem) == *seen
@@ -139,17 +140,25 @@ impl Maker {
             return Ok(Some(rules.clone()));
         }
         let watched = Watched::new(&FileSystem);
-        let made = load_shown(&sources, Warnings::Shown, &watched);
+        let made = load_shown(sources, Warnings::Shown, &watched);
         let rules = made.as_ref().ok().cloned().flatten();
         self.rules.insert(key, Loaded { rules, seen: watched.into_seen() });
         made
     }
 
     fn forget_unused(&mut self, config: &Config) {
-        let used: HashSet<String> =
-            config.profiles.iter().map(|(_, profile)| key(&sources_of(&profile.rules))).collect();
+        let used: HashSet<String> = config
+            .profiles
+            .iter()
+            .map(|(_, profile)| key(&sources_of(&profile.rules, has_audit_log(config))))
+            .collect();
         self.rules.retain(|key, _| used.contains(key));
     }
+}
+
+/// Whether there is an audit log that rules need not name.
+fn has_audit_log(config: &Config) -> bool {
+    config.logs.audit.as_ref().is_some_and(|target| *target != LogTarget::Off)
 }
 
 /// Equal sources have equal keys.

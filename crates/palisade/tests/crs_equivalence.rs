@@ -133,6 +133,7 @@ fn compare_all(
 
 fn loaded(crs: &Path, paranoia: u8, before: &str) -> Arc<RuleSet> {
     let sources = RuleSources {
+        audit: false,
         crs: Some("/crs".to_owned()),
         paranoia: Some(paranoia),
         before: vec!["/before.conf".to_owned()],

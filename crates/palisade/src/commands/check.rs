@@ -41,7 +41,7 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     let mut clean = reading.config.is_some() && (warnings == 0 || !strict);
     let mut seen = HashSet::new();
     for (name, profile) in reading.config.iter().flat_map(|config| config.profiles.iter()) {
-        let sources = rules::sources_of(&profile.rules);
+        let sources = rules::sources_of(&profile.rules, false);
         if !sources.is_empty() && seen.insert(format!("{sources:?}")) {
             let loaded = rules::load(&sources);
             clean &= rules_are_clean(&loaded, &format!("profile {name}: "), strict)?;

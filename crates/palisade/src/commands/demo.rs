@@ -12,7 +12,7 @@ use palisade_model::Mode;
 use crate::Finding;
 use crate::configuration::Told;
 use crate::flags::{DemoFlags, text};
-use crate::journal::ErrorLines;
+use crate::journal::Logs;
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::Maker;
 
@@ -44,7 +44,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             let _ = shop_ends.await;
         }));
         let decisions = LogWriter::writer(Decisions::default());
-        let plane = plane(Arc::new(ErrorLines::new(decisions.clone())), &std::env::temp_dir());
+        let plane = plane(Arc::new(Logs::errors_to(decisions.clone())), &std::env::temp_dir());
         let overrides = Overrides {
             listen: Some(flags.listen.to_string()),
             upstream: Some(shop_url.clone()),

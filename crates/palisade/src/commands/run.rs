@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
-use palisade_config::LogTarget;
-use palisade_events::LogWriter;
+use anyhow::{Result, anyhow};
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -14,7 +12,7 @@ use crate::configuration::Told;
 use crate::data_folder::DataFolder;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
-use crate::journal::ErrorLines;
+use crate::journal::Logs;
 use crate::rules::plural;
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, needs_restart};
@@ -32,18 +30,14 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     process.loaded(InForce::of(&snapshot));
     describe(&snapshot);
     let config = &snapshot.config;
-    let error_log = match &config.logs.error {
-        LogTarget::File(path) => {
-            LogWriter::file(path.as_str()).with_context(|| format!("--error-log `{path}`"))?
-        }
-        _ => LogWriter::stderr(),
-    };
-    process.writes("error", &error_log);
+    let logs = Arc::new(Logs::open(&config.logs)?);
+    logs.writers().for_each(|(name, writer)| process.writes(name, writer));
+    logs.follow(&snapshot, &process);
     let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         process.watch_workers();
-        let plane = plane(Arc::new(ErrorLines::new(error_log.clone())), data.path());
+        let plane = plane(logs.clone(), data.path());
         let mut serving = Serving::start(&snapshot, plane.clone()).await?;
         process.ready(plane, serving.status());
         admin.say();
@@ -53,14 +47,14 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
-                        error_log.reopen();
-                        reload(&mut maker, &mut snapshot, Effort::All, &mut serving, &process);
+                        logs.reopen();
+                        reload(&mut maker, &mut snapshot, Effort::All, &mut serving, &logs, &process);
                         watcher = Watcher::of(maker.seen());
                     }
                 },
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if watcher.has_settled_change() {
-                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut serving, &process);
+                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut serving, &logs, &process);
                         watcher = Watcher::of(maker.seen());
                     }
                 }
@@ -72,7 +66,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             // Somebody who asks twice does not want to wait.
             () = again(&mut signals) => say!("palisade: asked again: requests that have begun are cut"),
         }
-        error_log.flush();
+        logs.flush();
         Ok(Finding::Nothing)
     })
 }
@@ -126,9 +120,11 @@ fn reload(
     snapshot: &mut Snapshot,
     effort: Effort,
     serving: &mut Serving,
+    logs: &Logs,
     process: &Process,
 ) {
     let remade = maker.next(snapshot, effort).and_then(|remade| {
+        logs.follow(&remade.snapshot, process);
         serving.replace(&remade.snapshot)?;
         Ok(remade)
     });
