@@ -95,7 +95,13 @@ impl Transaction {
         match key {
             Key::Numbered(name) => self.set_numbered(*name, change),
             Key::Written(key) => self.set_named(*store, key, change),
-            Key::Expanded(key) => self.set_named(*store, &key.expand(&self.vars), change),
+            Key::Expanded(key) => {
+                let mut name = std::mem::take(&mut self.scratch.name);
+                name.clear();
+                key.expand_into(&self.vars, &mut name);
+                self.set_named(*store, &name, change);
+                self.scratch.name = name;
+            }
         }
     }
 
@@ -132,9 +138,12 @@ impl Transaction {
     fn set_named(&mut self, store: Store, key: &[u8], change: &VarChange) {
         match change {
             VarChange::Set(text) => {
-                let text = text.expand(&self.vars);
-                self.write(store, key, &text);
-                self.record(store, key, || Change::Set(text.into_owned()));
+                let mut value = std::mem::take(&mut self.scratch.text);
+                value.clear();
+                text.expand_into(&self.vars, &mut value);
+                self.write(store, key, &value);
+                self.record(store, key, || Change::Set(value.clone()));
+                self.scratch.text = value;
             }
             VarChange::Add(text) => self.add(store, key, text.integer(&self.vars)),
             VarChange::Subtract(text) => self.add(store, key, text.integer(&self.vars).saturating_neg()),

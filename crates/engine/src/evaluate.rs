@@ -25,7 +25,7 @@ use palisade_pcre::Pattern;
 use palisade_seclang::ast::{Phase, RuleEngine, Variable};
 
 use crate::lookup::{Answer, LOOKUPS_MAX, Lookup};
-use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome};
+use crate::operator::{DataFiles, Evaluation, GROUPS, Operator, Outcome, compare, is_comparison};
 use crate::recycle::empty;
 use crate::ruleset::{
     Condition, Exclusion, Link, OperatorSource, Place, Rule, RuleIndex, RuleSet, Selector, Target, XPathQuery,
@@ -211,7 +211,14 @@ impl Transaction {
         let link = matching.link;
         let context = rules.transform_context();
         let operator = match &matching.condition.operator {
-            OperatorSource::Fixed(operator) => operator.as_ref(),
+            OperatorSource::Fixed(operator) => Some(operator.as_ref()),
+            OperatorSource::Expanded(text) if is_comparison(matching.condition.name) => {
+                let argument = &mut self.scratch.argument;
+                argument.clear();
+                text.expand_into(&self.vars, argument);
+                self.cursor.work += argument.len();
+                None
+            }
             OperatorSource::Expanded(text) => {
                 // For each value: the assignments of one match are there for the next.
                 let argument = text.expand(&self.vars);
@@ -221,18 +228,19 @@ impl Transaction {
                     matching.compiled = Some((argument, operator));
                 }
                 match matching.compiled.as_ref().and_then(|(_, operator)| operator.as_ref()) {
-                    Some(operator) => operator,
+                    Some(operator) => Some(operator),
                     None => return Ok(()),
                 }
             }
         };
-        let Scratch { value: value_buffer, transformed: [current, next], evaluation, hits, .. } =
+        let Scratch { value: value_buffer, transformed: [current, next], evaluation, hits, argument, .. } =
             &mut self.scratch;
         hits.clear();
         let Some(raw) = self.vars.value(item, value_buffer) else { return Ok(()) };
         let mut judge = Judge {
             matching,
             operator,
+            argument,
             evaluation,
             vars: &self.vars,
             item,
@@ -291,7 +299,8 @@ impl Transaction {
         };
         let mut judge = Judge {
             matching,
-            operator,
+            operator: Some(operator),
+            argument: &[],
             evaluation,
             vars: &self.vars,
             item,
@@ -558,7 +567,9 @@ enum Meaning {
 /// One value before the operator.
 struct Judge<'a, 'm> {
     matching: &'a Matching<'m>,
-    operator: &'a Operator,
+    /// `None`: a comparison with the argument.
+    operator: Option<&'a Operator>,
+    argument: &'a [u8],
     evaluation: &'a mut Evaluation,
     vars: &'a Variables,
     item: Item,
@@ -581,7 +592,11 @@ impl Judge<'_, '_> {
                 value: value.to_vec(),
             });
         }
-        let found = match self.operator.evaluate(value, self.evaluation) {
+        let outcome = match self.operator {
+            Some(operator) => operator.evaluate(value, self.evaluation),
+            None => compare(condition.name, self.argument, value, self.evaluation),
+        };
+        let found = match outcome {
             Outcome::Match => true,
             Outcome::NoMatch => false,
             Outcome::Need(lookup) => return Err(Asked(lookup.into())),

@@ -4,6 +4,7 @@
 //! their place without a look at the name. Names that come up at run time (`tx.%{ARGS_NAMES}`) go through a map.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use crate::number::{Digits, leading_integer};
@@ -85,10 +86,7 @@ pub(crate) struct VarStore {
     slots: Vec<Slot>,
     /// Slots that ever had a value, in the order of their first assignment.
     order: Vec<u32>,
-    /// Names that came up at run time, lower case. They may be the client's choice, so not by a hash that one can
-    /// foresee.
-    others: HashMap<Vec<u8>, u32>,
-    other_names: Vec<Vec<u8>>,
+    others: Others,
     /// Where values lie that are no texts of the rule set.
     arena: Vec<u8>,
     /// Bytes of the arena that belong to a slot.
@@ -110,7 +108,7 @@ struct Slot {
 #[derive(Clone, Copy, Debug)]
 enum Named {
     Text(TextId),
-    /// Number in [`VarStore::other_names`].
+    /// Number in [`VarStore::others`].
     Other(u32),
 }
 
@@ -158,8 +156,7 @@ impl VarStore {
             slots: vec![Slot::UNUSED; names.len()],
             names,
             order: Vec::new(),
-            others: HashMap::new(),
-            other_names: Vec::new(),
+            others: Others::default(),
             arena: Vec::new(),
             rooms: 0,
             bytes: 0,
@@ -173,15 +170,14 @@ impl VarStore {
 
     /// Forgets all variables and keeps some of the memory.
     pub(crate) fn clear(&mut self) {
-        let Self { names, slots, order, others, other_names, arena, rooms, bytes } = self;
+        let Self { names, slots, order, others, arena, rooms, bytes } = self;
         slots.truncate(names.len());
         for slot in order.drain(..) {
             if let Some(slot) = slots.get_mut(slot as usize) {
                 *slot = Slot::UNUSED;
             }
         }
-        *others = HashMap::new();
-        *other_names = Vec::new();
+        others.clear();
         arena.clear();
         arena.shrink_to(KEPT_BYTES_MAX);
         order.shrink_to(KEPT_BYTES_MAX / size_of::<u32>());
@@ -197,16 +193,10 @@ impl VarStore {
 
     /// The slot of a name, whether it has a value or not.
     fn place_of(&self, name: &[u8]) -> Option<u32> {
-        let find = |lower: &[u8]| self.names.by_name.get(lower).or_else(|| self.others.get(lower)).copied();
-        // Names in rules are short; a stack buffer spares an allocation for each lookup.
-        let mut small = [0u8; 64];
-        if let Some(buffer) = small.get_mut(..name.len()) {
-            buffer.copy_from_slice(name);
-            buffer.make_ascii_lowercase();
-            find(buffer)
-        } else {
-            find(&name.to_ascii_lowercase())
-        }
+        with_lower(name, |lower| match self.names.by_name.get(lower) {
+            Some(slot) => Some(*slot),
+            None => self.others.slot(lower),
+        })
     }
 
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
@@ -234,7 +224,7 @@ impl VarStore {
     pub(crate) fn name(&self, slot: u32) -> &[u8] {
         match self.slots[slot as usize].name {
             Named::Text(text) => self.names.text(text),
-            Named::Other(number) => &self.other_names[number as usize],
+            Named::Other(number) => self.others.name(number),
         }
     }
 
@@ -248,18 +238,16 @@ impl VarStore {
         let slot = known.unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
             self.slots.push(Slot::UNUSED);
-            self.others.insert(name.to_ascii_lowercase(), slot);
+            with_lower(name, |lower| self.others.add(lower, name, Some(slot)));
             slot
         });
         if fresh {
             // The rule set may know the name, but in another case.
-            let named = self.names.by_text.get(name).map_or_else(
-                || {
-                    self.other_names.push(name.to_vec());
-                    Named::Other(self.other_names.len() as u32 - 1)
-                },
-                |text| Named::Text(TextId(*text)),
-            );
+            let named = match self.names.by_text.get(name) {
+                Some(text) => Named::Text(TextId(*text)),
+                None if known.is_some() => Named::Other(self.others.add(b"", name, None)),
+                None => Named::Other(self.others.last()),
+            };
             self.begin(slot, named);
         }
         self.bytes = bytes;
@@ -374,6 +362,113 @@ impl VarStore {
     }
 }
 
+/// Calls a function with a name in lower case. Names are short; a stack buffer spares an allocation for each.
+fn with_lower<T>(name: &[u8], function: impl FnOnce(&[u8]) -> T) -> T {
+    let mut small = [0u8; 64];
+    match small.get_mut(..name.len()) {
+        Some(buffer) => {
+            buffer.copy_from_slice(name);
+            buffer.make_ascii_lowercase();
+            function(buffer)
+        }
+        None => function(&name.to_ascii_lowercase()),
+    }
+}
+
+/// Names that came up at run time: `tx.%{ARGS_NAMES}`.
+///
+/// CRS makes one for each header, so it is a table of our own that needs no memory for each name. What clients choose
+/// goes by a hash that nobody can foresee.
+#[derive(Default)]
+struct Others {
+    state: RandomState,
+    names: Vec<u8>,
+    /// Where each name ends in `names`, and the slot that it finds, if it is there to find one.
+    entries: Vec<(u32, Option<u32>)>,
+    /// Numbers of entries plus one, by hash; a power of two of them, at least twice the entries.
+    buckets: Vec<u32>,
+}
+
+impl std::fmt::Debug for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (0..self.entries.len() as u32).map(|number| String::from_utf8_lossy(self.name(number)));
+        f.debug_list().entries(names).finish()
+    }
+}
+
+/// Buckets that a store keeps for the next transaction.
+const BUCKETS_KEPT_MAX: usize = 256;
+
+impl Others {
+    fn name(&self, number: u32) -> &[u8] {
+        let begins = (number as usize).checked_sub(1).map_or(0, |before| self.entries[before].0);
+        &self.names[begins as usize..self.entries[number as usize].0 as usize]
+    }
+
+    fn last(&self) -> u32 {
+        self.entries.len() as u32 - 1
+    }
+
+    fn slot(&self, lower: &[u8]) -> Option<u32> {
+        let mask = self.buckets.len().checked_sub(1)?;
+        let mut bucket = self.state.hash_one(lower) as usize & mask;
+        loop {
+            let number = self.buckets[bucket].checked_sub(1)?;
+            if self.name(number).eq_ignore_ascii_case(lower) {
+                return self.entries[number as usize].1;
+            }
+            bucket = (bucket + 1) & mask;
+        }
+    }
+
+    /// Adds a name, to be found if it has a slot; gives its number.
+    fn add(&mut self, lower: &[u8], name: &[u8], slot: Option<u32>) -> u32 {
+        self.names.extend_from_slice(name);
+        self.entries.push((self.names.len() as u32, slot));
+        if self.entries.len() * 2 > self.buckets.len() {
+            self.buckets = vec![0; (self.entries.len() * 4).next_power_of_two()];
+            for number in 0..self.entries.len() as u32 {
+                if self.entries[number as usize].1.is_some() {
+                    let lower = self.name(number).to_ascii_lowercase();
+                    self.place(&lower, number);
+                }
+            }
+        } else if slot.is_some() {
+            self.place(lower, self.last());
+        }
+        self.last()
+    }
+
+    fn place(&mut self, lower: &[u8], number: u32) {
+        let mask = self.buckets.len() - 1;
+        let mut bucket = self.state.hash_one(lower) as usize & mask;
+        while self.buckets[bucket] != 0 {
+            bucket = (bucket + 1) & mask;
+        }
+        self.buckets[bucket] = number + 1;
+    }
+
+    fn clear(&mut self) {
+        if self.entries.is_empty() {
+            return;
+        }
+        // With a new key: what an exchange learned of the old one, by its times, is of no use to the next.
+        *self = Self {
+            names: std::mem::take(&mut self.names),
+            entries: std::mem::take(&mut self.entries),
+            buckets: std::mem::take(&mut self.buckets),
+            state: RandomState::new(),
+        };
+        self.names.clear();
+        self.names.shrink_to(KEPT_BYTES_MAX);
+        self.entries.clear();
+        self.entries.shrink_to(BUCKETS_KEPT_MAX);
+        self.buckets.truncate(BUCKETS_KEPT_MAX);
+        self.buckets.shrink_to(BUCKETS_KEPT_MAX);
+        self.buckets.fill(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +517,30 @@ mod tests {
         let (mut store, names) = with_names(&["score"]);
         assert!(store.set(b"sCoRe", b"1") && store.add_at(names[0], 1));
         assert_eq!(shown(&store), [("sCoRe".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn many_names_of_run_time_are_found_whatever_their_case() {
+        let (mut store, names) = with_names(&["KNOWN"]);
+        for round in 0..2 {
+            for n in 0..2_000 {
+                assert!(store.set(format!("Name-{n}").as_bytes(), n.to_string().as_bytes()));
+                if n == 700 {
+                    // Shown as it is written first, which is no text of the rule set.
+                    assert!(store.set(b"knOwn", b"k"));
+                }
+            }
+            for n in 0..2_000 {
+                let lower = format!("name-{n}");
+                assert_eq!(store.get(lower.as_bytes()), Some(n.to_string().as_bytes()), "round {round}");
+            }
+            assert_eq!(store.get(b"name-2000"), None);
+            assert_eq!(store.name(names[0].slot), b"knOwn");
+            assert_eq!(store.name(store.slot(b"NAME-1999").unwrap()), b"Name-1999");
+            assert_eq!(store.slots().count(), 2_001);
+            store.clear();
+            assert_eq!((store.get(b"name-1"), store.slots().count()), (None, 0));
+        }
     }
 
     #[test]

@@ -292,6 +292,10 @@ pub(crate) struct Scratch {
     pub(crate) transformed: [Vec<u8>; 2],
     /// Expanded texts.
     pub(crate) text: Vec<u8>,
+    /// The expanded name of a variable.
+    pub(crate) name: Vec<u8>,
+    /// The expanded argument of the operator at work.
+    pub(crate) argument: Vec<u8>,
     pub(crate) hits: Hits,
     pub(crate) evaluation: Evaluation,
     pub(crate) assigned: Vec<(Vec<u8>, Vec<u8>)>,
@@ -300,11 +304,21 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Empties all of it, and gives back what a large request took.
     pub(crate) fn clear(&mut self) {
-        let Self { items, members, value, transformed: [current, next], text, hits, evaluation, assigned } =
-            self;
+        let Self {
+            items,
+            members,
+            value,
+            transformed: [current, next],
+            name,
+            text,
+            argument,
+            hits,
+            evaluation,
+            assigned,
+        } = self;
         empty(items);
         empty(members);
-        for bytes in [value, current, next, text] {
+        for bytes in [value, current, next, name, text, argument] {
             empty(bytes);
         }
         hits.empty();

@@ -158,6 +158,29 @@ enum Kind {
     Never,
 }
 
+/// Whether an operator compares with its argument as it stands, so that [`compare`] does without compiling it.
+pub(crate) fn is_comparison(name: OperatorName) -> bool {
+    use OperatorName::*;
+    let numeric = matches!(name, Eq | Ge | Gt | Le | Lt);
+    numeric || matches!(name, BeginsWith | Contains | ContainsWord | EndsWith | StrEq | StrMatch | Within)
+}
+
+/// What the operator of a name for which [`is_comparison`], compiled from an argument, says about a value: see
+/// [`Operator::evaluate`]. For arguments that come from macros and change with each request.
+pub(crate) fn compare(
+    name: OperatorName,
+    argument: &[u8],
+    value: &[u8],
+    context: &mut Evaluation,
+) -> Outcome {
+    use OperatorName::*;
+    context.reset();
+    Outcome::from(match name {
+        Eq | Ge | Gt | Le | Lt => Numeric::compile(name, argument).matches(value),
+        _ => text::evaluate(name, argument, value, context),
+    })
+}
+
 /// What the rest of a rule set says about how operators are compiled.
 #[derive(Clone, Debug, Default)]
 pub struct CompileOptions {

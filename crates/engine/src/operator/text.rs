@@ -30,37 +30,11 @@ enum Relation {
 impl Text {
     /// `name` is one of the seven.
     pub(super) fn compile(name: OperatorName, argument: &[u8]) -> Self {
-        let relation = match name {
-            OperatorName::BeginsWith => Relation::BeginsWith,
-            OperatorName::ContainsWord => Relation::ContainsWord,
-            OperatorName::EndsWith => Relation::EndsWith,
-            OperatorName::StrEq => Relation::Equals,
-            OperatorName::StrMatch => Relation::StrMatch,
-            OperatorName::Within => Relation::Within,
-            _ => Relation::Contains,
-        };
-        Self { relation, argument: argument.into() }
+        Self { relation: Relation::of(name), argument: argument.into() }
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> bool {
-        let argument = &*self.argument;
-        let found = match self.relation {
-            Relation::Equals => return value == argument,
-            Relation::StrMatch => return memmem::find(value, argument).is_some(),
-            // Both say yes before they look, so there is nothing to refer to.
-            Relation::Within if value.is_empty() => return true,
-            Relation::ContainsWord if argument.is_empty() || value == argument => return true,
-            Relation::BeginsWith => value.starts_with(argument).then_some(0),
-            Relation::EndsWith => value.ends_with(argument).then(|| value.len() - argument.len()),
-            Relation::Contains => memmem::find(value, argument),
-            Relation::ContainsWord => find_word(value, argument),
-            Relation::Within => memmem::find(argument, value),
-        };
-        let length = if matches!(self.relation, Relation::Within) { value.len() } else { argument.len() };
-        if let Some(offset) = found {
-            context.refer(offset, length);
-        }
-        found.is_some()
+        compare(self.relation, &self.argument, value, context)
     }
 
     pub(super) fn needle(&self) -> Option<Needle<'_>> {
@@ -77,6 +51,45 @@ impl Text {
     pub(super) fn length_max(&self) -> Option<usize> {
         matches!(self.relation, Relation::Within | Relation::Equals).then_some(self.argument.len())
     }
+}
+
+impl Relation {
+    fn of(name: OperatorName) -> Self {
+        match name {
+            OperatorName::BeginsWith => Relation::BeginsWith,
+            OperatorName::ContainsWord => Relation::ContainsWord,
+            OperatorName::EndsWith => Relation::EndsWith,
+            OperatorName::StrEq => Relation::Equals,
+            OperatorName::StrMatch => Relation::StrMatch,
+            OperatorName::Within => Relation::Within,
+            _ => Relation::Contains,
+        }
+    }
+}
+
+/// What [`Text`] of this name and argument says, without a copy of the argument.
+pub(super) fn evaluate(name: OperatorName, argument: &[u8], value: &[u8], context: &mut Evaluation) -> bool {
+    compare(Relation::of(name), argument, value, context)
+}
+
+fn compare(relation: Relation, argument: &[u8], value: &[u8], context: &mut Evaluation) -> bool {
+    let found = match relation {
+        Relation::Equals => return value == argument,
+        Relation::StrMatch => return memmem::find(value, argument).is_some(),
+        // Both say yes before they look, so there is nothing to refer to.
+        Relation::Within if value.is_empty() => return true,
+        Relation::ContainsWord if argument.is_empty() || value == argument => return true,
+        Relation::BeginsWith => value.starts_with(argument).then_some(0),
+        Relation::EndsWith => value.ends_with(argument).then(|| value.len() - argument.len()),
+        Relation::Contains => memmem::find(value, argument),
+        Relation::ContainsWord => find_word(value, argument),
+        Relation::Within => memmem::find(argument, value),
+    };
+    let length = if matches!(relation, Relation::Within) { value.len() } else { argument.len() };
+    if let Some(offset) = found {
+        context.refer(offset, length);
+    }
+    found.is_some()
 }
 
 /// The first occurrence of `word` (not empty) with no ASCII letter on either side. Digits, `_` and bytes from
