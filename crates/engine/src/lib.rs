@@ -19,6 +19,7 @@ mod effects;
 pub mod error_log;
 mod evaluate;
 mod expand;
+mod interner;
 mod keys;
 pub mod lookup;
 mod matched;
@@ -37,13 +38,14 @@ mod variables;
 pub use audit::{FromMacros, RelevantStatus};
 pub use compile::compile;
 pub use debug_log::{DebugEntry, DebugText};
+pub use interner::Interner;
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
 pub use palisade_seclang::ast::{Phase, RuleEngine};
 pub use plan::{FilterCounts, Needs, Seen, Sieve};
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
-pub use sources::{LoadedRules, RuleSources, load_rules};
+pub use sources::{LoadedRules, RuleSources, load_rules, load_rules_with};
 pub use transaction::{
     Enforcement, Evaluated, Interruption, InterruptionAction, MATCH_TEXT_BYTES_MAX, Match, Progress,
     Sanitised, Shortfall, Transaction,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use palisade_seclang::{Diagnostic, Loader, Severity, Source, SourceMap, load};
 
 use crate::compile::compile;
+use crate::interner::Interner;
 use crate::ruleset::RuleSet;
 
 /// Where rules come from.
@@ -94,6 +95,11 @@ impl RuleSources {
 
 /// Loads and compiles the rules of some sources.
 pub fn load_rules(from: &RuleSources, loader: &dyn Loader) -> LoadedRules {
+    load_rules_with(from, loader, &Interner::new())
+}
+
+/// The same, sharing what it can with the other rule sets of an interner.
+pub fn load_rules_with(from: &RuleSources, loader: &dyn Loader, interner: &Interner) -> LoadedRules {
     let sources = match from.resolve(loader) {
         Ok(sources) => sources,
         Err(message) => {
@@ -104,7 +110,7 @@ pub fn load_rules(from: &RuleSources, loader: &dyn Loader) -> LoadedRules {
     };
     let loaded = load(&sources, loader);
     let mut diagnostics = loaded.diagnostics;
-    let (rules, found) = compile(&loaded.program, &loaded.sources, loader);
+    let (rules, found) = compile(&loaded.program, &loaded.sources, loader, interner);
     diagnostics.extend(found);
     // What both found in one file reads in the order of the file; what is about no place comes first.
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));

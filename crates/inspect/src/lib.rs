@@ -28,7 +28,9 @@ pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, P
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
 };
-pub use palisade_engine::{Answer, Clock, GeoRecord, LoadedRules, Lookup, RuleSources, load_rules};
+pub use palisade_engine::{
+    Answer, Clock, GeoRecord, Interner, LoadedRules, Lookup, RuleSources, load_rules, load_rules_with,
+};
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri};
 pub use report::Report;

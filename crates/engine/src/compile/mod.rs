@@ -21,6 +21,7 @@ use palisade_seclang::{Diagnostic, Loader, Program, SourceMap};
 
 use crate::effects::SetVariable;
 use crate::expand::Text;
+use crate::interner::Interner;
 use crate::keys::{Key, KeyTable};
 use crate::operator::{DataFiles, Operator};
 use crate::plan::Plan;
@@ -36,14 +37,15 @@ use crate::variables::{LISTS, lists_of};
 use actions::{add_transformation, describe, disruptive, supersedes};
 use draft::{Draft, DraftLink, DraftSelector, phase_of};
 
-/// Compiles a program. Gives the rule set when nothing in it is an error, and everything there is to say about
+/// Compiles a program; what it has in common with other rule sets of the interner is shared. Gives the rule set when nothing in it is an error, and everything there is to say about
 /// it in any case; what the loader has said already is not repeated.
 pub fn compile(
     program: &Program,
     sources: &SourceMap,
     loader: &dyn Loader,
+    interner: &Interner,
 ) -> (Option<RuleSet>, Vec<Diagnostic>) {
-    let mut compiler = Compiler::new(sources, loader);
+    let mut compiler = Compiler::new(sources, loader, interner);
     for directive in program.iter() {
         compiler.take(directive);
     }
@@ -79,6 +81,7 @@ const LOOKED_AT_MAX: usize = 5_000_000;
 struct Compiler<'a> {
     sources: &'a SourceMap,
     loader: &'a dyn Loader,
+    interner: &'a Interner,
     diagnostics: Vec<Diagnostic>,
     settings: Settings,
     drafts: Vec<Draft<'a>>,
@@ -118,10 +121,11 @@ enum SelectionKey {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(sources: &'a SourceMap, loader: &'a dyn Loader) -> Self {
+    fn new(sources: &'a SourceMap, loader: &'a dyn Loader, interner: &'a Interner) -> Self {
         Self {
             sources,
             loader,
+            interner,
             diagnostics: Vec::new(),
             settings: Settings::default(),
             drafts: Vec::new(),
@@ -421,7 +425,7 @@ impl<'a> Compiler<'a> {
         let keeps_full_request = looks_at(&[Variable::FullRequest, Variable::FullRequestLength]);
         let keeps_file_content = looks_at(&[Variable::FilesTmpContent]);
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
-        let plan = Plan::new(&rules, &programs);
+        let plan = Plan::new(&rules, &programs, self.interner);
         let rule_set = RuleSet {
             settings: Arc::new(self.settings),
             names: Arc::new(self.names),
@@ -704,9 +708,8 @@ impl<'a> Compiler<'a> {
         }
         let files = BesideRuleFile { loader: self.loader, sources: self.sources, file: span.file };
         let options = self.settings.operator_options();
-        match Operator::compile(name, argument, &options, &files) {
+        match self.interner.operator(name, argument, &options, &files) {
             Ok(operator) => {
-                let operator = Arc::new(operator);
                 self.operators.insert(key, operator.clone());
                 Some(operator)
             }
@@ -785,7 +788,7 @@ fn lossy(text: &[u8]) -> String {
 mod tests {
     use palisade_seclang::{MemoryLoader, Source, load};
 
-    use super::{codes, compile};
+    use super::{Interner, codes, compile};
 
     #[test]
     fn selections_that_multiply_are_an_error() {
@@ -798,7 +801,7 @@ mod tests {
         {
             let loader = MemoryLoader::new().with("a.conf", format!("{rules}{updates}"));
             let loaded = load(&[Source::File("a.conf".into())], &loader);
-            let (_, diagnostics) = compile(&loaded.program, &loaded.sources, &loader);
+            let (_, diagnostics) = compile(&loaded.program, &loaded.sources, &loader, &Interner::new());
             let found = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
             assert_eq!(found.map(|diagnostic| diagnostic.code), expected);
         }

@@ -32,6 +32,7 @@ use palisade_codec::transform::Transformation;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{Phase, Variable};
 
+use crate::interner::Interner;
 use crate::keys::KeyTable;
 use crate::operator::{Evaluation, Operator, Outcome};
 use crate::ruleset::{
@@ -51,6 +52,8 @@ pub use sieve::{Seen, Sieve};
 #[derive(Debug)]
 pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
+    /// What the operators need. Before them, so that it goes before they do: an interner knows it by their addresses.
+    sieve: Arc<Sieve>,
     /// The distinct operators of all probes; the sieve's slots.
     operators: Vec<SievedOperator>,
     /// Words of an operator mask.
@@ -180,10 +183,10 @@ type OperatorMask = Box<[u64]>;
 
 impl Plan {
     /// Makes the plan of a program. `programs` are the rules of each phase in order.
-    pub(crate) fn new(rules: &[Rule], programs: &[Vec<RuleIndex>; PHASES]) -> Self {
+    pub(crate) fn new(rules: &[Rule], programs: &[Vec<RuleIndex>; PHASES], interner: &Interner) -> Self {
         let mut planner = Planner::default();
         let drafts = std::array::from_fn(|slot| planner.phase(slot, rules, &programs[slot]));
-        planner.finish(drafts)
+        planner.finish(drafts, interner)
     }
 
     fn phase(&self, phase: Phase) -> &PhasePlan {
@@ -307,7 +310,7 @@ impl Planner {
         number
     }
 
-    fn finish(mut self, drafts: [PhaseDraft; PHASES]) -> Plan {
+    fn finish(mut self, drafts: [PhaseDraft; PHASES], interner: &Interner) -> Plan {
         let words = self.operators.len().div_ceil(64);
         let phases = drafts.map(|draft| {
             let PhaseDraft { always, judged, mut sources, instants, tests, .. } = draft;
@@ -317,7 +320,16 @@ impl Planner {
                 sources.into_iter().map(|(base, probes)| self.source(base, probes, words)).collect();
             PhasePlan { always, judged, sources, instants, tests }
         });
-        Plan { phases, operators: self.operators, words }
+        let operators = &self.operators;
+        let keys = operators.iter().map(|known| (Arc::as_ptr(&known.operator), known.always));
+        let sieve = interner.sieve(keys, || {
+            let needs: Vec<Needs> = operators
+                .iter()
+                .map(|known| if known.always { Needs::default() } else { Needs::of(&known.operator) })
+                .collect();
+            Sieve::new(&needs)
+        });
+        Plan { phases, sieve, operators: self.operators, words }
     }
 
     fn source(&mut self, base: Base, mut probes: Vec<Probe>, words: usize) -> Source {

@@ -4,6 +4,7 @@ use palisade_codec::transform::ByteSet;
 use palisade_seclang::ast::{Phase, Variable};
 
 use super::chains::{ChainScratch, Output, Walk};
+use super::sieve::Seen;
 use super::{Base, Instant, Plan, Probe, ProbeSelector, Source, WalkMasks};
 use crate::evaluate::finds;
 use crate::recycle::empty;
@@ -34,6 +35,7 @@ pub(crate) struct PlanState {
     active: Vec<u64>,
     /// Those that may match the output.
     hits: Vec<u64>,
+    seen: Seen,
     value: Vec<u8>,
     members: Vec<Item>,
     pub(crate) filters: FilterCounts,
@@ -251,7 +253,15 @@ impl PlanState {
                 self.hits.iter_mut().zip(mask).for_each(|(hits, mask)| *hits |= mask);
             }
         }
-        self.hits.iter_mut().zip(&self.active).for_each(|(hits, active)| *hits &= active);
+        let mut any = 0;
+        for (hits, active) in self.hits.iter_mut().zip(&self.active) {
+            *hits &= active;
+            any |= *hits;
+        }
+        if any != 0 {
+            self.filters.pairs += self.hits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+            plan.sieve.sift(output.text, output.bytes, &mut self.hits, &mut self.seen);
+        }
     }
 
     fn keep(&mut self, text: &[u8]) -> Text {

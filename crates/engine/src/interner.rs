@@ -1,0 +1,124 @@
+//! What rule sets share: compiled operators, and the filters made of them.
+//!
+//! Most of a rule set's memory and load time are its patterns. Services that differ in a few exclusions, and a rule
+//! set that is loaded anew, have nearly all of them in common. An interner holds nothing by itself: what no rule set
+//! uses any more goes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use palisade_seclang::ast::OperatorName;
+
+use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
+use crate::plan::Sieve;
+
+/// Operators and filters of all rule sets that were compiled with it.
+#[derive(Debug, Default)]
+pub struct Interner {
+    operators: Mutex<Shared<OperatorKey, Operator>>,
+    sieves: Mutex<Shared<SieveKey, Sieve>>,
+}
+
+/// All that an operator is made of. Data files count by what is in them.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OperatorKey {
+    name: OperatorName,
+    argument: Vec<u8>,
+    files: ReadFiles,
+    step_limit: u64,
+    http_bl_key: Option<Vec<u8>>,
+}
+
+/// Data files as they were read, so that an operator is made of what its key says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct ReadFiles(Vec<(String, Result<Vec<u8>, String>)>);
+
+impl DataFiles for ReadFiles {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map_or_else(|| Err(format!("`{name}` is not read")), |(_, text)| text.clone())
+    }
+}
+
+/// The operators of a sieve, by address, in order, and whether each is always a candidate. While the sieve is there its
+/// operators are, so no other can have their addresses.
+type SieveKey = Vec<(usize, bool)>;
+
+impl Interner {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn operator(
+        &self,
+        name: OperatorName,
+        argument: &[u8],
+        options: &CompileOptions,
+        files: &dyn DataFiles,
+    ) -> Result<Arc<Operator>, CompileError> {
+        // An argument over its limit is refused; it is not kept for that.
+        if argument.len() > options.limits.argument_bytes_max {
+            return Operator::compile(name, argument, options, files).map(Arc::new);
+        }
+        let named = matches!(name, OperatorName::PmFromFile | OperatorName::IpMatchFromFile);
+        let names = String::from_utf8_lossy(argument);
+        let names = names.split_ascii_whitespace().filter(|_| named);
+        let read = ReadFiles(names.map(|file| (file.to_owned(), files.read(file))).collect());
+        let key = OperatorKey {
+            name,
+            argument: argument.to_vec(),
+            files: read.clone(),
+            step_limit: options.pattern.step_limit,
+            http_bl_key: options.http_bl_key.clone(),
+        };
+        locked(&self.operators).get_or_make(key, || Operator::compile(name, argument, options, &read))
+    }
+
+    /// The sieve of some operators; `make` makes it.
+    pub(crate) fn sieve(
+        &self,
+        operators: impl Iterator<Item = (*const Operator, bool)>,
+        make: impl FnOnce() -> Sieve,
+    ) -> Arc<Sieve> {
+        let key = operators.map(|(operator, always)| (operator as usize, always)).collect();
+        match locked(&self.sieves).get_or_make(key, || Ok::<_, std::convert::Infallible>(make())) {
+            Ok(sieve) => sieve,
+        }
+    }
+}
+
+/// Values that live as long as somebody else holds them.
+#[derive(Debug)]
+struct Shared<K, V> {
+    values: HashMap<K, Weak<V>>,
+    /// With so many entries those whose value is gone are taken out.
+    sweep_at: usize,
+}
+
+impl<K, V> Default for Shared<K, V> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), sweep_at: SWEEP_AT_LEAST }
+    }
+}
+
+const SWEEP_AT_LEAST: usize = 1024;
+
+impl<K: std::hash::Hash + Eq, V> Shared<K, V> {
+    fn get_or_make<E>(&mut self, key: K, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<V>, E> {
+        if let Some(value) = self.values.get(&key).and_then(Weak::upgrade) {
+            return Ok(value);
+        }
+        let value = Arc::new(make()?);
+        if self.values.len() >= self.sweep_at {
+            self.values.retain(|_, value| value.strong_count() > 0);
+            self.sweep_at = (self.values.len() * 2).max(SWEEP_AT_LEAST);
+        }
+        self.values.insert(key, Arc::downgrade(&value));
+        Ok(value)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
