@@ -70,7 +70,7 @@ impl Transaction {
             let ran = self.run_rule(&rules, index);
             self.debug_result(ran.as_ref().ok().copied());
             if let Some(observer) = &mut self.observer {
-                (observer.0)(index);
+                (observer.0)(Some(index));
             }
             match ran {
                 Ok(true) => {

@@ -221,7 +221,7 @@ pub struct Transaction {
 }
 
 /// Somebody who wants to know when a rule is done.
-pub(crate) struct Observer(pub(crate) Box<dyn FnMut(RuleIndex) + Send>);
+pub(crate) struct Observer(pub(crate) Box<dyn FnMut(Option<RuleIndex>) + Send>);
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -417,8 +417,9 @@ impl Transaction {
         self.plan.filters
     }
 
-    /// Calls this after each rule that is looked at. For profiles: whoever measures brings the clock.
-    pub fn observe_rules(&mut self, observer: Box<dyn FnMut(RuleIndex) + Send>) {
+    /// Calls this after each rule that is looked at, and with `None` once a phase's values have been looked at for all
+    /// rules together. For profiles: whoever measures brings the clock.
+    pub fn observe_rules(&mut self, observer: Box<dyn FnMut(Option<RuleIndex>) + Send>) {
         self.observer = Some(Observer(observer));
     }
 

@@ -254,6 +254,9 @@ pub(crate) struct ProfileFlags {
     /// Run each case this often, without the rule table: for instruction counts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) iterations: Option<u64>,
+    /// Also measure this many threads at once: requests a second against those of one thread
+    #[arg(long, value_name = "N", conflicts_with = "iterations", value_parser = clap::value_parser!(u16).range(2..=1024))]
+    pub(crate) threads: Option<u16>,
     /// Only this case
     #[arg(long, value_name = "NAME")]
     pub(crate) case: Option<String>,

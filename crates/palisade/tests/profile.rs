@@ -41,6 +41,7 @@ fn iterations_give_each_case_so_many_requests_and_no_rule_table() {
     );
     for case in cases {
         assert_eq!(case["iterations"], 7);
+        assert!(case["us_first"].as_f64().unwrap() >= case["us_min"].as_f64().unwrap(), "{case}");
         let (median, min) = (case["us_median"].as_f64().unwrap(), case["us_min"].as_f64().unwrap());
         assert!(0.0 < min && min <= median, "{case}");
     }
@@ -81,7 +82,8 @@ fn time_gives_a_table_of_rules_whose_shares_are_parts_of_one() {
     let shares: Vec<f64> =
         answer["rules"].as_array().unwrap().iter().map(|rule| rule["share"].as_f64().unwrap()).collect();
     assert!(!shares.is_empty());
-    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{shares:?}");
+    let looking = answer["looking_share"].as_f64().unwrap();
+    assert!((shares.iter().sum::<f64>() + looking - 1.0).abs() < 1e-6, "{looking} {shares:?}");
     assert!(shares.is_sorted_by(|a, b| a >= b), "{shares:?}");
     assert!(answer["cases"][0]["iterations"].as_u64().unwrap() > 10);
     let text = palisade(&arguments);
@@ -130,4 +132,76 @@ fn what_cannot_be_measured_is_refused_with_its_place() {
         assert!(answer.err.contains(named), "{arguments:?}: {}", answer.err);
         assert!(!answer.err.contains("unexpected argument"), "{}", answer.err);
     }
+}
+
+/// `docs/guide/costly-rules.md`, followed by the letter.
+#[test]
+fn the_guide_finds_its_costly_rule_and_mends_it() {
+    let page = include_str!("../../../docs/guide/costly-rules.md");
+    let folder = Folder::new();
+    let file = |name: &str| {
+        let (_, rest) = page.split_once(&format!(" {name}\n")).unwrap_or_else(|| panic!("no block {name}"));
+        let (block, _) = rest.split_once("   ```").expect("a block ends");
+        let lines: Vec<&str> = block.lines().map(|line| line.strip_prefix("   ").unwrap_or(line)).collect();
+        folder.write(name, lines.join("\n") + "\n")
+    };
+    let (corpus, before, after) = (file("requests.jsonl"), file("site.conf"), file("after.conf"));
+    let profile = |rules: &str| {
+        let arguments = ["profile", "--rules", rules, "--corpus", &corpus, "--seconds", "0.4", "--json"];
+        let answer = palisade(&arguments);
+        assert_eq!((answer.code, &*answer.err), (0, ""));
+        answer.json()
+    };
+    let share = |answer: &serde_json::Value, id: u64| {
+        let rules = answer["rules"].as_array().unwrap().iter();
+        rules.filter(|rule| rule["id"] == id).map(|rule| rule["share"].as_f64().unwrap()).sum::<f64>()
+    };
+    let found = profile(&before);
+    let costliest = &found["rules"][0];
+    assert_eq!((&costliest["id"], &costliest["line"]), (&json!(1001), &json!(3)), "{found}");
+    assert!(costliest["file"].as_str().unwrap().ends_with("site.conf"), "{found}");
+    assert!(share(&found, 1001) > 0.4, "{found}");
+    let mended = profile(&after);
+    assert!(share(&mended, 1001) < 0.1, "{mended}");
+    assert_eq!(found["cases"][0]["verdict"], "pass");
+    // It still finds what it is for.
+    let request = r#"{"uri":"/?card=4111111111111111","headers":[["Host","shop"]]}"#;
+    let request = folder.write("card.jsonl", request);
+    let explained =
+        palisade(&["explain", "--rules", &after, "--request", &request, "--format", "json"]).json();
+    assert_eq!(explained["rule_id"], 1001, "{explained}");
+}
+
+#[test]
+fn filters_say_what_each_of_them_left() {
+    let (_folder, corpus, rules) = files();
+    let answer =
+        palisade(&["profile", "--rules", &rules, "--corpus", &corpus, "--iterations", "3", "--json"]).json();
+    let filters = |case: usize, name: &str| answer["cases"][case]["filters"][name].as_f64().unwrap();
+    for case in 0..3 {
+        assert!(filters(case, "values") >= 1.0, "{answer}");
+        assert!(filters(case, "asked") <= filters(case, "candidates"), "{answer}");
+    }
+    assert!(
+        filters(1, "asked") > filters(0, "asked"),
+        "an attack leaves more than a plain request: {answer}"
+    );
+    assert!(answer["cases"][0]["us_first"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn threads_are_measured_on_request() {
+    let (_folder, corpus, rules) = files();
+    let arguments =
+        ["profile", "--rules", &rules, "--corpus", &corpus, "--seconds", "0.05", "--threads", "2", "--json"];
+    let answer = palisade(&arguments).json();
+    for case in answer["cases"].as_array().unwrap() {
+        let rates = &case["requests_per_second"];
+        assert!(rates["one_thread"].as_f64().unwrap() > 0.0, "{case}");
+        assert!(rates["threads"].as_f64().unwrap() > 0.0, "{case}");
+    }
+    let text = palisade(&arguments[..arguments.len() - 1]);
+    assert!(text.out.contains("requests a second"), "{}", text.out);
+    let one = palisade(&["profile", "--corpus", &corpus, "--threads", "1"]);
+    assert_eq!(one.code, 2);
 }

@@ -135,6 +135,9 @@ impl Transaction {
             state.candidates.clear();
         }
         state.is_scanned = true;
+        if let Some(observer) = &mut self.observer {
+            (observer.0)(None);
+        }
         None
     }
 
