@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_engine::RuleSet;
-use palisade_model::Mode;
+use palisade_model::{Mode, Redactor};
 
 /// What a service's traffic goes through.
 #[derive(Clone, Debug)]
@@ -14,12 +14,14 @@ pub struct Profile {
     pub rules: Option<Arc<RuleSet>>,
     /// What happens to a request that could not be inspected as the rules ask.
     pub on_failure: OnFailure,
+    /// What logs and events of this traffic do not show.
+    pub redactor: Redactor,
 }
 
 impl Profile {
     /// A profile that inspects by rules, if there are any, and fails closed.
     pub fn new(mode: Mode, rules: Option<Arc<RuleSet>>) -> Self {
-        Self { mode, rules, on_failure: OnFailure::Closed }
+        Self { mode, rules, on_failure: OnFailure::Closed, redactor: Redactor::new() }
     }
 
     /// A profile as it is configured, with its rules loaded.
@@ -28,7 +30,8 @@ impl Profile {
             palisade_config::OnFailure::Closed => OnFailure::Closed,
             palisade_config::OnFailure::Open => OnFailure::Open,
         };
-        Self { on_failure, ..Self::new(profile.mode, rules) }
+        let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
+        Self { on_failure, redactor, ..Self::new(profile.mode, rules) }
     }
 }
 

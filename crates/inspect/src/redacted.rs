@@ -47,8 +47,9 @@ pub struct Sent {
 }
 
 impl Report {
-    /// What logs and events may show of it, under these masks.
-    pub fn redacted(&self, redactor: &Redactor) -> Redacted<'_> {
+    /// What logs and events may show of it, under the masks of its profile.
+    pub fn redacted(&self) -> Redacted<'_> {
+        let redactor = &self.service.profile.redactor;
         let Some(transaction) = self.transaction() else {
             return Redacted { report: self, redactor: redactor.clone(), matches: Vec::new() };
         };

@@ -1,13 +1,11 @@
 //! What leaves a report: secrets do not, and what a finding is about does.
 
-use std::sync::Arc;
-
 use palisade_engine::{RuleSources, load_rules};
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Clock, Detail, End, Input, Inspection, OnFailure, Peer, Profile, Report, Sent, Service, UnixMillis,
+    Clock, Detail, End, Input, Inspection, Peer, Profile, Report, Sent, Service, UnixMillis,
 };
-use palisade_model::{EngineMode, Interception, Mode, Redactor};
+use palisade_model::{EngineMode, Interception, Mode};
 use palisade_seclang::MemoryLoader;
 
 const AUDIT: &str = r#"
@@ -38,8 +36,8 @@ fn report(asked: &Asked<'_>) -> Report {
     let text = Some(("rules".to_owned(), format!("{AUDIT}{}", asked.rules).into_bytes(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     assert!(loaded.rules.is_some(), "{:?}", loaded.diagnostics);
-    let profile = Arc::new(Profile { mode: asked.mode, rules: loaded.rules, on_failure: OnFailure::Closed });
-    let service = Arc::new(Service { name: "test".into(), profile });
+    let profile = Profile::new(asked.mode, loaded.rules);
+    let service = Service::new("test", profile);
     let address = "192.0.2.7:1234".parse().unwrap();
     let peer =
         Peer { peer_addr: address, client_addr: address, server_addr: address, request_id: "r1".into() };
@@ -73,7 +71,7 @@ fn report(asked: &Asked<'_>) -> Report {
 
 /// All that leaves, as one text.
 fn all(report: &Report) -> String {
-    let redacted = report.redacted(&Redactor::new());
+    let redacted = report.redacted();
     let sent = Sent { status: Some(500), duration_micros: 1 };
     format!("{:#?}\n{:#?}", redacted.error_log_lines(), redacted.audit_record(sent))
 }
@@ -177,7 +175,7 @@ fn a_record_is_made_when_rules_want_it() {
     let made = |rules: &str, status: u16| {
         let report = report(&Asked { rules, mode: Mode::Monitoring, ..Asked::default() });
         let sent = Sent { status: Some(status), duration_micros: 1 };
-        report.redacted(&Redactor::new()).audit_record(sent)
+        report.redacted().audit_record(sent)
     };
     assert!(made("", 200).is_none() && made("", 404).is_none());
     assert!(made("", 500).is_some());
@@ -202,7 +200,7 @@ fn a_record_says_who_what_and_why() {
 SecRule ARGS:q "@streq stop" "id:7,phase:2,t:lowercase,deny,status:406,log,msg:'m',severity:'CRITICAL',tag:'a',ver:'v',rev:'3'""#;
     let asked = Asked { rules, target: "/p?q=STOP", headers: &[FORM], body: "a=b", ..Asked::default() };
     let report = report(&asked);
-    let redacted = report.redacted(&Redactor::new());
+    let redacted = report.redacted();
     let record = redacted.audit_record(Sent { status: Some(406), duration_micros: 9 }).unwrap();
     assert_eq!(record.request.target.as_str(), "/p?q=STOP");
     assert_eq!(record.request.body.unwrap().as_str(), "a=b");
@@ -221,7 +219,7 @@ SecRule ARGS:q "@streq stop" "id:7,phase:2,t:lowercase,deny,status:406,log,msg:'
 fn an_unmasked_exchange_has_the_lines_that_it_always_had() {
     let rules = r#"SecRule ARGS "@rx <script" "id:1,phase:2,deny,log,msg:'XSS',logdata:'%{MATCHED_VAR} é',severity:2""#;
     let report = report(&Asked { rules, target: "/a/b?q=<script>\"\\x'", ..Asked::default() });
-    assert_eq!(report.redacted(&Redactor::new()).error_log_lines(), report.error_log_lines());
+    assert_eq!(report.redacted().error_log_lines(), report.error_log_lines());
 }
 
 #[test]
@@ -238,7 +236,7 @@ SecRule ARGS:big "@rx ^(a+)+\1$" "id:4,phase:2,pass,nolog"
     };
     let lines = |rules: &str| {
         report(&Asked { rules, target: "/a?q=X&password=Hunter2", ..Asked::default() })
-            .redacted(&Redactor::new())
+            .redacted()
             .debug_log_lines()
     };
     assert!(lines(&rules(0)).is_empty() && lines(&rules(3)).is_empty());
@@ -279,7 +277,7 @@ fn a_debug_log_is_bounded_and_says_so() {
     let target =
         format!("/?{}", (0..40).map(|n| format!("a{n}=zzzzzzzzzzzzzzzzzzzzzzzzzzzzz&")).collect::<String>());
     let report = report(&Asked { rules: &rules, target: &target, ..Asked::default() });
-    let lines = report.redacted(&Redactor::new()).debug_log_lines();
+    let lines = report.redacted().debug_log_lines();
     assert!(lines.last().unwrap().contains("lines left out"), "{:?}", lines.last());
     assert!(lines.len() < 20_000);
 }

@@ -22,6 +22,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::memmem;
 
@@ -98,7 +99,7 @@ pub enum BodyForm {
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     /// Further parts of names, lower case, without separators.
-    parts: Vec<Vec<u8>>,
+    parts: Arc<[Vec<u8>]>,
     /// Names whose value is hidden whatever matched.
     hidden: Vec<Place>,
     /// Names whose value is shown, because a finding is about it.

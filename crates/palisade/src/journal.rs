@@ -16,8 +16,8 @@ use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
 use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
-use palisade_inspect::{Redacted, Sent, masked_uri};
-use palisade_model::{AuditRecord, Calendar, Redactor};
+use palisade_inspect::{Redacted, Report, Sent, masked_uri};
+use palisade_model::{AuditRecord, Calendar};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
@@ -35,8 +35,6 @@ pub(crate) struct Logs {
     by_rules: RwLock<HashMap<Destination, LogWriter>>,
     /// Rules may name an audit log: none is written.
     audit_is_off: bool,
-    /// The masks of each service, where it has some of its own.
-    masks: RwLock<HashMap<String, Redactor>>,
     dikastes: bool,
     producer: Producer,
 }
@@ -82,7 +80,6 @@ impl Logs {
             audit_format: None,
             by_rules: RwLock::default(),
             audit_is_off: false,
-            masks: RwLock::default(),
             dikastes: false,
             producer: Producer::new(env!("CARGO_PKG_VERSION"), host.trim()),
         }
@@ -106,7 +103,7 @@ impl Logs {
         (opened, warnings)
     }
 
-    /// Opens what the rules of a snapshot name, says what cannot be had, and takes its masks. Before it serves.
+    /// Opens what the rules of a snapshot name, and says what cannot be had. Before it serves.
     pub(crate) fn follow(&self, snapshot: &Snapshot, process: &Process) {
         let mut seen: Vec<&RuleSet> = Vec::new();
         for rules in snapshot.profiles.values().filter_map(|profile| profile.rules.as_deref()) {
@@ -118,18 +115,6 @@ impl Logs {
             opened.iter().for_each(|(name, writer)| process.writes(name, writer));
             warnings.iter().for_each(|warning| say!("palisade: {warning}"));
         }
-        let config = &snapshot.config;
-        let masks = config.services.iter().filter_map(|service| {
-            let (_, profile) = config.profiles.iter().find(|(name, _)| **name == *service.profile)?;
-            let names: Vec<&String> = profile.mask.iter().flat_map(|mask| &mask.names).collect();
-            (!names.is_empty()).then(|| (service.name.to_string(), Redactor::with_names(names)))
-        });
-        *self.masks.write().unwrap_or_else(PoisonError::into_inner) = masks.collect();
-    }
-
-    fn redactor_of(&self, service: &str) -> Redactor {
-        let masks = self.masks.read().unwrap_or_else(PoisonError::into_inner);
-        masks.get(service).cloned().unwrap_or_default()
     }
 
     /// The logs that are open from the start, by name.
@@ -164,16 +149,10 @@ impl Logs {
         self.by_rules().get(&Destination::new(path)).cloned()
     }
 
-    fn write_error_lines(
-        &self,
-        redactor: &Redactor,
-        facts: &Facts,
-        redacted: Option<&Redacted<'_>>,
-        notes: Vec<String>,
-    ) {
+    fn write_error_lines(&self, facts: &Facts, redacted: Option<&Redacted<'_>>, notes: Vec<String>) {
         let mut lines = redacted.map(Redacted::error_log_lines).unwrap_or_default();
         if let Some(redacted) = redacted.filter(|_| self.dikastes) {
-            let target = redactor.target(&facts.target, TARGET_BYTES_MAX);
+            let target = facts.service.profile.redactor.target(&facts.target, TARGET_BYTES_MAX);
             let host = facts.server_addr.ip();
             let now = now();
             lines.extend(redacted.messages().iter().enumerate().map(|(number, message)| {
@@ -226,11 +205,11 @@ impl Logs {
     fn write_access(
         &self,
         log: &LogWriter,
-        redactor: &Redactor,
         ended: &Facts,
         redacted: Option<&Redacted<'_>>,
         verdict: &'static str,
     ) {
+        let redactor = &ended.service.profile.redactor;
         let text = |text: &Vec<u8>| redactor.text(text, TEXT_BYTES_MAX);
         let seconds = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e6;
         let record = AccessRecord {
@@ -271,9 +250,8 @@ impl Logs {
 impl Journal for Logs {
     fn ended(&self, ended: Ended) {
         let Ended { report, notes, facts } = ended;
-        let redactor = self.redactor_of(&facts.service.name);
-        let redacted = report.as_ref().map(|report| report.redacted(&redactor));
-        self.write_error_lines(&redactor, &facts, redacted.as_ref(), notes);
+        let redacted = report.as_ref().map(Report::redacted);
+        self.write_error_lines(&facts, redacted.as_ref(), notes);
         if let Some(redacted) = &redacted
             && let Some(settings) = report.as_ref().and_then(|report| report.transaction()).map(settings_of)
         {
@@ -290,7 +268,7 @@ impl Journal for Logs {
         }
         if let Some(log) = &self.access {
             let verdict = report.as_ref().map_or("error", |report| report.verdict().as_str());
-            self.write_access(log, &redactor, &facts, redacted.as_ref(), verdict);
+            self.write_access(log, &facts, redacted.as_ref(), verdict);
         }
     }
 

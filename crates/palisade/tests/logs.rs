@@ -2,10 +2,11 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Folder, Running, Upstream, crs, eventually, get, send};
+use support::{Folder, Running, Upstream, command, crs, eventually, get, send};
 
 /// The attack of the article on the sidecar pattern.
 const SIDECAR_ATTACK: &str =
@@ -18,6 +19,11 @@ fn read(path: &str) -> String {
 /// Waits until a file holds a text, and gives all of it.
 fn holds(path: &str, text: &str) -> String {
     eventually(&format!("{text} in {path}"), || Some(read(path)).filter(|held| held.contains(text)))
+}
+
+fn metrics(admin: SocketAddr) -> String {
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    send(admin, request.as_bytes()).body
 }
 
 fn post(path: &str, headers: &str, kind: &str, body: &str) -> Vec<u8> {
@@ -211,8 +217,13 @@ fn what_rules_say_of_the_audit_log_holds() {
              SecRule ARGS:bad \"@streq 3\" \"id:3,phase:2,pass,log,auditlog,msg:'seen'\"\n"
         ),
     );
-    let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &rules]);
-    let address = proxy.address();
+    let arguments = ["--mode", "block", "--rules", &rules, "--admin", "127.0.0.1:0"];
+    let mut proxy = Running::proxy(&folder, &upstream.url, &arguments);
+    let (address, admin) = (proxy.address(), proxy.admin());
+    let metrics = metrics(admin);
+    let of_audit =
+        metrics.lines().filter(|line| line.starts_with("palisade_log_lines_dropped_total{log=\"audit\"}"));
+    assert_eq!(of_audit.count(), 1, "two files, one log: {metrics}");
     for (bad, status) in [(1, 418), (2, 403), (3, 200), (4, 200)] {
         assert_eq!(get(address, &format!("/p?bad={bad}"), "").status, status);
     }
@@ -263,8 +274,7 @@ fn a_pipe_that_nobody_reads_slows_no_request_and_costs_entries_that_are_counted(
         slowest = slowest.max(begun.elapsed());
     }
     assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
-    let metrics = send(admin, request.as_bytes()).body;
+    let metrics = metrics(admin);
     let dropped =
         metrics.lines().find(|line| line.contains("dropped") && line.contains("audit")).unwrap_or_default();
     let count: f64 = dropped.rsplit(' ').next().unwrap().parse().unwrap_or_default();
@@ -335,5 +345,36 @@ fn what_cannot_be_had_of_the_audit_log_is_said_at_the_start() {
         proxy.wait_err(words);
         assert_eq!(get(address, "/", "").status, 200);
         assert_eq!(proxy.end(), 0);
+    }
+}
+
+#[test]
+fn masks_of_a_profile_are_those_of_its_traffic() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let (error, access) = (folder.at("error.log"), folder.at("access.log"));
+    let rules = folder.write(
+        "site.conf",
+        "SecRule QUERY_STRING \"@contains x\" \"id:1,phase:1,pass,log,logdata:'%{MATCHED_VAR}'\"\n",
+    );
+    let config = folder.write(
+        "palisade.yaml",
+        format!(
+            "admin: {{address: \"off\"}}\ndataDir: {}\nlogs: {{error: {error}, access: {access}}}\n\
+             listeners: [{{name: web, address: \"127.0.0.1:0\"}}]\n\
+             services: [{{name: web, upstream: {{url: \"{}\"}}, profile: default}}]\n\
+             routes:\n- {{service: web}}\n- {{path: /plain/, service: web, profile: plain}}\n\
+             profiles:\n  default: {{rules: {{files: [{rules}]}}, mask: [{{names: [ssn]}}]}}\n  plain: {{rules: {{files: [{rules}]}}}}\n",
+            folder.at("data"),
+            upstream.url
+        ),
+    );
+    let mut proxy = Running::start(command(&["run", "--config", &config]));
+    let address = proxy.address();
+    assert_eq!(get(address, "/?x=1&user_ssn=078051120", "").status, 200);
+    assert_eq!(get(address, "/plain/?x=1&user_ssn=219099999", "").status, 200);
+    assert_eq!(proxy.end(), 0);
+    for log in [read(&error), read(&access)] {
+        assert!(!log.contains("078051120") && log.contains("user_ssn=****************"), "{log}");
+        assert!(log.contains("user_ssn=219099999"), "{log}");
     }
 }

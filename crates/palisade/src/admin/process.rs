@@ -1,5 +1,6 @@
 //! This process as the admin listener shows it: where in its life it is, what is in force, what was counted.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -278,13 +279,20 @@ impl Changing {
         let help = "When the rules in force were loaded, in seconds since 1970; 0 before.";
         let loaded = self.loaded_at.map_or(0.0, Timestamp::unix_seconds);
         into.gauge("palisade_last_reload_success_timestamp_seconds", help, &[], loaded);
-        let help = "Lines that were not logged because the log did not keep up.";
+        // A log may be several files.
+        let mut losses: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (name, log) in &self.logs {
-            into.counter("palisade_log_lines_dropped_total", help, &[("log", name)], log.dropped_lines());
+            let (dropped, failed) = losses.entry(name).or_default();
+            *dropped += log.dropped_lines();
+            *failed += log.failed_lines();
+        }
+        let help = "Lines that were not logged because the log did not keep up.";
+        for (name, (dropped, _)) in &losses {
+            into.counter("palisade_log_lines_dropped_total", help, &[("log", name)], *dropped);
         }
         let help = "Lines that could not be written to a log.";
-        for (name, log) in &self.logs {
-            into.counter("palisade_log_lines_failed_total", help, &[("log", name)], log.failed_lines());
+        for (name, (_, failed)) in &losses {
+            into.counter("palisade_log_lines_failed_total", help, &[("log", name)], *failed);
         }
     }
 }
