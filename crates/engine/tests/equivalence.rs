@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use palisade_fuzz_replay::equivalence::{Case, Said, compiled, run};
+use palisade_codec::Transformation;
+use palisade_engine::Enforcement;
+use palisade_fuzz_replay::equivalence::{Case, Evaluator, Exchange, Manner, Said, compiled, probe, run};
 
 #[test]
 fn the_plan_says_what_the_reference_says() {
@@ -47,6 +49,74 @@ fn the_plan_says_what_the_reference_says() {
         assert!(count * 200 >= tally.exchanges, "almost no exchange has {what}: {tally:?}");
     }
 }
+
+/// Where the plan meets its bounds it goes another way, which has to lead to the same.
+#[test]
+fn bounds_of_the_plan_do_not_show() {
+    let all = Transformation::ALL;
+    // More distinct lists of transformations than it takes.
+    let lists: String = (0..1_300)
+        .map(|number| {
+            let steps = [number % all.len(), number / all.len() % all.len(), number / 7 % all.len()];
+            let steps: String = steps.iter().map(|step| format!(",t:{}", all[*step].name())).collect();
+            format!("SecRule ARGS|REQUEST_HEADERS \"@rx a.?b\" \"id:{},phase:1,pass,nolog,t:none{steps},{HIT}\"\n", number + 1)
+        })
+        .collect();
+    // More pairs of value and rule that may match.
+    let pairs: String = (0..500)
+        .map(|number| {
+            format!(
+                "SecRule ARGS \"@rx ^v(?:x{{{}}})?\" \"id:{},phase:1,pass,nolog,t:none,setvar:tx.n=+1\"\n",
+                number + 1,
+                number + 1
+            )
+        })
+        .collect();
+    let many = (0..2_400).map(|number| format!("a{number}=v{number}&")).collect::<String>();
+    // More bytes of transformed texts than it keeps.
+    let texts: String = all
+        .iter()
+        .enumerate()
+        .map(|(number, step)| {
+            format!(
+                "SecRule ARGS \"@rx [a-f0-9]$\" \"id:{},phase:1,pass,nolog,t:none,t:{},{HIT}\"\n",
+                number + 1,
+                step.name()
+            )
+        })
+        .collect();
+    for (what, rules, query) in [
+        ("lists", lists, "x=ab&y=%2561%62&z=AB&w=a+b".to_owned()),
+        ("pairs", pairs, many),
+        ("texts", texts, format!("x={}", "Ab%2520c".repeat(100_000))),
+    ] {
+        let rules =
+            format!("SecArgumentsLimit 100000\n{rules}{}\n", probe(99_999).replace("ARGS|ARGS_NAMES|", ""));
+        let rules = compiled(&rules).unwrap_or_else(|errors| panic!("{what}: {errors}"));
+        let mut exchange = Exchange::of_choices(&[], &[]);
+        exchange.head.target = format!("/?{query}").into_bytes();
+        let reference = Manner {
+            evaluator: Evaluator::Reference,
+            cut: 0,
+            yield_after: 8 << 20,
+            enforcement: Enforcement::AsWritten,
+            keeps_silent: false,
+        };
+        let exchange = std::slice::from_ref(&exchange);
+        let [expected, seen] = [Evaluator::Reference, Evaluator::Plan]
+            .map(|evaluator| run(&rules, exchange, &Manner { evaluator, ..reference }).remove(0));
+        println!("{what}: {} rules hit, {:?}", expected.hits(), seen.filters);
+        assert!(
+            expected.hits() > 0 || expected.tx.iter().any(|text| text.starts_with("n=")),
+            "{what}: no rule hits"
+        );
+        assert!(what != "pairs" || seen.filters.candidates > 1 << 20, "{what}: too few for the bound");
+        assert_eq!(expected.difference(&seen), None, "{what}");
+    }
+}
+
+/// Leaves the rule's id, so that all hits show in order.
+const HIT: &str = "setvar:'tx.h=%{tx.h} %{rule.id}'";
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -142,8 +212,9 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 /// The bytes of a seed, the same everywhere (xorshift64*).
 fn random_bytes(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d | 1;
-    let mut bytes = Vec::with_capacity(BYTES);
-    while bytes.len() < BYTES {
+    let length = if seed % 16 == 0 { 4 * BYTES } else { BYTES };
+    let mut bytes = Vec::with_capacity(length + 4);
+    while bytes.len() < length {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
@@ -152,5 +223,5 @@ fn random_bytes(seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Half of them are for the rules; the largest rule sets take some 800.
+/// Half of them are for the rules, which take some 30 each; a few cases have more, for their largest rule sets.
 const BYTES: usize = 2_400;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use palisade_codec::Transformation;
 use palisade_seclang::MemoryLoader;
+use palisade_seclang::ast::Variable;
 
 use super::choices::Choices;
 
@@ -31,7 +32,12 @@ impl Rules {
         };
         writer.choose_theme();
         writer.settings();
-        let most = if writer.choices.once_in(4) { 24 } else { 9 };
+        // Large ones are for operators beyond one word of a bit set.
+        let most = match writer.choices.weighted(&[12, 3, 1]) {
+            0 => 9,
+            1 => 24,
+            _ => 200,
+        };
         for _ in 0..4 + writer.choices.below(most) {
             // A short input is a small rule set.
             if writer.choices.is_used_up() {
@@ -376,31 +382,51 @@ impl Writer<'_, '_> {
     }
 
     fn targets(&mut self, phase: usize, link: usize) -> String {
-        let mut targets: Vec<&str> = Vec::new();
+        let mut targets: Vec<String> = Vec::new();
         for _ in 0..1 + self.choices.weighted(&[5, 3, 1]) {
-            targets.push(match (self.choices.weighted(&[14, 2, 2, 3, 10]), phase) {
+            let target = match (self.choices.weighted(&[14, 2, 2, 3, 10, 2]), phase) {
                 (0, _) => *self.choices.pick(TARGETS),
                 (4, _) => *self.choices.pick(&self.theme.targets),
                 (1, _) => *self.choices.pick(RARE_TARGETS),
                 (2, _) => *self.choices.pick(STATE_TARGETS),
+                (5, _) => {
+                    targets.push(self.any_target());
+                    continue;
+                }
                 (_, 3..) => *self.choices.pick(RESPONSE_TARGETS),
                 _ => *self.choices.pick(TARGETS),
-            });
+            };
+            targets.push(target.to_owned());
         }
         if link > 0 && self.choices.once_in(3) {
-            targets.insert(0, *self.choices.pick(MATCHED_TARGETS));
+            targets.insert(0, (*self.choices.pick(MATCHED_TARGETS)).to_owned());
         }
         if targets.iter().any(|target| target.starts_with("ARGS")) && self.choices.once_in(3) {
-            targets.push(*self.choices.pick(&[
+            let excluded = self.choices.pick(&[
                 "!ARGS:a",
                 "!ARGS:/^b/",
                 "!ARGS:json.a",
                 "!ARGS_NAMES:b",
                 "!ARGS:%{tx.n}",
-            ]));
+            ]);
+            targets.push((*excluded).to_owned());
         }
         targets.dedup();
         targets.join("|")
+    }
+
+    /// Any variable that there is, with a key where it takes one.
+    fn any_target(&mut self) -> String {
+        let variable = *self.choices.pick(Variable::ALL);
+        let count = if self.choices.once_in(4) { "&" } else { "" };
+        let key = match variable {
+            Variable::Xml => *self.choices.pick(&[":/*", "://@*", ":/x/y"]),
+            _ if variable.takes_selector() => {
+                *self.choices.pick(&["", "", ":a", ":/a/", ":x-a", ":n", ":%{tx.n}"])
+            }
+            _ => "",
+        };
+        format!("{count}{variable}{key}")
     }
 
     fn operator(&mut self) -> String {
