@@ -212,7 +212,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 /// The bytes of a seed, the same everywhere (xorshift64*).
 fn random_bytes(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d | 1;
-    let length = if seed % 16 == 0 { 4 * BYTES } else { BYTES };
+    let length = if seed.is_multiple_of(16) { 4 * BYTES } else { BYTES };
     let mut bytes = Vec::with_capacity(length + 4);
     while bytes.len() < length {
         state ^= state >> 12;
