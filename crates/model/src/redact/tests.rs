@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::time::{Duration, Instant};
 
 fn text(input: &str) -> String {
     Redactor::new().text(input.as_bytes(), 4096).as_str().to_owned()
@@ -321,18 +322,16 @@ fn every_pass_is_linear() {
         for (name, pass) in passes {
             let time = |bytes: usize| {
                 let text = unit.repeat(bytes / unit.len());
-                (0..3)
-                    .map(|_| {
-                        let start = std::time::Instant::now();
-                        std::hint::black_box(pass(&redactor, text.as_bytes()));
-                        start.elapsed()
-                    })
-                    .min()
-                    .unwrap()
+                let start = Instant::now();
+                std::hint::black_box(pass(&redactor, text.as_bytes()));
+                start.elapsed()
             };
-            let (small, large) = (time(16 << 10), time(128 << 10));
-            let bound = small.max(std::time::Duration::from_micros(500)) * 20;
-            assert!(large < bound, "{name} of {unit:?}: {small:?} then {large:?}");
+            // A busy machine may stop us in the middle: what is linear is so at least once.
+            let is_linear = (0..8).any(|_| {
+                let (small, large) = (time(16 << 10), time(128 << 10));
+                large < small.max(Duration::from_micros(500)) * 20
+            });
+            assert!(is_linear, "{name} of {unit:?}");
         }
     }
 }
