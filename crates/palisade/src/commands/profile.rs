@@ -1,19 +1,18 @@
 //! `palisade profile`: what inspection costs on a corpus of requests, and which rules cost most of it.
+//!
+//! Here: reading the corpus and measuring whole exchanges. [`shares`] times the rules one by one, [`answer`] prints.
 
-use std::collections::HashMap;
-use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+mod answer;
+mod shares;
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use palisade_engine::{
-    Clock, Connection, Enforcement, FilterCounts, Progress as EngineProgress, Rule, RuleId, RuleSet,
-    Transaction,
-};
+use palisade_engine::{FilterCounts, Transaction};
 use palisade_inspect::{Action, Detail, MemoryStore, Profile, Service};
 use palisade_model::Mode;
-use palisade_seclang::ast::Phase;
-use serde_json::json;
 
 use crate::Finding;
 use crate::exchange::{Exchange, inspect};
@@ -21,6 +20,8 @@ use crate::files::read_requests;
 use crate::flags::ProfileFlags;
 use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
+
+use shares::{Costs, Shares};
 
 /// Measures each case of the corpus on this thread.
 pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
@@ -44,15 +45,15 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         measured.push(measure(case, &service, flags, &mut progress));
         // The table costs a clock reading a rule: not while instructions are counted.
         if let (Some(rule_set), None) = (&rule_set, flags.iterations) {
-            charge(case, rule_set, flags, &mut costs);
+            costs.charge(&case.variants, rule_set, Duration::from_secs_f64(flags.seconds / 4.0));
         }
     }
     progress.end();
     let shares = Shares::of(&costs, rule_set.as_deref());
     if flags.json {
-        print_json(&measured, &shares, load)?
+        answer::print_json(&measured, &shares, load)?
     } else {
-        print_table(&measured, &shares, load)?
+        answer::print_table(&measured, &shares, load)?
     }
     Ok(Finding::Nothing)
 }
@@ -208,130 +209,6 @@ fn throughput(case: &Case, service: &Arc<Service>, threads: usize, limit: Durati
 
 const TIMES_MAX: usize = 1 << 20;
 
-/// What the rules took, on exchanges whose rules were timed one by one.
-#[derive(Default)]
-struct Costs {
-    /// Each rule, and with `None` looking at the values for all rules together.
-    took: HashMap<Option<RuleId>, Duration>,
-    exchanges: u32,
-}
-
-/// Adds up what each rule takes on a case, in a quarter of the time asked for. Of each variant's runs a rule's shortest
-/// counts: a process that is put aside for a moment would be charged to whichever rule was at work.
-fn charge(case: &Case, rules: &Arc<RuleSet>, flags: &ProfileFlags, costs: &mut Costs) {
-    let limit = Duration::from_secs_f64(flags.seconds / 4.0);
-    let begun = Instant::now();
-    let mut least: Vec<HashMap<Option<RuleId>, Duration>> = vec![HashMap::new(); case.variants.len()];
-    for round in 0.. {
-        if round > 0 && begun.elapsed() >= limit {
-            break;
-        }
-        for (exchange, least) in case.variants.iter().zip(&mut least) {
-            for (rule, took) in timed(exchange, rules) {
-                let known = least.entry(rule).or_insert(took);
-                *known = took.min(*known);
-            }
-        }
-    }
-    costs.exchanges += case.variants.len() as u32;
-    for (rule, took) in least.into_iter().flatten() {
-        *costs.took.entry(rule).or_default() += took;
-    }
-}
-
-/// Runs an exchange and says how long each rule took.
-fn timed(exchange: &Exchange, rules: &Arc<RuleSet>) -> HashMap<Option<RuleId>, Duration> {
-    let (sender, receiver) = mpsc::channel();
-    let connection =
-        Connection { client: exchange.client, server: exchange.server, unique_id: "profile".into() };
-    let mut transaction =
-        Transaction::new(rules.clone(), connection, Enforcement::AsWritten, Clock::default());
-    let last = Arc::new(Mutex::new(Instant::now()));
-    let since = last.clone();
-    transaction.observe_rules(Box::new(move |rule| {
-        let mut last = since.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only the receiver of this function is ever gone, and then nobody counts.
-        let _ = sender.send((rule, last.elapsed()));
-        *last = Instant::now();
-    }));
-    let phase = |transaction: &mut Transaction, phase| {
-        // What happens between phases is nobody's: bodies are read.
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        settle(transaction, phase);
-    };
-    transaction.request_head(exchange.head.clone());
-    phase(&mut transaction, Phase::RequestHeaders);
-    transaction.request_body_chunk(&exchange.body);
-    transaction.request_body_end();
-    phase(&mut transaction, Phase::RequestBody);
-    if let Some((head, body)) = &exchange.response {
-        transaction.response_head(head.clone());
-        phase(&mut transaction, Phase::ResponseHeaders);
-        transaction.response_body_chunk(body);
-        phase(&mut transaction, Phase::ResponseBody);
-    }
-    phase(&mut transaction, Phase::Logging);
-    drop(transaction);
-    let mut took: HashMap<Option<RuleId>, Duration> = HashMap::new();
-    for (rule, time) in receiver {
-        *took.entry(rule.map(|rule| rules.rule(rule).id)).or_default() += time;
-    }
-    took
-}
-
-fn settle(transaction: &mut Transaction, phase: Phase) {
-    let mut progress = transaction.run(phase, Clock::default());
-    while progress != EngineProgress::Done {
-        if matches!(progress, EngineProgress::Need(_)) {
-            transaction.answer(palisade_engine::Answer::Unavailable);
-        }
-        progress = transaction.resume(Clock::default());
-    }
-}
-
-/// Who takes which part of the rules' time. The parts of all rules and of looking add up to one.
-#[derive(Default)]
-struct Shares {
-    /// The largest first.
-    rules: Vec<RuleShare>,
-    /// The part of looking at the values, once for all rules.
-    looking: f64,
-}
-
-struct RuleShare {
-    id: RuleId,
-    share: f64,
-    /// Of one exchange, on average.
-    took: Duration,
-    file: String,
-    line: u32,
-}
-
-impl Shares {
-    fn of(costs: &Costs, rule_set: Option<&RuleSet>) -> Self {
-        let Some(rule_set) = rule_set.filter(|_| costs.exchanges > 0) else { return Self::default() };
-        let total: Duration = costs.took.values().sum();
-        let part = |took: Duration| took.as_secs_f64() / total.as_secs_f64().max(f64::MIN_POSITIVE);
-        let places: HashMap<RuleId, &Rule> = rule_set.rules().map(|rule| (rule.id, rule)).collect();
-        let mut rules: Vec<RuleShare> = costs
-            .took
-            .iter()
-            .filter_map(|(id, took)| {
-                let rule = places.get(id.as_ref()?)?;
-                Some(RuleShare {
-                    id: rule.id,
-                    share: part(*took),
-                    took: *took / costs.exchanges,
-                    file: rule_set.file_of(rule).to_owned(),
-                    line: rule.line,
-                })
-            })
-            .collect();
-        rules.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.id.cmp(&b.id)));
-        Self { rules, looking: costs.took.get(&None).map_or(0.0, |took| part(*took)) }
-    }
-}
-
 /// What is being measured, on standard error when that is a terminal.
 struct Progress {
     cases: usize,
@@ -369,125 +246,4 @@ impl Progress {
             eprint!("\r{:70}\r", "");
         }
     }
-}
-
-/// Rules that the table shows.
-const RULES_SHOWN: usize = 20;
-
-fn print_json(cases: &[Measured], shares: &Shares, load: Duration) -> Result<()> {
-    let cases: Vec<_> = cases
-        .iter()
-        .map(|case| {
-            let mut line = json!({
-                "name": case.name, "iterations": case.iterations, "us_first": micros(case.first),
-                "us_median": micros(case.median), "us_min": micros(case.min), "verdict": case.verdict,
-                "matched": case.matched, "filters": filters_json(&case.filters, case.iterations),
-            });
-            if let Some([one, several]) = case.throughput {
-                line["requests_per_second"] = json!({"one_thread": one, "threads": several});
-            }
-            line
-        })
-        .collect();
-    let rules: Vec<_> = shares
-        .rules
-        .iter()
-        .map(|rule| {
-            let (file, line) = (&rule.file, rule.line);
-            json!({"id": rule.id.0, "share": rule.share, "us": micros(rule.took), "file": file, "line": line})
-        })
-        .collect();
-    let answer = json!({
-        "cases": cases, "rules": rules, "looking_share": shares.looking, "load_ms": load.as_secs_f64() * 1e3,
-        "rss_mb": resident_megabytes(),
-    });
-    writeln!(std::io::stdout(), "{answer}")?;
-    Ok(())
-}
-
-/// What each filter left, of one exchange on average.
-fn filters_json(filters: &FilterCounts, exchanges: u64) -> serde_json::Value {
-    let each = |count: u64| count as f64 / exchanges.max(1) as f64;
-    json!({
-        "values": each(filters.values), "outputs": each(filters.outputs), "pairs": each(filters.pairs),
-        "candidates": each(filters.candidates), "asked": each(filters.asked), "matched": each(filters.matched),
-    })
-}
-
-fn print_table(cases: &[Measured], shares: &Shares, load: Duration) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{:32} {:>10} {:>12} {:>12}  verdict", "case", "runs", "median us", "min us")?;
-    for case in cases {
-        writeln!(
-            out,
-            "{:32} {:>10} {:>12.1} {:>12.1}  {}",
-            case.name,
-            case.iterations,
-            micros(case.median),
-            micros(case.min),
-            case.verdict
-        )?;
-    }
-    if let Some([_, _]) = cases.first().and_then(|case| case.throughput) {
-        writeln!(out, "\n{:32} {:>16} {:>16} {:>8}", "requests a second", "one thread", "threads", "times")?;
-        for case in cases {
-            let [one, several] = case.throughput.unwrap_or_default();
-            let times = several / one.max(f64::MIN_POSITIVE);
-            writeln!(out, "{:32} {one:>16.0} {several:>16.0} {times:>8.2}", case.name)?;
-        }
-    }
-    print_filters(&mut out, cases)?;
-    if !shares.rules.is_empty() {
-        writeln!(out, "\ncostliest rules, of the time that rules take")?;
-        writeln!(
-            out,
-            "{:>10} {:5.1} %  looking at the values, once for all rules",
-            "",
-            shares.looking * 100.0
-        )?;
-        for rule in shares.rules.iter().take(RULES_SHOWN) {
-            let RuleShare { id, share, took, file, line } = rule;
-            writeln!(out, "{id:>10} {:5.1} %  {:>8.2} us  {file}:{line}", share * 100.0, micros(*took))?;
-        }
-    }
-    let memory =
-        resident_megabytes().map_or_else(String::new, |megabytes| format!(", {megabytes:.1} MB resident"));
-    writeln!(out, "\nloaded in {:.0} ms{memory}", load.as_secs_f64() * 1e3)?;
-    Ok(())
-}
-
-/// How many pairs of value and rule each filter leaves, of one exchange on average.
-fn print_filters(out: &mut impl std::io::Write, cases: &[Measured]) -> Result<()> {
-    if cases.iter().all(|case| case.filters.values == 0) {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "\n{:32} {:>8} {:>8} {:>10} {:>10} {:>8} {:>8}",
-        "what filters leave of a request", "values", "texts", "pairs", "candidates", "asked", "matched"
-    )?;
-    for case in cases {
-        let each = |count: u64| count as f64 / case.iterations.max(1) as f64;
-        let FilterCounts { values, outputs, pairs, candidates, asked, matched } = case.filters;
-        let [values, outputs, pairs, candidates, asked, matched] =
-            [values, outputs, pairs, candidates, asked, matched].map(each);
-        writeln!(
-            out,
-            "{:32} {values:>8.1} {outputs:>8.1} {pairs:>10.1} {candidates:>10.1} {asked:>8.1} {matched:>8.1}",
-            case.name
-        )?;
-    }
-    Ok(())
-}
-
-fn micros(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e9).round() / 1e3
-}
-
-/// Resident memory of this process, where the system says it as Linux does.
-fn resident_megabytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1024.0)
 }
