@@ -131,6 +131,11 @@ impl Exchange {
         self.inspection.as_ref().is_some_and(|inspection| inspection.wants_response_body())
     }
 
+    /// How much of the response's body rules are shown at most.
+    pub(crate) fn response_body_bytes_max(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.service.profile.caps.response_body_bytes_max)
+    }
+
     /// The request's id.
     pub(crate) fn request_id(&self) -> &str {
         self.facts.as_ref().map_or("", |facts| &facts.request_id)

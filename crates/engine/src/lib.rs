@@ -13,6 +13,7 @@
 //! What it deliberately does not do: run programs or Lua, write uploads to disk, change bodies.
 
 mod audit;
+mod caps;
 mod compile;
 mod debug_log;
 mod effects;
@@ -36,12 +37,13 @@ mod transaction;
 mod variables;
 
 pub use audit::{FromMacros, RelevantStatus};
+pub use caps::Caps;
 pub use compile::compile;
 pub use debug_log::{DebugEntry, DebugText};
 pub use interner::Interner;
 pub use lookup::{Answer, GeoRecord, Lookup};
 pub use number::leading_integer;
-pub use palisade_seclang::ast::{Phase, RuleEngine};
+pub use palisade_seclang::ast::{LimitAction, Phase, RuleEngine};
 pub use plan::{FilterCounts, Needs, Seen, Sieve};
 pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};

@@ -13,6 +13,7 @@ use palisade_seclang::ast::{
     Template,
 };
 
+use crate::caps::{BodyBound, Caps};
 use crate::debug_log::DebugLog;
 use crate::evaluate::{Hits, WORK_SHARE_BYTES};
 use crate::lookup::{Answer, Lookup};
@@ -233,6 +234,7 @@ impl std::fmt::Debug for Observer {
 #[derive(Debug)]
 pub(crate) struct Control {
     pub(crate) enforcement: Enforcement,
+    pub(crate) caps: Caps,
     pub(crate) removed_rules: Vec<Arc<RuleSelection>>,
     pub(crate) removed_targets: Vec<(Arc<RuleSelection>, Arc<Exclusion>)>,
     pub(crate) allowed: Option<AllowScope>,
@@ -344,6 +346,7 @@ impl Transaction {
         let settings = &rules.settings;
         let control = Control {
             enforcement,
+            caps: Caps::NONE,
             removed_rules: std::mem::take(&mut buffers.removed_rules),
             removed_targets: std::mem::take(&mut buffers.removed_targets),
             allowed: None,
@@ -394,6 +397,44 @@ impl Transaction {
         };
         transaction.follow_debug_level();
         transaction
+    }
+
+    /// Sets outer bounds. Before anything of the exchange is taken.
+    pub fn cap(&mut self, caps: Caps) {
+        self.control.caps = caps;
+    }
+
+    fn request_body_bound(&self) -> BodyBound {
+        let rules = BodyBound {
+            bytes_max: self.control.request_body_limit,
+            action: self.rules.settings.request_body_limit_action,
+            whose: "request body limit",
+            status: 413,
+        };
+        let Caps { request_body_bytes_max: bytes_max, on_request_body: action, .. } = self.control.caps;
+        let cap = BodyBound { bytes_max, action, whose: "the profile's request body limit", status: 413 };
+        BodyBound::stricter(rules, cap)
+    }
+
+    fn no_files_bound(&self) -> BodyBound {
+        BodyBound {
+            bytes_max: self.rules.settings.request_body_no_files_limit,
+            action: self.rules.settings.request_body_limit_action,
+            whose: "request body limit without files",
+            status: 413,
+        }
+    }
+
+    fn response_body_bound(&self) -> BodyBound {
+        let rules = BodyBound {
+            bytes_max: self.control.response_body_limit,
+            action: self.rules.settings.response_body_limit_action,
+            whose: "response body limit",
+            status: 500,
+        };
+        let Caps { response_body_bytes_max: bytes_max, on_response_body: action, .. } = self.control.caps;
+        let cap = BodyBound { bytes_max, action, whose: "the profile's response body limit", status: 502 };
+        BodyBound::stricter(rules, cap)
     }
 
     /// Also keeps matches of `nolog` rules. For explanations; a request to CRS has dozens.
@@ -496,11 +537,12 @@ impl Transaction {
         }
         self.open_request_body();
         let seen = self.vars.request_body_length;
-        let room = self.control.request_body_limit.saturating_sub(seen);
+        let bound = self.request_body_bound();
+        let room = bound.bytes_max.saturating_sub(seen);
         let fits = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
         self.take_request_body(&chunk[..fits]);
         if fits < chunk.len() && self.wants_request_body() {
-            self.request_body_over("request body limit", self.control.request_body_limit);
+            self.request_body_over(bound);
         }
     }
 
@@ -522,17 +564,15 @@ impl Transaction {
             self.vars.request_body.extend_from_slice(&chunk[..fits]);
         }
         if fits < chunk.len() {
-            self.request_body_over("request body limit without files", limit);
+            self.request_body_over(self.no_files_bound());
         }
     }
 
-    fn request_body_over(&mut self, what: &str, limit: u64) {
+    fn request_body_over(&mut self, bound: BodyBound) {
         self.vars.inbound_data_error = true;
         self.note(Shortfall::Limit("request_body"));
         self.finish_request_body();
-        if self.rules.settings.request_body_limit_action == LimitAction::Reject {
-            self.interrupt_by_limit(format!("{what} of {limit} bytes exceeded"), 413, Phase::RequestBody);
-        }
+        self.interrupt_by_bound(bound, Phase::RequestBody);
     }
 
     /// Says that the request's body is whole, or that there is none. Before phase 2.
@@ -613,7 +653,7 @@ impl Transaction {
         self.vars.index_keys(List::PartHeaders);
         let limit = self.rules.settings.request_body_no_files_limit;
         if self.vars.processor == BodyKind::Multipart.name() && no_files as u64 > limit {
-            self.request_body_over("request body limit without files", limit);
+            self.request_body_over(self.no_files_bound());
         }
     }
 
@@ -626,21 +666,15 @@ impl Transaction {
             self.response_body_open = true;
             self.vars.response_body_length = 0;
         }
-        let room = self.control.response_body_limit.saturating_sub(self.vars.response_body.len() as u64);
+        let bound = self.response_body_bound();
+        let room = bound.bytes_max.saturating_sub(self.vars.response_body.len() as u64);
         let fits = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
         self.vars.response_body.extend_from_slice(&chunk[..fits]);
         self.vars.response_body_length += fits as u64;
         if fits < chunk.len() && !self.vars.outbound_data_error {
             self.vars.outbound_data_error = true;
             self.note(Shortfall::Limit("response_body"));
-            if self.rules.settings.response_body_limit_action == LimitAction::Reject {
-                let limit = self.control.response_body_limit;
-                self.interrupt_by_limit(
-                    format!("response body limit of {limit} bytes exceeded"),
-                    500,
-                    Phase::ResponseBody,
-                );
-            }
+            self.interrupt_by_bound(bound, Phase::ResponseBody);
         }
     }
 
@@ -798,13 +832,21 @@ impl Transaction {
         }
     }
 
+    fn interrupt_by_bound(&mut self, bound: BodyBound, phase: Phase) {
+        if bound.action == LimitAction::Reject {
+            let reason = format!("{} of {} bytes exceeded", bound.whose, bound.bytes_max);
+            self.interrupt_by_limit(reason, bound.status, phase);
+        }
+    }
+
     fn body_limits(&self) -> BodyLimits {
-        let settings = &self.rules.settings;
+        let (settings, caps) = (&self.rules.settings, &self.control.caps);
+        let stricter = |limit: u64, cap: usize| usize::try_from(limit).unwrap_or(usize::MAX).min(cap);
         BodyLimits {
-            arguments_max: usize::try_from(settings.arguments_limit).unwrap_or(usize::MAX),
+            arguments_max: stricter(settings.arguments_limit, caps.arguments_max),
             argument_separator: settings.argument_separator,
             // A deeper document costs stack nowhere, but its keys grow with it.
-            json_depth_max: usize::try_from(settings.request_body_json_depth_limit).unwrap_or(usize::MAX),
+            json_depth_max: stricter(settings.request_body_json_depth_limit, caps.json_depth_max),
             files_max: usize::try_from(settings.upload_file_limit).unwrap_or(usize::MAX),
             // All that the body limit lets in, when a rule looks at it.
             file_content_bytes_max: if self.rules.keeps_file_content { usize::MAX } else { 0 },

@@ -169,6 +169,7 @@ impl Inspection {
                     transaction.keep_evaluated();
                 }
             }
+            transaction.cap(service.profile.caps);
             transaction.request_head(head);
             Box::new(transaction)
         });

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use palisade_engine::RuleSet;
+use palisade_config::{OnRequestBody, OnResponseBody};
+use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
 
 /// What a service's traffic goes through.
@@ -16,12 +17,14 @@ pub struct Profile {
     pub on_failure: OnFailure,
     /// What logs and events of this traffic do not show.
     pub redactor: Redactor,
+    /// Outer bounds of what is inspected: the stricter of them and the rules' own wins.
+    pub caps: Caps,
 }
 
 impl Profile {
-    /// A profile that inspects by rules, if there are any, and fails closed.
+    /// A profile that inspects by rules, if there are any, with everything else at its default.
     pub fn new(mode: Mode, rules: Option<Arc<RuleSet>>) -> Self {
-        Self { mode, rules, on_failure: OnFailure::Closed, redactor: Redactor::new() }
+        Self { mode, ..Self::of(&palisade_config::Profile::default(), rules) }
     }
 
     /// A profile as it is configured, with its rules loaded.
@@ -31,7 +34,24 @@ impl Profile {
             palisade_config::OnFailure::Open => OnFailure::Open,
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
-        Self { on_failure, redactor, ..Self::new(profile.mode, rules) }
+        Self { mode: profile.mode, rules, on_failure, redactor, caps: caps(&profile.limits) }
+    }
+}
+
+fn caps(limits: &palisade_config::Limits) -> Caps {
+    Caps {
+        request_body_bytes_max: limits.request_body.bytes(),
+        on_request_body: match limits.on_request_body {
+            OnRequestBody::Reject => LimitAction::Reject,
+            OnRequestBody::Partial => LimitAction::ProcessPartial,
+        },
+        response_body_bytes_max: limits.response_body.bytes(),
+        on_response_body: match limits.on_response_body {
+            OnResponseBody::Reject => LimitAction::Reject,
+            OnResponseBody::Partial => LimitAction::ProcessPartial,
+        },
+        json_depth_max: limits.json_depth.get() as usize,
+        arguments_max: limits.arguments.get() as usize,
     }
 }
 

@@ -244,3 +244,60 @@ fn mode_off_inspects_nothing() {
     assert_eq!(outcome(feed(&mut inspection, Input::End)).verdict, Verdict::Pass);
     assert!(inspection.finish(End::Complete, clock()).error_log_lines().is_empty());
 }
+
+#[test]
+fn the_stricter_of_the_rules_bounds_and_the_profiles_wins() {
+    let rules = "SecRequestBodyAccess On\nSecRequestBodyLimit 100\nSecRequestBodyLimitAction Reject\nSecResponseBodyAccess On\n\
+        SecResponseBodyMimeType text/plain\nSecResponseBodyLimit 100\nSecResponseBodyLimitAction ProcessPartial\nSecArgumentsLimit 3\n\
+        SecRule &ARGS_POST \"@gt 2\" \"id:1,phase:2,deny,status:406\"\n";
+    let service = |limits: &str| {
+        let text = format!(
+            "services: [{{name: s, upstream: {{url: \"http://a\"}}}}]\nprofiles: {{default: {{mode: block, limits: {{{limits}}}}}}}"
+        );
+        let file = palisade_config::File { text: text.as_bytes(), folder: "" };
+        let config =
+            palisade_config::read(Some(file), &palisade_config::Overrides::default()).config.unwrap();
+        let profile = config.profiles.iter().next().unwrap().1;
+        let rules = self::service(Mode::Block, rules).profile.rules.clone();
+        Service::new("s", Profile::of(profile, rules))
+    };
+    // What a request body of so many bytes comes to.
+    let request = |limits: &str, bytes: usize| {
+        let (mut inspection, _) = begin(&service(limits), head("/"));
+        match feed(&mut inspection, Input::Chunk(&vec![b'x'; bytes])) {
+            Step::Outcome(outcome) => outcome.verdict,
+            _ => outcome(feed(&mut inspection, Input::End)).verdict,
+        }
+    };
+    let (pass, deny) = (Verdict::Pass, |status| Verdict::Deny { status });
+    assert_eq!(request("requestBody: 50B", 60), deny(413));
+    assert_eq!(request("requestBody: 50B", 50), pass);
+    assert_eq!(request("requestBody: 50B, onRequestBody: partial", 60), pass);
+    assert_eq!(request("requestBody: 50B, onRequestBody: partial", 160), pass, "the stricter one's word");
+    assert_eq!(request("requestBody: 1MiB, onRequestBody: partial", 101), deny(413));
+
+    let response = |limits: &str, bytes: usize| {
+        let (mut inspection, _) = begin(&service(limits), head("/"));
+        let _ = feed(&mut inspection, Input::End);
+        let mut head = ResponseHead { status: 200, ..ResponseHead::default() };
+        head.headers.push(b"Content-Type", b"text/plain");
+        let _ = feed(&mut inspection, Input::ResponseHead(head));
+        assert!(inspection.wants_response_body());
+        match feed(&mut inspection, Input::ResponseChunk(&vec![b'x'; bytes])) {
+            Step::Outcome(outcome) => outcome.verdict,
+            _ => outcome(feed(&mut inspection, Input::ResponseEnd)).verdict,
+        }
+    };
+    assert_eq!(response("responseBody: 50B, onResponseBody: reject", 51), deny(502));
+    assert_eq!(response("responseBody: 50B, onResponseBody: reject", 50), pass);
+    assert_eq!(response("responseBody: 50B", 51), pass);
+    assert_eq!(response("responseBody: 1MiB, onResponseBody: reject", 101), pass, "the rules' own word");
+
+    let arguments = |limits: &str| {
+        let (mut inspection, _) = begin(&service(limits), head("/"));
+        let _ = feed(&mut inspection, Input::Chunk(b"a=1&b=2&c=3&d=4"));
+        outcome(feed(&mut inspection, Input::End)).verdict
+    };
+    assert_eq!(arguments("arguments: 2"), pass, "the third is not kept");
+    assert_eq!(arguments("arguments: 1000"), deny(406));
+}

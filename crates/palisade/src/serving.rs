@@ -63,6 +63,9 @@ impl Serving {
                     listener.limits.connections_max
                 );
             }
+            // What is held is the profile's to say, and a reload may change it.
+            listener.limits.request_body_held_max = u64::MAX;
+            listener.limits.response_body_held_max = u64::MAX;
             let listener = Bound::bind(listener).await.with_context(|| cannot_listen(name, address))?;
             listening.push(Listening { name: name.to_string(), address: listener.local_address()?, routes });
             bound.push(listener);

@@ -303,6 +303,64 @@ fn requests_under_way_end_by_what_they_began_with() {
 }
 
 #[test]
+fn limits_are_the_profiles_and_their_mode_decides() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let rules = "SecRequestBodyAccess On\nSecRule REQUEST_HEADERS:Content-Type \"@contains json\" \
+        \"id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"\n\
+        SecRule REQBODY_ERROR \"@eq 1\" \"id:10,phase:2,deny,status:422,log\"\n";
+    folder.write("site.conf", format!("{rules}{}", rule("bad", 1, 418)));
+    let profile = |name: &str, mode: &str, limits: &str| {
+        format!("  {name}: {{mode: {mode}, rules: {{files: [site.conf]}}, limits: {{{limits}}}}}\n")
+    };
+    let text = [
+        ADMIN_OFF,
+        "listeners: [{name: web, address: 127.0.0.1:0}]\nservices:\n",
+        &service("s", &upstream),
+        "routes:\n- {service: s}\n- {service: s, path: /partial, profile: partial}\n",
+        "- {service: s, path: /watch, profile: watch}\n- {service: s, path: /deep, profile: deep}\nprofiles:\n",
+        &profile("default", "block", "requestBody: 1KiB"),
+        &profile("partial", "block", "requestBody: 1KiB, onRequestBody: partial"),
+        &profile("watch", "monitoring", "requestBody: 1KiB"),
+        &profile("deep", "block", "jsonDepth: 3"),
+    ]
+    .concat();
+    let mut proxy = run(&folder.write("c.yaml", text), &[]);
+    let web = proxy.listener("web");
+    let post = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        send(web, format!("{head}{body}").as_bytes())
+    };
+    let form = "application/x-www-form-urlencoded";
+    let (small, large) = ("a=1".to_owned(), format!("a={}", "x".repeat(20_000)));
+    let (early, late) = (format!("bad=1&{large}"), format!("{large}&bad=1"));
+    for (path, body, status) in [
+        ("/", &small, 200),
+        ("/", &large, 413),
+        ("/partial", &large, 200),
+        ("/partial", &early, 418),
+        ("/partial", &late, 200),
+        ("/watch", &large, 200),
+        ("/watch", &early, 200),
+    ] {
+        let answer = post(path, form, body);
+        assert_eq!(answer.status, status, "{path} {} bytes", body.len());
+        if status == 200 {
+            assert!(
+                answer.body.contains(&format!("and {} bytes", body.len())),
+                "all of it goes on: {answer:?}"
+            );
+        }
+    }
+    proxy.wait_err("the profile's request body limit of 1024 bytes exceeded");
+    assert_eq!(post("/deep", "application/json", "[[[1]]]").status, 200);
+    assert_eq!(post("/deep", "application/json", "[[[[1]]]]").status, 422);
+    assert_eq!(post("/", "application/json", "[[[[1]]]]").status, 200);
+}
+
+#[test]
 fn a_flag_wins_over_the_file_where_it_means_one_thing() {
     let folder = Folder::new();
     let (one, two) = (Upstream::start(), Upstream::start());

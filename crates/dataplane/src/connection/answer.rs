@@ -173,6 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ) -> Result<(Held, Option<Stand>), Stop> {
         let limits = &self.listener.limits;
         let (held_max, memory_max) = (limits.response_body_held_max, limits.body_memory_max);
+        let held_max = held_max.min(exchange.response_body_bytes_max());
         let mut held = Held::new(self.plane.budget.clone(), memory_max);
         let mut decoder = match decoder {
             Ok(decoder) => Some(decoder),

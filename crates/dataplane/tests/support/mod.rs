@@ -10,7 +10,7 @@ use palisade_dataplane::{
     Bound, Budget, Destination, DrainTrigger, Drained, Ended, Facts, Journal, Listener, Plane, Remark,
     Routes, Upstream, UpstreamLimits, Value, drain, serve,
 };
-use palisade_inspect::{Profile, RuleSources, Service, load_rules};
+use palisade_inspect::{Caps, Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
 use palisade_seclang::MemoryLoader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +25,8 @@ pub fn service(mode: Mode, rules: &str) -> Arc<Service> {
     let text = Some(("test rules".to_owned(), rules.as_bytes().to_vec(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     let rules = loaded.rules.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-    Service::new("test", Profile::new(mode, Some(rules)))
+    // The bounds tested here are the rules' and the listener's.
+    Service::new("test", Profile { caps: Caps::NONE, ..Profile::new(mode, Some(rules)) })
 }
 
 pub struct Proxy {
