@@ -377,6 +377,17 @@ impl Transaction {
                 }
                 return;
             }
+            Place::TxPattern(number) => {
+                let found = self.vars.tx.slots_named(&self.rules.tx_patterns[number as usize]);
+                if target.count {
+                    let members = found.count() as u32;
+                    items.push(Item { variable, kind: ItemKind::Count { members, target: place } });
+                } else {
+                    let kinds = found.map(|slot| ItemKind::Var { store: Store::Tx, slot });
+                    items.extend(kinds.map(|kind| Item { variable, kind }));
+                }
+                return;
+            }
             Place::Fields(key) => {
                 if target.count {
                     let members = self.vars.count_keyed(variable, key) as u32;

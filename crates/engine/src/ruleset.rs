@@ -21,7 +21,7 @@ use crate::operator::Operator;
 use crate::plan::Plan;
 use crate::recycle::Spares;
 use crate::settings::Settings;
-use crate::store::{Names, TextId};
+use crate::store::{NamePattern, Names, TextId};
 use crate::variables::LISTS;
 
 /// The number that a rule carries in its `id` action.
@@ -54,6 +54,8 @@ pub struct RuleSet {
     pub(crate) xpath_count: usize,
     /// Names of TX and texts that rules mention.
     pub(crate) names: Arc<Names>,
+    /// [`Place::TxPattern`] numbers them.
+    pub(crate) tx_patterns: Vec<NamePattern>,
     /// Keys of fields that rules mention, for each [`List`](crate::variables::List).
     pub(crate) keys: Arc<[KeyTable<Key>; LISTS]>,
     /// For each rule what RULE shows while it runs: made once, since few rules ask and each transaction runs hundreds.
@@ -336,6 +338,8 @@ pub(crate) enum Place {
     Unknown,
     /// A slot of TX.
     Tx(u32),
+    /// Those of TX that the pattern of this number finds.
+    TxPattern(u32),
     /// The fields with a key in the lists of the variable.
     Fields(Key),
 }

@@ -7,6 +7,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
 
+use palisade_pcre::Pattern;
+
+use crate::evaluate::finds;
 use crate::number::{Digits, leading_integer};
 
 /// Names of TX and texts that a rule set mentions, numbered.
@@ -67,6 +70,40 @@ impl Names {
 
     fn len(&self) -> usize {
         self.by_name.len()
+    }
+}
+
+/// A pattern for names of TX (`TX:/^header_name_/`). Which names of the rule set it finds is known beforehand; only
+/// what came up at run time has to be looked at.
+#[derive(Debug)]
+pub(crate) struct NamePattern {
+    pattern: Pattern,
+    /// By text: whether it finds it. Texts that are no names are not asked.
+    finds: Vec<Option<bool>>,
+}
+
+/// Answers that all patterns of a rule set together keep: names and patterns multiply. Over it names are looked at
+/// when rules run.
+const ANSWERS_MAX: usize = 1_000_000;
+
+impl NamePattern {
+    /// All of a rule set, each with its number. When all names are known.
+    pub(crate) fn all(
+        numbered: impl ExactSizeIterator<Item = (u32, Pattern)>,
+        names: &Names,
+    ) -> Vec<NamePattern> {
+        let is_small = numbered.len().saturating_mul(names.texts.len()) <= ANSWERS_MAX;
+        let texts = if is_small { names.texts.as_slice() } else { &[] };
+        let mut patterns: Vec<(u32, Pattern)> = numbered.collect();
+        patterns.sort_by_key(|(number, _)| *number);
+        let make = |(_, pattern): (u32, Pattern)| {
+            let answers = texts.iter().map(|text| {
+                let is_name = names.by_name.contains_key(&text.to_ascii_lowercase());
+                is_name.then(|| finds(&pattern, text))
+            });
+            Self { finds: answers.collect(), pattern }
+        };
+        patterns.into_iter().map(make).collect()
     }
 }
 
@@ -294,6 +331,19 @@ impl VarStore {
     /// Slots in use, in the order of their first assignment.
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.order.iter().copied().filter(|slot| self.has(*slot))
+    }
+
+    /// Slots in use whose names a pattern finds, in the order of their first assignment.
+    pub(crate) fn slots_named<'a>(&'a self, pattern: &'a NamePattern) -> impl Iterator<Item = u32> + 'a {
+        self.slots().filter(|slot| match self.slots[*slot as usize].name {
+            Named::Text(TextId(text)) => pattern
+                .finds
+                .get(text as usize)
+                .copied()
+                .flatten()
+                .unwrap_or_else(|| finds(&pattern.pattern, self.name(*slot))),
+            Named::Other(number) => finds(&pattern.pattern, self.others.name(number)),
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -541,6 +591,28 @@ mod tests {
             store.clear();
             assert_eq!((store.get(b"name-1"), store.slots().count()), (None, 0));
         }
+    }
+
+    #[test]
+    fn patterns_find_names_as_they_were_written_first() {
+        let mut names = Names::new();
+        let [a, _, other] = ["Header_a", "header_A", "header"].map(|name| names.name(name.as_bytes()));
+        names.keep(b"HEADER_B");
+        let pattern = |source: &[u8]| Pattern::new(source, palisade_pcre::Options::default()).unwrap();
+        let numbered = [(1, pattern(b"^(?:Header|HEADER)_")), (0, pattern(b"x"))];
+        let [x, pattern] = NamePattern::all(numbered.into_iter(), &names).try_into().unwrap();
+        let mut store = VarStore::new(Arc::new(names));
+        assert!(store.set(b"HEADER_B", b"") && store.set(b"Header_c", b"") && store.set(b"x", b""));
+        assert!(store.set_at(other, b"") && store.set(b"header_d", b"") && store.set_at(a, b""));
+        let found = |store: &VarStore| -> Vec<Vec<u8>> {
+            store.slots_named(&pattern).map(|slot| store.name(slot).to_vec()).collect()
+        };
+        assert_eq!(found(&store), [b"HEADER_B", b"Header_c", b"Header_a"]);
+        assert_eq!(store.slots_named(&x).count(), 1);
+        // The other spelling of a name that the rule set knows in both.
+        store.clear();
+        assert!(store.set(b"header_A", b"") && store.set_at(a, b""));
+        assert_eq!(found(&store), [] as [Vec<u8>; 0]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::ruleset::{
     RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
 };
 use crate::settings::Settings;
-use crate::store::Names;
+use crate::store::{NamePattern, Names};
 use crate::variables::{LISTS, lists_of};
 
 use actions::{add_transformation, describe, disruptive, supersedes};
@@ -108,6 +108,8 @@ struct Compiler<'a> {
     /// Numbers of the keys of fields that rules mention, lower case, and the lists for which they do.
     field_keys: HashMap<Vec<u8>, u32>,
     keys: [KeyTable<Key>; LISTS],
+    /// By source, numbered.
+    tx_patterns: HashMap<Vec<u8>, (u32, Pattern)>,
     selections: HashMap<SelectionKey, Arc<RuleSelection>>,
 }
 
@@ -146,6 +148,7 @@ impl<'a> Compiler<'a> {
             names: Names::new(),
             field_keys: HashMap::new(),
             keys: Default::default(),
+            tx_patterns: HashMap::new(),
             selections: HashMap::new(),
         }
     }
@@ -428,6 +431,7 @@ impl<'a> Compiler<'a> {
         let plan = Plan::new(&rules, &programs, self.interner);
         let rule_set = RuleSet {
             settings: Arc::new(self.settings),
+            tx_patterns: NamePattern::all(self.tx_patterns.into_values(), &self.names),
             names: Arc::new(self.names),
             keys: Arc::new(self.keys),
             rule_fields: rules.iter().map(Rule::describe).collect(),
@@ -520,6 +524,9 @@ impl<'a> Compiler<'a> {
                     let name = self.names.keep(described(*variable, &selector).as_bytes());
                     let place = match &selector {
                         Selector::Key(key) => self.place(*variable, key),
+                        Selector::Regex(pattern) if *variable == Variable::Tx => {
+                            Place::TxPattern(self.tx_pattern(pattern))
+                        }
                         _ => Place::Unknown,
                     };
                     let count = *mode == TargetMode::Count;
@@ -546,6 +553,13 @@ impl<'a> Compiler<'a> {
             self.add_action(&mut compiled, action, all);
         }
         compiled
+    }
+
+    fn tx_pattern(&mut self, pattern: &Pattern) -> u32 {
+        let next = self.tx_patterns.len() as u32;
+        let (number, _) =
+            self.tx_patterns.entry(pattern.source().to_vec()).or_insert_with(|| (next, pattern.clone()));
+        *number
     }
 
     fn place(&mut self, variable: Variable, key: &[u8]) -> Place {
