@@ -330,6 +330,10 @@ impl Scratch {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the form parser is the one that many requests need; no memory of its own"
+)]
 enum BodyState {
     /// Nothing of it came yet.
     Waiting,

@@ -85,8 +85,12 @@ pub struct BodyParser {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the form parser is the one that many requests need; no memory of its own"
+)]
 enum Parser {
-    UrlEncoded(Box<FormParser>),
+    UrlEncoded(FormParser),
     Multipart(Box<MultipartParser>),
     Json(Box<JsonParser>),
     Xml(Box<XmlParser>),
@@ -101,7 +105,7 @@ impl BodyParser {
     /// [`BodyParser::new`] with memory for the arguments that is there already; what it holds is forgotten.
     pub fn reusing(kind: BodyKind, content_type: &[u8], limits: &BodyLimits, fields: Fields) -> Self {
         let parser = match kind {
-            BodyKind::UrlEncoded => Parser::UrlEncoded(Box::new(FormParser::reusing(limits, fields))),
+            BodyKind::UrlEncoded => Parser::UrlEncoded(FormParser::reusing(limits, fields)),
             BodyKind::Multipart => Parser::Multipart(Box::new(MultipartParser::new(content_type, limits))),
             BodyKind::Json => Parser::Json(Box::new(JsonParser::new(limits))),
             BodyKind::Xml => Parser::Xml(Box::new(XmlParser::new(limits))),

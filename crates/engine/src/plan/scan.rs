@@ -45,7 +45,15 @@ impl PlanState {
     /// As it was before its first phase, in the memory that it has.
     pub(crate) fn clear(&mut self) {
         let Self {
-            mut candidates, mut texts, mut chains, mut active, mut hits, mut value, mut members, ..
+            mut candidates,
+            mut texts,
+            mut chains,
+            mut active,
+            mut hits,
+            seen,
+            mut value,
+            mut members,
+            ..
         } = std::mem::take(self);
         empty(&mut candidates);
         for bytes in [&mut texts, &mut value] {
@@ -56,7 +64,8 @@ impl PlanState {
         }
         empty(&mut members);
         chains.clear();
-        *self = Self { candidates, texts, chains, active, hits, value, members, ..Self::default() };
+        // What was seen is all zero between scans.
+        *self = Self { candidates, texts, chains, active, hits, seen, value, members, ..Self::default() };
     }
 }
 

@@ -75,8 +75,15 @@ struct Slot {
 }
 
 /// Room for what a scan has seen; kept by whoever scans. All zero between scans.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Seen(Vec<u64>);
+
+impl std::fmt::Debug for Seen {
+    /// What it has seen: nothing between scans, however much room it has.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().filter(|word| **word != 0)).finish()
+    }
+}
 
 /// States of the automaton, what 16 bits tell apart.
 const STATES_MAX: usize = 1 << 16;
