@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -172,6 +173,19 @@ pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
             Drained { cut_connections }
         }
     }
+}
+
+/// Serves one connection that somebody else has accepted, until it ends. It counts as open, but not towards the
+/// listener's bound.
+pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: SocketAddr,
+    local: SocketAddr,
+    listener: Arc<Listener>,
+    plane: Arc<Plane>,
+    drain: Drain,
+) {
+    Connection::new(stream, canonical(peer), canonical(local), listener, plane, drain).run().await;
 }
 
 fn accept(

@@ -1,16 +1,18 @@
 //! Where a service lives: its name resolved again and again, connections made, and idle ones kept for the next
 //! request.
 
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socket2::SockRef;
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use crate::server_stream::ServerStream;
 use crate::wire::Wire;
 
 /// Where requests of a service go.
@@ -23,6 +25,7 @@ pub struct Upstream {
     resolved: Mutex<Resolved>,
     next_address: AtomicUsize,
     idle: Mutex<Vec<Idle>>,
+    in_process: Option<Acceptor>,
 }
 
 /// Bounds and times of an upstream.
@@ -78,7 +81,7 @@ struct Resolved {
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) wire: Wire<TcpStream>,
+    pub(crate) wire: Wire<ServerStream>,
     pub(crate) address: SocketAddr,
 }
 
@@ -143,7 +146,23 @@ impl Upstream {
             resolved: Mutex::default(),
             next_address: AtomicUsize::new(0),
             idle: Mutex::default(),
+            in_process: None,
         })
+    }
+
+    /// An upstream inside this process, for tests that want no sockets: `accept` is handed the other end of each
+    /// connection, in which `pipe_bytes` find room. Its address reads as 0.0.0.0:0.
+    pub fn in_process(pipe_bytes: usize, accept: impl Fn(DuplexStream) + Send + Sync + 'static) -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            authority: "in-process".to_owned(),
+            limits: UpstreamLimits::default(),
+            resolved: Mutex::default(),
+            next_address: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            in_process: Some(Acceptor { pipe_bytes, accept: Arc::new(accept) }),
+        }
     }
 
     /// Host and port as in its URL.
@@ -158,7 +177,7 @@ impl Upstream {
             // The one used last: the others may then grow old and go.
             let Idle { mut server, since } = self.idle().pop()?;
             let wire = &mut server.wire;
-            if since.elapsed() < self.limits.idle && wire.is_quiet() && (!sure || is_quiet(wire.stream())) {
+            if since.elapsed() < self.limits.idle && wire.is_quiet() && (!sure || wire.stream().is_quiet()) {
                 return Some(server);
             }
         }
@@ -180,11 +199,17 @@ impl Upstream {
     /// Closes idle connections that are too old or that the upstream has closed.
     pub(crate) fn sweep(&self) {
         self.idle()
-            .retain(|idle| idle.since.elapsed() < self.limits.idle && is_quiet(idle.server.wire.stream()));
+            .retain(|idle| idle.since.elapsed() < self.limits.idle && idle.server.wire.stream().is_quiet());
     }
 
     /// Makes a connection.
     pub(crate) async fn connect(&self) -> Result<Server, ConnectError> {
+        if let Some(Acceptor { pipe_bytes, accept }) = &self.in_process {
+            let (near, far) = tokio::io::duplex(*pipe_bytes);
+            accept(far);
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+            return Ok(Server { wire: Wire::new(ServerStream::Pipe(near)), address });
+        }
         timeout(self.limits.connect, self.connect_to_any()).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
@@ -200,7 +225,7 @@ impl Upstream {
                 Ok(Ok(stream)) => {
                     // Heads and bodies are written whole; waiting to join them with more only delays them.
                     let _ = stream.set_nodelay(true);
-                    return Ok(Server { wire: Wire::new(stream), address });
+                    return Ok(Server { wire: Wire::new(ServerStream::Tcp(stream)), address });
                 }
                 Ok(Err(error)) => failed = ConnectError::Connect(error),
                 Err(_) => {}
@@ -248,10 +273,16 @@ impl Upstream {
     }
 }
 
-/// Whether nothing has come on an idle connection: neither its end nor bytes that nobody asked for.
-fn is_quiet(stream: &TcpStream) -> bool {
-    let mut byte = [std::mem::MaybeUninit::uninit()];
-    matches!(SockRef::from(stream).peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+/// Takes connections inside this process.
+struct Acceptor {
+    pipe_bytes: usize,
+    accept: Arc<dyn Fn(DuplexStream) + Send + Sync>,
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use palisade_http::{Framing, ResponseHead};
 use palisade_inspect::{Action, End};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::ask::ServerLost;
 use super::relay::Ending;
@@ -16,6 +15,7 @@ use crate::hold::Held;
 use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
 use crate::response::{self, ResponsePlan};
+use crate::server_stream::ServerStream;
 use crate::tunnel::tunnel;
 use crate::upload::Upload;
 use crate::upstream::Upstream;
@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange: &mut Exchange,
         head: ResponseHead,
         answer: &ResponsePlan,
-        server: &mut Wire<TcpStream>,
+        server: &mut Wire<ServerStream>,
         upload: &mut Upload,
     ) -> Result<(Option<Held>, BodyReader), Stop> {
         let mut body = BodyReader::new(answer.framing);
@@ -168,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         exchange: &mut Exchange,
         body: &mut BodyReader,
         decoder: Result<ContentDecoder, crate::content_coding::Undecoded>,
-        server: &mut Wire<TcpStream>,
+        server: &mut Wire<ServerStream>,
         upload: &mut Upload,
     ) -> Result<(Held, Option<Stand>), Stop> {
         let limits = &self.listener.limits;
@@ -248,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         plan: &RequestPlan,
         exchange: &mut Exchange,
         head: ResponseHead,
-        mut server: Wire<TcpStream>,
+        mut server: Wire<ServerStream>,
     ) -> After {
         let mark = self.client.output().len();
         response::write_switching(&head, exchange.request_id(), self.client.output());

@@ -5,13 +5,13 @@ use std::task::Poll;
 
 use palisade_http::{HeadParse, HeadScanner, ResponseHead, parse_response_head};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::Connection;
 use super::stop::Stop;
 use crate::exchange::Exchange;
 use crate::request::RequestPlan;
 use crate::response::{self, ResponsePlan};
+use crate::server_stream::ServerStream;
 use crate::upload::{Upload, UploadError};
 use crate::upstream::{ConnectError, Server, Upstream};
 use crate::wire::Wire;
@@ -80,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         &mut self,
         plan: &RequestPlan,
         exchange: &mut Exchange,
-        server: &mut Wire<TcpStream>,
+        server: &mut Wire<ServerStream>,
         upload: &mut Upload,
     ) -> Result<ResponseHead, Unanswered> {
         let limits = self.listener.limits.response_head.clone();
@@ -143,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn fill_server(
         &mut self,
         exchange: &mut Exchange,
-        server: &mut Wire<TcpStream>,
+        server: &mut Wire<ServerStream>,
         upload: &mut Upload,
     ) -> Result<(), ServerLost> {
         let Self { client, timer, listener, .. } = self;

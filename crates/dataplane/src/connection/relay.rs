@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::Connection;
 use super::stop::{CLIENT_GONE, Stop};
 use crate::body::{BodyReader, Coding};
 use crate::exchange::Exchange;
 use crate::hold::Held;
+use crate::server_stream::ServerStream;
 use crate::upload::{Upload, UploadError};
 use crate::wire::{OUTPUT_BYTES_MAX, Wire};
 
@@ -20,7 +20,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn relay(
         &mut self,
         exchange: &mut Exchange,
-        server: &mut Wire<TcpStream>,
+        server: &mut Wire<ServerStream>,
         body: &mut BodyReader,
         upload: &mut Upload,
         coding: Coding,
