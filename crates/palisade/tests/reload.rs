@@ -1,0 +1,132 @@
+//! Rules that change every second while clients ask as fast as they can: nobody notices, but for the rules.
+
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use support::{Folder, PATIENCE, Running, Upstream, eventually};
+
+/// As many as have to be answered, and as often as rules have to change meanwhile.
+const REQUESTS: u64 = 10_000;
+const RELOADS: u16 = 5;
+const CLIENTS: usize = 4;
+
+/// Rules of a generation: a bad request gets its number as the status.
+fn rules(generation: u16) -> String {
+    format!(
+        "SecRuleEngine On\nSecRule ARGS:bad \"@streq 1\" \"id:1,phase:2,deny,status:{},log\"\n",
+        410 + generation
+    )
+}
+
+/// A client on one connection for as long as it is kept.
+struct Client {
+    address: SocketAddr,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    /// The status and the body, or what went wrong.
+    fn ask(&mut self, target: &str) -> Result<(u16, String), String> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let stream = TcpStream::connect(self.address).map_err(|error| error.to_string())?;
+                stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+                none.insert(BufReader::new(stream))
+            }
+        };
+        let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n");
+        let answer = exchange(stream, &request).map_err(|error| format!("{target}: {error}"))?;
+        if answer.closes {
+            self.stream = None;
+        }
+        Ok((answer.status, answer.body))
+    }
+}
+
+struct Answer {
+    status: u16,
+    body: String,
+    closes: bool,
+}
+
+fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> std::io::Result<Answer> {
+    stream.get_mut().write_all(request.as_bytes())?;
+    let (mut status, mut length, mut closes) = (0, 0, false);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(rest) = line.strip_prefix("http/1.1 ") {
+            status = rest[..3].parse().expect("a status");
+        } else if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().expect("a length");
+        } else if line.is_empty() {
+            break;
+        }
+        closes |= line == "connection: close";
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), closes })
+}
+
+#[test]
+fn ten_thousand_requests_while_rules_change_every_second_and_none_fails() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let file = folder.write("site.conf", rules(0));
+    let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &file]);
+    let address = proxy.address();
+    let (asked, in_force, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let started = Instant::now();
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let client = || {
+            let mut client = Client { address, stream: None };
+            let mut failed = Vec::new();
+            while !over.load(Ordering::Relaxed) && failed.len() < 10 {
+                // Rules change between the two looks; what answers is one of the two, and whole.
+                let before = in_force.load(Ordering::SeqCst);
+                match client.ask("/?good=1") {
+                    Ok((200, body)) if body.contains("upstream saw GET /?good=1") => {}
+                    other => failed.push(format!("{other:?}")),
+                }
+                match client.ask("/?bad=1") {
+                    Ok((status, body))
+                        if u64::from(status) >= 410 + before && body.contains("Request id") => {}
+                    other => failed.push(format!("in force {before}: {other:?}")),
+                }
+                asked.fetch_add(2, Ordering::Relaxed);
+            }
+            failed
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        for generation in 1..=RELOADS {
+            std::thread::sleep(Duration::from_secs(1));
+            folder.write("site.conf", rules(generation));
+            proxy.signal("HUP");
+            eventually("rules of the next generation", || {
+                let status = Client { address, stream: None }.ask("/?bad=1").ok()?.0;
+                (status == 410 + generation).then_some(())
+            });
+            in_force.store(u64::from(generation), Ordering::SeqCst);
+        }
+        eventually("enough requests", || (asked.load(Ordering::Relaxed) >= REQUESTS).then_some(()));
+        over.store(true, Ordering::Relaxed);
+        clients.into_iter().flat_map(|client| client.join().expect("a client ends")).collect()
+    });
+    let asked = asked.into_inner();
+    println!(
+        "{asked} requests in {:.1} s, {RELOADS} reloads, {} failed",
+        started.elapsed().as_secs_f64(),
+        failed.len()
+    );
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(proxy.end(), 0);
+}
