@@ -127,13 +127,16 @@ async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
 }
 
 /// Serves a listener until it is asked to end and its connections have. Runs in a tokio runtime; each connection is
-/// a task of its own.
-pub async fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
-    let Bound { listener, socket } = bound;
-    // Counters are there, at zero, before the first request.
-    for service in listener.routes.services() {
-        plane.metrics.requests_of(&listener.name, &service);
+/// a task of its own. Its counters are there, at zero, from the call on.
+pub fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> impl Future<Output = Drained> + Send {
+    for service in bound.listener.routes.services() {
+        plane.metrics.requests_of(&bound.listener.name, &service);
     }
+    accept_all(bound, plane, drain)
+}
+
+async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
+    let Bound { listener, socket } = bound;
     let mut connections = JoinSet::new();
     let mut refused = Refused::default();
     let mut sweep = interval(Duration::from_secs(5));

@@ -1,6 +1,5 @@
 //! Rules that change every second while clients ask as fast as they can: nobody notices, but for the rules.
 
-#[allow(dead_code, reason = "each test binary uses its part of it")]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
