@@ -18,7 +18,7 @@ use palisade_dataplane::{
 use palisade_http::{
     ChunkProgress, ChunkedDecoder, Framing, HeadParse, RequestHead, parse_request_head, request_body_framing,
 };
-use palisade_inspect::{OnFailure, Profile, RuleSources, Service, load_rules};
+use palisade_inspect::{Profile, RuleSources, Service, load_rules};
 use palisade_model::Mode;
 use palisade_seclang::MemoryLoader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
@@ -99,8 +99,7 @@ fn service(mode: Mode, rules: &str) -> Arc<Service> {
     let text = Some(("fuzzing".to_owned(), rules.as_bytes().to_vec(), String::new()));
     let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &MemoryLoader::new());
     let rules = Some(loaded.rules.expect("these rules load"));
-    let profile = Profile { mode, rules, on_failure: OnFailure::Closed };
-    Arc::new(Service { name: "fuzzed".into(), profile: Arc::new(profile) })
+    Service::new("fuzzed", Profile::new(mode, rules))
 }
 
 /// What came of it.
