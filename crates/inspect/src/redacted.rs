@@ -211,9 +211,18 @@ impl Redacted<'_> {
         let visible = transaction.request_body();
         let raw = if kept.len() >= visible.len().min(AUDIT_BODY_BYTES_MAX) { kept } else { visible };
         let wanted = (parts.has('C') || parts.has('I')) && !raw.is_empty();
+        // I is C without what was uploaded: the fields, as a form would send them.
+        let fields_only = !parts.has('C') && transaction.body_processor() == "MULTIPART";
         let body = wanted.then(|| {
             if self.hides_target("REQUEST_BODY") || self.hides_target("FULL_REQUEST") {
                 return redactor.all_but_ends(raw, 0, 0, NAME_BYTES_MAX);
+            }
+            if fields_only {
+                return redactor.body(
+                    BodyForm::Form,
+                    &as_form(transaction.body_arguments()),
+                    AUDIT_BODY_BYTES_MAX,
+                );
             }
             let form = match transaction.body_processor() {
                 "URLENCODED" => BodyForm::Form,
@@ -460,6 +469,33 @@ pub fn masked_uri(line: String) -> String {
         return line;
     }
     [&line[..at], masked.as_str(), &line[end..]].concat()
+}
+
+/// Fields as `name=value&name=value`, as much of them as a record shows.
+fn as_form(fields: &palisade_http::Fields) -> Vec<u8> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = Vec::new();
+    for (name, value) in fields.iter() {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+        for (number, text) in [name, value].into_iter().enumerate() {
+            if number == 1 {
+                out.push(b'=');
+            }
+            for byte in text {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => out.push(*byte),
+                    b' ' => out.push(b'+'),
+                    _ => out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+                }
+            }
+        }
+        if out.len() > AUDIT_BODY_BYTES_MAX {
+            break;
+        }
+    }
+    out
 }
 
 /// How a body is written, by its media type and, where that says nothing, by its first byte.

@@ -171,6 +171,24 @@ fn bodies_are_masked_by_what_they_are() {
 }
 
 #[test]
+fn part_i_has_the_fields_of_a_multipart_body_and_not_its_files() {
+    let body = "--x\r\nContent-Disposition: form-data; name=\"a b\"\r\n\r\n1&2\r\n\
+                --x\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\nhunter2\r\n\
+                --x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f.txt\"\r\n\r\nuploaded\r\n--x--\r\n";
+    let shown = |parts: &str| {
+        let report = report(&Asked {
+            rules: &format!("SecAuditLogParts {parts}\nSecAuditEngine On\n"),
+            headers: &[("Content-Type", "multipart/form-data; boundary=x")],
+            body,
+            ..Asked::default()
+        });
+        report.redacted().audit_record(Sent::default()).unwrap().request.body.unwrap().as_str().to_owned()
+    };
+    assert_eq!(shown("AIZ"), "a+b=1%262&pwd=********");
+    assert!(shown("ACZ").contains("uploaded") && !shown("ACZ").contains("hunter2"));
+}
+
+#[test]
 fn a_record_is_made_when_rules_want_it() {
     let made = |rules: &str, status: u16| {
         let report = report(&Asked { rules, mode: Mode::Monitoring, ..Asked::default() });

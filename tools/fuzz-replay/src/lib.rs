@@ -14,6 +14,7 @@ pub mod codec;
 pub mod dataplane;
 pub mod equivalence;
 pub mod http;
+pub mod redaction;
 pub mod regex;
 pub mod seclang;
 
@@ -29,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("connection", dataplane::connection),
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
+    ("redaction", redaction::redaction),
     ("regex", regex::regex),
     ("request_head", http::request_head),
     ("seclang", seclang::seclang),

@@ -137,7 +137,9 @@ impl Printed {
                     _ => is_printable(character),
                 };
                 if is_kept {
-                    if self.text.len() + character.len_utf8() > self.bytes_max {
+                    // A line end is kept whole, or not at all.
+                    let needs = character.len_utf8() + usize::from(character == '\r');
+                    if self.text.len() + needs > self.bytes_max {
                         return Err(done);
                     }
                     self.text.push(character);

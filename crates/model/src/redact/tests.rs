@@ -227,6 +227,8 @@ fn what_is_cut_is_counted_and_shows_no_half_of_a_secret() {
     assert_eq!((cut.as_str(), cut.left_out_bytes()), ("card ", 20));
     let cut = redactor.text(b"0123456789", 4);
     assert_eq!((cut.as_str(), cut.left_out_bytes()), ("0123", 6));
+    let halved = redactor.body(BodyForm::Text, b"a\r\nb", 2);
+    assert_eq!((halved.as_str(), halved.left_out_bytes()), ("a", 3));
     let long = vec![b'x'; 10_000];
     assert_eq!(redactor.text(&long, 100).left_out_bytes(), 9_900);
 }
