@@ -19,6 +19,7 @@
 //! Not here: what a match does. That is the reference's code, for both.
 
 mod chains;
+mod live;
 mod needs;
 mod scan;
 mod sieve;
@@ -36,11 +37,13 @@ use crate::interner::Interner;
 use crate::keys::KeyTable;
 use crate::operator::{Evaluation, Operator, Outcome};
 use crate::ruleset::{
-    Link, OperatorSource, PHASES, Place, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
+    Disruptive, Link, OperatorSource, PHASES, Place, Rule, RuleIndex, Selector, Target, XPathQuery,
+    phase_slot,
 };
 use crate::variables::{FilePart, List, Part};
 
 use chains::{Chains, WALK_CHAINS, prefixes};
+use live::Gate;
 use steps::Steps;
 
 pub use needs::Needs;
@@ -81,6 +84,10 @@ struct PhasePlan {
     instants: Vec<Instant>,
     /// By step: a test of one TX variable that says soon whether the rule can match.
     tests: Vec<Option<Box<TxTest>>>,
+    /// Rules that skip past others because of one TX variable, in order.
+    gates: Vec<Gate>,
+    /// By step: the operator of a judged rule.
+    step_operators: Vec<Option<u32>>,
 }
 
 /// Values that are scanned together.
@@ -222,6 +229,8 @@ struct PhaseDraft {
     source_numbers: HashMap<(u8, u64), usize>,
     instants: Vec<Instant>,
     tests: Vec<Option<Box<TxTest>>>,
+    gates: Vec<Gate>,
+    step_operators: Vec<Option<u32>>,
 }
 
 impl Planner {
@@ -230,11 +239,13 @@ impl Planner {
             always: Steps::new(program.len()),
             judged: Steps::new(program.len()),
             tests: program.iter().map(|_| None).collect(),
+            step_operators: vec![None; program.len()],
             ..PhaseDraft::default()
         };
         for (step, index) in program.iter().enumerate() {
             let step = step as u32;
-            let link = &rules[index.0 as usize].links[0];
+            let rule = &rules[index.0 as usize];
+            let link = &rule.links[0];
             match judgeable(link).filter(|_| self.has_room()) {
                 Some(operator) => {
                     draft.judged.insert(step);
@@ -243,6 +254,13 @@ impl Planner {
                 None => {
                     draft.always.insert(step);
                     draft.tests[step as usize] = tx_test(link).map(Box::new);
+                    if let Some(to) = &rule.skip_after
+                        && draft.tests[step as usize].is_some()
+                        && rule.links.len() == 1
+                        && rule.disruptive == Disruptive::Pass
+                    {
+                        draft.gates.push(Gate { step, to: to.step as u32 });
+                    }
                 }
             }
         }
@@ -269,9 +287,11 @@ impl Planner {
                 _ => ProbeSelector::All,
             };
             for base in bases_of(target) {
+                let number = self.operator(operator, negated);
+                draft.step_operators[step as usize] = Some(number);
                 let probe = Probe {
                     // What the operator needs says nothing about what it rejects.
-                    operator: self.operator(operator, negated),
+                    operator: number,
                     chain: self.chain(&link.transformations),
                     step,
                     place,
@@ -313,12 +333,13 @@ impl Planner {
     fn finish(mut self, drafts: [PhaseDraft; PHASES], interner: &Interner) -> Plan {
         let words = self.operators.len().div_ceil(64);
         let phases = drafts.map(|draft| {
-            let PhaseDraft { always, judged, mut sources, instants, tests, .. } = draft;
+            let PhaseDraft { always, judged, mut sources, instants, tests, gates, step_operators, .. } =
+                draft;
             // A target's members come query first, body second.
             sources.sort_by_key(|(base, _)| base.rank());
             let sources =
                 sources.into_iter().map(|(base, probes)| self.source(base, probes, words)).collect();
-            PhasePlan { always, judged, sources, instants, tests }
+            PhasePlan { always, judged, sources, instants, tests, gates, step_operators }
         });
         let operators = &self.operators;
         let keys = operators.iter().map(|known| (Arc::as_ptr(&known.operator), known.always));

@@ -4,11 +4,12 @@ use palisade_codec::transform::ByteSet;
 use palisade_seclang::ast::{Phase, Variable};
 
 use super::chains::{ChainScratch, Output, Walk};
+use super::live::Live;
 use super::sieve::Seen;
 use super::{Base, Instant, Plan, Probe, ProbeSelector, Source, WalkMasks};
 use crate::evaluate::finds;
 use crate::recycle::empty;
-use crate::ruleset::RuleSet;
+use crate::ruleset::{PHASES, RuleSet, phase_slot};
 use crate::transaction::{Progress, Transaction};
 use crate::variables::{Item, ItemKind, Variables};
 
@@ -21,7 +22,10 @@ pub(crate) struct PlanState {
     phase: Option<Phase>,
     /// Where the scan stands: the source, and its next member.
     at: (usize, u32),
-    is_scanned: bool,
+    has_begun: bool,
+    pub(super) is_scanned: bool,
+    /// What is looked at, by phase.
+    live: [Live; PHASES],
     /// Sorted by step, target and member once the scan is done.
     pub(super) candidates: Vec<Candidate>,
     /// The first candidate that is not behind the cursor.
@@ -45,6 +49,7 @@ impl PlanState {
     /// As it was before its first phase, in the memory that it has.
     pub(crate) fn clear(&mut self) {
         let Self {
+            live,
             mut candidates,
             mut texts,
             mut chains,
@@ -65,7 +70,8 @@ impl PlanState {
         empty(&mut members);
         chains.clear();
         // What was seen is all zero between scans.
-        *self = Self { candidates, texts, chains, active, hits, seen, value, members, ..Self::default() };
+        *self =
+            Self { live, candidates, texts, chains, active, hits, seen, value, members, ..Self::default() };
     }
 }
 
@@ -119,11 +125,11 @@ impl Transaction {
     /// Scans what the phase's rules look at, as far as it has not been. Something comes back when it has to be
     /// called again.
     pub(super) fn scan(&mut self, rules: &RuleSet, phase: Phase) -> Option<Progress> {
-        if self.plan.phase != Some(phase) {
-            self.begin_scan(rules, phase);
-        }
         if self.plan.is_scanned {
             return None;
+        }
+        if !self.plan.has_begun {
+            self.begin_scan(rules, phase);
         }
         let plan = &rules.plan;
         let state = &mut self.plan;
@@ -134,7 +140,7 @@ impl Transaction {
                     return Some(Progress::Yield);
                 }
                 state.at.1 += 1;
-                self.cursor.work += state.look(plan, rules, source, &self.vars, item);
+                self.cursor.work += state.look(plan, rules, phase, source, &self.vars, item);
             }
             state.at = (state.at.0 + 1, 0);
         }
@@ -150,23 +156,38 @@ impl Transaction {
         None
     }
 
-    fn begin_scan(&mut self, rules: &RuleSet, phase: Phase) {
+    /// Forgets what was known of another phase.
+    pub(super) fn enter_phase(&mut self, phase: Phase) {
         let state = &mut self.plan;
+        if state.phase == Some(phase) {
+            return;
+        }
         state.phase = Some(phase);
         state.at = (0, 0);
+        state.has_begun = false;
         state.is_scanned = false;
         state.candidates.clear();
         state.next = 0;
         state.overflown = false;
         state.texts.clear();
+    }
+
+    fn begin_scan(&mut self, rules: &RuleSet, phase: Phase) {
+        self.plan.has_begun = true;
         let plan = rules.plan.phase(phase);
+        let evaluation = &mut self.scratch.evaluation;
+        self.plan.live[phase_slot(phase)].update(plan, rules.plan.words, |step| {
+            plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars.tx, evaluation))
+        });
         for source in &plan.sources {
             if let Base::XPath { number, query } = &source.base {
                 self.xpath_values(*number, query);
             }
         }
         for instant in &plan.instants {
-            self.decide(instant);
+            if !self.plan.is_dead(phase, instant.step as usize) {
+                self.decide(instant);
+            }
         }
     }
 
@@ -189,11 +210,19 @@ impl Transaction {
 
 impl PlanState {
     /// Makes the candidates of one value; gives what it cost, in bytes looked at.
-    fn look(&mut self, plan: &Plan, rules: &RuleSet, source: &Source, vars: &Variables, item: Item) -> usize {
+    fn look(
+        &mut self,
+        plan: &Plan,
+        rules: &RuleSet,
+        phase: Phase,
+        source: &Source,
+        vars: &Variables,
+        item: Item,
+    ) -> usize {
         let mut buffer = std::mem::take(&mut self.value);
         let mut cost = 16;
         if let Some(value) = vars.value(item, &mut buffer) {
-            cost += self.look_at(plan, rules, source, vars, item, value);
+            cost += self.look_at(plan, rules, phase, source, vars, item, value);
         }
         self.value = buffer;
         cost
@@ -203,6 +232,7 @@ impl PlanState {
         &mut self,
         plan: &Plan,
         rules: &RuleSet,
+        phase: Phase,
         source: &Source,
         vars: &Variables,
         item: Item,
@@ -211,10 +241,15 @@ impl PlanState {
         self.filters.values += 1;
         let mut name = Vec::new();
         let key = vars.key(item, &mut name);
+        let live = &self.live[phase_slot(phase)].operators;
         self.active.clear();
-        self.active.extend_from_slice(&source.unkeyed);
+        self.active.extend(source.unkeyed.iter().zip(live).map(|(unkeyed, live)| unkeyed & live));
         for operator in key.and_then(|key| source.keys.get(key)).into_iter().flatten() {
-            self.active[*operator as usize / 64] |= 1 << (operator % 64);
+            let word = *operator as usize / 64;
+            self.active[word] |= 1 << (operator % 64) & live[word];
+        }
+        if self.active.iter().all(|word| *word == 0) {
+            return 0;
         }
         let bytes = ByteSet::of(value);
         let context = rules.transform_context();
@@ -233,7 +268,7 @@ impl PlanState {
                         let operator = word as u32 * 64 + bits.trailing_zeros();
                         bits &= bits - 1;
                         for probe in source.probes_of(operator) {
-                            if !probe.selects(key) {
+                            if self.is_dead(phase, probe.step as usize) || !probe.selects(key) {
                                 continue;
                             }
                             if probe.every_stage {
@@ -291,6 +326,11 @@ impl PlanState {
             let item = Item { variable: probe.variable, ..item };
             self.push(probe.step, probe.place, item, Text::Remade);
         }
+    }
+
+    /// Whether a step lies behind a gate that was found to skip it.
+    pub(super) fn is_dead(&self, phase: Phase, step: usize) -> bool {
+        self.live[phase_slot(phase)].dead.contains(step)
     }
 
     fn push(&mut self, step: u32, place: u32, item: Item, text: Text) {

@@ -3,7 +3,7 @@
 use palisade_seclang::ast::Phase;
 
 use super::TxTest;
-use super::scan::Text;
+use super::scan::{PlanState, Text};
 use crate::evaluate::{Asked, Matching};
 use crate::operator::Evaluation;
 use crate::ruleset::{RuleIndex, RuleSet, Selector};
@@ -13,9 +13,7 @@ use crate::transaction::{Progress, Transaction};
 impl Transaction {
     /// Brings the cursor to the next step that is to be visited; `None` when there is none. Scans first.
     pub(crate) fn next_visit(&mut self, rules: &RuleSet, phase: Phase) -> Result<Option<usize>, Progress> {
-        if let Some(progress) = self.scan(rules, phase) {
-            return Err(progress);
-        }
+        self.enter_phase(phase);
         let plan = rules.plan.phase(phase);
         // A rule that stopped in the middle goes on.
         if self.cursor.paused.is_some() {
@@ -26,15 +24,20 @@ impl Transaction {
         loop {
             let from = self.cursor.step;
             let always = plan.always.next(from);
-            let state = &mut self.plan;
-            let judged = if state.overflown {
-                plan.judged.next(from)
-            } else {
-                while state.candidates.get(state.next).is_some_and(|known| (known.step as usize) < from) {
-                    state.next += 1;
+            let mut judged = plan.judged.next(from);
+            // Values are not looked at before a rule wants it: what comes before it may open and close gates.
+            let waits = always.zip(judged).is_some_and(|(always, judged)| always < judged);
+            if !self.plan.is_scanned && !waits && judged.is_some() {
+                if let Some(progress) = self.scan(rules, phase) {
+                    return Err(progress);
                 }
-                state.candidates.get(state.next).map(|candidate| candidate.step as usize)
-            };
+            }
+            if self.plan.is_scanned && !self.plan.overflown {
+                // Behind a gate that was to skip and did not, rules run as they stand.
+                let beyond_gate =
+                    judged.filter(|step| self.plan.is_dead(phase, from) && self.plan.is_dead(phase, *step));
+                judged = beyond_gate.into_iter().chain(self.plan.next_candidate(from)).min();
+            }
             let Some(step) = always.into_iter().chain(judged).min() else { return Ok(None) };
             self.cursor.step = step;
             let Some(test) = &plan.tests[step] else { return Ok(Some(step)) };
@@ -51,6 +54,7 @@ impl Transaction {
         !self.plan.off
             && !self.plan.overflown
             && rules.plan.phase(phase).judged.contains(self.cursor.step)
+            && !self.plan.is_dead(phase, self.cursor.step)
             // What such an exclusion names may change from one target to the next.
             && !self.control.removed_targets.iter().any(|(removed, exclusion)| {
                 matches!(exclusion.selector, Selector::ExpandedKey(_)) && removed.contains(index)
@@ -84,8 +88,18 @@ impl Transaction {
     }
 }
 
+impl PlanState {
+    /// The step of the first candidate that is not behind a step.
+    fn next_candidate(&mut self, from: usize) -> Option<usize> {
+        while self.candidates.get(self.next).is_some_and(|known| (known.step as usize) < from) {
+            self.next += 1;
+        }
+        self.candidates.get(self.next).map(|candidate| candidate.step as usize)
+    }
+}
+
 impl TxTest {
-    fn may_match(&self, tx: &VarStore, evaluation: &mut Evaluation) -> bool {
+    pub(super) fn may_match(&self, tx: &VarStore, evaluation: &mut Evaluation) -> bool {
         let held = tx.value(self.slot);
         let value = match (self.count, held) {
             (true, held) => Some(if held.is_some() { &b"1"[..] } else { b"0" }),
