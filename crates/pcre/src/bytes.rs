@@ -64,6 +64,10 @@ impl ByteSet {
         set
     }
 
+    pub(crate) const fn from_words(words: [u64; 4]) -> ByteSet {
+        ByteSet(words)
+    }
+
     /// Byte `b` is bit `b % 64` of word `b / 64`.
     pub(crate) fn words(&self) -> [u64; 4] {
         self.0

@@ -11,11 +11,13 @@
 //!
 //! All work and memory is bounded by named limits, and what goes over one of them is not known.
 
+use std::rc::Rc;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bytes::ByteSet;
-use crate::symbols::{SYMBOL_OF, SYMBOLS, byte_rate, rarity, rarity_after};
+use crate::symbols::{SYMBOL_OF, SYMBOLS, byte_rate, half_bits, rarity, rarity_after, symbol_of};
 
 /// What every haystack that a pattern matches has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,27 +76,35 @@ impl Factor {
                 return None;
             }
         }
-        Some(Factor::new(grams, bytes))
+        Some(Factor::new(grams, bytes).reduced())
     }
 
     fn of_bytes(bytes: ByteSet) -> Factor {
-        Factor { grams: Vec::new(), bytes, cost: bytes.iter().map(byte_rate).sum() }
+        Factor { grams: Vec::new(), bytes, cost: rate_of(&bytes) }
     }
 
+    /// As they are, with strings of one symbol among the bytes.
     fn new(mut grams: Vec<Gram>, mut bytes: ByteSet) -> Factor {
         grams.retain(|gram| {
             if gram.len() == 1 {
-                bytes_of(gram.symbol(0)).for_each(|byte| bytes.insert(byte));
+                bytes = bytes.union(&BYTES_OF[usize::from(gram.symbol(0))]);
             }
             gram.len() > 1
         });
+        let mut factor = Factor { grams, bytes, cost: 0.0 };
+        factor.cost = factor.grams.iter().map(|gram| gram.cost()).sum::<f32>() + rate_of(&bytes);
+        factor
+    }
+
+    /// Without strings that contain another one of them or a byte, which add nothing.
+    fn reduced(self) -> Factor {
+        let Factor { mut grams, bytes, .. } = self;
         let mut told = 0u64;
-        for symbol in 0..SYMBOLS as u8 {
-            told |= u64::from(bytes_of(symbol).all(|byte| bytes.contains(byte))) << symbol;
+        for (symbol, set) in BYTES_OF.iter().enumerate() {
+            told |= u64::from(set.union(&bytes) == bytes) << symbol;
         }
         grams.sort_unstable_by_key(|gram| (gram.len(), *gram));
         grams.dedup();
-        // What contains another one adds nothing.
         let mut kept: FxHashSet<Gram> = FxHashSet::default();
         grams.retain(|gram| {
             let redundant = gram.symbols().any(|symbol| told >> symbol & 1 == 1)
@@ -106,9 +116,7 @@ impl Factor {
             }
             !redundant
         });
-        let cost =
-            grams.iter().map(|gram| gram.cost()).sum::<f32>() + bytes.iter().map(byte_rate).sum::<f32>();
-        Factor { grams, bytes, cost }
+        Factor::new(grams, bytes)
     }
 
     /// The strings, of two symbols and more.
@@ -123,7 +131,7 @@ impl Factor {
 
     /// How many of them a byte of ordinary text brings, by estimate: 0.001 is about one in forty short values.
     pub fn rate(&self) -> f32 {
-        self.grams.iter().map(|gram| gram.rate()).sum::<f32>() + self.bytes.iter().map(byte_rate).sum::<f32>()
+        self.grams.iter().map(|gram| gram.rate()).sum::<f32>() + rate_of(&self.bytes)
     }
 
     /// Whether one of them is in a haystack: the definition, not the filter.
@@ -137,14 +145,31 @@ impl Factor {
     }
 }
 
-fn bytes_of(symbol: u8) -> impl Iterator<Item = u8> {
-    (0..=255u8).filter(move |byte| SYMBOL_OF[usize::from(*byte)] == symbol)
+fn rate_of(bytes: &ByteSet) -> f32 {
+    bytes.iter().map(byte_rate).sum()
 }
 
-/// A string of one to seven symbols.
+/// The bytes of each symbol.
+static BYTES_OF: [ByteSet; SYMBOLS] = {
+    let mut words = [[0u64; 4]; SYMBOLS];
+    let mut byte = 0;
+    while byte < 256 {
+        words[symbol_of(byte as u8) as usize][byte / 64] |= 1 << (byte % 64);
+        byte += 1;
+    }
+    let mut sets = [ByteSet::EMPTY; SYMBOLS];
+    let mut symbol = 0;
+    while symbol < SYMBOLS {
+        sets[symbol] = ByteSet::from_words(words[symbol]);
+        symbol += 1;
+    }
+    sets
+};
+
+/// A string of one to [`GRAM_MAX`] symbols.
 ///
-/// Symbol `i` stands in bits `6 * i` and up, the length in the bits from 60 on, and bit 63 says that a match may go on
-/// in some way only if it is unset, which is of use only while grams are made.
+/// Its first symbol stands in the highest six bits, the next one below it and so on, the length in the lowest four:
+/// sorted as numbers, grams are sorted as strings, and stay so when they are cut.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gram(u64);
 
@@ -158,7 +183,7 @@ impl Gram {
     /// How many symbols it has.
     #[expect(clippy::len_without_is_empty, reason = "none that is given out is empty")]
     pub fn len(self) -> usize {
-        (self.0 >> LENGTH_SHIFT) as usize & 7
+        self.0 as usize & 15
     }
 
     /// Its symbols, see [`SYMBOL_OF`].
@@ -167,30 +192,26 @@ impl Gram {
     }
 
     fn symbol(self, at: usize) -> u8 {
-        (self.0 >> (6 * at)) as u8 & 63
+        (self.0 >> (58 - 6 * at)) as u8 & 63
     }
 
     /// One symbol more; the caller sees to it that there is room.
     fn push(self, symbol: u8) -> Gram {
-        Gram((self.0 | u64::from(symbol) << (6 * self.len())) + (1 << LENGTH_SHIFT))
+        Gram((self.0 | u64::from(symbol) << (58 - 6 * self.len())) + 1)
     }
 
     fn first(self, length: usize) -> Gram {
-        self.part(0, length)
+        if length >= self.len() { self } else { Gram(self.0 & !(u64::MAX >> (6 * length)) | length as u64) }
     }
 
     fn part(self, start: usize, length: usize) -> Gram {
-        Gram((self.0 >> (6 * start)) & ((1 << (6 * length)) - 1) | (length as u64) << LENGTH_SHIFT)
+        Gram((self.0 & !15) << (6 * start) | (self.len() - start) as u64).first(length)
     }
 
     /// Both together, cut to `limit`.
     fn join(self, other: Gram, limit: usize) -> Gram {
-        let room = limit.saturating_sub(self.len()).min(other.len());
-        let other = other.part(0, room).0 & SYMBOL_BITS;
-        Gram(
-            ((self.0 & SYMBOL_BITS) | other << (6 * self.len()))
-                | ((self.len() + room) as u64) << LENGTH_SHIFT,
-        )
+        let other = other.first(limit.saturating_sub(self.len()));
+        Gram(self.0 & !15 | (other.0 & !15) >> (6 * self.len()) | (self.len() + other.len()) as u64)
     }
 
     fn rate(self) -> f32 {
@@ -200,7 +221,7 @@ impl Gram {
             bits += before.map_or_else(|| rarity(symbol), |before| rarity_after(before, symbol));
             before = Some(symbol);
         }
-        (-0.5 * bits as f32).exp2()
+        half_bits(bits)
     }
 
     fn cost(self) -> f32 {
@@ -221,9 +242,6 @@ impl std::fmt::Debug for Gram {
     }
 }
 
-const LENGTH_SHIFT: u32 = 60;
-const SYMBOL_BITS: u64 = (1 << LENGTH_SHIFT) - 1;
-
 /// The longest gram. Six symbols of any text but repetitions are rare enough, and a window that is longer costs states.
 const GRAM_MAX: usize = 6;
 /// What a string costs beside its being found, as if found once in so many bytes: room in the filter's tables.
@@ -238,12 +256,16 @@ const FACTOR_STRINGS_MAX: usize = 6_000;
 const LIST_STRINGS_MAX: usize = 20_000;
 /// Places of a literal at which windows are opened.
 const LITERAL_PLACES_MAX: usize = 24;
+/// A window is drawn on while what is open in it costs more than this part of what is done.
+const OPEN_PART_MIN: f32 = 0.03;
+/// And more than this: three in a million bytes.
+const COST_SMALL: f32 = 3e-6;
 /// A class of more symbols ends a window.
 const CLASS_SYMBOLS_MAX: usize = 34;
 /// Candidates kept of a concatenation: the cheapest ones.
-const CANDIDATES_MAX: usize = 12;
+const CANDIDATES_MAX: usize = 10;
 /// Joined strings and visited nodes for one pattern. CRS's largest pattern takes a tenth of it.
-const WORK_MAX: u64 = 4_000_000;
+const WORK_MAX: u64 = 1_000_000;
 /// A rate above which a factor is of no use: it is in every other short value.
 const RATE_MAX: f32 = 0.03;
 /// The length of a value that is called short, for the estimates of byte sets.
@@ -253,15 +275,23 @@ const GATE_RATE_MAX: f32 = 0.9;
 
 /// What must be in each match of `hir`.
 pub(crate) fn needs(hir: &Hir) -> Needs {
-    let mut extractor = Extractor { work_left: WORK_MAX };
+    let mut extractor = Extractor { work_left: WORK_MAX, ..Extractor::default() };
     let found = extractor.best(hir, None);
-    let factors = [found.first, found.second].into_iter().flatten().filter(|f| f.rate() < RATE_MAX).collect();
+    let factors = [found.first, found.second]
+        .into_iter()
+        .flatten()
+        .map(Factor::reduced)
+        .filter(|f| f.rate() < RATE_MAX)
+        .collect();
     let gates = extractor.gates(hir).into_iter().map(|gate| gate.set.words()).collect();
     Needs { length_min: hir.properties().minimum_len().unwrap_or(0), gates, factors }
 }
 
+#[derive(Default)]
 struct Extractor {
     work_left: u64,
+    /// By place in memory: windows from many places run through the same nodes.
+    leads: FxHashMap<usize, Rc<[Lead]>>,
 }
 
 /// What follows a node within the pattern.
@@ -341,20 +371,23 @@ impl Extractor {
                     for start in 0..literal.0.len().min(LITERAL_PLACES_MAX) {
                         let gram = Gram::of(&literal.0[start..]);
                         let whole = literal.0.len() - start <= GRAM_MAX;
-                        candidates.offer(at, self.window(vec![Lead { gram, whole }], &tail));
+                        let limit = candidates.cost_limit();
+                        candidates.offer(at, self.window(&[Lead { gram, whole }], &tail, limit));
                     }
                 }
                 HirKind::Class(class) => {
                     candidates.offer(at, set_of(class).map(|set| (0, Factor::of_bytes(set))));
-                    let leads = self.leads(part, GRAM_MAX);
-                    candidates.offer(at, self.window(leads, &tail));
+                    let leads = self.leads(part);
+                    let limit = candidates.cost_limit();
+                    candidates.offer(at, self.window(&leads, &tail, limit));
                 }
                 HirKind::Repetition(repetition) if repetition.min > 0 => {
                     let once = repetition.min == 1 && repetition.max == Some(1);
                     let found = self.best(&repetition.sub, if once { Some(&tail) } else { None });
                     candidates.offer_found(at, found);
-                    let leads = self.leads(part, GRAM_MAX);
-                    candidates.offer(at, self.window(leads, &tail));
+                    let leads = self.leads(part);
+                    let limit = candidates.cost_limit();
+                    candidates.offer(at, self.window(&leads, &tail, limit));
                 }
                 HirKind::Repetition(_) => {}
                 HirKind::Capture(_) | HirKind::Concat(_) | HirKind::Alternation(_) => {
@@ -367,65 +400,88 @@ impl Extractor {
     }
 
     /// Draws `leads` out into what follows and cuts them to the length that pays best; with the number of parts that it
-    /// reaches into.
-    fn window(&mut self, leads: Vec<Lead>, tail: &Rest<'_>) -> Option<(usize, Factor)> {
-        let mut leads = leads;
+    /// reaches into. Nothing when it costs `cost_limit` or more.
+    fn window(&mut self, leads: &[Lead], tail: &Rest<'_>, cost_limit: f32) -> Option<(usize, Factor)> {
+        let (mut open, mut done) = (Vec::new(), Vec::new());
+        let mut done_cost = 0.0;
+        sort_out(leads.iter().copied(), &mut open, &mut done, &mut done_cost);
         let mut reach = 0;
         let mut rest = Some(tail);
         'drawing: while let Some(now) = rest {
             for part in now.parts {
-                let open = leads.iter().filter(|lead| lead.whole && lead.gram.len() < GRAM_MAX).count();
-                if open == 0 || leads.len() > WINDOW_STRINGS_MAX {
+                let open_cost: f32 = open.iter().map(|gram| gram.cost()).sum();
+                // What is done stays; what is open gets rarer only.
+                if done_cost >= cost_limit
+                    || open_cost <= done_cost * OPEN_PART_MIN
+                    || open_cost <= COST_SMALL
+                {
                     break 'drawing;
                 }
-                let shortest = leads.iter().filter(|lead| lead.whole).map(|lead| lead.gram.len()).min()?;
-                let mut next = self.leads(part, GRAM_MAX - shortest);
+                let next = self.leads(part);
+                let room = GRAM_MAX - open.iter().map(|gram: &Gram| gram.len()).min()?;
                 // Shorter ones are fewer.
-                while next.len() > 1 && leads.len() + open * (next.len() - 1) > WINDOW_STRINGS_MAX {
-                    let longest = next.iter().map(|lead| lead.gram.len()).max()?;
-                    if longest <= 1 {
+                let mut length = room;
+                let mut next = next;
+                while done.len() + open.len() * next.len() > WINDOW_STRINGS_MAX {
+                    if length <= 1 {
                         break 'drawing;
                     }
-                    cut(&mut next, longest / 2);
+                    length /= 2;
+                    let mut shorter = next.to_vec();
+                    cut(&mut shorter, length);
+                    next = shorter.into();
                 }
-                if !self.charge(open * next.len() + leads.len()) {
+                if !self.charge(open.len() * next.len()) {
                     return None;
                 }
-                leads = joined(&leads, &next, GRAM_MAX);
+                let joined: Vec<Lead> = open
+                    .iter()
+                    .flat_map(|gram| next.iter().map(|next| join(*gram, *next, GRAM_MAX)))
+                    .collect();
+                open.clear();
+                sort_out(joined.into_iter(), &mut open, &mut done, &mut done_cost);
                 reach += 1;
             }
             rest = now.next;
         }
-        if leads.iter().any(|lead| lead.gram.len() == 0) || !self.charge(leads.len() * GRAM_MAX) {
+        done.append(&mut open);
+        if done.iter().any(|gram| gram.len() == 0) || !self.charge(done.len()) {
             return None;
         }
-        let mut best: Option<(f32, Vec<Gram>)> = None;
-        for length in 1..=GRAM_MAX {
-            let mut grams: Vec<Gram> =
-                leads.iter().map(|lead| lead.gram.first(lead.gram.len().min(length))).collect();
-            grams.sort_unstable();
+        done.sort_unstable();
+        let (length, cost) = best_length(&done)?;
+        (cost < cost_limit).then(|| {
+            let mut grams: Vec<Gram> = done.iter().map(|gram| gram.first(length)).collect();
             grams.dedup();
-            let cost: f32 = grams.iter().map(|gram| gram.cost()).sum();
-            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                best = Some((cost, grams));
-            }
-        }
-        let (_, grams) = best?;
-        Some((reach, Factor::new(grams, ByteSet::EMPTY)))
+            (reach, Factor::new(grams, ByteSet::EMPTY))
+        })
     }
 
-    /// The strings that a match of `hir` can begin with, at most `limit` symbols of them.
-    fn leads(&mut self, hir: &Hir, limit: usize) -> Vec<Lead> {
+    /// The strings that a match of `hir` can begin with, at most [`GRAM_MAX`] symbols of them, sorted.
+    fn leads(&mut self, hir: &Hir) -> Rc<[Lead]> {
+        let key = std::ptr::from_ref(hir).addr();
+        if let Some(leads) = self.leads.get(&key) {
+            return leads.clone();
+        }
+        let mut leads = self.find_leads(hir);
+        leads.sort_unstable();
+        leads.dedup();
+        self.charge(leads.len());
+        let leads: Rc<[Lead]> = leads.into();
+        self.leads.insert(key, leads.clone());
+        leads
+    }
+
+    fn find_leads(&mut self, hir: &Hir) -> Vec<Lead> {
         let unknown = || vec![Lead { gram: Gram::EMPTY, whole: false }];
         let empty = || vec![Lead { gram: Gram::EMPTY, whole: true }];
-        if limit == 0 || !self.charge(1) {
+        if !self.charge(1) {
             return unknown();
         }
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => empty(),
             HirKind::Literal(literal) => {
-                let gram = Gram::of(&literal.0[..literal.0.len().min(limit)]);
-                vec![Lead { gram, whole: literal.0.len() <= limit.min(GRAM_MAX) }]
+                vec![Lead { gram: Gram::of(&literal.0), whole: literal.0.len() <= GRAM_MAX }]
             }
             HirKind::Class(class) => {
                 let Some(set) = set_of(class) else { return unknown() };
@@ -440,7 +496,7 @@ impl Extractor {
                     .collect()
             }
             HirKind::Repetition(repetition) => {
-                let body = self.leads(&repetition.sub, limit);
+                let body = self.leads(&repetition.sub).to_vec();
                 let mut leads = empty();
                 for _ in 0..repetition.min.min(GRAM_MAX as u32) {
                     if !self.charge(leads.len() * body.len()) || leads.len() * body.len() > WINDOW_STRINGS_MAX
@@ -448,7 +504,7 @@ impl Extractor {
                         leads.iter_mut().for_each(|lead| lead.whole = false);
                         return leads;
                     }
-                    leads = joined(&leads, &body, limit);
+                    leads = joined(leads, &body);
                 }
                 match repetition.max {
                     Some(max) if max == repetition.min => leads,
@@ -456,37 +512,37 @@ impl Extractor {
                     Some(max) if max == repetition.min + 1 => {
                         let mut optional = body;
                         optional.extend(empty());
-                        joined_within(leads, &optional, limit)
+                        joined(leads, &optional)
                     }
                     _ => {
                         let mut optional = body;
                         optional.iter_mut().for_each(|lead| lead.whole = false);
                         optional.extend(empty());
-                        joined_within(leads, &optional, limit)
+                        joined(leads, &optional)
                     }
                 }
             }
-            HirKind::Capture(capture) => self.leads(&capture.sub, limit),
+            HirKind::Capture(capture) => self.leads(&capture.sub).to_vec(),
             HirKind::Concat(parts) => {
                 let mut leads = empty();
                 for part in parts {
-                    let Some(shortest) = leads.iter().filter(|l| l.whole).map(|l| l.gram.len()).min() else {
+                    if !leads.iter().any(|lead| lead.whole && lead.gram.len() < GRAM_MAX) {
                         break;
-                    };
-                    let next = self.leads(part, limit.saturating_sub(shortest));
+                    }
+                    let next = self.leads(part);
                     if !self.charge(leads.len() * next.len()) {
                         return unknown();
                     }
-                    leads = joined_within(leads, &next, limit);
+                    leads = joined(leads, &next);
                 }
                 leads
             }
             HirKind::Alternation(branches) => {
                 let mut leads = Vec::new();
                 for branch in branches {
-                    leads.extend(self.leads(branch, limit));
+                    leads.extend_from_slice(&self.leads(branch));
                 }
-                let mut length = limit;
+                let mut length = GRAM_MAX;
                 leads.sort_unstable();
                 leads.dedup();
                 while leads.len() > WINDOW_STRINGS_MAX && length > 1 {
@@ -550,7 +606,9 @@ impl Union {
         self.bytes = self.bytes.union(&factor.bytes);
     }
 
-    fn factor(self) -> Factor {
+    fn factor(mut self) -> Factor {
+        self.grams.sort_unstable();
+        self.grams.dedup();
         Factor::new(self.grams, self.bytes)
     }
 }
@@ -571,6 +629,11 @@ impl Candidates {
                 self.push(Candidate { from: at, to: at, place: Some(place as u8), factor });
             }
         }
+    }
+
+    /// What a candidate must stay below to be kept.
+    fn cost_limit(&self) -> f32 {
+        self.0.get(CANDIDATES_MAX - 1).map_or(f32::INFINITY, |worst| worst.factor.cost)
     }
 
     fn push(&mut self, candidate: Candidate) {
@@ -603,31 +666,73 @@ fn cut(leads: &mut Vec<Lead>, length: usize) {
     leads.dedup();
 }
 
-/// All of `leads`, the whole ones followed by each of `next`.
-fn joined(leads: &[Lead], next: &[Lead], limit: usize) -> Vec<Lead> {
-    let mut joined = Vec::with_capacity(leads.len() * next.len().max(1));
+fn join(gram: Gram, next: Lead, limit: usize) -> Lead {
+    Lead { gram: gram.join(next.gram, limit), whole: next.whole && gram.len() + next.gram.len() <= limit }
+}
+
+/// Leads that more can be joined to, apart from the rest and its cost.
+fn sort_out(
+    leads: impl Iterator<Item = Lead>,
+    open: &mut Vec<Gram>,
+    done: &mut Vec<Gram>,
+    done_cost: &mut f32,
+) {
     for lead in leads {
-        if !lead.whole {
-            joined.push(*lead);
-            continue;
+        if lead.whole && lead.gram.len() < GRAM_MAX {
+            open.push(lead.gram);
+        } else {
+            *done_cost += lead.gram.cost();
+            done.push(lead.gram);
         }
-        joined.extend(next.iter().map(|next| Lead {
-            gram: lead.gram.join(next.gram, limit),
-            whole: next.whole && lead.gram.len() + next.gram.len() <= limit,
-        }));
+    }
+}
+
+/// All of `leads`, the whole ones followed by each of `next`; unless that gets too many: then what `next` would add is
+/// not known.
+fn joined(mut leads: Vec<Lead>, next: &[Lead]) -> Vec<Lead> {
+    let empty = [Lead { gram: Gram::EMPTY, whole: true }];
+    if *next == empty {
+        return leads;
+    }
+    if *leads == empty {
+        return next.to_vec();
+    }
+    if leads.len() * next.len() > WINDOW_STRINGS_MAX {
+        leads.iter_mut().for_each(|lead| lead.whole = false);
+        return leads;
+    }
+    let mut joined = Vec::with_capacity(leads.len() + next.len());
+    for lead in leads {
+        if lead.whole {
+            joined.extend(next.iter().map(|next| join(lead.gram, *next, GRAM_MAX)));
+        } else {
+            joined.push(lead);
+        }
     }
     joined.sort_unstable();
     joined.dedup();
     joined
 }
 
-/// [`joined`], unless that gets too large: then what `next` would add is not known.
-fn joined_within(mut leads: Vec<Lead>, next: &[Lead], limit: usize) -> Vec<Lead> {
-    if leads.len() * next.len() > WINDOW_STRINGS_MAX {
-        leads.iter_mut().for_each(|lead| lead.whole = false);
-        return leads;
+/// The length to cut sorted grams to, so that they cost least, and that cost.
+fn best_length(grams: &[Gram]) -> Option<(usize, f32)> {
+    let mut costs = [0.0; GRAM_MAX];
+    let mut before = Gram::EMPTY;
+    for &gram in grams {
+        let mut bits = rarity(gram.symbol(0));
+        for length in 1..=GRAM_MAX {
+            if (2..=gram.len()).contains(&length) {
+                bits += rarity_after(gram.symbol(length - 2), gram.symbol(length - 1));
+            }
+            if gram.first(length) != before.first(length) {
+                let symbols = length.min(gram.len()) as f32;
+                costs[length - 1] += half_bits(bits) + GRAM_COST + SYMBOL_COST * symbols;
+            }
+        }
+        before = gram;
     }
-    joined(&leads, next, limit)
+    let lengths = costs.into_iter().enumerate().map(|(at, cost)| (at + 1, cost));
+    lengths.min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 #[derive(Clone, Copy)]

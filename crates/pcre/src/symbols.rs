@@ -23,7 +23,8 @@ const DIGIT: u8 = 59;
 const CONTROL: u8 = 60;
 const HIGH: u8 = 61;
 
-const fn symbol_of(byte: u8) -> u8 {
+/// [`SYMBOL_OF`] for constants.
+pub(crate) const fn symbol_of(byte: u8) -> u8 {
     match byte {
         b'\t'..=b'\r' | b' ' => 0,
         b'!'..=b'/' => byte - b' ',
@@ -54,7 +55,13 @@ pub(crate) fn byte_rate(byte: u8) -> f32 {
         0x80.. | ..b' ' | 0x7f => 14,
         _ => 0,
     };
-    (-0.5 * (rarity(SYMBOL_OF[usize::from(byte)]) + among) as f32).exp2()
+    half_bits(rarity(SYMBOL_OF[usize::from(byte)]) + among)
+}
+
+/// Two to the power of minus half of `bits`.
+pub(crate) fn half_bits(bits: u32) -> f32 {
+    let whole = f32::from_bits((127u32.saturating_sub(bits / 2)) << 23);
+    if bits.is_multiple_of(2) { whole } else { whole * std::f32::consts::FRAC_1_SQRT_2 }
 }
 
 /// -2 log2 of each symbol's frequency, as a printable character from `#` on, in the harmless requests of
