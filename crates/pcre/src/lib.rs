@@ -28,19 +28,21 @@
 //! - Groups above 9 are matched but not reported: a rule has ten TX slots.
 //!
 //! # Time
-//! `Kind::Linear` patterns take O(pattern x haystack) at worst, whatever they are given. The usual matcher is a lazily
-//! built DFA, a few nanoseconds a byte at most. Its states live in a cache of 1 MiB a direction, and when a haystack makes it
-//! throw its states away over and over, the search goes on with an NFA simulation: slower, by up to the number of states
+//! `Kind::Linear` patterns take O(pattern x haystack) at worst, whatever they are given. Small patterns are matched by
+//! a DFA that was built with them, the others by a lazily built one, a few nanoseconds a byte at most. Its states live in
+//! a cache of 512 KiB a direction, and when a haystack makes it throw its states away over and over, the search goes on
+//! with an NFA simulation: slower, by up to the number of states
 //! of the pattern, and still linear. `Kind::Backtracking` patterns stop at [`Options::step_limit`] with [`StepLimit`].
 //! Searching again and again for all matches is the one thing that linear searches alone do not keep linear;
 //! [`Pattern::captures_iter`] has a limit for it.
 //!
 //! # Caches
-//! [`Pattern::is_match`] and its like take working memory from a pool inside the pattern. Workers that match a lot keep
-//! a [`Cache`] of their own for each pattern, from [`Pattern::create_cache`], and call the `_with` methods: no
-//! contention, no allocation once warm.
+//! [`Pattern::is_match`] and its like take working memory from a pool inside the pattern. A worker that matches a lot
+//! keeps a [`Workspace`] for all patterns and calls the `_in` methods, or a [`Cache`] for one pattern and the `_with`
+//! methods: no contention, no allocation once warm, and of the first a bound for all of it together.
 
 mod ast;
+mod automata;
 mod backtrack;
 mod bytes;
 mod error;
@@ -51,6 +53,7 @@ mod pattern;
 mod pike;
 mod program;
 mod symbols;
+mod workspace;
 
 pub use error::{PatternError, StepLimit};
 pub use needs::{Factor, GATES_MAX, Gate, Gram, Needs};
@@ -58,6 +61,7 @@ pub use pattern::{Cache, Captures, GROUPS_REPORTED, Kind, Matches, Options, Patt
 #[doc(no_inline)]
 pub use regex_syntax::hir::Hir;
 pub use symbols::{SYMBOL_OF, SYMBOLS};
+pub use workspace::Workspace;
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex_automata::util::prefilter::Prefilter;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex_automata::util::pool::Pool;
 use regex_automata::util::primitives::NonMaxUsize;
-use regex_automata::{Input, MatchKind, meta};
 use regex_syntax::hir::Hir;
 
+use crate::automata::{self, Automata};
 use crate::backtrack::{self, Budget};
 use crate::bytes::ByteSet;
 use crate::error::{PatternError, StepLimit};
@@ -17,6 +19,7 @@ use crate::needs::{Needs, needs};
 use crate::parse::{Parsed, parse};
 use crate::pike::{self, UNSET};
 use crate::program::{Program, plain_atomics, simplified, too_large};
+use crate::workspace::Workspace;
 
 /// How many groups are reported: group 0, the whole match, and nine more.
 pub const GROUPS_REPORTED: usize = 10;
@@ -29,11 +32,6 @@ const STEP_LIMIT: u64 = 500_000;
 /// and 24 on the worst text that was found.
 const STEPS_PER_BYTE: u64 = 32;
 
-/// Memory for the states of a pattern's automaton, in bytes. CRS's largest takes less than 0.5 MiB.
-const NFA_BYTES_MAX: usize = 32 << 20;
-/// Memory for the lazily built DFA of one direction in one cache, in bytes. With 256 KiB, 932260 of CRS 4.28 falls back
-/// to the NFA on attack-like text, 40 ns a byte for 3; with 1 MiB no pattern of CRS does.
-const DFA_CACHE_BYTES: usize = 1 << 20;
 /// States of the exact linear matcher, where one is needed.
 const PIKE_STATES_MAX: u64 = 1 << 18;
 
@@ -85,7 +83,19 @@ pub enum Kind {
 #[derive(Clone)]
 pub struct Pattern(Arc<Inner>);
 
+/// Tells patterns apart: no two that were ever compiled have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Id(u64);
+
+impl Id {
+    fn next() -> Id {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Id(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 struct Inner {
+    id: Id,
     source: Box<[u8]>,
     group_count: usize,
     names: Vec<(String, u32)>,
@@ -93,7 +103,9 @@ struct Inner {
     exactness: Exactness,
     /// The longest match of the automaton, when there is one.
     length_max: Option<usize>,
-    automaton: meta::Regex,
+    automata: Automata,
+    /// Caches for those who bring none.
+    pool: Pool<Cache, fn() -> Cache>,
     needs: Needs,
     /// Present when the automaton alone cannot answer everything.
     program: Option<Program>,
@@ -101,23 +113,30 @@ struct Inner {
 }
 
 /// Working memory for one pattern, owned by the caller. See the crate's documentation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Cache {
-    automaton: meta::Cache,
+    states: automata::Cache,
     scratch: Scratch,
 }
 
+/// Working memory that is of use to any pattern after any other.
 #[derive(Debug, Default)]
-struct Scratch {
+pub(crate) struct Scratch {
+    simulation: automata::Scratch,
+    own: OwnMatchers,
+}
+
+#[derive(Debug, Default)]
+struct OwnMatchers {
     pike: pike::Scratch,
     backtrack: backtrack::Scratch,
 }
 
 impl Cache {
-    /// The memory it holds for the automaton, in bytes: some kilobytes at first, at most little more than 2 MiB. A worker
-    /// with many of them can replace the largest by fresh ones.
+    /// The memory it holds for the automata, in bytes: nothing at first, at most little more than 1 MiB. A worker with
+    /// many patterns lets a [`Workspace`] see to it.
     pub fn memory_usage(&self) -> usize {
-        self.automaton.memory_usage()
+        self.states.memory_usage()
     }
 }
 
@@ -168,31 +187,23 @@ impl Pattern {
         if needed && kind == Kind::Linear && pike::state_count(&program) > PIKE_STATES_MAX {
             return Err(too_large(0));
         }
-        let config = meta::Config::new()
-            // A haystack is bytes, so an empty match may lie anywhere.
-            .utf8_empty(false)
-            .match_kind(MatchKind::LeftmostFirst)
-            // Left to itself the builder also searches for literals inside and at the end of a pattern and then
-            // backwards, and that reports wrong spans in 0.4.18: `a?b{1,3}[^ab]*` finds 0..3 in `abbb`. Literals that
-            // a match begins with are safe.
-            .auto_prefilter(false)
-            .prefilter(Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &hir))
-            .nfa_size_limit(Some(NFA_BYTES_MAX))
-            .hybrid_cache_capacity(DFA_CACHE_BYTES);
-        let automaton = meta::Builder::new().configure(config).build_from_hir(&hir).map_err(|error| {
-            match error.size_limit() {
-                Some(_) => too_large(0),
-                None => PatternError::new(0, format!("the pattern cannot be compiled: {error}")),
+        let automata = match Automata::new(&hir) {
+            Ok(Some(automata)) => automata,
+            Ok(None) => return Err(too_large(0)),
+            Err(error) => {
+                return Err(PatternError::new(0, format!("the pattern cannot be compiled: {error}")));
             }
-        })?;
+        };
         Ok(Pattern(Arc::new(Inner {
+            id: Id::next(),
             source: source.into(),
             group_count: group_count as usize + 1,
             names,
             kind,
             exactness,
             length_max: hir.properties().maximum_len(),
-            automaton,
+            automata,
+            pool: Pool::new(Cache::default),
             needs: needs(&hir),
             program: needed.then_some(program),
             options,
@@ -231,6 +242,11 @@ impl Pattern {
         front.hir
     }
 
+    /// The longest match, in bytes, where there is one and it is known.
+    pub fn length_max(&self) -> Option<usize> {
+        self.0.length_max
+    }
+
     /// Whether [`Pattern::hir`] matches only where the pattern does.
     pub fn hir_is_exact(&self) -> bool {
         let exactness = self.0.exactness;
@@ -246,12 +262,12 @@ impl Pattern {
     pub fn memory_usage(&self) -> usize {
         let program =
             self.0.program.as_ref().map_or(0, |p| p.insts.len() * size_of::<crate::program::Inst>());
-        self.0.automaton.memory_usage() + program + self.0.source.len()
+        self.0.automata.memory_usage() + program + self.0.source.len()
     }
 
     /// Working memory for this pattern.
     pub fn create_cache(&self) -> Cache {
-        Cache { automaton: self.0.automaton.create_cache(), scratch: Scratch::default() }
+        Cache::default()
     }
 
     /// Whether the pattern matches somewhere in `haystack`.
@@ -259,11 +275,10 @@ impl Pattern {
     /// # Errors
     /// Only backtracking patterns reach the step limit.
     pub fn is_match(&self, haystack: &[u8]) -> Result<bool, StepLimit> {
-        // What nearly every pattern is and nearly every search asks: no scratch has to be made and dropped for it.
-        if self.0.program.is_none() {
-            return Ok(Finder::Pool(&self.0.automaton).is_match(haystack));
+        if let Some(answer) = self.answer_at_once(haystack) {
+            return Ok(answer);
         }
-        self.test(&mut Finder::Pool(&self.0.automaton), &mut Scratch::default(), haystack)
+        self.is_match_with(&mut self.0.pool.get(), haystack)
     }
 
     /// [`Pattern::is_match`] with the caller's cache.
@@ -272,9 +287,43 @@ impl Pattern {
     /// As [`Pattern::is_match`].
     ///
     /// # Panics
-    /// When the cache was made by another pattern it may.
+    /// When the cache was used with another pattern it may.
     pub fn is_match_with(&self, cache: &mut Cache, haystack: &[u8]) -> Result<bool, StepLimit> {
-        self.test(&mut Finder::Cache(&self.0.automaton, &mut cache.automaton), &mut cache.scratch, haystack)
+        let Cache { states, scratch } = cache;
+        let (mut finder, own) = self.finder(Some(states), scratch);
+        self.test(&mut finder, own, haystack)
+    }
+
+    /// [`Pattern::is_match`] with a worker's memory for all patterns.
+    ///
+    /// # Errors
+    /// As [`Pattern::is_match`].
+    pub fn is_match_in(&self, workspace: &mut Workspace, haystack: &[u8]) -> Result<bool, StepLimit> {
+        if let Some(answer) = self.answer_at_once(haystack) {
+            return Ok(answer);
+        }
+        workspace.with(self.0.id, haystack, |states, scratch| {
+            let (mut finder, own) = self.finder(states, scratch);
+            self.test(&mut finder, own, haystack)
+        })
+    }
+
+    /// What most patterns say to most haystacks, without any working memory.
+    fn answer_at_once(&self, haystack: &[u8]) -> Option<bool> {
+        match (self.0.automata.is_match_at_once(haystack)?, &self.0.program) {
+            // Where the automaton, an upper bound, finds nothing, nothing is.
+            (false, _) => Some(false),
+            (true, None) => Some(true),
+            (true, Some(_)) => None,
+        }
+    }
+
+    fn finder<'a>(
+        &'a self,
+        states: Option<&'a mut automata::Cache>,
+        scratch: &'a mut Scratch,
+    ) -> (Finder<'a>, &'a mut OwnMatchers) {
+        (Finder { automata: &self.0.automata, states, simulation: &mut scratch.simulation }, &mut scratch.own)
     }
 
     /// Finds the first match and where its groups lie: PCRE's, leftmost and by preference.
@@ -312,9 +361,7 @@ impl Pattern {
         start: usize,
         captures: &mut Captures,
     ) -> Result<bool, StepLimit> {
-        let finder = &mut Finder::Pool(&self.0.automaton);
-        let budget = &mut self.0.budget(haystack);
-        self.find(finder, &mut Scratch::default(), haystack, start, budget, captures)
+        self.captures_at_with(&mut self.0.pool.get(), haystack, start, captures)
     }
 
     /// [`Pattern::captures_at`] with the caller's cache.
@@ -331,9 +378,26 @@ impl Pattern {
         start: usize,
         captures: &mut Captures,
     ) -> Result<bool, StepLimit> {
-        let finder = &mut Finder::Cache(&self.0.automaton, &mut cache.automaton);
-        let budget = &mut self.0.budget(haystack);
-        self.find(finder, &mut cache.scratch, haystack, start, budget, captures)
+        let Cache { states, scratch } = cache;
+        let (mut finder, own) = self.finder(Some(states), scratch);
+        self.find(&mut finder, own, haystack, start, &mut self.0.budget(haystack), captures)
+    }
+
+    /// [`Pattern::captures_at`] with a worker's memory for all patterns.
+    ///
+    /// # Errors
+    /// As [`Pattern::captures_at`].
+    pub fn captures_at_in(
+        &self,
+        workspace: &mut Workspace,
+        haystack: &[u8],
+        start: usize,
+        captures: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        workspace.with(self.0.id, haystack, |states, scratch| {
+            let (mut finder, own) = self.finder(states, scratch);
+            self.find(&mut finder, own, haystack, start, &mut self.0.budget(haystack), captures)
+        })
     }
 
     /// All matches, from left to right, none overlapping another. After an empty match the search goes on one byte
@@ -357,7 +421,7 @@ impl Pattern {
     fn test(
         &self,
         finder: &mut Finder<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut OwnMatchers,
         haystack: &[u8],
     ) -> Result<bool, StepLimit> {
         let inner = &*self.0;
@@ -384,7 +448,7 @@ impl Pattern {
     fn find(
         &self,
         finder: &mut Finder<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut OwnMatchers,
         haystack: &[u8],
         start: usize,
         budget: &mut Budget,
@@ -431,7 +495,7 @@ impl Inner {
     fn backtrack(
         &self,
         finder: &mut Finder<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut OwnMatchers,
         program: &Program,
         haystack: &[u8],
         start: usize,
@@ -531,42 +595,31 @@ fn ends_a_line(haystack: &[u8]) -> bool {
     haystack.last() == Some(&b'\n')
 }
 
-/// The automaton with working memory from its own pool or from the caller.
-enum Finder<'a> {
-    Pool(&'a meta::Regex),
-    Cache(&'a meta::Regex, &'a mut meta::Cache),
+/// The automata with working memory.
+struct Finder<'a> {
+    automata: &'a Automata,
+    states: Option<&'a mut automata::Cache>,
+    simulation: &'a mut automata::Scratch,
 }
 
 impl Finder<'_> {
     fn is_match(&mut self, haystack: &[u8]) -> bool {
-        let input = Input::new(haystack).earliest(true);
-        match self {
-            Finder::Pool(regex) => regex.is_match(input),
-            Finder::Cache(regex, cache) => regex.search_half_with(cache, &input).is_some(),
-        }
+        self.automata.is_match(self.states.as_deref_mut(), self.simulation, haystack)
     }
 
     fn find(&mut self, haystack: &[u8], start: usize) -> Option<Range<usize>> {
-        let input = Input::new(haystack).range(start..);
-        let found = match self {
-            Finder::Pool(regex) => regex.search(&input),
-            Finder::Cache(regex, cache) => regex.search_with(cache, &input),
-        };
-        found.map(|m| m.range())
+        self.automata.find(self.states.as_deref_mut(), self.simulation, haystack, start)
     }
 
     fn captures(&mut self, haystack: &[u8], start: usize, slots: &mut [usize]) -> bool {
-        let input = Input::new(haystack).range(start..);
         let mut found: [Option<NonMaxUsize>; 2 * GROUPS_REPORTED] = [None; 2 * GROUPS_REPORTED];
         let found = &mut found[..slots.len()];
-        let matched = match self {
-            Finder::Pool(regex) => regex.search_slots(&input, found),
-            Finder::Cache(regex, cache) => regex.search_slots_with(cache, &input, found),
-        };
+        let states = self.states.as_deref_mut();
+        let matched = self.automata.captures(states, self.simulation, haystack, start, found);
         for (slot, value) in slots.iter_mut().zip(found) {
             *slot = value.map_or(UNSET, |v| v.get());
         }
-        matched.is_some()
+        matched
     }
 }
 
@@ -590,15 +643,8 @@ impl Iterator for Matches<'_, '_> {
         }
         let mut captures = Captures::new();
         let pattern = self.pattern;
-        let finder = &mut Finder::Cache(&pattern.0.automaton, &mut self.cache.automaton);
-        let found = pattern.find(
-            finder,
-            &mut self.cache.scratch,
-            self.haystack,
-            self.at,
-            &mut self.budget,
-            &mut captures,
-        );
+        let (mut finder, own) = pattern.finder(Some(&mut self.cache.states), &mut self.cache.scratch);
+        let found = pattern.find(&mut finder, own, self.haystack, self.at, &mut self.budget, &mut captures);
         match found {
             Ok(true) => {}
             Ok(false) => {

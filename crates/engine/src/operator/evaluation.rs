@@ -80,6 +80,8 @@ pub struct Evaluation {
     /// What the log's `ref` names, in order, [`REFS_MAX`] at most.
     pub refs: Vec<LogRef>,
     answers: Vec<(Lookup, Answer)>,
+    /// What patterns search with.
+    pub(super) workspace: palisade_pcre::Workspace,
 }
 
 impl Evaluation {

@@ -77,7 +77,7 @@ impl Identity {
 
     /// The first part with a number that checks, parts beginning at every byte.
     fn find_anywhere(&self, pattern: &Pattern, value: &[u8]) -> Result<Option<Range<usize>>, Unfinished> {
-        let length_max = pattern.hir().properties().maximum_len();
+        let length_max = pattern.length_max();
         let mut captures = Captures::new();
         let mut bytes_left = SCANNED_BYTES_MAX;
         let mut start = 0;

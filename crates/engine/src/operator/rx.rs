@@ -68,11 +68,11 @@ pub(super) fn compile_pattern(argument: &[u8], options: &Options) -> Result<Opti
 
 fn first(pattern: &Pattern, value: &[u8], context: &mut Evaluation) -> Result<bool, StepLimit> {
     // Most values do not match, and finding that out is cheaper without captures.
-    if !pattern.is_match(value)? {
+    if !pattern.is_match_in(&mut context.workspace, value)? {
         return Ok(false);
     }
     let mut captures = Captures::new();
-    let matched = pattern.captures(value, &mut captures)?;
+    let matched = pattern.captures_at_in(&mut context.workspace, value, 0, &mut captures)?;
     if matched {
         store(&captures, 0, context);
     }

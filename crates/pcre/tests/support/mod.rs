@@ -3,8 +3,10 @@
 
 pub(crate) mod crs;
 
+use std::cell::RefCell;
+
 use palisade_oracle::pcre2::{Code, Outcome, Pcre2};
-use palisade_pcre::{Captures, GROUPS_REPORTED, Pattern};
+use palisade_pcre::{Captures, GROUPS_REPORTED, Pattern, Workspace};
 
 /// xorshift64*: the same seed, the same test.
 pub(crate) struct Random(u64);
@@ -98,6 +100,22 @@ pub(crate) fn compare(
             haystack.escape_ascii()
         ));
     }
+    // One memory for all patterns that the test thread ever asks.
+    thread_local!(static WORKSPACE: RefCell<Workspace> = RefCell::default());
+    WORKSPACE.with_borrow_mut(|workspace| {
+        let mut again = Captures::new();
+        let matched_in = pattern.captures_at_in(workspace, haystack, start, &mut again);
+        if matched_in != Ok(matched)
+            || again != captures
+            || start == 0 && pattern.is_match_in(workspace, haystack) != Ok(matched)
+        {
+            return Err(format!(
+                "{pattern:?} on \"{}\": the workspace's answer differs",
+                haystack.escape_ascii()
+            ));
+        }
+        Ok(())
+    })?;
     if start == 0 {
         compare_all(pattern, code, haystack)?;
     }
