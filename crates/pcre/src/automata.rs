@@ -9,6 +9,11 @@
 //! A whole DFA is built once with the pattern, shared by all, and needs no memory to search. The states of lazy DFAs are
 //! built while searching and live in a [`Cache`]; how large one may get and what happens then is named below. NFA
 //! simulations are slower by up to the number of states of the pattern and still linear.
+//!
+//! Not here: a search for literals ahead of the automata. Whoever has many patterns does that for all of them at once
+//! (see [`crate::needs`]); finding and building them for each was a quarter of the time that loading took.
+//! `regex-automata`'s own choice of engines also looks for literals inside a pattern, and that makes it report wrong
+//! spans in 0.4.18: `a?b{1,3}[^ab]*` finds 0..3 in `abbb`.
 
 use std::ops::Range;
 
@@ -17,7 +22,6 @@ use regex_automata::hybrid::dfa as lazy;
 use regex_automata::nfa::thompson::backtrack::{self, BoundedBacktracker};
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
-use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
@@ -28,7 +32,7 @@ const NFA_BYTES_MAX: usize = 32 << 20;
 /// would, 4 MiB in all, and loading would take twice as long.
 const WHOLE_BYTES_MAX: usize = 8 << 10;
 /// An NFA of more states is not tried: most such tries fail, and cost more than those that succeed.
-const WHOLE_NFA_STATES_MAX: usize = 400;
+const WHOLE_NFA_STATES_MAX: usize = 120;
 /// Memory for the lazily built DFA of one direction in one cache, in bytes.
 const LAZY_BYTES_MAX: usize = 512 << 10;
 /// A lazy DFA that has thrown its states away so often ...
@@ -86,10 +90,6 @@ impl Automata {
         };
         let Some(nfa) = build(false, WhichCaptures::All)? else { return Ok(None) };
         let Some(reverse) = build(true, WhichCaptures::None)? else { return Ok(None) };
-        // Literals that a match begins with are safe to look for; those inside of a pattern or at its end, which
-        // `regex-automata`'s own choice of engines would look for as well, make it report wrong spans in 0.4.18:
-        // `a?b{1,3}[^ab]*` finds 0..3 in `abbb`.
-        let prefilter = Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, hir).filter(Prefilter::is_fast);
         let lazy_config = lazy::Config::new()
             .cache_capacity(LAZY_BYTES_MAX)
             // A pattern whose single states are that large gets room for a few of them.
@@ -97,13 +97,7 @@ impl Automata {
             .minimum_cache_clear_count(Some(LAZY_CLEARS_MIN))
             .minimum_bytes_per_state(Some(LAZY_BYTES_PER_STATE_MIN));
         let forward = lazy::Builder::new()
-            .configure(
-                lazy_config
-                    .clone()
-                    .match_kind(MatchKind::LeftmostFirst)
-                    .specialize_start_states(prefilter.is_some())
-                    .prefilter(prefilter.clone()),
-            )
+            .configure(lazy_config.clone().match_kind(MatchKind::LeftmostFirst))
             .build_from_nfa(nfa.clone())
             .map_err(|error| error.to_string())?;
         let backward = lazy::Builder::new()
@@ -112,7 +106,7 @@ impl Automata {
             .map_err(|error| error.to_string())?;
         let backtracker = BoundedBacktracker::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
         let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
-        let whole = (nfa.states().len() <= WHOLE_NFA_STATES_MAX).then(|| whole(&nfa, prefilter)).flatten();
+        let whole = (nfa.states().len() <= WHOLE_NFA_STATES_MAX).then(|| whole(&nfa)).flatten();
         Ok(Some(Automata { whole, forward, backward, backtracker, pikevm }))
     }
 
@@ -220,13 +214,11 @@ impl Automata {
 
 struct GaveUp;
 
-fn whole(nfa: &NFA, prefilter: Option<Prefilter>) -> Option<dense::DFA<Vec<u32>>> {
+fn whole(nfa: &NFA) -> Option<dense::DFA<Vec<u32>>> {
     let config = dense::Config::new()
         .match_kind(MatchKind::LeftmostFirst)
         .start_kind(StartKind::Unanchored)
-        .specialize_start_states(prefilter.is_some())
-        .prefilter(prefilter)
         .dfa_size_limit(Some(WHOLE_BYTES_MAX))
-        .determinize_size_limit(Some(4 * WHOLE_BYTES_MAX));
+        .determinize_size_limit(Some(2 * WHOLE_BYTES_MAX));
     dense::Builder::new().configure(config).build_from_nfa(nfa).ok()
 }

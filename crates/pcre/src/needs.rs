@@ -65,12 +65,8 @@ impl Factor {
                 bytes = bytes.union(&ByteSet::of(&[*byte]).folded());
                 continue;
             }
-            let best = (0..string.len())
-                .flat_map(|start| {
-                    let longest = Gram::of(&string[start..]);
-                    (1..=longest.len()).map(move |length| longest.first(length))
-                })
-                .min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
+            let best = (0..string.len()).map(|start| cheapest_cut(Gram::of(&string[start..])));
+            let (best, _) = best.min_by(|a, b| a.1.total_cmp(&b.1))?;
             grams.push(best);
             if grams.len() > LIST_STRINGS_MAX {
                 return None;
@@ -131,7 +127,7 @@ impl Factor {
 
     /// How many of them a byte of ordinary text brings, by estimate: 0.001 is about one in forty short values.
     pub fn rate(&self) -> f32 {
-        self.grams.iter().map(|gram| gram.rate()).sum::<f32>() + rate_of(&self.bytes)
+        self.grams.iter().map(|gram| half_bits(gram.bits())).sum::<f32>() + rate_of(&self.bytes)
     }
 
     /// Whether one of them is in a haystack: the definition, not the filter.
@@ -214,18 +210,17 @@ impl Gram {
         Gram(self.0 & !15 | (other.0 & !15) >> (6 * self.len()) | (self.len() + other.len()) as u64)
     }
 
-    fn rate(self) -> f32 {
-        let mut bits = 0;
-        let mut before = None;
-        for symbol in self.symbols() {
-            bits += before.map_or_else(|| rarity(symbol), |before| rarity_after(before, symbol));
-            before = Some(symbol);
+    /// How rare it is, in half bits.
+    fn bits(self) -> u32 {
+        if self.len() == 0 {
+            return 0;
         }
-        half_bits(bits)
+        let pairs = (1..self.len()).map(|at| rarity_after(self.symbol(at - 1), self.symbol(at)));
+        rarity(self.symbol(0)) + pairs.sum::<u32>()
     }
 
     fn cost(self) -> f32 {
-        self.rate() + GRAM_COST + SYMBOL_COST * self.len() as f32
+        cost_of(self.bits(), self.len())
     }
 }
 
@@ -256,6 +251,8 @@ const FACTOR_STRINGS_MAX: usize = 6_000;
 const LIST_STRINGS_MAX: usize = 20_000;
 /// Places of a literal at which windows are opened.
 const LITERAL_PLACES_MAX: usize = 24;
+/// A factor that costs so little is taken without a look at others: half of it is its room in tables.
+const COST_GOOD_ENOUGH: f32 = 2.5e-6;
 /// A window is drawn on while what is open in it costs more than this part of what is done.
 const OPEN_PART_MIN: f32 = 0.03;
 /// And more than this: three in a million bytes.
@@ -322,6 +319,33 @@ struct Candidate {
 struct Lead {
     gram: Gram,
     whole: bool,
+    /// [`Gram::bits`].
+    bits: u16,
+}
+
+impl Lead {
+    fn new(gram: Gram, whole: bool) -> Lead {
+        Lead { gram, whole, bits: gram.bits() as u16 }
+    }
+
+    fn cost(self) -> f32 {
+        cost_of(u32::from(self.bits), self.gram.len())
+    }
+
+    /// Both together, cut to [`GRAM_MAX`].
+    fn join(self, next: Lead) -> Lead {
+        let gram = self.gram.join(next.gram, GRAM_MAX);
+        let (length, added) = (self.gram.len(), next.gram.len());
+        if length == 0 || added == 0 {
+            return Lead { gram, whole: next.whole, bits: self.bits.max(next.bits) };
+        }
+        if length + added > GRAM_MAX {
+            return Lead::new(gram, false);
+        }
+        let seam = rarity_after(gram.symbol(length - 1), gram.symbol(length)) as u16;
+        let bits = self.bits + seam + next.bits - rarity(gram.symbol(length)) as u16;
+        Lead { gram, whole: next.whole, bits }
+    }
 }
 
 impl Extractor {
@@ -358,7 +382,7 @@ impl Extractor {
     fn best_of_parts<'a>(&mut self, parts: &'a [Hir], rest: Option<&'a Rest<'a>>) -> Found {
         let mut candidates = Candidates::default();
         for (at, part) in parts.iter().enumerate() {
-            if !self.charge(1) {
+            if !self.charge(1) || candidates.are_good_enough() {
                 break;
             }
             let tail = Rest { parts: &parts[at + 1..], next: rest };
@@ -369,10 +393,13 @@ impl Extractor {
                     let bytes = rarest.map(|byte| Factor::of_bytes(ByteSet::of(&[*byte])));
                     candidates.offer(at, bytes.map(|factor| (0, factor)));
                     for start in 0..literal.0.len().min(LITERAL_PLACES_MAX) {
+                        if candidates.are_good_enough() {
+                            break;
+                        }
                         let gram = Gram::of(&literal.0[start..]);
                         let whole = literal.0.len() - start <= GRAM_MAX;
                         let limit = candidates.cost_limit();
-                        candidates.offer(at, self.window(&[Lead { gram, whole }], &tail, limit));
+                        candidates.offer(at, self.window(&[Lead::new(gram, whole)], &tail, limit));
                     }
                 }
                 HirKind::Class(class) => {
@@ -409,7 +436,7 @@ impl Extractor {
         let mut rest = Some(tail);
         'drawing: while let Some(now) = rest {
             for part in now.parts {
-                let open_cost: f32 = open.iter().map(|gram| gram.cost()).sum();
+                let open_cost: f32 = open.iter().map(|lead: &Lead| lead.cost()).sum();
                 // What is done stays; what is open gets rarer only.
                 if done_cost >= cost_limit
                     || open_cost <= done_cost * OPEN_PART_MIN
@@ -418,7 +445,7 @@ impl Extractor {
                     break 'drawing;
                 }
                 let next = self.leads(part);
-                let room = GRAM_MAX - open.iter().map(|gram: &Gram| gram.len()).min()?;
+                let room = GRAM_MAX - open.iter().map(|lead| lead.gram.len()).min()?;
                 // Shorter ones are fewer.
                 let mut length = room;
                 let mut next = next;
@@ -434,18 +461,24 @@ impl Extractor {
                 if !self.charge(open.len() * next.len()) {
                     return None;
                 }
-                let joined: Vec<Lead> = open
-                    .iter()
-                    .flat_map(|gram| next.iter().map(|next| join(*gram, *next, GRAM_MAX)))
-                    .collect();
-                open.clear();
-                sort_out(joined.into_iter(), &mut open, &mut done, &mut done_cost);
+                let before = std::mem::take(&mut open);
+                let joined = before.iter().flat_map(|lead| next.iter().map(|next| lead.join(*next)));
+                sort_out(joined, &mut open, &mut done, &mut done_cost);
                 reach += 1;
             }
             rest = now.next;
         }
-        done.append(&mut open);
+        done.extend(open.iter().map(|lead| lead.gram));
         if done.iter().any(|gram| gram.len() == 0) || !self.charge(done.len()) {
+            return None;
+        }
+        if let [gram] = done[..] {
+            let (gram, cost) = cheapest_cut(gram);
+            return (cost < cost_limit).then(|| (reach, Factor::new(vec![gram], ByteSet::EMPTY)));
+        }
+        // Cut, strings get fewer but not rarer.
+        let open_cost: f32 = open.iter().map(|lead| lead.cost()).sum();
+        if done_cost + open_cost > 2.0 * cost_limit {
             return None;
         }
         done.sort_unstable();
@@ -473,15 +506,15 @@ impl Extractor {
     }
 
     fn find_leads(&mut self, hir: &Hir) -> Vec<Lead> {
-        let unknown = || vec![Lead { gram: Gram::EMPTY, whole: false }];
-        let empty = || vec![Lead { gram: Gram::EMPTY, whole: true }];
+        let unknown = || vec![Lead::new(Gram::EMPTY, false)];
+        let empty = || vec![Lead::new(Gram::EMPTY, true)];
         if !self.charge(1) {
             return unknown();
         }
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => empty(),
             HirKind::Literal(literal) => {
-                vec![Lead { gram: Gram::of(&literal.0), whole: literal.0.len() <= GRAM_MAX }]
+                vec![Lead::new(Gram::of(&literal.0), literal.0.len() <= GRAM_MAX)]
             }
             HirKind::Class(class) => {
                 let Some(set) = set_of(class) else { return unknown() };
@@ -492,7 +525,7 @@ impl Extractor {
                 }
                 (0..64)
                     .filter(|symbol| symbols >> symbol & 1 == 1)
-                    .map(|symbol| Lead { gram: Gram::EMPTY.push(symbol), whole: true })
+                    .map(|symbol| Lead::new(Gram::EMPTY.push(symbol), true))
                     .collect()
             }
             HirKind::Repetition(repetition) => {
@@ -631,6 +664,11 @@ impl Candidates {
         }
     }
 
+    /// Nothing that may still be found would be worth looking for.
+    fn are_good_enough(&self) -> bool {
+        self.0.first().is_some_and(|best| best.factor.cost < COST_GOOD_ENOUGH)
+    }
+
     /// What a candidate must stay below to be kept.
     fn cost_limit(&self) -> f32 {
         self.0.get(CANDIDATES_MAX - 1).map_or(f32::INFINITY, |worst| worst.factor.cost)
@@ -660,28 +698,24 @@ impl Candidates {
 
 fn cut(leads: &mut Vec<Lead>, length: usize) {
     for lead in leads.iter_mut().filter(|lead| lead.gram.len() > length) {
-        *lead = Lead { gram: lead.gram.first(length), whole: false };
+        *lead = Lead::new(lead.gram.first(length), false);
     }
     leads.sort_unstable();
     leads.dedup();
 }
 
-fn join(gram: Gram, next: Lead, limit: usize) -> Lead {
-    Lead { gram: gram.join(next.gram, limit), whole: next.whole && gram.len() + next.gram.len() <= limit }
-}
-
 /// Leads that more can be joined to, apart from the rest and its cost.
 fn sort_out(
     leads: impl Iterator<Item = Lead>,
-    open: &mut Vec<Gram>,
+    open: &mut Vec<Lead>,
     done: &mut Vec<Gram>,
     done_cost: &mut f32,
 ) {
     for lead in leads {
         if lead.whole && lead.gram.len() < GRAM_MAX {
-            open.push(lead.gram);
+            open.push(lead);
         } else {
-            *done_cost += lead.gram.cost();
+            *done_cost += lead.cost();
             done.push(lead.gram);
         }
     }
@@ -690,7 +724,7 @@ fn sort_out(
 /// All of `leads`, the whole ones followed by each of `next`; unless that gets too many: then what `next` would add is
 /// not known.
 fn joined(mut leads: Vec<Lead>, next: &[Lead]) -> Vec<Lead> {
-    let empty = [Lead { gram: Gram::EMPTY, whole: true }];
+    let empty = [Lead::new(Gram::EMPTY, true)];
     if *next == empty {
         return leads;
     }
@@ -704,7 +738,7 @@ fn joined(mut leads: Vec<Lead>, next: &[Lead]) -> Vec<Lead> {
     let mut joined = Vec::with_capacity(leads.len() + next.len());
     for lead in leads {
         if lead.whole {
-            joined.extend(next.iter().map(|next| join(lead.gram, *next, GRAM_MAX)));
+            joined.extend(next.iter().map(|next| lead.join(*next)));
         } else {
             joined.push(lead);
         }
@@ -714,21 +748,46 @@ fn joined(mut leads: Vec<Lead>, next: &[Lead]) -> Vec<Lead> {
     joined
 }
 
+/// A gram cut to the length that costs least, and that cost.
+fn cheapest_cut(gram: Gram) -> (Gram, f32) {
+    let mut bits = rarity(gram.symbol(0));
+    let mut best = (1, cost_of(bits, 1));
+    for length in 2..=gram.len() {
+        bits += rarity_after(gram.symbol(length - 2), gram.symbol(length - 1));
+        if cost_of(bits, length) < best.1 {
+            best = (length, cost_of(bits, length));
+        }
+    }
+    (gram.first(best.0), best.1)
+}
+
+/// What a gram costs that is as rare as `bits` half bits say.
+fn cost_of(bits: u32, length: usize) -> f32 {
+    half_bits(bits) + GRAM_COST + SYMBOL_COST * length as f32
+}
+
 /// The length to cut sorted grams to, so that they cost least, and that cost.
 fn best_length(grams: &[Gram]) -> Option<(usize, f32)> {
     let mut costs = [0.0; GRAM_MAX];
     let mut before = Gram::EMPTY;
     for &gram in grams {
+        if gram == before {
+            continue;
+        }
+        // Cut to what they share, it is the one before.
+        let shared = ((gram.0 ^ before.0).leading_zeros() as usize / 6).min(before.len()).min(gram.len());
         let mut bits = rarity(gram.symbol(0));
-        for length in 1..=GRAM_MAX {
-            if (2..=gram.len()).contains(&length) {
-                bits += rarity_after(gram.symbol(length - 2), gram.symbol(length - 1));
-            }
-            if gram.first(length) != before.first(length) {
-                let symbols = length.min(gram.len()) as f32;
-                costs[length - 1] += half_bits(bits) + GRAM_COST + SYMBOL_COST * symbols;
+        if shared == 0 {
+            costs[0] += cost_of(bits, 1);
+        }
+        for length in 2..=gram.len() {
+            bits += rarity_after(gram.symbol(length - 2), gram.symbol(length - 1));
+            if length > shared {
+                costs[length - 1] += cost_of(bits, length);
             }
         }
+        let whole = cost_of(bits, gram.len());
+        costs[gram.len()..].iter_mut().for_each(|cost| *cost += whole);
         before = gram;
     }
     let lengths = costs.into_iter().enumerate().map(|(at, cost)| (at + 1, cost));
