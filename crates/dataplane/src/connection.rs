@@ -47,6 +47,8 @@ pub(crate) struct Connection<S> {
     plane: Arc<Plane>,
     drain: Drain,
     timer: Timer,
+    /// How long the upstream of this request may take to respond.
+    response_timeout: Duration,
     requests: u64,
     /// Where requests are counted, for the service that the last one was for.
     counts: Option<(Arc<Service>, Arc<RequestCounts>)>,
@@ -107,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             listener,
             drain,
             timer,
+            response_timeout: Duration::ZERO,
             requests: 0,
             counts: None,
             _open: Open::new(plane.clone()),
@@ -152,6 +155,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let id = request_id();
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
         let upstream = destination.as_ref().map(|destination| &destination.upstream);
+        self.response_timeout =
+            upstream.and_then(|upstream| upstream.response()).unwrap_or(self.listener.timeouts.response);
         if let (None, Some(upstream)) = (plan.refusal, upstream) {
             let hop = request::Hop {
                 client: self.peer.ip(),

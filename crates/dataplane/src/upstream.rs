@@ -33,6 +33,8 @@ pub struct Upstream {
 pub struct UpstreamLimits {
     /// To resolve its name and connect. Then 504. Default 5 s.
     pub connect: Duration,
+    /// How long it may take to respond, and between two pieces of its response; the listener's when `None`.
+    pub response: Option<Duration>,
     /// Idle connections kept. Over it: closed. Default 128.
     pub idle_max: usize,
     /// How long an idle one is kept. Default 30 s.
@@ -46,6 +48,7 @@ impl Default for UpstreamLimits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
+            response: None,
             idle_max: 128,
             idle: Duration::from_secs(30),
             resolve_every: Duration::from_secs(10),
@@ -163,6 +166,11 @@ impl Upstream {
             idle: Mutex::default(),
             in_process: Some(Acceptor { pipe_bytes, accept: Arc::new(accept) }),
         }
+    }
+
+    /// How long it may take to respond, where it says so itself.
+    pub(crate) fn response(&self) -> Option<Duration> {
+        self.limits.response
     }
 
     /// Host and port as in its URL.

@@ -1,10 +1,11 @@
 //! Rules as the flags name them: loaded, with their diagnostics shown.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use palisade_engine::{LoadedRules, RuleSet, RuleSources, load_rules};
+use palisade_engine::{Interner, LoadedRules, RuleSet, RuleSources, load_rules, load_rules_with};
 use palisade_seclang::{Loader, Style};
 
 use crate::files::FileSystem;
@@ -50,7 +51,7 @@ pub(crate) fn load_or_fail(flags: &RuleFlags, warnings: Warnings) -> Result<Opti
     if sources.is_empty() && flags.paranoia.is_some() {
         bail!("--paranoia means a CRS: name its folder by --crs");
     }
-    load_shown(&sources, warnings, &FileSystem)
+    load_shown(&sources, warnings, &FileSystem, &Interner::new())
 }
 
 /// Loads rules, shows what is wrong with them, and fails when they cannot be used. No rules at all are no error.
@@ -58,16 +59,38 @@ pub(crate) fn load_shown(
     sources: &RuleSources,
     warnings: Warnings,
     loader: &dyn Loader,
+    interner: &Interner,
 ) -> Result<Option<Arc<RuleSet>>> {
     if sources.is_empty() {
         return Ok(None);
     }
-    let loaded = load_rules(sources, loader);
+    let loaded = load_rules_with(sources, loader, interner);
     show(&loaded, warnings);
+    if let (None, Some(crs)) = (&loaded.rules, &sources.crs)
+        && !Path::new(crs).exists()
+    {
+        say!("palisade: {}", where_crs_comes_from(crs));
+    }
     match loaded.rules {
         Some(rules) => Ok(Some(rules)),
         None => bail!("the rules are not usable: {}", count(&loaded)),
     }
+}
+
+/// Where Debian's package puts CRS.
+pub(crate) const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
+
+/// For somebody who starts for the first time.
+fn where_crs_comes_from(named: &str) -> String {
+    let here = if named != DEBIAN_CRS && Path::new(DEBIAN_CRS).is_dir() {
+        format!("one is here, at {DEBIAN_CRS}; otherwise ")
+    } else {
+        String::new()
+    };
+    format!(
+        "there is no `{named}`. {here}install Debian's modsecurity-crs and name {DEBIAN_CRS}, or unpack a release of \
+         https://github.com/coreruleset/coreruleset and name its folder"
+    )
 }
 
 /// Which diagnostics are shown.

@@ -149,7 +149,11 @@ impl<'s> Destinations<'s> {
             let upstream = match in_use.get(&key).or_else(|| upstreams.get(&key)) {
                 Some(upstream) => upstream.clone(),
                 None => {
-                    let limits = UpstreamLimits { connect: connect.duration(), ..UpstreamLimits::default() };
+                    let limits = UpstreamLimits {
+                        connect: connect.duration(),
+                        response: Some(response.duration()),
+                        ..UpstreamLimits::default()
+                    };
                     Arc::new(Upstream::new(url.as_str(), limits)?)
                 }
             };

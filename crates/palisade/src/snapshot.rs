@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use palisade_config::{Config, LogTarget, Name};
-use palisade_engine::RuleSet;
+use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Profile, RuleSources};
 
 use crate::configuration::Told;
@@ -31,6 +31,8 @@ pub(crate) struct Maker {
     file: Seen,
     /// Rules by what they were made of.
     rules: HashMap<String, Loaded>,
+    /// What rule sets share, those before a reload and after it as well.
+    interner: Interner,
 }
 
 /// Rules, as they were loaded last.
@@ -61,7 +63,7 @@ pub(crate) enum Effort {
 impl Maker {
     /// A maker of what a command was told.
     pub(crate) fn new(told: Told) -> Self {
-        Self { told, file: Seen::default(), rules: HashMap::new() }
+        Self { told, file: Seen::default(), rules: HashMap::new(), interner: Interner::new() }
     }
 
     /// Reads the configuration alone.
@@ -140,7 +142,7 @@ impl Maker {
             return Ok(Some(rules.clone()));
         }
         let watched = Watched::new(&FileSystem);
-        let made = load_shown(sources, Warnings::Shown, &watched);
+        let made = load_shown(sources, Warnings::Shown, &watched, &self.interner);
         let rules = made.as_ref().ok().cloned().flatten();
         self.rules.insert(key, Loaded { rules, seen: watched.into_seen() });
         made

@@ -361,6 +361,39 @@ fn limits_are_the_profiles_and_their_mode_decides() {
 }
 
 #[test]
+fn an_upstream_that_takes_too_long_is_504_by_its_own_time() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let slow = |name: &str, response: &str| {
+        format!("- {{name: {name}, upstream: {{url: \"{}\", response: {response}}}}}\n", upstream.url)
+    };
+    let text = [
+        ADMIN_OFF,
+        "listeners: [{name: web, address: 127.0.0.1:0}]\nservices:\n",
+        &slow("quick", "200ms"),
+        &slow("patient", "60s"),
+        "routes:\n- {service: patient}\n- {service: quick, hosts: [quick]}\n",
+    ]
+    .concat();
+    let mut proxy = run(&folder.write("c.yaml", text), &[]);
+    let web = proxy.listener("web");
+    let waiting = begin(web, b"GET /slow HTTP/1.1\r\nHost: patient\r\n\r\n");
+    assert_eq!(ask(web, "quick", "/slow").status, 504);
+    upstream.let_go();
+    assert_eq!(receive(waiting).status, 200);
+}
+
+#[test]
+fn whoever_names_a_crs_that_is_not_there_is_told_where_one_comes_from() {
+    let folder = Folder::new();
+    let text = "services: [{name: s, upstream: {url: \"http://127.0.0.1:1\"}}]\nprofiles: {default: {rules: {crs: crs}}}\n";
+    let answer = palisade(&["run", "--config", &folder.write("c.yaml", text), "--admin", "off"]);
+    assert_eq!(answer.code, 2);
+    for part in [&*folder.at("crs"), "modsecurity-crs", "coreruleset"] {
+        assert!(answer.err.contains(part), "{part}: {}", answer.err);
+    }
+}
+
+#[test]
 fn a_flag_wins_over_the_file_where_it_means_one_thing() {
     let folder = Folder::new();
     let (one, two) = (Upstream::start(), Upstream::start());

@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let limits = self.listener.limits.response_head.clone();
         let mut scanner = HeadScanner::new();
         let mut interims = 0;
-        self.timer.set(self.listener.timeouts.response);
+        self.timer.set(self.response_timeout);
         loop {
             let input = server.input();
             if scanner.find(input).is_some() || input.len() > limits.head_bytes_max {
@@ -146,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         server: &mut Wire<ServerStream>,
         upload: &mut Upload,
     ) -> Result<(), ServerLost> {
+        let response = self.response_timeout;
         let Self { client, timer, listener, .. } = self;
         let timeouts = &listener.timeouts;
         exchange.waits_for_upstream(!upload.waits_for_client());
@@ -164,14 +165,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             match server.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Lack::Ended)),
                 Poll::Ready(Ok(_)) => {
-                    timer.set(timeouts.response);
+                    timer.set(response);
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Lack::Io(error))),
                 Poll::Pending => {}
             }
             if uploaded {
-                timer.set(if upload.waits_for_client() { timeouts.body } else { timeouts.response });
+                timer.set(if upload.waits_for_client() { timeouts.body } else { response });
             }
             timer.poll(cx).map(|()| Err(Lack::Timeout))
         })

@@ -26,9 +26,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         coding: Coding,
         mut held: Option<Held>,
     ) -> Result<(), Ending> {
+        let response = self.response_timeout;
         let Self { client, timer, listener, .. } = self;
         let timeouts = &listener.timeouts;
-        timer.set(timeouts.response);
+        timer.set(response);
         let mut written_bytes = 0;
         let end = poll_fn(|cx| {
             exchange.waits_for_upstream(false);
@@ -103,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     moved |= upload.moved;
                 }
                 if moved {
-                    timer.set(if client.pending() > 0 { timeouts.write } else { timeouts.response });
+                    timer.set(if client.pending() > 0 { timeouts.write } else { response });
                 }
                 if flushed && !blocked {
                     continue;

@@ -13,11 +13,9 @@ use crate::Finding;
 use crate::configuration::Told;
 use crate::flags::{DemoFlags, text};
 use crate::journal::Logs;
+use crate::rules::DEBIAN_CRS;
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::Maker;
-
-/// Where Debian's package puts CRS.
-const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
 
 /// Runs until Ctrl-C, and leaves nothing behind.
 pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
