@@ -33,16 +33,11 @@ impl Chains {
     /// after each step counts, asks for each of the [`prefixes`] of its list.
     #[cfg(test)]
     pub(crate) fn new<L: AsRef<[Transformation]>>(lists: &[L]) -> Self {
-        Self::selected(lists, |_| true)
-    }
-
-    /// Those of the chains that are `wanted` by their number. All keep the numbers that they have in `lists`.
-    pub(crate) fn selected<L: AsRef<[Transformation]>>(lists: &[L], wanted: impl Fn(usize) -> bool) -> Self {
-        Self::of_lengths(lists, |chain| wanted(chain).then_some(0))
+        Self::of_lengths(lists, |_| Some(0))
     }
 
     /// Those of the chains of which results of at least so many bytes are wanted. A shorter result may be left out, and
-    /// with it the steps that lead there.
+    /// with it the steps that lead there. All keep the numbers that they have in `lists`.
     pub(crate) fn of_lengths<L: AsRef<[Transformation]>>(
         lists: &[L],
         len_min: impl Fn(usize) -> Option<usize>,
@@ -273,7 +268,7 @@ impl Walk {
             scratch.slots.push(Slot::default());
         }
         let raw = &mut scratch.slots[0];
-        (raw.bytes, raw.len, raw.live, raw.class) = (*bytes, value.len(), live, 0);
+        (raw.bytes, raw.len, raw.live) = (*bytes, value.len(), live);
         if live & self.needs == 0 {
             raw.chains = self.all;
             return Outputs { value, slots: &scratch.slots[..1] };
@@ -386,8 +381,6 @@ struct Slot {
     /// The steps that may change it, as far as is known; one that turned out not to is taken out.
     live: Steps,
     chains: u64,
-    /// The first output that differs in the case of letters at most; its own place if it is the first.
-    class: u32,
     /// The place of each step's result; one beyond [`UNKNOWN`] is made again when it is asked for.
     results: [u8; STEPS],
 }
@@ -395,7 +388,7 @@ struct Slot {
 impl Default for Slot {
     fn default() -> Self {
         let bytes = ByteSet::EMPTY;
-        Slot { text: Vec::new(), bytes, len: 0, live: 0, chains: 0, class: 0, results: [UNKNOWN; STEPS] }
+        Slot { text: Vec::new(), bytes, len: 0, live: 0, chains: 0, results: [UNKNOWN; STEPS] }
     }
 }
 
@@ -475,56 +468,25 @@ impl Run<'_, '_> {
             Transformation::Lowercase => bytes.lowercased(),
             _ => step.bytes_after(bytes).unwrap_or_else(|| ByteSet::of(&target.text)),
         };
-        let mut class = self.used;
-        let result = match Self::seen(self.value, made, &target.text, &bytes) {
-            Seen::Before(at) => at,
-            Seen::InOtherCase(at) => {
-                class = made[at].class as usize;
-                self.used
-            }
-            Seen::Never => self.used,
-        };
+        let result = Self::seen(self.value, made, &target.text, &bytes).unwrap_or(self.used);
         made[of].results[step as usize] = u8::try_from(result).unwrap_or(UNKNOWN);
         if result == self.used {
             target.len = target.text.len();
             target.live = self.walk.live(&bytes);
             target.bytes = bytes;
             target.chains = 0;
-            target.class = class as u32;
             target.results = [UNKNOWN; STEPS];
             self.used += 1;
         }
         result
     }
 
-    /// Whether a result is there already.
-    fn seen(value: &[u8], made: &[Slot], text: &[u8], bytes: &ByteSet) -> Seen {
-        let mut in_other_case = None;
-        let mut compared = 0;
-        for (at, slot) in made.iter().enumerate() {
-            if slot.len != text.len() || slot.bytes.lowercased() != bytes.lowercased() {
-                continue;
-            }
-            let other = if at == 0 { value } else { &slot.text };
-            if compared == COMPARED_MAX {
-                break;
-            }
-            compared += 1;
-            if slot.bytes == *bytes && other == text {
-                return Seen::Before(at);
-            }
-            if in_other_case.is_none() && other.eq_ignore_ascii_case(text) {
-                in_other_case = Some(at);
-            }
-        }
-        in_other_case.map_or(Seen::Never, Seen::InOtherCase)
+    /// The output that a result equals.
+    fn seen(value: &[u8], made: &[Slot], text: &[u8], bytes: &ByteSet) -> Option<usize> {
+        let alike = |slot: &Slot| slot.len == text.len() && slot.bytes == *bytes;
+        let text_of = |at: usize| if at == 0 { value } else { &made[at].text };
+        (0..made.len()).filter(|at| alike(&made[*at])).take(COMPARED_MAX).find(|at| text_of(*at) == text)
     }
-}
-
-enum Seen {
-    Before(usize),
-    InOtherCase(usize),
-    Never,
 }
 
 /// Outputs of one length and one set of bytes that a result is compared with, so that a value made for it cannot
@@ -549,9 +511,6 @@ pub(crate) struct Output<'s> {
     pub(crate) bytes: &'s ByteSet,
     /// The chains that yield it, at least one; see [`Walk::first_chain`].
     pub(crate) chains: u64,
-    /// The first output that differs from this one in the case of ASCII letters alone, if one comes before it: what
-    /// looks at neither case need not look at both.
-    pub(crate) case_only_of: Option<usize>,
 }
 
 impl<'s> Outputs<'s> {
@@ -560,11 +519,8 @@ impl<'s> Outputs<'s> {
         let Outputs { value, slots } = *self;
         let yielded = move |at: usize| slots[at].chains != 0;
         slots.iter().enumerate().filter(move |(at, _)| yielded(*at)).map(move |(at, slot)| {
-            let class = slot.class as usize;
-            // Those that no chain ends with were only passed through.
-            let first = (class..at).find(|&other| slots[other].class as usize == class && yielded(other));
             let text = if at == 0 { value } else { &slot.text };
-            Output { number: at, text, bytes: &slot.bytes, chains: slot.chains, case_only_of: first }
+            Output { number: at, text, bytes: &slot.bytes, chains: slot.chains }
         })
     }
 

@@ -55,10 +55,8 @@ pub use sieve::{Seen, Sieve};
 #[derive(Debug)]
 pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
-    /// What the operators need. Before them, so that it goes before they do: an interner knows it by their addresses.
+    /// What the distinct operators of all probes need.
     sieve: Arc<Sieve>,
-    /// The distinct operators of all probes; the sieve's slots.
-    operators: Vec<SievedOperator>,
     /// Words of an operator mask.
     words: usize,
 }
@@ -350,7 +348,7 @@ impl Planner {
                 .collect();
             Sieve::new(&needs)
         });
-        Plan { phases, sieve, operators: self.operators, words }
+        Plan { phases, sieve, words }
     }
 
     fn source(&mut self, base: Base, mut probes: Vec<Probe>, words: usize) -> Source {
@@ -360,6 +358,8 @@ impl Planner {
         let mut unkeyed = mask();
         let mut keys: KeyTable<Vec<u32>> = KeyTable::default();
         let mut through: BTreeMap<u32, OperatorMask> = BTreeMap::new();
+        // The shortest text that any of a chain's operators may match: what is shorter need not be made.
+        let mut length_min: BTreeMap<u32, usize> = BTreeMap::new();
         for probe in &probes {
             match &probe.selector {
                 ProbeSelector::Key(key) => {
@@ -372,15 +372,23 @@ impl Planner {
                 ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut unkeyed, probe.operator),
             }
             add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
+            let known = &self.operators[probe.operator as usize];
+            let mut shortest = |chain: u32, length: usize| {
+                let known = length_min.entry(chain).or_insert(length);
+                *known = length.min(*known);
+            };
+            shortest(probe.chain, if known.always { 0 } else { known.operator.length_min() });
             // Under `multiMatch` what lies between counts as well.
             if probe.every_stage {
                 let list = self.chains[probe.chain as usize].clone();
                 for stage in prefixes(&list) {
-                    add(through.entry(self.chain(stage)).or_insert_with(mask), probe.operator);
+                    let stage = self.chain(stage);
+                    add(through.entry(stage).or_insert_with(mask), probe.operator);
+                    shortest(stage, 0);
                 }
             }
         }
-        let chains = Chains::selected(&self.chains, |chain| through.contains_key(&(chain as u32)));
+        let chains = Chains::of_lengths(&self.chains, |chain| length_min.get(&(chain as u32)).copied());
         let through = chains.walks().iter().map(|walk| {
             let first = walk.first_chain() as u32;
             let mut every = mask();

@@ -114,6 +114,14 @@ pub(super) enum Text {
     Remade,
 }
 
+/// Where a value is looked at.
+struct Sight<'a> {
+    rules: &'a RuleSet,
+    phase: Phase,
+    source: &'a Source,
+    vars: &'a Variables,
+}
+
 /// Candidates of one phase. Hostile requests to CRS stay below a tenth of it.
 const CANDIDATES_MAX: usize = 1 << 20;
 /// Bytes of outputs kept for candidates; what does not fit is transformed again at the visit.
@@ -140,7 +148,7 @@ impl Transaction {
                     return Some(Progress::Yield);
                 }
                 state.at.1 += 1;
-                self.cursor.work += state.look(plan, rules, phase, source, &self.vars, item);
+                self.cursor.work += state.look(&Sight { rules, phase, source, vars: &self.vars }, item);
             }
             state.at = (state.at.0 + 1, 0);
         }
@@ -210,34 +218,19 @@ impl Transaction {
 
 impl PlanState {
     /// Makes the candidates of one value; gives what it cost, in bytes looked at.
-    fn look(
-        &mut self,
-        plan: &Plan,
-        rules: &RuleSet,
-        phase: Phase,
-        source: &Source,
-        vars: &Variables,
-        item: Item,
-    ) -> usize {
+    fn look(&mut self, sight: &Sight<'_>, item: Item) -> usize {
         let mut buffer = std::mem::take(&mut self.value);
         let mut cost = 16;
-        if let Some(value) = vars.value(item, &mut buffer) {
-            cost += self.look_at(plan, rules, phase, source, vars, item, value);
+        if let Some(value) = sight.vars.value(item, &mut buffer) {
+            cost += self.look_at(sight, item, value);
         }
         self.value = buffer;
         cost
     }
 
-    fn look_at(
-        &mut self,
-        plan: &Plan,
-        rules: &RuleSet,
-        phase: Phase,
-        source: &Source,
-        vars: &Variables,
-        item: Item,
-        value: &[u8],
-    ) -> usize {
+    fn look_at(&mut self, sight: &Sight<'_>, item: Item, value: &[u8]) -> usize {
+        let Sight { rules, phase, source, vars } = *sight;
+        let plan = &rules.plan;
         self.filters.values += 1;
         let mut name = Vec::new();
         let key = vars.key(item, &mut name);

@@ -27,10 +27,12 @@ impl Transaction {
             let mut judged = plan.judged.next(from);
             // Values are not looked at before a rule wants it: what comes before it may open and close gates.
             let waits = always.zip(judged).is_some_and(|(always, judged)| always < judged);
-            if !self.plan.is_scanned && !waits && judged.is_some() {
-                if let Some(progress) = self.scan(rules, phase) {
-                    return Err(progress);
-                }
+            if !self.plan.is_scanned
+                && !waits
+                && judged.is_some()
+                && let Some(progress) = self.scan(rules, phase)
+            {
+                return Err(progress);
             }
             if self.plan.is_scanned && !self.plan.overflown {
                 // Behind a gate that was to skip and did not, rules run as they stand.

@@ -22,7 +22,6 @@ fn check(lists: &[Vec<Transformation>], value: &[u8], scratch: &mut ChainScratch
     let mut yielded = vec![0; lists.len()];
     for walk in chains.walks() {
         let outputs = walk.evaluate(value, &bytes, scratch, context);
-        let mut seen: Vec<Output<'_>> = Vec::new();
         for output in outputs.iter() {
             assert_eq!(*output.bytes, ByteSet::of(output.text), "the set of {}", output.text.escape_ascii());
             assert_eq!(output.chains & !walk.chains(), 0);
@@ -38,12 +37,6 @@ fn check(lists: &[Vec<Transformation>], value: &[u8], scratch: &mut ChainScratch
                 assert_eq!(outputs.of_chain(bit).map(|found| found.number), Some(output.number));
                 yielded[walk.first_chain() + bit as usize] += 1;
             }
-            if let Some(first) = output.case_only_of {
-                let first = seen.iter().find(|other| other.number == first).expect("comes before");
-                assert!(first.text.eq_ignore_ascii_case(output.text));
-                assert!(first.case_only_of.is_none(), "is the first of its kind");
-            }
-            seen.push(output);
         }
     }
     assert!(yielded.iter().all(|&times| times == 1), "{yielded:?}");
@@ -99,7 +92,7 @@ proptest! {
     #[test]
     fn a_selection_keeps_numbers_and_results(lists in lists(150), value in value(), wanted in any::<[bool; 7]>()) {
         let is_wanted = |chain: usize| wanted[chain % wanted.len()];
-        let chains = Chains::selected(&lists, is_wanted);
+        let chains = Chains::of_lengths(&lists, |chain| is_wanted(chain).then_some(0));
         let mut scratch = ChainScratch::default();
         let mut yielded = vec![false; lists.len()];
         for walk in chains.walks() {
@@ -177,28 +170,20 @@ fn ordinary() -> Vec<Vec<Transformation>> {
 fn unchanged_values_are_one_output_and_equal_results_too() {
     let chains = Chains::new(&ordinary());
     let mut scratch = ChainScratch::default();
-    let mut outputs = |value: &[u8]| -> Vec<(String, u64, Option<usize>)> {
+    let mut outputs = |value: &[u8]| -> Vec<(String, u64)> {
         let outputs =
             chains.walks()[0].evaluate(value, &ByteSet::of(value), &mut scratch, &Context::default());
-        let shown =
-            |output: Output<'_>| (output.text.escape_ascii().to_string(), output.chains, output.case_only_of);
+        let shown = |output: Output<'_>| (output.text.escape_ascii().to_string(), output.chains);
         outputs.iter().map(shown).collect()
     };
-    assert_eq!(outputs(b"joe.smith/x=1"), [("joe.smith/x=1".to_owned(), 0xff, None)]);
-    assert_eq!(outputs(b""), [(String::new(), 0xff, None)]);
+    assert_eq!(outputs(b"joe.smith/x=1"), [("joe.smith/x=1".to_owned(), 0xff)]);
+    assert_eq!(outputs(b""), [(String::new(), 0xff)]);
     // Of the command line only the case changes, as by the two that lower it.
-    assert_eq!(
-        outputs(b"Joe"),
-        [("Joe".to_owned(), 0b0101_0011, None), ("joe".to_owned(), 0b1010_1100, Some(0))]
-    );
+    assert_eq!(outputs(b"Joe"), [("Joe".to_owned(), 0b0101_0011), ("joe".to_owned(), 0b1010_1100)]);
     // Decoded by five lists, and one of them lowers it.
     assert_eq!(
         outputs(b"a%41"),
-        [
-            ("a%41".to_owned(), 0b1000_1001, None),
-            ("aA".to_owned(), 0b0101_0010, None),
-            ("aa".to_owned(), 0b0010_0100, Some(1)),
-        ]
+        [("a%41".to_owned(), 0b1000_1001), ("aA".to_owned(), 0b0101_0010), ("aa".to_owned(), 0b0010_0100),]
     );
 }
 
@@ -312,8 +297,7 @@ fn crs_needs_one_walk_and_few_outputs() {
             check(&lists, value, &mut scratch, &Context::default());
             let bytes = ByteSet::of(value);
             let outputs = walk.evaluate(value, &bytes, &mut scratch, &Context::default());
-            let scanned = outputs.iter().filter(|output| output.case_only_of.is_none()).count();
-            println!("  {} outputs, {scanned} to scan: {}", outputs.iter().count(), value.escape_ascii());
+            println!("  {} outputs: {}", outputs.iter().count(), value.escape_ascii());
         }
     }
 }
