@@ -90,7 +90,7 @@ section! {
         name: Located<Name>,
         /// Where it lives.
         upstream: Upstream,
-        /// The number under which events of this application are counted.
+        /// The number of its application, for events to come; nothing uses it yet.
         application: Option<u32>,
         /// The profile that inspects its traffic, where a route names none.
         profile: Located<Name> = "default",

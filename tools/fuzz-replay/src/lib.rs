@@ -11,6 +11,7 @@
 //! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
 
 pub mod codec;
+pub mod config;
 pub mod dataplane;
 pub mod equivalence;
 pub mod http;
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_multipart", http::body_multipart),
     ("body_urlencoded", http::body_urlencoded),
     ("body_xml", http::body_xml),
+    ("config_file", config::config_file),
     ("connection", dataplane::connection),
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
