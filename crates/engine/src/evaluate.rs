@@ -503,7 +503,7 @@ pub(crate) struct Matching<'a> {
     /// a long header takes longer to compile than to run.
     compiled: Option<(Cow<'a, [u8]>, Option<Operator>)>,
     /// Matches told so far.
-    seen: usize,
+    pub(crate) seen: usize,
     /// Matches whose assignments were done before the link stopped.
     assigned: usize,
     /// Assignments of the match after those that were done then.

@@ -109,8 +109,63 @@ struct Source {
 struct WalkMasks {
     /// Those of all chains together.
     every: OperatorMask,
-    /// By the chain's bit.
-    by_chain: Vec<(u32, OperatorMask)>,
+    /// By a chain's bit: its place in the other two.
+    places: [u8; WALK_CHAINS],
+    /// For each chain the operators that look through it.
+    through: Vec<OperatorMask>,
+    /// For each chain those that look through no other one.
+    only_through: Vec<OperatorMask>,
+}
+
+impl WalkMasks {
+    fn new(chains: Vec<(u32, OperatorMask)>, words: usize) -> Self {
+        let mut every = vec![0; words].into_boxed_slice();
+        let mut several = every.clone();
+        for (_, mask) in &chains {
+            for (word, mask) in mask.iter().enumerate() {
+                several[word] |= every[word] & mask;
+                every[word] |= mask;
+            }
+        }
+        let mut places = [0; WALK_CHAINS];
+        for (place, (bit, _)) in chains.iter().enumerate() {
+            places[*bit as usize] = place as u8;
+        }
+        let through: Vec<OperatorMask> = chains.into_iter().map(|(_, mask)| mask).collect();
+        let only =
+            |mask: &OperatorMask| mask.iter().zip(&several).map(|(mask, several)| mask & !several).collect();
+        let only_through = through.iter().map(only).collect();
+        Self { every, places, through, only_through }
+    }
+
+    /// The operators that look through some chains of a walk that has `all`. May have others among them that look
+    /// through several: whoever goes on asks each probe for its chain.
+    fn of(&self, chains: u64, all: u64, into: &mut Vec<u64>) {
+        let missing = all & !chains;
+        into.clear();
+        // Values mostly stay as they are, so most chains yield one output, and the few others the rest.
+        if missing.count_ones() < chains.count_ones() {
+            into.extend_from_slice(&self.every);
+            for place in self.places_of(missing) {
+                into.iter_mut().zip(&self.only_through[place]).for_each(|(word, only)| *word &= !only);
+            }
+        } else {
+            into.resize(self.every.len(), 0);
+            for place in self.places_of(chains) {
+                into.iter_mut().zip(&self.through[place]).for_each(|(word, through)| *word |= through);
+            }
+        }
+    }
+
+    fn places_of(&self, mut chains: u64) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            let bit = chains.trailing_zeros();
+            (chains != 0).then(|| {
+                chains &= chains - 1;
+                usize::from(self.places[bit as usize])
+            })
+        })
+    }
 }
 
 /// Where values come from.
@@ -391,15 +446,11 @@ impl Planner {
         let chains = Chains::of_lengths(&self.chains, |chain| length_min.get(&(chain as u32)).copied());
         let through = chains.walks().iter().map(|walk| {
             let first = walk.first_chain() as u32;
-            let mut every = mask();
-            let by_chain: Vec<(u32, OperatorMask)> = through
+            let chains = through
                 .range(first..first + WALK_CHAINS as u32)
                 .map(|(chain, mask)| (chain - first, mask.clone()))
                 .collect();
-            for (_, mask) in &by_chain {
-                every.iter_mut().zip(mask).for_each(|(every, mask)| *every |= mask);
-            }
-            WalkMasks { every, by_chain }
+            WalkMasks::new(chains, words)
         });
         Source { base, probes, unkeyed, keys, through: through.collect(), chains }
     }

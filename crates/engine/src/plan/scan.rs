@@ -284,15 +284,7 @@ impl PlanState {
 
     /// Leaves in `hits` the operators that look at an output and may match it.
     fn sieve_output(&mut self, plan: &Plan, walk: &Walk, masks: &WalkMasks, output: &Output<'_>) {
-        self.hits.clear();
-        if output.chains == walk.chains() {
-            self.hits.extend_from_slice(&masks.every);
-        } else {
-            self.hits.resize(plan.words, 0);
-            for (_, mask) in masks.by_chain.iter().filter(|(bit, _)| output.chains >> bit & 1 == 1) {
-                self.hits.iter_mut().zip(mask).for_each(|(hits, mask)| *hits |= mask);
-            }
-        }
+        masks.of(output.chains, walk.chains(), &mut self.hits);
         let mut any = 0;
         for (hits, active) in self.hits.iter_mut().zip(&self.active) {
             *hits &= active;

@@ -78,6 +78,7 @@ impl Transaction {
                 continue;
             }
             self.plan.filters.asked += 1;
+            let matched = matching.seen;
             match candidate.text {
                 Text::Remade => self.try_item(rules, matching, candidate.item)?,
                 Text::Raw => self.try_text(matching, candidate.item, None)?,
@@ -85,6 +86,7 @@ impl Transaction {
                     self.try_text(matching, candidate.item, Some(start as usize..end as usize))?;
                 }
             }
+            self.plan.filters.matched += (matching.seen - matched) as u64;
         }
         Ok(())
     }
