@@ -491,6 +491,8 @@ fn check_forwarded(sent: &[u8], seen: &Seen) {
             }
             check_fields(&request, &sent.head);
             match request.end {
+                // What comes after a switch is the tunnel's.
+                Some(_) if ended.status == Some(101) => rest = b"",
                 Some(end) => rest = &rest[end..],
                 None => return,
             }
