@@ -6,7 +6,7 @@
 //!  flags ------------> Overrides (nodes that know their flag)-+
 //! ```
 //!
-//! The one idea to hold: a section is one struct made by [`section!`](crate::decode), and everything about a key (type,
+//! The one idea to hold: a section is one struct made by `section!` (in `decode`), and everything about a key (type,
 //! default, words) stands in it once. Decoding, the reference page and the JSON Schema all come from there.
 //!
 //! Not here: files and sockets (texts come in, paths go out as text), rules (`palisade-seclang`), and what becomes of

@@ -162,7 +162,7 @@ static BYTES_OF: [ByteSet; SYMBOLS] = {
     sets
 };
 
-/// A string of one to [`GRAM_MAX`] symbols.
+/// A string of one to `GRAM_MAX` symbols.
 ///
 /// Its first symbol stands in the highest six bits, the next one below it and so on, the length in the lowest four:
 /// sorted as numbers, grams are sorted as strings, and stay so when they are cut.

@@ -1,9 +1,9 @@
 //! The audit log's forms: an entry for each exchange.
 //!
-//! - [`native`]: ModSecurity 3's sections, in its words;
-//! - [`native2`]: ModSecurity 2's sections, in its words;
-//! - [`json`]: ModSecurity 3's JSON, one object a line;
-//! - [`index`]: the line that a concurrent log writes for each entry's file.
+//! - `native`: ModSecurity 3's sections, in its words;
+//! - `native2`: ModSecurity 2's sections, in its words;
+//! - `json`: ModSecurity 3's JSON, one object a line;
+//! - `index`: the line that a concurrent log writes for each entry's file.
 //!
 //! Sections stand between lines with a boundary that is drawn for each entry. Content cannot fake one: who sends it
 //! does not know the boundary, and a line of content that looks like any boundary has its first hyphen written
