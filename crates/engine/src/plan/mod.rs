@@ -157,6 +157,19 @@ impl WalkMasks {
         }
     }
 
+    /// The same, kept from an earlier output that the same chains of the same walk had.
+    fn of_kept(&self, chains: u64, all: u64, kept: &mut KeptMasks, into: &mut Vec<u64>) {
+        let key = (std::ptr::from_ref(self) as usize, chains);
+        let slot = (key.0 / 64 ^ (chains ^ chains >> 32 ^ chains >> 17) as usize) % KEPT_MASKS;
+        let (known, mask) = &mut kept.0[slot];
+        if *known != key {
+            self.of(chains, all, mask);
+            *known = key;
+        }
+        into.clear();
+        into.extend_from_slice(mask);
+    }
+
     fn places_of(&self, mut chains: u64) -> impl Iterator<Item = usize> {
         std::iter::from_fn(move || {
             let bit = chains.trailing_zeros();
@@ -165,6 +178,20 @@ impl WalkMasks {
                 usize::from(self.places[bit as usize])
             })
         })
+    }
+}
+
+/// Masks made last, each with the walk's address and the chains that it is of. Values are mostly alike: plain words,
+/// then something that one chain decodes.
+#[derive(Default)]
+struct KeptMasks([((usize, u64), Vec<u64>); KEPT_MASKS]);
+
+const KEPT_MASKS: usize = 16;
+
+/// What is kept says nothing about the exchange that left it.
+impl std::fmt::Debug for KeptMasks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeptMasks")
     }
 }
 

@@ -6,7 +6,7 @@ use palisade_seclang::ast::{Phase, Variable};
 use super::chains::{ChainScratch, Output, Walk};
 use super::live::Live;
 use super::sieve::Seen;
-use super::{Base, Instant, Plan, Probe, ProbeSelector, Source, WalkMasks};
+use super::{Base, Instant, KeptMasks, Plan, Probe, ProbeSelector, Source, WalkMasks};
 use crate::evaluate::finds;
 use crate::recycle::empty;
 use crate::ruleset::{PHASES, RuleSet, phase_slot};
@@ -35,6 +35,7 @@ pub(crate) struct PlanState {
     /// Outputs that candidates hold.
     pub(crate) texts: Vec<u8>,
     chains: ChainScratch,
+    masks: KeptMasks,
     /// Operators that look at the item.
     active: Vec<u64>,
     /// Those that may match the output.
@@ -50,6 +51,7 @@ impl PlanState {
     pub(crate) fn clear(&mut self) {
         let Self {
             live,
+            masks,
             mut candidates,
             mut texts,
             mut chains,
@@ -70,8 +72,19 @@ impl PlanState {
         empty(&mut members);
         chains.clear();
         // What was seen is all zero between scans.
-        *self =
-            Self { live, candidates, texts, chains, active, hits, seen, value, members, ..Self::default() };
+        *self = Self {
+            live,
+            masks,
+            candidates,
+            texts,
+            chains,
+            active,
+            hits,
+            seen,
+            value,
+            members,
+            ..Self::default()
+        };
     }
 }
 
@@ -284,7 +297,7 @@ impl PlanState {
 
     /// Leaves in `hits` the operators that look at an output and may match it.
     fn sieve_output(&mut self, plan: &Plan, walk: &Walk, masks: &WalkMasks, output: &Output<'_>) {
-        masks.of(output.chains, walk.chains(), &mut self.hits);
+        masks.of_kept(output.chains, walk.chains(), &mut self.masks, &mut self.hits);
         let mut any = 0;
         for (hits, active) in self.hits.iter_mut().zip(&self.active) {
             *hits &= active;
