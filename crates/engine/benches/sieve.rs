@@ -19,7 +19,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let kind_wanted = arguments.iter().position(|a| a == "--sift").and_then(|at| arguments.get(at + 1));
-    let kinds = crs::harmless();
+    let mut kinds = crs::harmless();
+    kinds.extend(crs::hostile());
     for version in ["4.28.0", "3.3.9"] {
         let Some(folder) = crs::folder(version) else { continue };
         let all = crs::operators(&folder);
@@ -88,13 +89,28 @@ fn main() {
                     }
                 }
                 let bytes: usize = values.iter().map(Vec::len).sum();
+                let mut evaluation = Evaluation::new();
+                let mut ask = || {
+                    let started = Instant::now();
+                    for (value, present) in values.iter().zip(&presents) {
+                        hits.copy_from_slice(&asked);
+                        sieve.sift(value, present, &mut hits, &mut seen);
+                        for slot in (0..chosen.len()).filter(|slot| hits[slot / 64] >> (slot % 64) & 1 == 1) {
+                            std::hint::black_box(chosen[slot].operator.evaluate(value, &mut evaluation));
+                        }
+                    }
+                    started.elapsed().as_secs_f64() * 1e9 / bytes.max(1) as f64
+                };
+                let (first, again) = (ask(), ask());
                 println!(
-                    "  {kind}: {} of {} bytes on average; {} asked, {:.2} left; {:.2} ns a byte",
+                    "  {kind}: {} of {} bytes on average; {} asked, {:.2} left; {:.2} ns a byte, \
+                     with asking those {first:.0}, again {again:.0}; their caches {} kB",
                     values.len(),
                     bytes / values.len().max(1),
                     asked.iter().map(|word| word.count_ones()).sum::<u32>(),
                     count as f64 / values.len().max(1) as f64,
                     elapsed.as_secs_f64() * 1e9 / bytes.max(1) as f64,
+                    evaluation.workspace().memory_usage() / 1024,
                 );
                 if has("--weak") {
                     let mut weak: Vec<(u64, usize)> =

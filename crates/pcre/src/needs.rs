@@ -112,7 +112,9 @@ impl Factor {
             }
             !redundant
         });
-        Factor::new(grams, bytes)
+        let mut factor = Factor::new(grams, bytes);
+        factor.grams.shrink_to_fit();
+        factor
     }
 
     /// The strings, of two symbols and more.

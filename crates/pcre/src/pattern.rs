@@ -133,7 +133,7 @@ struct OwnMatchers {
 }
 
 impl Cache {
-    /// The memory it holds for the automata, in bytes: nothing at first, at most little more than 1 MiB. A worker with
+    /// The memory it holds for the automata, in bytes: nothing at first, at most little more than 2 MiB. A worker with
     /// many patterns lets a [`Workspace`] see to it.
     pub fn memory_usage(&self) -> usize {
         self.states.memory_usage()

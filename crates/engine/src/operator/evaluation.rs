@@ -119,6 +119,11 @@ impl Evaluation {
         self.answers.clear();
     }
 
+    /// What patterns search with.
+    pub fn workspace(&self) -> &palisade_pcre::Workspace {
+        &self.workspace
+    }
+
     pub(super) fn reset(&mut self) {
         self.groups = Default::default();
         self.text = None;

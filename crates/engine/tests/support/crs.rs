@@ -178,6 +178,41 @@ pub(crate) fn harmless() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     ]
 }
 
+/// Values made to cost: a kilobyte each, never repeating.
+pub(crate) fn hostile() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    let attacks = attacks();
+    let mut values = |of: &mut dyn FnMut(&mut dyn FnMut(usize) -> usize) -> Vec<u8>| -> Vec<Vec<u8>> {
+        (0..64)
+            .map(|_| {
+                let mut value = Vec::new();
+                while value.len() < 1024 {
+                    value.extend(of(&mut random));
+                }
+                value
+            })
+            .collect()
+    };
+    let printable = values(&mut |random| vec![b' ' + random(95) as u8]);
+    let any = values(&mut |random| vec![random(256) as u8]);
+    let signs = values(&mut |random| vec![b"\"'`;|&$()[]{}<>=/\\^%#@!,.:*-+~? \n"[random(33)]]);
+    let parts = values(&mut |random| {
+        let attack = &attacks[random(attacks.len())];
+        let start = random(attack.len() + 1);
+        attack[start..(start + 3 + random(6)).min(attack.len())].to_vec()
+    });
+    vec![
+        ("random printable", printable),
+        ("random bytes", any),
+        ("signs", signs),
+        ("parts of attacks", parts),
+    ]
+}
+
 fn walk(value: &serde_json::Value, leaves: &mut Vec<Vec<u8>>, names: &mut Vec<Vec<u8>>) {
     match value {
         serde_json::Value::Object(map) => {
