@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::excerpt::Spans;
 
-/// Card numbers: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check, whole groups of digits between single
-/// blanks, hyphens, dots, pluses or their percent-escapes. Times in microseconds begin with 1 and are none.
+/// Card numbers: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check, in one run or in groups as cards print
+/// them, between single blanks, hyphens, dots, pluses or their percent-escapes. Times in microseconds begin with 1 and
+/// are none; neither are the groups of a UUID, which is what requests, sessions and test runs are named by.
 pub(super) fn cards(text: &[u8], spans: &mut Spans) {
     let digit = |at: usize| text.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0');
     let mut at = 0;
@@ -38,6 +39,7 @@ pub(super) fn card_at(text: &[u8], start: usize) -> Option<Range<usize>> {
     let mut count = 0;
     let mut at = start;
     let mut longest = None;
+    let mut groups = Groups::default();
     while let Some(byte) = text.get(at).filter(|byte| byte.is_ascii_digit()) {
         if count == CARD_DIGITS_MAX {
             break;
@@ -48,7 +50,8 @@ pub(super) fn card_at(text: &[u8], start: usize) -> Option<Range<usize>> {
         if text.get(at).is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        if count >= CARD_DIGITS_MIN && luhn(&digits[..count]) {
+        groups.end_at(count);
+        if count >= CARD_DIGITS_MIN && groups.are_a_cards() && luhn(&digits[..count]) {
             longest = Some(start..at);
         }
         match &text[at..] {
@@ -58,6 +61,31 @@ pub(super) fn card_at(text: &[u8], start: usize) -> Option<Range<usize>> {
         }
     }
     longest
+}
+
+/// The lengths of groups of digits.
+#[derive(Default)]
+struct Groups {
+    lengths: [usize; CARD_DIGITS_MAX],
+    count: usize,
+    digits: usize,
+}
+
+impl Groups {
+    fn end_at(&mut self, digits: usize) {
+        self.lengths[self.count] = digits - self.digits;
+        self.count += 1;
+        self.digits = digits;
+    }
+
+    /// One run; fours and a rest; or four, six and the rest, as American Express and Diners Club print theirs.
+    fn are_a_cards(&self) -> bool {
+        match &self.lengths[..self.count] {
+            [_] | [4, 6, 4 | 5] => true,
+            [fours @ .., rest] => fours.iter().all(|length| *length == 4) && *rest <= 4,
+            [] => false,
+        }
+    }
 }
 
 pub(super) fn luhn(digits: &[u8]) -> bool {
