@@ -13,11 +13,12 @@ pub(super) fn cards(text: &[u8], spans: &mut Spans) {
     while at < text.len() {
         let is_escape =
             text[at] == b'%' && text.len() > at + 2 && text[at + 1..at + 3].iter().all(u8::is_ascii_hexdigit);
-        if is_escape && let Some(span) = card_at(text, at + 3) {
+        if is_escape && let Some(span) = card_at(text, at + 3, true) {
             spans.add(span);
         }
         if digit(at).is_some() {
-            if let Some(span) = card_at(text, at) {
+            let apart = at == 0 || !text[at - 1].is_ascii_alphanumeric();
+            if let Some(span) = card_at(text, at, apart) {
                 spans.add(span);
             }
             // Numbers begin where digits do.
@@ -30,8 +31,9 @@ pub(super) fn cards(text: &[u8], spans: &mut Spans) {
     }
 }
 
-/// The longest card number that begins at `start`.
-pub(super) fn card_at(text: &[u8], start: usize) -> Option<Range<usize>> {
+/// The longest card number that begins at `start`. What stands in groups has to stand apart: `apart` says so of what is
+/// before it.
+pub(super) fn card_at(text: &[u8], start: usize, apart: bool) -> Option<Range<usize>> {
     if !matches!(text.get(start), Some(b'2'..=b'6')) {
         return None;
     }
@@ -51,7 +53,9 @@ pub(super) fn card_at(text: &[u8], start: usize) -> Option<Range<usize>> {
             continue;
         }
         groups.end_at(count);
-        if count >= CARD_DIGITS_MIN && groups.are_a_cards() && luhn(&digits[..count]) {
+        let stands_apart = apart && !text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+        let is_one = groups.count == 1 || groups.are_a_cards() && stands_apart;
+        if count >= CARD_DIGITS_MIN && is_one && luhn(&digits[..count]) {
             longest = Some(start..at);
         }
         match &text[at..] {
@@ -78,10 +82,10 @@ impl Groups {
         self.digits = digits;
     }
 
-    /// One run; fours and a rest; or four, six and the rest, as American Express and Diners Club print theirs.
+    /// Fours and a rest; or four, six and the rest, as American Express and Diners Club print theirs.
     fn are_a_cards(&self) -> bool {
         match &self.lengths[..self.count] {
-            [_] | [4, 6, 4 | 5] => true,
+            [4, 6, 4 | 5] => true,
             [fours @ .., rest] => fours.iter().all(|length| *length == 4) && *rest <= 4,
             [] => false,
         }
