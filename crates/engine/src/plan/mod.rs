@@ -160,7 +160,8 @@ impl WalkMasks {
     /// The same, kept from an earlier output that the same chains of the same walk had.
     fn of_kept(&self, chains: u64, all: u64, kept: &mut KeptMasks, into: &mut Vec<u64>) {
         let key = (std::ptr::from_ref(self) as usize, chains);
-        let slot = (key.0 / 64 ^ (chains ^ chains >> 32 ^ chains >> 17) as usize) % KEPT_MASKS;
+        let folded = chains ^ (chains >> 32) ^ (chains >> 17);
+        let slot = ((key.0 / 64) ^ folded as usize) % KEPT_MASKS;
         let (known, mask) = &mut kept.0[slot];
         if *known != key {
             self.of(chains, all, mask);
