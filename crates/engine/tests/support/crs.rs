@@ -178,6 +178,9 @@ pub(crate) fn harmless() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     ]
 }
 
+/// Draws a number below a bound.
+type Random<'a> = dyn FnMut(usize) -> usize + 'a;
+
 /// Values made to cost: a kilobyte each, never repeating.
 pub(crate) fn hostile() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
@@ -186,7 +189,7 @@ pub(crate) fn hostile() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         (state >> 33) as usize % bound
     };
     let attacks = attacks();
-    let mut values = |of: &mut dyn FnMut(&mut dyn FnMut(usize) -> usize) -> Vec<u8>| -> Vec<Vec<u8>> {
+    let mut values = |of: &mut dyn FnMut(&mut Random<'_>) -> Vec<u8>| -> Vec<Vec<u8>> {
         (0..64)
             .map(|_| {
                 let mut value = Vec::new();
