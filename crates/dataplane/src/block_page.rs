@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use palisade_model::reason_phrase;
+
 use crate::body::write_field;
 
 /// An answer of ours.
@@ -29,7 +31,7 @@ impl OwnAnswer {
             Some(_) if !(300..400).contains(&status) => 302,
             _ => status,
         };
-        out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+        out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason_phrase(status)).as_bytes());
         write_field(b"Date", httpdate::fmt_http_date(SystemTime::now()).as_bytes(), out);
         if let Some(location) = &self.location {
             // Macros in it may hold what a client sent.
@@ -76,7 +78,7 @@ pub(crate) struct AnswerForm<'a> {
 }
 
 fn page(status: u16, request_id: &str, json: bool) -> String {
-    let said = reason(status);
+    let said = reason_phrase(status);
     if json {
         format!("{{\"status\":{status},\"error\":\"{said}\",\"request_id\":\"{request_id}\"}}\n")
     } else {
@@ -84,52 +86,6 @@ fn page(status: u16, request_id: &str, json: bool) -> String {
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {said}</title></head>\n\
              <body><h1>{said}</h1><p>Request id: <code>{request_id}</code></p></body></html>\n"
         )
-    }
-}
-
-/// The reason phrase of a status; statuses of no registry get their class's.
-pub(crate) fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        204 => "No Content",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        410 => "Gone",
-        411 => "Length Required",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        417 => "Expectation Failed",
-        418 => "I'm a teapot",
-        422 => "Unprocessable Content",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => match status / 100 {
-            2 => "Success",
-            3 => "Redirection",
-            4 => "Client Error",
-            _ => "Server Error",
-        },
     }
 }
 

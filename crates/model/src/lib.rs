@@ -4,6 +4,7 @@ mod audit_record;
 mod calendar;
 mod mode;
 mod redact;
+mod status;
 mod verdict;
 
 pub use audit_record::{
@@ -13,4 +14,5 @@ pub use audit_record::{
 pub use calendar::Calendar;
 pub use mode::{Mode, UnknownMode};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
+pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};

@@ -47,7 +47,12 @@ pub fn native2(record: &AuditRecord, producer: &Producer, boundary: &Boundary) -
     if record.parts.has('F') {
         begin(&mut out, 'F');
         if let Some(status) = record.response.status {
-            let _ = writeln!(out, "{} {status} {}", record.response.version, words::reason(status));
+            let _ = writeln!(
+                out,
+                "{} {status} {}",
+                record.response.version,
+                palisade_model::reason_phrase(status)
+            );
         }
         push_headers(&mut out, &record.response.headers);
         out.push('\n');
