@@ -10,7 +10,7 @@ mod draft;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use palisade_codec::transform::UnicodeMap;
+use palisade_codec::transform::{Transformation, UnicodeMap};
 use palisade_http::XPath;
 use palisade_pcre::{Options as PatternOptions, Pattern};
 use palisade_seclang::ast::{
@@ -66,6 +66,8 @@ mod codes {
     pub(super) const TOO_MANY_TARGETS: &str = "E0606";
     /// Selections by tag or message look at too many rules.
     pub(super) const TOO_MANY_LOOKS: &str = "E0607";
+    /// Transformations multiply the length of a value.
+    pub(super) const GROWTH: &str = "E0608";
     /// An update or removal names no rule.
     pub(super) const NO_SUCH_RULE: &str = "W0605";
 }
@@ -552,6 +554,12 @@ impl<'a> Compiler<'a> {
         for action in &link.actions {
             self.add_action(&mut compiled, action, all);
         }
+        if growth(&compiled.transformations) > GROWTH_MAX {
+            let message =
+                format!("the transformations can make a value more than {GROWTH_MAX} times as long");
+            let help = "encode once; a value that grows with each step takes memory that a client chooses";
+            self.diagnostics.push(Diagnostic::error(codes::GROWTH, draft.span, message).help(help));
+        }
         compiled
     }
 
@@ -751,6 +759,22 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// How many times as long a list of transformations can make a value.
+fn growth(transformations: &[Transformation]) -> u64 {
+    transformations.iter().fold(1, |growth: u64, transformation| match transformation {
+        Transformation::Base64Encode | Transformation::HexEncode => growth.saturating_mul(2),
+        Transformation::UrlEncode => growth.saturating_mul(3),
+        // A byte becomes `%uhhhh`.
+        Transformation::Utf8ToUnicode => growth.saturating_mul(6),
+        // Of one length whatever came in.
+        Transformation::Length | Transformation::Md5 | Transformation::Sha1 => 1,
+        _ => growth,
+    })
+}
+
+/// CRS stays at 6.
+const GROWTH_MAX: u64 = 256;
+
 /// Where `skipAfter` can go: markers and rule ids.
 struct Labels {
     /// For each label the rules before which it stands, ascending.
@@ -803,6 +827,27 @@ mod tests {
     use palisade_seclang::{MemoryLoader, Source, load};
 
     use super::{Interner, codes, compile};
+
+    #[test]
+    fn transformations_that_multiply_are_an_error() {
+        for (list, expected) in [
+            ("t:hexEncode,".repeat(8), None),
+            ("t:hexEncode,".repeat(9), Some(codes::GROWTH)),
+            (
+                "t:utf8toUnicode,t:urlEncode,t:utf8toUnicode,t:hexEncode,t:base64Encode,".to_owned(),
+                Some(codes::GROWTH),
+            ),
+            ("t:hexEncode,t:sha1,".repeat(100), None),
+            ("t:urlDecodeUni,t:lowercase,".repeat(100), None),
+        ] {
+            let rule = format!("SecRule ARGS \"@rx a\" \"id:1,phase:2,{list}pass\"\n");
+            let loader = MemoryLoader::new().with("a.conf", rule);
+            let loaded = load(&[Source::File("a.conf".into())], &loader);
+            let (_, diagnostics) = compile(&loaded.program, &loaded.sources, &loader, &Interner::new());
+            let found = diagnostics.iter().find(|diagnostic| diagnostic.is_error());
+            assert_eq!(found.map(|diagnostic| diagnostic.code), expected, "{list}");
+        }
+    }
 
     #[test]
     fn selections_that_multiply_are_an_error() {

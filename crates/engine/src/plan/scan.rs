@@ -291,7 +291,9 @@ impl PlanState {
             }
         }
         self.chains = scratch;
-        self.chains.release_over(SCRATCH_BYTES_MAX);
+        if cost > SCRATCH_BYTES_MAX {
+            self.chains.release_over(SCRATCH_BYTES_MAX);
+        }
         cost
     }
 
