@@ -103,7 +103,7 @@ impl Writer<'_, '_> {
             "SecRequestBodyAccess On\nSecResponseBodyAccess On\nSecResponseBodyMimeType text/html application/json\n",
         );
         let mut settings = SETTINGS.to_vec();
-        while self.choices.once_in(3) {
+        while !settings.is_empty() && self.choices.once_in(3) {
             let at = self.choices.below(settings.len());
             let setting = settings.swap_remove(at);
             // Defaults of one phase may be given once.
