@@ -37,8 +37,9 @@ use crate::variables::{LISTS, lists_of};
 use actions::{add_transformation, describe, disruptive, supersedes};
 use draft::{Draft, DraftLink, DraftSelector, phase_of};
 
-/// Compiles a program; what it has in common with other rule sets of the interner is shared. Gives the rule set when nothing in it is an error, and everything there is to say about
-/// it in any case; what the loader has said already is not repeated.
+/// Compiles a program; what it has in common with other rule sets of the interner is shared. Gives the rule set when
+/// nothing in it is an error, and everything there is to say about it in any case; what the loader has said already is
+/// not repeated.
 pub fn compile(
     program: &Program,
     sources: &SourceMap,

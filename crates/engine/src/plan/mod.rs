@@ -229,7 +229,7 @@ enum ProbeSelector {
     Regex(Pattern),
 }
 
-/// A count or a number, whose operator is asked at once.
+/// A count, whose operator is asked at once.
 #[derive(Debug)]
 struct Instant {
     step: u32,
@@ -368,11 +368,11 @@ impl Planner {
                 _ => ProbeSelector::All,
             };
             for base in bases_of(target) {
-                let number = self.operator(operator, negated);
-                draft.step_operators[step as usize] = Some(number);
+                // What the operator needs says nothing about what it rejects.
+                let operator = self.operator(operator, negated);
+                draft.step_operators[step as usize] = Some(operator);
                 let probe = Probe {
-                    // What the operator needs says nothing about what it rejects.
-                    operator: number,
+                    operator,
                     chain: self.chain(&link.transformations),
                     step,
                     place,

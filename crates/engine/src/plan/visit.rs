@@ -24,22 +24,7 @@ impl Transaction {
         loop {
             let from = self.cursor.step;
             let always = plan.always.next(from);
-            let mut judged = plan.judged.next(from);
-            // Values are not looked at before a rule wants it: what comes before it may open and close gates.
-            let waits = always.zip(judged).is_some_and(|(always, judged)| always < judged);
-            if !self.plan.is_scanned
-                && !waits
-                && judged.is_some()
-                && let Some(progress) = self.scan(rules, phase)
-            {
-                return Err(progress);
-            }
-            if self.plan.is_scanned && !self.plan.overflown {
-                // Behind a gate that was to skip and did not, rules run as they stand.
-                let beyond_gate =
-                    judged.filter(|step| self.plan.is_dead(phase, from) && self.plan.is_dead(phase, *step));
-                judged = beyond_gate.into_iter().chain(self.plan.next_candidate(from)).min();
-            }
+            let judged = self.next_judged(rules, phase, from, always)?;
             let Some(step) = always.into_iter().chain(judged).min() else { return Ok(None) };
             self.cursor.step = step;
             let Some(test) = &plan.tests[step] else { return Ok(Some(step)) };
@@ -48,6 +33,37 @@ impl Transaction {
             }
             self.cursor.step += 1;
         }
+    }
+
+    /// The next judged step that is to be visited. `always` is the next one of the others.
+    fn next_judged(
+        &mut self,
+        rules: &RuleSet,
+        phase: Phase,
+        from: usize,
+        always: Option<usize>,
+    ) -> Result<Option<usize>, Progress> {
+        let judged = &rules.plan.phase(phase).judged;
+        if !self.plan.is_scanned {
+            // Values are not looked at before a rule wants it: what comes before it may open and close gates.
+            let Some(wants) = judged.next(from) else { return Ok(None) };
+            if always.is_some_and(|always| always < wants) {
+                return Ok(Some(wants));
+            }
+            if let Some(progress) = self.scan(rules, phase) {
+                return Err(progress);
+            }
+        }
+        if self.plan.overflown {
+            return Ok(judged.next(from));
+        }
+        let candidate = self.plan.next_candidate(from);
+        if !self.plan.is_dead(phase, from) {
+            return Ok(candidate);
+        }
+        // Behind a gate that was to skip and did not, rules run as they stand.
+        let behind_gate = judged.next(from).filter(|step| self.plan.is_dead(phase, *step));
+        Ok(behind_gate.into_iter().chain(candidate).min())
     }
 
     /// Whether the first link of a rule is run by its candidates.
