@@ -29,11 +29,21 @@ pub struct JsonOutcome {
     pub limit_hits: Vec<LimitHit>,
 }
 
+/// How leaves are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonNames {
+    /// As SecLang's arguments: `json.user.array_0.name`. Two texts may have one name.
+    Arguments,
+    /// As pointers of RFC 6901: `/user/0/name`, the top being the empty one.
+    Pointers,
+}
+
 /// Reads a JSON text that comes in pieces. O(n) and at most `key_bytes_max` for names. Memory: the value being read,
 /// the path to it, and what is kept.
 #[derive(Clone, Debug)]
 pub struct JsonParser {
     kept: BoundedFields,
+    names: JsonNames,
     depth_max: usize,
     error: Option<String>,
     duplicate_keys: usize,
@@ -95,16 +105,25 @@ enum FrameKind {
 }
 
 impl JsonParser {
-    /// A parser at the start of a text.
+    /// A parser at the start of a text that names leaves as SecLang does.
     pub fn new(limits: &BodyLimits) -> Self {
+        Self::with_names(limits, JsonNames::Arguments)
+    }
+
+    /// A parser at the start of a text.
+    pub fn with_names(limits: &BodyLimits, names: JsonNames) -> Self {
         JsonParser {
             kept: BoundedFields::new(limits),
+            names,
             depth_max: limits.json_depth_max,
             error: None,
             duplicate_keys: 0,
             state: State::Value,
             stack: Vec::new(),
-            path: b"json".to_vec(),
+            path: match names {
+                JsonNames::Arguments => b"json".to_vec(),
+                JsonNames::Pointers => Vec::new(),
+            },
             text: Vec::new(),
             in_key: false,
             high_surrogate: None,
@@ -230,7 +249,10 @@ impl JsonParser {
     fn value(&mut self, byte: u8) {
         if let Some(Frame { kind: FrameKind::Array { index }, is_empty, .. }) = self.stack.last_mut() {
             *is_empty = false;
-            self.path.extend_from_slice(b".array_");
+            self.path.extend_from_slice(match self.names {
+                JsonNames::Arguments => b".array_",
+                JsonNames::Pointers => b"/",
+            });
             push_decimal(*index, &mut self.path);
             *index += 1;
         }
@@ -320,11 +342,20 @@ impl JsonParser {
                 self.duplicate_keys += 1;
             }
         }
-        self.path.push(b'.');
-        if self.text.is_empty() {
-            self.path.extend_from_slice(b"empty-key");
+        match self.names {
+            JsonNames::Arguments => {
+                self.path.push(b'.');
+                if self.text.is_empty() {
+                    self.path.extend_from_slice(b"empty-key");
+                }
+                self.path.append(&mut self.text);
+            }
+            JsonNames::Pointers => {
+                self.path.push(b'/');
+                push_pointer_step(&self.text, &mut self.path);
+                self.text.clear();
+            }
         }
-        self.path.append(&mut self.text);
     }
 
     fn escape(&mut self, byte: u8) {
@@ -403,6 +434,17 @@ impl JsonParser {
         self.text = Vec::new();
         self.error = Some(format!("{message} at byte {}", self.offset));
         self.state = State::Stopped;
+    }
+}
+
+/// A member's name as a step of a pointer.
+fn push_pointer_step(name: &[u8], out: &mut Vec<u8>) {
+    for &byte in name {
+        match byte {
+            b'~' => out.extend_from_slice(b"~0"),
+            b'/' => out.extend_from_slice(b"~1"),
+            _ => out.push(byte),
+        }
     }
 }
 

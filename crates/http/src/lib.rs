@@ -42,7 +42,7 @@ pub use head::{
     Framing, FramingFinding, HeadParse, HeadScanner, RequestHead, ResponseHead, parse_request_head,
     parse_response_head, request_body_framing, response_body_framing,
 };
-pub use json::{JsonOutcome, JsonParser};
+pub use json::{JsonNames, JsonOutcome, JsonParser};
 pub use limits::{BodyLimits, HeadLimits, LimitHit};
 pub use multipart::{Multipart, MultipartFile, MultipartFlags, MultipartParser};
 pub use params::{MediaType, content_type};

@@ -132,6 +132,56 @@ impl XmlDocument {
         (out.fields, out.hits)
     }
 
+    /// Everything in the document that somebody wrote into it, in document order: runs of text as `/order/item`,
+    /// attributes as `/order/@id`, comments as `/order/comment()`, processing instructions as `/order/?target`. Names are
+    /// those that stand there, prefixes included; blank text is left out. Under the bounds for arguments; the second part
+    /// names those that were met. O(n) and the bytes of the names.
+    pub fn points(&self, limits: &BodyLimits) -> (Fields, Vec<LimitHit>) {
+        let mut out = BoundedFields::new(limits);
+        let mut path = Vec::new();
+        // Elements that are open: the node after each, and the path before it.
+        let mut open: Vec<(usize, usize)> = Vec::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            while let Some((_, length)) = open.pop_if(|(end, _)| *end <= at) {
+                path.truncate(length);
+            }
+            let length = path.len();
+            match node.kind {
+                NodeKind::Document => {}
+                NodeKind::Text => {
+                    let value = &self.text[node.value.clone()];
+                    if !value.trim_ascii().is_empty() {
+                        out.push(&path, value);
+                    }
+                }
+                NodeKind::Comment | NodeKind::Instruction => {
+                    path.extend_from_slice(if node.kind == NodeKind::Comment {
+                        b"/comment()"
+                    } else {
+                        b"/?"
+                    });
+                    path.extend_from_slice(&self.source[node.name.qualified.clone()]);
+                    out.push(&path, &self.other_text[node.value.clone()]);
+                    path.truncate(length);
+                }
+                NodeKind::Element => {
+                    open.push((node.end as usize, length));
+                    path.push(b'/');
+                    path.extend_from_slice(&self.source[node.name.qualified.clone()]);
+                    let element = path.len();
+                    let attributes = node.attributes.start as usize..node.attributes.end as usize;
+                    for attribute in &self.attributes[attributes] {
+                        path.extend_from_slice(b"/@");
+                        path.extend_from_slice(&self.source[attribute.name.qualified.clone()]);
+                        out.push(&path, &self.other_text[attribute.value.clone()]);
+                        path.truncate(element);
+                    }
+                }
+            }
+        }
+        (out.fields, out.hits)
+    }
+
     /// How many nodes there are: elements, runs of text, comments, instructions and attributes.
     pub fn len(&self) -> usize {
         self.nodes.len().saturating_sub(1) + self.attributes.len()

@@ -1,0 +1,66 @@
+//! The kinds of attack, by the names that exceptions, logs and the console use.
+
+macro_rules! attacks {
+    ($($variant:ident = $name:literal, $title:literal;)*) => {
+        /// A kind of attack.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "their titles say what they are")]
+        pub enum Attack {
+            $($variant,)*
+        }
+
+        impl Attack {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as in `attacks: [xss]`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it is, for a person who meets the name for the first time.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)*
+                }
+            }
+
+            /// Finds a kind by its name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|attack| attack.name() == name)
+            }
+        }
+    };
+}
+
+attacks! {
+    Sqli = "sqli", "SQL injection";
+    Nosqli = "nosqli", "NoSQL operator injection";
+    Ldapi = "ldapi", "LDAP filter injection";
+    Xpath = "xpath", "XPath or XSLT injection";
+    Xss = "xss", "cross-site scripting";
+    Ssi = "ssi", "server-side or edge-side include";
+    Rce = "rce", "operating system command";
+    Shellshock = "shellshock", "function definition in an environment variable";
+    CodeInjection = "code-injection", "code of a programming language";
+    Ssti = "ssti", "template or expression injection";
+    Jndi = "jndi", "lookup in a logged text";
+    Deserialization = "deserialization", "serialised object";
+    ProtoPollution = "proto-pollution", "prototype pollution";
+    PathTraversal = "path-traversal", "path traversal or local file";
+    FileInclusion = "file-inclusion", "inclusion of a remote file";
+    Ssrf = "ssrf", "request to an internal address";
+    Redirect = "redirect", "open redirect";
+    Xxe = "xxe", "XML external entity";
+    Crlf = "crlf", "header injection by line break";
+    MailInjection = "mail-injection", "mail header injection";
+    Upload = "upload", "dangerous file upload";
+    Graphql = "graphql", "GraphQL abuse";
+    DataBomb = "data-bomb", "data that grows when it is read";
+    Scanner = "scanner", "vulnerability scanner";
+    Protocol = "protocol", "message that no client sends";
+    InspectionLimit = "inspection-limit", "more than is inspected";
+    Leak = "leak", "secret or internal detail in a response";
+}

@@ -1,0 +1,235 @@
+//! A body, read by what it says it is, and by what it looks like where that says nothing or is wrong.
+
+use palisade_http::{
+    BodyLimits, Fields, FormParser, JsonNames, JsonParser, LimitHit, Multipart, MultipartParser, RequestHead,
+    XmlDocument, XmlParser,
+};
+
+use crate::DetectLimits;
+
+/// What a body is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BodyForm {
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`.
+    Multipart,
+    /// JSON, `+json` included.
+    Json,
+    /// XML, `+xml` included.
+    Xml,
+    /// `application/graphql`.
+    GraphQl,
+    /// `application/grpc`: framed protobuf messages.
+    Grpc,
+    /// A protobuf message.
+    Protobuf,
+    /// Anything else, or nothing said: it is looked at as it stands.
+    Other,
+}
+
+impl BodyForm {
+    /// What a `Content-Type` says. O(n).
+    pub fn of_content_type(value: &[u8]) -> Self {
+        let kind =
+            value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        let ends = |suffix: &[u8]| kind.ends_with(suffix);
+        match &kind[..] {
+            b"application/x-www-form-urlencoded" => Self::Form,
+            b"application/graphql" => Self::GraphQl,
+            _ if kind.starts_with(b"multipart/") => Self::Multipart,
+            _ if kind.starts_with(b"application/grpc") => Self::Grpc,
+            _ if ends(b"/json") || ends(b"+json") || ends(b"/x-ndjson") => Self::Json,
+            _ if ends(b"/xml") || ends(b"+xml") => Self::Xml,
+            _ if ends(b"protobuf") || ends(b"+proto") => Self::Protobuf,
+            _ => Self::Other,
+        }
+    }
+
+    /// What a body's beginning looks like.
+    fn of_beginning(text: &[u8]) -> Self {
+        match text.trim_ascii_start().first() {
+            Some(b'{' | b'[' | b'"') => Self::Json,
+            Some(b'<') => Self::Xml,
+            _ if memchr::memchr(b'=', text).is_some()
+                && memchr::memchr3(b' ', b'\n', b'<', text).is_none() =>
+            {
+                Self::Form
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Reads a body that comes in pieces.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    form: BodyForm,
+    parser: Parser,
+    limits: BodyLimits,
+    /// The body's beginning as sent.
+    raw: Vec<u8>,
+    raw_bytes_max: usize,
+    truncated: bool,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for an exchange")]
+enum Parser {
+    None,
+    Form(FormParser),
+    Multipart(Box<MultipartParser>),
+    Json(Box<JsonParser>),
+    Xml(XmlParser),
+}
+
+/// A body taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    /// As sent, as far as it was kept.
+    pub(crate) raw: Vec<u8>,
+    /// Whether `raw` says something that the parts below do not: no parser, or one that failed.
+    pub(crate) raw_matters: bool,
+    /// What was read.
+    pub(crate) parts: Parts,
+    /// Bounds that were met.
+    pub(crate) limit_hits: Vec<LimitHit>,
+    /// Whether there was more than `raw` holds, and nothing else read it.
+    pub(crate) truncated: bool,
+}
+
+/// What a body was read as.
+#[derive(Debug, Default)]
+pub(crate) enum Parts {
+    #[default]
+    None,
+    Form(Fields),
+    Multipart(Multipart),
+    Json(Fields),
+    Xml {
+        doctype: Vec<u8>,
+        points: Fields,
+    },
+    GraphQl,
+    Grpc,
+    Protobuf,
+}
+
+impl BodyReader {
+    pub(crate) fn new(head: &RequestHead, limits: &DetectLimits) -> Self {
+        let content_type = header(&head.headers, b"content-type").unwrap_or_default();
+        let form = BodyForm::of_content_type(content_type);
+        let body_limits = BodyLimits {
+            arguments_max: limits.values_max,
+            key_bytes_max: limits.raw_body_bytes_max,
+            file_content_bytes_max: limits.file_head_bytes_max,
+            ..BodyLimits::default()
+        };
+        Self {
+            form,
+            parser: Parser::new(form, content_type, &body_limits),
+            limits: body_limits,
+            raw: Vec::new(),
+            raw_bytes_max: limits.raw_body_bytes_max,
+            truncated: false,
+        }
+    }
+
+    pub(crate) fn feed(&mut self, chunk: &[u8]) {
+        self.parser.feed(chunk);
+        let room = self.raw_bytes_max - self.raw.len();
+        self.raw.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.truncated |= chunk.len() > room;
+    }
+
+    /// Ends the body. What it says it is comes first; where that fails, or nothing was said, it is also read as what it
+    /// looks like.
+    pub(crate) fn finish(&mut self) -> Body {
+        let raw = std::mem::take(&mut self.raw);
+        let mut body = std::mem::replace(&mut self.parser, Parser::None).finish(&self.limits);
+        match self.form {
+            BodyForm::GraphQl => body.parts = Parts::GraphQl,
+            BodyForm::Grpc => body.parts = Parts::Grpc,
+            BodyForm::Protobuf => body.parts = Parts::Protobuf,
+            _ => {}
+        }
+        let looks = BodyForm::of_beginning(&raw);
+        if body.raw_matters && looks != self.form && !raw.is_empty() {
+            let mut parser = Parser::new(looks, b"", &self.limits);
+            parser.feed(&raw);
+            let second = parser.finish(&self.limits);
+            if !matches!(second.parts, Parts::None) {
+                body = Body { raw_matters: second.raw_matters, ..second };
+            }
+        }
+        body.truncated = self.truncated && body.raw_matters;
+        body.raw = raw;
+        body
+    }
+}
+
+impl Parser {
+    fn new(form: BodyForm, content_type: &[u8], limits: &BodyLimits) -> Self {
+        match form {
+            BodyForm::Form => Self::Form(FormParser::new(limits)),
+            BodyForm::Multipart => Self::Multipart(Box::new(MultipartParser::new(content_type, limits))),
+            BodyForm::Json => Self::Json(Box::new(JsonParser::with_names(limits, JsonNames::Pointers))),
+            BodyForm::Xml => Self::Xml(XmlParser::new(limits)),
+            BodyForm::GraphQl | BodyForm::Grpc | BodyForm::Protobuf | BodyForm::Other => Self::None,
+        }
+    }
+
+    fn feed(&mut self, chunk: &[u8]) {
+        match self {
+            Self::None => {}
+            Self::Form(parser) => parser.feed(chunk),
+            Self::Multipart(parser) => parser.feed(chunk),
+            Self::Json(parser) => parser.feed(chunk),
+            Self::Xml(parser) => parser.feed(chunk),
+        }
+    }
+
+    fn finish(self, limits: &BodyLimits) -> Body {
+        match self {
+            Self::None => Body { raw_matters: true, ..Body::default() },
+            Self::Form(parser) => {
+                let form = parser.finish();
+                Body { parts: Parts::Form(form.fields), limit_hits: form.limit_hits, ..Body::default() }
+            }
+            Self::Multipart(parser) => {
+                let mut multipart = parser.finish();
+                Body {
+                    raw_matters: multipart.error.is_some(),
+                    limit_hits: std::mem::take(&mut multipart.limit_hits),
+                    parts: Parts::Multipart(multipart),
+                    ..Body::default()
+                }
+            }
+            Self::Json(parser) => {
+                let json = parser.finish();
+                Body {
+                    raw_matters: json.error.is_some(),
+                    parts: Parts::Json(json.fields),
+                    limit_hits: json.limit_hits,
+                    ..Body::default()
+                }
+            }
+            Self::Xml(parser) => {
+                let document: XmlDocument = parser.finish();
+                let (points, mut limit_hits) = document.points(limits);
+                limit_hits.extend(&document.limit_hits);
+                Body {
+                    raw_matters: document.error.is_some(),
+                    parts: Parts::Xml { doctype: document.doctype().to_vec(), points },
+                    limit_hits,
+                    ..Body::default()
+                }
+            }
+        }
+    }
+}
+
+/// The first header of a name, ASCII case ignored.
+pub(crate) fn header<'a>(headers: &'a Fields, name: &[u8]) -> Option<&'a [u8]> {
+    headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}

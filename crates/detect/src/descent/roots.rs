@@ -1,0 +1,184 @@
+//! The places of a message, in order.
+
+use std::borrow::Cow;
+
+use palisade_http::{
+    BodyLimits, CookieFormat, Fields, Multipart, RequestHead, Target, form::parse_form, parse_cookies,
+    target::percent_decode,
+};
+use palisade_model::{Part, Point, Root};
+
+use super::Descent;
+use super::body::{Body, Parts};
+use crate::Progress;
+use crate::detectors::{HEAD_DETECTORS, HeadEvidence};
+
+/// The places of an exchange, and how many have been looked at.
+#[derive(Debug)]
+pub(crate) struct Roots {
+    body: Body,
+    done: usize,
+}
+
+impl Roots {
+    pub(crate) fn new(body: Body) -> Self {
+        Self { body, done: 0 }
+    }
+
+    /// Looks at places that have not been looked at, until a share of work is done. A place that takes more than a share
+    /// by itself is looked at whole: what one place can cost is bounded by [`crate::DetectLimits`].
+    pub(crate) fn look(&mut self, head: &RequestHead, descent: &mut Descent, share_bytes: usize) -> Progress {
+        let until = descent.spent.work_bytes.saturating_add(share_bytes);
+        let (mut number, done) = (0, self.done);
+        let mut place = |descent: &mut Descent, look: &mut dyn FnMut(&mut Descent)| {
+            number += 1;
+            if number <= done {
+                return true;
+            }
+            if descent.spent.work_bytes >= until {
+                return false;
+            }
+            look(descent);
+            true
+        };
+        let finished = in_head(head, descent, &mut place) && in_body(&self.body, descent, &mut place);
+        self.done = if finished { number } else { number - 1 };
+        if finished { Progress::Done } else { Progress::Yield }
+    }
+}
+
+/// Calls with each place; answers whether to go on.
+type Visit<'v> = dyn FnMut(&mut Descent, &mut dyn FnMut(&mut Descent)) -> bool + 'v;
+
+fn in_head(head: &RequestHead, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    let on = place(descent, &mut |descent| {
+        for detector in HEAD_DETECTORS {
+            (detector.look)(head, &mut HeadEvidence { detector, findings: &mut descent.findings });
+        }
+    });
+    let target = Target::new(&head.target, &head.method);
+    on && place(descent, &mut |descent| path(target.path(), descent))
+        && target.query().is_none_or(|text| query(text, descent, place))
+        && headers(&head.headers, descent, place)
+}
+
+fn path(raw: &[u8], descent: &mut Descent) {
+    let whole = percent_decode(raw);
+    descent.look(Point { root: Root::Path, part: Part::Value, path: b"" }, &whole);
+    for (number, segment) in raw.split(|byte| *byte == b'/').skip(1).enumerate() {
+        if !segment.is_empty() && segment.len() < raw.len() - 1 {
+            let number = number.to_string();
+            let point = Point { root: Root::Path, part: Part::Value, path: number.as_bytes() };
+            descent.look(point, &percent_decode(segment));
+        }
+    }
+}
+
+fn query(text: &[u8], descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    let limits = BodyLimits { arguments_max: descent.limits.values_max, ..BodyLimits::default() };
+    let form = parse_form(text, &limits);
+    // A query that is no list of parameters is a text of its own: `?<script>`.
+    let listed = memchr::memchr(b'=', text).is_some();
+    let whole = Point { root: Root::Query, part: Part::Value, path: b"" };
+    (listed || place(descent, &mut |descent| descent.look(whole, &percent_decode(text))))
+        && fields(Root::Query, &form.fields, descent, place)
+}
+
+fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    headers.iter().all(|(name, value)| {
+        let name = name.to_ascii_lowercase();
+        if name == b"cookie" {
+            let mut cookies = Fields::new();
+            parse_cookies(value, CookieFormat::V0, b';', &mut cookies);
+            return cookies.iter().all(|(name, value)| {
+                let point = Point { root: Root::Cookie, part: Part::Value, path: name };
+                place(descent, &mut |descent| descent.look(point, &percent_decode(value)))
+            });
+        }
+        let point = Point { root: Root::Header, part: Part::Value, path: &name };
+        place(descent, &mut |descent| descent.look(point, value))
+    })
+}
+
+fn in_body(body: &Body, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    let whole = Point { root: Root::Body, part: Part::Value, path: b"" };
+    let on = match &body.parts {
+        Parts::Form(form) => fields(Root::Form, form, descent, place),
+        Parts::Json(leaves) => pointed(Root::Json, leaves, descent, place),
+        Parts::Xml { doctype, points } => {
+            place(descent, &mut |descent| descent.look(whole, doctype))
+                && pointed(Root::Xml, points, descent, place)
+        }
+        Parts::Multipart(multipart) => in_multipart(multipart, descent, place),
+        Parts::None | Parts::GraphQl | Parts::Grpc | Parts::Protobuf => true,
+    };
+    on && (!body.raw_matters || place(descent, &mut |descent| descent.look(whole, &body.raw)))
+        && place(descent, &mut |descent| {
+            if body.truncated {
+                descent.met("raw_body_bytes_max", whole);
+            }
+            for hit in &body.limit_hits {
+                descent.met(hit.name(), whole);
+            }
+        })
+}
+
+fn in_multipart(multipart: &Multipart, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    fields(Root::Multipart, &multipart.fields, descent, place)
+        && multipart.files.iter().all(|file| {
+            let name = Point { root: Root::FileName, part: Part::Value, path: &file.name };
+            let content = Point { root: Root::File, part: Part::Value, path: &file.name };
+            place(descent, &mut |descent| descent.look(name, &file.file_name))
+                && place(descent, &mut |descent| descent.look(content, &file.content))
+        })
+}
+
+/// Leaves of a tree by their paths. Each step of a path is a name that somebody chose; one that the leaf before shares was
+/// looked at there.
+fn pointed(root: Root, leaves: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    let mut before: &[u8] = b"";
+    leaves.iter().all(|(path, value)| {
+        let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
+        // From the beginning of the first step that differs.
+        let from = memchr::memrchr(b'/', &path[..shared]).map_or(0, |slash| slash + 1);
+        before = path;
+        place(descent, &mut |descent| {
+            for step in path[from..].split(|byte| *byte == b'/') {
+                if !step.iter().all(u8::is_ascii_digit) {
+                    descent.look(Point { root, part: Part::Name, path }, &unescaped(step));
+                }
+            }
+            descent.look(Point { root, part: Part::Value, path }, value);
+        })
+    })
+}
+
+/// A step of a pointer as the name that it stands for.
+fn unescaped(step: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'~', step).is_none() {
+        return Cow::Borrowed(step);
+    }
+    let mut out = Vec::with_capacity(step.len());
+    let mut rest = step;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match (byte, tail) {
+            (b'~', [digit @ (b'0' | b'1'), after @ ..]) => {
+                out.push(if *digit == b'0' { b'~' } else { b'/' });
+                rest = after;
+            }
+            _ => out.push(*byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Names and values of a list. A name is looked at under the path that it is.
+fn fields(root: Root, fields: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    fields.iter().all(|(name, value)| {
+        place(descent, &mut |descent| {
+            descent.look(Point { root, part: Part::Name, path: name }, name);
+            descent.look(Point { root, part: Part::Value, path: name }, value);
+        })
+    })
+}

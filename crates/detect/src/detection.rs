@@ -1,0 +1,84 @@
+//! The detection of one exchange.
+
+use palisade_codec::ByteSet;
+use palisade_http::RequestHead;
+use palisade_model::{Part, Point, Root};
+
+use crate::descent::{BodyReader, Descent, Roots};
+use crate::{Confidence, DetectLimits, Finding, Spent};
+
+/// Looks at one exchange: its head, then its body piece by piece, then all of it.
+///
+/// ```text
+///  begin(head) -> feed(chunk)* -> run()* until Done -> findings()
+/// ```
+#[derive(Debug)]
+pub struct Detection {
+    head: RequestHead,
+    body: BodyReader,
+    descent: Descent,
+    /// The places of the exchange, once the body is whole, and how many have been looked at.
+    roots: Option<Roots>,
+}
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything was looked at, or a bound was met.
+    Done,
+    /// A share of the work is done; let others run, then go on.
+    Yield,
+}
+
+/// Bytes that are looked at in one share of work: some milliseconds.
+const SHARE_BYTES: usize = 1 << 20;
+
+impl Detection {
+    /// Begins with the request's head.
+    pub fn begin(head: &RequestHead, limits: &DetectLimits) -> Self {
+        Self {
+            body: BodyReader::new(head, limits),
+            head: head.clone(),
+            descent: Descent::new(limits.clone()),
+            roots: None,
+        }
+    }
+
+    /// Takes the next piece of the request's body, codings undone.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.body.feed(chunk);
+    }
+
+    /// Looks at the request, which is whole, one share of work a call.
+    pub fn run(&mut self) -> Progress {
+        let roots = self.roots.get_or_insert_with(|| Roots::new(self.body.finish()));
+        roots.look(&self.head, &mut self.descent, SHARE_BYTES)
+    }
+
+    /// What was found so far, the strongest of each detector and point.
+    pub fn findings(&self) -> &[Finding] {
+        self.descent.findings()
+    }
+
+    /// What it cost, and which bounds were met.
+    pub fn spent(&self) -> &Spent {
+        &self.descent.spent
+    }
+}
+
+/// Looks at one text alone, as if it were the value of a query parameter: for tests, and for people who write an
+/// exception.
+pub fn detect_value(bytes: &[u8], limits: &DetectLimits) -> Vec<Finding> {
+    let mut descent = Descent::new(limits.clone());
+    descent.look(Point { root: Root::Query, part: Part::Value, path: b"q" }, bytes);
+    descent.findings().to_vec()
+}
+
+/// The strongest of some findings; `None` without any.
+pub fn strongest(findings: &[Finding]) -> Option<Confidence> {
+    findings.iter().map(|finding| finding.confidence).max()
+}
+
+/// Bytes of texts that hold no code in any language, whatever their order: letters and digits alone.
+pub(crate) const WORD: ByteSet =
+    ByteSet::range(b'a', b'z').union(ByteSet::range(b'A', b'Z')).union(ByteSet::range(b'0', b'9'));
