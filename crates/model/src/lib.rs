@@ -3,7 +3,7 @@
 mod audit_record;
 mod calendar;
 mod mode;
-mod point;
+mod places;
 mod redact;
 mod status;
 mod verdict;
@@ -14,7 +14,7 @@ pub use audit_record::{
 };
 pub use calendar::Calendar;
 pub use mode::{Mode, UnknownMode};
-pub use point::{Part, Point, Root};
+pub use places::{Part, Point, Root};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
 pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};
