@@ -60,7 +60,7 @@ pub use needs::{Factor, GATES_MAX, Gate, Gram, Needs};
 pub use pattern::{Cache, Captures, GROUPS_REPORTED, Kind, Matches, Options, Pattern};
 #[doc(no_inline)]
 pub use regex_syntax::hir::Hir;
-pub use symbols::{SYMBOL_OF, SYMBOLS};
+pub use symbols::{SYMBOL_OF, SYMBOLS, rate_of};
 pub use workspace::Workspace;
 
 #[cfg(test)]

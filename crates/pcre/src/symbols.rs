@@ -48,6 +48,15 @@ pub(crate) fn rarity_after(symbol: u8, next: u8) -> u32 {
     u32::from(NEXT[usize::from(symbol)][usize::from(next)] - b'#')
 }
 
+/// How often bytes stand at any place of an ordinary value, ASCII case ignored: an estimate.
+pub fn rate_of(bytes: &[u8]) -> f32 {
+    let symbol = |byte: &u8| SYMBOL_OF[usize::from(*byte)];
+    let first = bytes.first().map_or(0, |byte| rarity(symbol(byte)));
+    half_bits(
+        first + bytes.windows(2).map(|pair| rarity_after(symbol(&pair[0]), symbol(&pair[1]))).sum::<u32>(),
+    )
+}
+
 /// How often a byte stands at any place of an ordinary value.
 pub(crate) fn byte_rate(byte: u8) -> f32 {
     let among = match byte {

@@ -11,15 +11,20 @@
 //! libmodsecurity stores the beginning of the longer one (`ab`); here it is the phrase found (`b`). Its
 //! automaton also misses some phrases (`Ab bA aA.b .a` on `AAa.A`); here every phrase is found.
 
+mod samples;
+
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use palisade_seclang::ast::OperatorName;
 
 use super::{CompileError, DataFiles, Evaluation, Limits, data_lines, is_blank, read_files};
+use samples::Samples;
 
 #[derive(Clone, Debug)]
 pub(super) struct Phrases {
+    /// Says soon that there is none; where the list allows it.
+    samples: Option<Samples>,
     automaton: AhoCorasick,
     phrases: Arc<[Box<[u8]>]>,
 }
@@ -48,6 +53,9 @@ impl Phrases {
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> bool {
+        if self.samples.as_ref().is_some_and(|samples| !samples.may_be_in(&self.phrases, value)) {
+            return false;
+        }
         let Some(found) = self.automaton.find(value) else {
             return false;
         };
@@ -91,11 +99,15 @@ impl<'a> List<'a> {
     }
 
     fn compile(self) -> Result<Phrases, CompileError> {
+        let samples = Samples::new(&self.phrases);
+        // Where most values do not come to the automaton, it need not be quick, and may be small.
+        let kind = samples.as_ref().map(|_| AhoCorasickKind::ContiguousNFA);
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
+            .kind(kind)
             .build(&self.phrases)
             .map_err(|error| CompileError::new(format!("the phrases do not fit one automaton: {error}")))?;
-        Ok(Phrases { automaton, phrases: self.phrases.into() })
+        Ok(Phrases { samples, automaton, phrases: self.phrases.into() })
     }
 }
