@@ -459,8 +459,8 @@ impl Transaction {
         self.vars.xpath_values[number].as_ref().map_or(0, Vec::len)
     }
 
-    /// Whether a value of a target is looked at, or excluded by the link's own `!` targets or by
-    /// `ctl:ruleRemoveTarget*`. The latter name rules by id, tag or message, which only the starter of a chain has: as
+    /// Whether a value of a target is looked at, or excepted by the configuration, excluded by the link's own `!` targets
+    /// or by `ctl:ruleRemoveTarget*`. The latter name rules by id, tag or message, which only the starter of a chain has: as
     /// in ModSecurity 3, its other links keep their targets.
     pub(crate) fn is_looked_at(&self, link: &Link, starter: Option<RuleIndex>, item: Item) -> bool {
         let removed = self
@@ -469,7 +469,8 @@ impl Transaction {
             .iter()
             .filter(|(rules, _)| starter.is_some_and(|index| rules.contains(index)))
             .map(|(_, exclusion)| exclusion.as_ref());
-        link.exclusions.iter().chain(removed).all(|exclusion| !self.is_excluded(link, exclusion, item))
+        !self.control.excepts(item, &self.vars)
+            && link.exclusions.iter().chain(removed).all(|exclusion| !self.is_excluded(link, exclusion, item))
     }
 
     fn is_excluded(&self, link: &Link, exclusion: &Exclusion, item: Item) -> bool {

@@ -399,7 +399,7 @@ pub(crate) struct Exclusion {
 }
 
 /// A set of rules chosen at load time; sorted, so that membership is a binary search.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RuleSelection(pub(crate) Vec<Range<u32>>);
 
 impl RuleSelection {

@@ -16,6 +16,7 @@ use palisade_seclang::ast::{
 use crate::caps::{BodyBound, Caps};
 use crate::debug_log::DebugLog;
 use crate::evaluate::{Hits, WORK_SHARE_BYTES};
+use crate::exceptions::{Excepted, Exceptions};
 use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
@@ -237,6 +238,7 @@ pub(crate) struct Control {
     pub(crate) caps: Caps,
     pub(crate) removed_rules: Vec<Arc<RuleSelection>>,
     pub(crate) removed_targets: Vec<(Arc<RuleSelection>, Arc<Exclusion>)>,
+    pub(crate) excepted: Excepted,
     pub(crate) allowed: Option<AllowScope>,
     pub(crate) allowed_in: Phase,
     pub(crate) request_body_access: bool,
@@ -353,6 +355,7 @@ impl Transaction {
             caps: Caps::NONE,
             removed_rules: std::mem::take(&mut buffers.removed_rules),
             removed_targets: std::mem::take(&mut buffers.removed_targets),
+            excepted: Excepted::default(),
             allowed: None,
             allowed_in: Phase::RequestHeaders,
             request_body_access: settings.request_body_access,
@@ -406,6 +409,11 @@ impl Transaction {
     /// Sets outer bounds. Before anything of the exchange is taken.
     pub fn cap(&mut self, caps: Caps) {
         self.control.caps = caps;
+    }
+
+    /// Passes over what is excepted. Before the request's head is taken; the exceptions are those of its rule set.
+    pub fn except(&mut self, exceptions: Arc<Exceptions>) {
+        self.control.excepted = Excepted::of(exceptions);
     }
 
     fn request_body_bound(&self) -> BodyBound {
@@ -483,6 +491,7 @@ impl Transaction {
         let vars = &mut self.vars;
         target.write_request_uri(&mut vars.request_uri);
         target.write_filename(&mut vars.request_filename);
+        self.control.begin_exceptions(target.path());
         if let Some(query) = target.query() {
             let form = parse_form_reusing(query, &limits, std::mem::take(&mut vars.query));
             vars.query = form.fields;

@@ -1,13 +1,17 @@
 //! The nouns that every part of Palisade shares. No behaviour that needs a request, a rule or a socket.
 
+mod attack;
 mod audit_record;
 mod calendar;
 mod mode;
 mod places;
+mod point;
 mod redact;
 mod status;
 mod verdict;
+mod wildcard;
 
+pub use attack::{Attack, UnknownAttack};
 pub use audit_record::{
     AuditFile, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, EngineMode, Intercepted,
     Interception, Severity,
@@ -15,6 +19,8 @@ pub use audit_record::{
 pub use calendar::Calendar;
 pub use mode::{Mode, UnknownMode};
 pub use places::{Part, Point, Root};
+pub use point::{PointError, PointKind, PointPattern};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
 pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};
+pub use wildcard::{WILDCARD_BYTES_MAX, WILDCARD_TEXT_BYTES_MAX, Wildcard};
