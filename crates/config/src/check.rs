@@ -14,6 +14,8 @@ use crate::value::{AdminAddress, HostPattern, Located, Name, RoutePath};
 const LISTENERS_MAX: usize = 64;
 const SERVICES_MAX: usize = 10_000;
 const PROFILES_MAX: usize = 10_000;
+/// Each is asked of every value that one of its rules looks at.
+const EXCEPTIONS_MAX: usize = 1000;
 /// Hosts of all routes together; a route without hosts counts as one.
 const HOSTS_MAX: usize = 20_000;
 
@@ -27,6 +29,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.unique("service", config.services.iter().map(|service| &service.name));
     checks.addresses(&config);
     checks.profiles(&config);
+    checks.exceptions(&config);
     checks.references(&config);
     checks.routes(&config);
     Some(config)
@@ -56,6 +59,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
                 path: Located::default(path),
                 service: only.name.clone(),
                 profile: None,
+                exceptions: Vec::new(),
             });
         }
         [_, second, ..] if config.routes.is_empty() => {
@@ -183,6 +187,38 @@ impl Checks<'_> {
                     message,
                     "write false",
                 );
+            }
+        }
+    }
+
+    /// An exception says from what.
+    fn exceptions(&mut self, config: &Config) {
+        let profiles =
+            config.profiles.iter().map(|(name, profile)| (format!("profiles.{name}"), &profile.exceptions));
+        let services = config.services.iter().enumerate();
+        let services = services.map(|(index, service)| (format!("services[{index}]"), &service.exceptions));
+        let routes = config.routes.iter().enumerate();
+        let routes = routes.map(|(index, route)| (format!("routes[{index}]"), &route.exceptions));
+        for (of, exceptions) in profiles.chain(services).chain(routes) {
+            if let Some(first_over) = exceptions.get(EXCEPTIONS_MAX) {
+                let message = format!(
+                    "{} exceptions are more than the {EXCEPTIONS_MAX} that one object takes",
+                    exceptions.len()
+                );
+                let help = "name several rules in one exception, by a range or by a tag";
+                self.error(&format!("{of}.exceptions"), first_over.origin(), message, help);
+            }
+            for (index, exception) in exceptions.iter().enumerate() {
+                let key = format!("{of}.exceptions[{index}]");
+                if let Some(attack) = exception.attacks.first() {
+                    let message = "the built-in detector is not in this version: this has no effect yet";
+                    let help = "leave it for later, or name rules";
+                    self.warning(&format!("{key}.attacks"), attack.origin(), message.to_owned(), help);
+                } else if exception.rules.is_empty() && exception.tags.is_empty() {
+                    let message = "an exception that does not say from what".to_owned();
+                    let help = "add `rules: [942100]`, `tags: [attack-sqli]` or `attacks: [sqli]`";
+                    self.error(&key, exception.origin(), message, help);
+                }
             }
         }
     }

@@ -15,6 +15,7 @@
 mod check;
 mod decode;
 mod diagnostic;
+mod exception;
 mod node;
 mod overrides;
 mod read;
@@ -24,6 +25,7 @@ mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, Style};
+pub use exception::RuleIds;
 pub use node::Origin;
 pub use overrides::Overrides;
 pub use read::{File, Read, read};

@@ -1,12 +1,13 @@
 //! The sections of the configuration file. The words beside a key are what its reference says.
 
 use crate::decode::{Decode, Decoder, Shape, Step, section};
+use crate::exception::RuleIds;
 use crate::node::{Node, Value, quoted};
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
 };
-use palisade_model::Mode;
+use palisade_model::{Attack, Mode, PointPattern, Wildcard};
 
 section! {
     /// Everything that one process is told.
@@ -94,6 +95,8 @@ section! {
         application: Option<u32>,
         /// The profile that inspects its traffic, where a route names none.
         profile: Located<Name> = "default",
+        /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
+        exceptions: Vec<Located<Exception>>,
     }
     not in this version: "workload", "tls", "forward";
 }
@@ -126,6 +129,8 @@ section! {
         service: Located<Name>,
         /// The profile that inspects these requests; the service's when absent.
         profile: Option<Located<Name>>,
+        /// What these requests are excepted from, beside what their service and profile say.
+        exceptions: Vec<Located<Exception>>,
     }
     not in this version: "body";
 }
@@ -143,6 +148,8 @@ section! {
         rules: Rules,
         /// The built-in detector.
         detect: Detect,
+        /// What is not looked for, and where.
+        exceptions: Vec<Located<Exception>>,
         /// Bounds. What the rules say by `Sec*` settings acts as well, and the stricter wins.
         limits: Limits,
         /// What happens to a request that could not be inspected as the rules ask: closed refuses it where the mode
@@ -151,7 +158,26 @@ section! {
         /// Values that logs do not show, beside those that they never do.
         mask: Vec<Mask>,
     }
-    not in this version: "exceptions";
+}
+
+section! {
+    /// What is not looked for, and where: rules by id and tag, findings of the detector by attack. At least one of the
+    /// three. Those that apply to a request add up.
+    pub struct Exception {
+        /// Rules by their ids, or ranges of them.
+        rules: Vec<Located<RuleIds>>,
+        /// Rules by one of their tags, as the rules write them.
+        tags: Vec<Located<Wildcard>>,
+        /// Findings of the built-in detector, of which this version has none.
+        attacks: Vec<Located<Attack>>,
+        /// Points that are passed over: `query:NAME`, `header:NAME`, `cookie:NAME`, `body.form:NAME`, `body.file:NAME`,
+        /// `body.json:/POINTER`, `path`, `body.xml`, `body`. In a name `*` stands for anything; in a JSON pointer for one
+        /// segment, and `**` for any number of them. Without points the rules do not run at all.
+        points: Vec<PointPattern>,
+        /// Paths below which it holds; everywhere when absent. They match as those of routes do: a path that cannot be
+        /// normalised is below none.
+        paths: Vec<RoutePath>,
+    }
 }
 
 section! {

@@ -5,16 +5,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use palisade_model::Mode;
+use palisade_model::{Attack, Mode, PointPattern, Wildcard};
 
 use crate::decode::{Decode, Decoder, Shape, nearest};
+use crate::exception::RuleIds;
 use crate::node::{Node, Origin, Value, quoted};
 
 /// Why a text is not a value: what it is not, and what to write.
-type Refused = (String, String);
+pub(crate) type Refused = (String, String);
 
 /// A value that is one text.
-trait FromText: Sized {
+pub(crate) trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, Refused>;
     fn shape() -> Shape;
 }
@@ -61,7 +62,11 @@ decode_as_text!(
     AuditFormat,
     Paranoia,
     Count,
-    u32
+    u32,
+    RuleIds,
+    Attack,
+    Wildcard,
+    PointPattern
 );
 
 fn text_of<'a, T: FromText>(node: &'a Node, decoder: &mut Decoder) -> Option<&'a str> {
@@ -125,7 +130,7 @@ macro_rules! words {
     };
 }
 
-fn not_a_word(text: &str, what: &str, words: &'static [&'static str]) -> Refused {
+pub(crate) fn not_a_word(text: &str, what: &str, words: &'static [&'static str]) -> Refused {
     let all = format!("write {}", or(words));
     let help = match nearest(text, words.iter().copied()) {
         Some(near) => format!("did you mean {near}? Otherwise {all}"),

@@ -60,8 +60,8 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
             &["profiles.default.rules: the key `file`", "did you mean `files`?"],
         ),
         (
-            "profiles: {default: {exceptions: []}}",
-            &["profiles.default: the key `exceptions` is not in this version"],
+            "services: [{name: a, upstream: {url: \"http://a\", tls: {}}}]",
+            &["services[0].upstream: the key `tls` is not in this version"],
         ),
         // Missing.
         ("listeners: []", &["-", "there is no service to protect", "--upstream", "`services`"]),
@@ -153,6 +153,30 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
             &["routes[0].hosts[0]: `a.*.b` is not a host; a wildcard is a whole first label"],
         ),
         ("routes: [{hosts: [\"a:80\"], service: a}]", &["write it without a port"]),
+        // Exceptions.
+        (
+            "profiles: {default: {exceptions: [{rules: [attack-xss]}]}}",
+            &[
+                "1:44 profiles.default.exceptions[0].rules[0]: `attack-xss` is no rule's id",
+                "a range such as 942100-942190; tags go under `tags`",
+            ],
+        ),
+        (
+            "profiles: {default: {exceptions: [{rules: [1], points: [\"ARGS:q\"]}]}}",
+            &["exceptions[0].points[0]: `ARGS:q` is not a point of a request; write query:q, or body.form:q"],
+        ),
+        (
+            "profiles: {default: {exceptions: [{attacks: [sql]}]}}",
+            &["exceptions[0].attacks[0]: `sql` is not an attack; did you mean sqli?"],
+        ),
+        (
+            "profiles: {default: {exceptions: [{rules: [1], paths: [\"/a/../b\"]}]}}",
+            &["exceptions[0].paths[0]: `/a/../b` is not a path", "normal form"],
+        ),
+        (
+            "profiles: {default: {exceptions: [{rule: [1]}]}}",
+            &["the key `rule` is not known; did you mean `rules`?"],
+        ),
     ];
     for (text, expected) in cases {
         let findings = findings(text);
@@ -224,6 +248,18 @@ fn parts_that_do_not_fit_are_told_at_the_one_that_is_wrong() {
             &["a.example has no route for `/`: its other paths are answered with 404"],
         ),
         (format!("{two}routes: [{{service: a}}]"), &["no route leads to the service `b`"]),
+        (
+            with("profiles: {default: {exceptions: [{points: [path]}]}}"),
+            &[
+                "3:35",
+                "profiles.default.exceptions[0]: an exception that does not say from what",
+                "rules: [942100]",
+            ],
+        ),
+        (
+            with("routes: [{service: web, exceptions: [{attacks: [xss]}]}]"),
+            &["routes[0].exceptions[0].attacks: the built-in detector is not in this version"],
+        ),
     ];
     for (text, expected) in cases {
         let findings = findings(text);
@@ -248,6 +284,9 @@ fn what_is_right_is_not_complained_about() {
             .replace("}\n\n", "}, other: *nothing}\n")
             .replace("*nothing", "{}"),
         with("profiles: {default: &p {mode: block}, other: *p}"),
+        with(
+            "profiles: {default: {exceptions: [{rules: [942100, 1-9], tags: [attack-*], points: [path, \"query:f[*]\"], paths: [/a/]}]}}",
+        ),
         with("profiles:\nroutes:\nlisteners:\nlogs:\nadmin: ~"),
         "# nothing but a comment\n".to_owned() + SOUND,
     ] {

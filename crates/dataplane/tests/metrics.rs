@@ -3,7 +3,6 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use palisade_dataplane::{Budget, Value};
 use palisade_inspect::Service;
@@ -37,7 +36,7 @@ async fn requests_are_counted_by_listener_service_status_and_whose_answer_it_was
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
     client.response().await;
     let profile = service(Mode::Off, "").profile.clone();
-    proxy.routes.replace_service(Arc::new(Service { name: "next".into(), profile }));
+    proxy.routes.replace_service(Service::new("next", profile));
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
     client.response().await;
     assert_eq!((count("test", "4xx", "upstream"), count("next", "4xx", "upstream")), (3, 1));

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use palisade_engine::{
-    Clock, Connection, Enforcement, Exception, Exceptions, Phase, Progress, RuleSet, RuleSources, Transaction,
-    load_rules,
+    Clock, Connection, Enforcement, Exception, Exceptions, Phase, Progress, RuleSet, RuleSources,
+    Transaction, load_rules,
 };
 use palisade_http::{HeadLimits, HeadParse, parse_request_head};
 use palisade_model::{PointPattern, Wildcard};
@@ -123,7 +123,11 @@ fn what_is_excepted_is_passed_over_and_nothing_else() {
         ("10-12 | body.json:/content", json(r#"{"content":"evil"}"#), &[]),
         ("10-12 | body.json:/content", json(r#"{"title":"evil"}"#), &[10, 11, 12]),
         ("10-12 | body.json:/items/*/text", json(r#"{"items":[{"text":"evil"},{"text":"evil"}]}"#), &[]),
-        ("10-12 | body.json:/items/0/text", json(r#"{"items":[{"text":"x"},{"text":"evil"}]}"#), &[10, 11, 12]),
+        (
+            "10-12 | body.json:/items/0/text",
+            json(r#"{"items":[{"text":"x"},{"text":"evil"}]}"#),
+            &[10, 11, 12],
+        ),
         ("10-12 | body.json:/a/**", json(r#"{"a":{"b":[["evil"]]}}"#), &[]),
         ("10-12 | body.json:/a~1b", json(r#"{"a/b":"evil"}"#), &[]),
         ("10-12 | body.json:/content", form("json.content=evil"), &[10, 11, 12]),

@@ -170,6 +170,9 @@ impl Inspection {
                 }
             }
             transaction.cap(service.profile.caps);
+            if let Some(exceptions) = service.exceptions.rules() {
+                transaction.except(exceptions.clone());
+            }
             transaction.request_head(head);
             Box::new(transaction)
         });

@@ -17,6 +17,7 @@
 //! outcome into an action; nobody else asks for the mode.
 
 mod decide;
+mod exceptions;
 mod inspection;
 mod profile;
 mod redacted;
@@ -24,6 +25,7 @@ mod report;
 mod routes;
 
 pub use decide::{Action, Stance, decide};
+pub use exceptions::{Exceptions, FindingExceptions};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,

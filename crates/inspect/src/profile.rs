@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use palisade_config::{OnRequestBody, OnResponseBody};
+use palisade_config::{Exception, OnRequestBody, OnResponseBody};
 use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
+
+use crate::exceptions::Exceptions;
 
 /// What a service's traffic goes through.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Profile {
     pub redactor: Redactor,
     /// Outer bounds of what is inspected: the stricter of them and the rules' own wins.
     pub caps: Caps,
+    /// What its traffic is excepted from, as it is written.
+    pub exceptions: Vec<Exception>,
 }
 
 impl Profile {
@@ -34,7 +38,8 @@ impl Profile {
             palisade_config::OnFailure::Open => OnFailure::Open,
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
-        Self { mode: profile.mode, rules, on_failure, redactor, caps: caps(&profile.limits) }
+        let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).collect();
+        Self { mode: profile.mode, rules, on_failure, redactor, caps: caps(&profile.limits), exceptions }
     }
 }
 
@@ -65,18 +70,32 @@ pub enum OnFailure {
     Open,
 }
 
-/// One protected service.
+/// One protected service, as some of its routes inspect it.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Its name in logs and metrics.
     pub name: String,
     /// How its traffic is inspected.
     pub profile: Arc<Profile>,
+    /// What it is excepted from, by its profile, by itself and by its route.
+    pub exceptions: Exceptions,
 }
 
 impl Service {
     /// A service and its profile.
     pub fn new(name: impl Into<String>, profile: impl Into<Arc<Profile>>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), profile: profile.into() })
+        Self::with_exceptions(name, profile, &[])
+    }
+
+    /// A service and its profile, with further exceptions.
+    pub fn with_exceptions(
+        name: impl Into<String>,
+        profile: impl Into<Arc<Profile>>,
+        further: &[&Exception],
+    ) -> Arc<Self> {
+        let profile = profile.into();
+        let all = profile.exceptions.iter().chain(further.iter().copied());
+        let exceptions = Exceptions::compile(all, profile.rules.as_deref());
+        Arc::new(Self { name: name.into(), profile, exceptions })
     }
 }

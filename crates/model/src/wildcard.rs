@@ -68,7 +68,12 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Whether a sequence matches a pattern in which some parts stand for any number of elements. Only the last such part
 /// that was met is ever widened: what stood before it has matched as early as it could.
-fn star<P, T>(pattern: &[P], text: &[T], is_star: impl Fn(&P) -> bool, same: impl Fn(&P, &T) -> bool) -> bool {
+fn star<P, T>(
+    pattern: &[P],
+    text: &[T],
+    is_star: impl Fn(&P) -> bool,
+    same: impl Fn(&P, &T) -> bool,
+) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut widen: Option<(usize, usize)> = None;
     while seen < text.len() {

@@ -136,8 +136,11 @@ struct Destinations<'s> {
     snapshot: &'s Snapshot,
     services: HashMap<&'s Name, &'s palisade_config::Service>,
     upstreams: HashMap<&'s Name, Arc<Upstream>>,
-    made: HashMap<(&'s Name, &'s Name), Arc<Destination>>,
+    made: HashMap<Leads<'s>, Arc<Destination>>,
 }
+
+/// What makes two destinations different: service, profile, and the route when it has exceptions of its own.
+type Leads<'s> = (&'s Name, &'s Name, Option<usize>);
 
 impl<'s> Destinations<'s> {
     fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams) -> Result<Self> {
@@ -163,36 +166,43 @@ impl<'s> Destinations<'s> {
         *upstreams = in_use;
         let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
         let mut destinations = Self { snapshot, services, upstreams: by_service, made: HashMap::new() };
-        for route in &snapshot.config.routes {
-            let (service, profile) = destinations.leads(route)?;
-            destinations.make(service, profile)?;
+        for (number, route) in snapshot.config.routes.iter().enumerate() {
+            destinations.make(number, route)?;
         }
         Ok(destinations)
     }
 
-    /// Service and profile of a route.
-    fn leads(&self, route: &'s Route) -> Result<(&'s Name, &'s Name)> {
+    fn leads(&self, number: usize, route: &'s Route) -> Result<Leads<'s>> {
         let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
-        Ok((&route.service, route.profile.as_deref().unwrap_or(&service.profile)))
+        let profile = route.profile.as_deref().unwrap_or(&service.profile);
+        Ok((&route.service, profile, (!route.exceptions.is_empty()).then_some(number)))
     }
 
-    fn make(&mut self, service: &'s Name, profile: &'s Name) -> Result<()> {
-        if !self.made.contains_key(&(service, profile)) {
-            let upstream = self.upstreams.get(service).context("a service has an upstream")?.clone();
-            let inspected = Service::new(service.as_str(), self.snapshot.profile(profile)?.clone());
-            self.made.insert((service, profile), Arc::new(Destination { service: inspected, upstream }));
+    fn make(&mut self, number: usize, route: &'s Route) -> Result<()> {
+        let leads = self.leads(number, route)?;
+        if self.made.contains_key(&leads) {
+            return Ok(());
         }
+        let (name, profile, _) = leads;
+        let upstream = self.upstreams.get(name).context("a service has an upstream")?.clone();
+        let service = self.services.get(name).context("a checked route leads to a service")?;
+        let further: Vec<_> =
+            service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
+        let profile = self.snapshot.profile(profile)?.clone();
+        let service = Service::with_exceptions(name.as_str(), profile, &further);
+        self.made.insert(leads, Arc::new(Destination { service, upstream }));
         Ok(())
     }
 
     /// The routes of one listener.
     fn table(&self, listener: &Name) -> Result<RouteTable<Arc<Destination>>> {
         let mut routes = Vec::new();
-        for route in &self.snapshot.config.routes {
+        for (number, route) in self.snapshot.config.routes.iter().enumerate() {
             if route.listener.as_deref().is_some_and(|only| only != listener) {
                 continue;
             }
-            let destination = self.made.get(&self.leads(route)?).context("every route's is made")?.clone();
+            let leads = self.leads(number, route)?;
+            let destination = self.made.get(&leads).context("every route's is made")?.clone();
             let hosts = route.hosts.iter().map(|host| &**host).collect();
             routes.push((hosts, &*route.path, destination));
         }
