@@ -1,6 +1,6 @@
 //! What exceptions are written in: ids of rules, tags, attacks, points.
 
-use palisade_model::{Attack, PointError, PointKind, PointPattern, Wildcard};
+use palisade_model::{Attack, PointError, PointPattern, Root, Wildcard};
 
 use crate::decode::{Shape, nearest};
 use crate::value::{FromText, Refused, not_a_word};
@@ -66,11 +66,11 @@ impl FromText for Wildcard {
 
 impl FromText for Attack {
     fn from_text(text: &str) -> Result<Self, Refused> {
-        text.parse().map_err(|_| not_a_word(text, "an attack", Attack::WORDS))
+        Attack::from_name(text).ok_or_else(|| not_a_word(text, "an attack", Attack::NAMES))
     }
 
     fn shape() -> Shape {
-        Shape::OneOf(Attack::WORDS)
+        Shape::OneOf(Attack::NAMES)
     }
 }
 
@@ -79,27 +79,28 @@ impl FromText for PointPattern {
         PointPattern::parse(text).map_err(|error| {
             let (word, name) = text.split_once(':').unwrap_or((text, "q"));
             let help = match error {
-                PointError::Kind => {
-                    let kinds = PointKind::ALL.map(PointKind::as_str);
-                    match (word.to_lowercase().as_str(), nearest(word, kinds)) {
+                PointError::Root => {
+                    let roots = Root::ALL.iter().map(|root| root.name());
+                    match (word.to_lowercase().as_str(), nearest(word, roots.clone())) {
                         ("args" | "arg" | "args_get", _) => {
                             format!("write query:{name}, or body.form:{name}")
                         }
+                        ("args_names", _) => format!("write query-name:{name}, or body.form-name:{name}"),
                         ("args_post" | "form", _) => format!("write body.form:{name}"),
                         ("json", _) => format!("write body.json:/{}", name.trim_start_matches('/')),
                         ("request_headers", _) => format!("write header:{name}"),
                         ("request_cookies", _) => format!("write cookie:{name}"),
                         (_, Some(near)) => format!("did you mean {near}?"),
-                        _ => format!("write one of {}, such as query:q", kinds.join(", ")),
+                        _ => {
+                            format!("write one of {}, such as query:q", roots.collect::<Vec<_>>().join(", "))
+                        }
                     }
                 }
-                PointError::NameMissing(PointKind::Json) => {
-                    "write body.json:/content, or body.json:**".to_owned()
+                PointError::Slash(root) => {
+                    format!("its path begins with a slash: write {}:/{name}", root.name())
                 }
-                PointError::NameMissing(kind) => format!("name it: {0}:q, or {0}:* for all", kind.as_str()),
-                PointError::NameUnknown(kind) => format!("write {} alone", kind.as_str()),
-                PointError::Pointer => format!("a JSON pointer begins with a slash: write body.json:/{name}"),
-                PointError::TooLong => "write at most 256 bytes".to_owned(),
+                PointError::Path if name.is_empty() => format!("write {word}:NAME, or {word} alone for all"),
+                PointError::Path => "write at most 256 bytes".to_owned(),
             };
             ("is not a point of a request".to_owned(), help)
         })
@@ -108,9 +109,7 @@ impl FromText for PointPattern {
     fn shape() -> Shape {
         Shape::Text {
             what: "a point of a request",
-            pattern: Some(
-                "^(path|body|body\\.xml|(query|header|cookie|body\\.form|body\\.file):.+|body\\.json:(/.*|\\*\\*))$",
-            ),
+            pattern: Some("^[a-z.]+(-name)?(:.+)?$"),
             example: "query:q",
         }
     }
@@ -142,11 +141,10 @@ mod tests {
         for (text, said) in [
             ("ARGS:q", "write query:q, or body.form:q"),
             ("json:content", "write body.json:/content"),
-            ("body.json:content", "a JSON pointer begins with a slash: write body.json:/content"),
+            ("body.json:content", "its path begins with a slash: write body.json:/content"),
             ("REQUEST_HEADERS:X", "write header:X"),
             ("querry:q", "did you mean query?"),
-            ("query", "name it: query:q, or query:* for all"),
-            ("path:/a", "write path alone"),
+            ("query:", "write query:NAME, or query alone for all"),
         ] {
             assert_eq!(
                 refused::<PointPattern>(text),

@@ -170,9 +170,11 @@ section! {
         tags: Vec<Located<Wildcard>>,
         /// Findings of the built-in detector, of which this version has none.
         attacks: Vec<Located<Attack>>,
-        /// Points that are passed over: `query:NAME`, `header:NAME`, `cookie:NAME`, `body.form:NAME`, `body.file:NAME`,
-        /// `body.json:/POINTER`, `path`, `body.xml`, `body`. In a name `*` stands for anything; in a JSON pointer for one
-        /// segment, and `**` for any number of them. Without points the rules do not run at all.
+        /// Points that are passed over; without any the rules do not run at all. `query:NAME`, `header:NAME`,
+        /// `cookie:NAME`, `body.form:NAME`, `body.multipart:NAME`, `body.filename:NAME` and `body.file:NAME` (of an upload,
+        /// by its field), `body.json:/POINTER`, `body.xml`, `body`, `path`. With `-name` before the colon it is the name
+        /// itself: `query-name:*`. In a name `*` stands for anything; in a JSON pointer it stays within a segment, and a
+        /// segment `**` stands for any number of them. Without a name all of that part are meant: `query`.
         points: Vec<PointPattern>,
         /// Paths below which it holds; everywhere when absent. They match as those of routes do: a path that cannot be
         /// normalised is below none.

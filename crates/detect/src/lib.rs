@@ -16,7 +16,6 @@
 //!
 //! A new detector is one file in `detectors/`, one line in its table, and one case file in `testdata/detect/`.
 
-mod attack;
 mod descent;
 mod detection;
 mod detectors;
@@ -24,9 +23,9 @@ mod finding;
 mod limits;
 mod value;
 
-pub use attack::Attack;
 pub use descent::BodyForm;
 pub use detection::{Detection, Progress, detect_value, strongest};
 pub use finding::{Confidence, Finding};
 pub use limits::{DetectLimits, Spent};
+pub use palisade_model::Attack;
 pub use value::{Decoding, Step, Value};

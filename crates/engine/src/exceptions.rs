@@ -12,14 +12,15 @@
 //!
 //! Where it differs from `ctl`: a point is a place in the request, not a variable, so one name covers ARGS, ARGS_GET and
 //! whatever else a rule calls it; and it holds for every link of a chain, where `ctl` knows its starter only. Variables
-//! that hold more than the point (REQUEST_URI, REQUEST_BODY, FULL_REQUEST, MATCHED_VARS) are looked at all the same.
+//! that hold more than the point (REQUEST_URI, REQUEST_BODY, FULL_REQUEST, MATCHED_VARS) are looked at all the same: a
+//! body is excepted by `body`, not by a field of it.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use palisade_http::{BodyKind, normal_path};
-use palisade_model::{PointKind, PointPattern, Wildcard};
+use palisade_model::{self as model, Point, PointPattern, Root, Wildcard};
 use palisade_seclang::ast::Variable;
 
 use crate::ruleset::{Rule, RuleIndex, RuleSelection, RuleSet, written};
@@ -125,10 +126,10 @@ impl Excepted {
             return false;
         }
         let mut buffer = Vec::new();
-        let Some(point) = Point::of(item, vars, &mut buffer) else { return false };
+        let Some(point) = point_of(item, vars, &mut buffer) else { return false };
         let mut clauses = self.here.iter().map(|clause| &exceptions.clauses[*clause as usize]);
         clauses.any(|clause| {
-            clause.rules.contains(rule) && clause.points.iter().any(|points| point.is_among(points))
+            clause.rules.contains(rule) && clause.points.iter().any(|points| points.matches(&point))
         })
     }
 }
@@ -157,59 +158,56 @@ impl Control {
     }
 }
 
-/// Where a value stands in the request.
-struct Point<'a> {
-    kind: PointKind,
-    name: &'a [u8],
-    /// The value is the name itself.
-    is_name: bool,
-}
-
-impl<'a> Point<'a> {
-    /// `None` for what stands nowhere in the request, or holds more than one point.
-    fn of(item: Item, vars: &'a Variables, buffer: &'a mut Vec<u8>) -> Option<Self> {
-        let whole = |kind| Self { kind, name: b"", is_name: false };
-        match item.kind {
-            ItemKind::Field { list, index, part } => {
-                let (name, _) = vars.list(list).get(index as usize)?;
-                let is_name = part == Part::Name;
-                let kind = match list {
-                    List::Query => PointKind::Query,
-                    List::Cookies => PointKind::Cookie,
-                    List::RequestHeaders => PointKind::Header,
-                    List::Body if vars.processor == BodyKind::Json.name() => {
-                        json_pointer(name, buffer);
-                        return Some(Self { kind: PointKind::Json, name: buffer, is_name });
-                    }
-                    List::Body if vars.processor == BodyKind::Xml.name() => {
-                        return Some(whole(PointKind::Xml));
-                    }
-                    List::Body => PointKind::Form,
-                    List::ResponseHeaders | List::PartHeaders => return None,
-                };
-                Some(Self { kind, name, is_name })
-            }
-            ItemKind::File { index, what } => {
-                let name = &vars.body.files.get(index as usize)?.name;
-                Some(Self { kind: PointKind::File, name, is_name: what == FilePart::FieldName })
-            }
-            ItemKind::XPath { .. } => Some(whole(PointKind::Xml)),
-            ItemKind::Scalar => match item.variable {
-                Variable::RequestFilename | Variable::RequestBasename => Some(whole(PointKind::Path)),
-                Variable::RequestBody if vars.processor.is_empty() => Some(whole(PointKind::Body)),
-                _ => None,
-            },
-            ItemKind::Number(_)
-            | ItemKind::Count { .. }
-            | ItemKind::Var { .. }
-            | ItemKind::Matched { .. }
-            | ItemKind::Record { .. } => None,
+/// Where a value stands in the request. `None` for what stands nowhere in it, or holds more than one point.
+fn point_of<'a>(item: Item, vars: &'a Variables, buffer: &'a mut Vec<u8>) -> Option<Point<'a>> {
+    let whole = |root| Some(Point { root, part: model::Part::Value, path: b"" });
+    match item.kind {
+        ItemKind::Field { list, index, part } => {
+            let (name, _) = vars.list(list).get(index as usize)?;
+            let part = match part {
+                Part::Name => model::Part::Name,
+                Part::Value => model::Part::Value,
+            };
+            let processor = |kind: BodyKind| vars.processor == kind.name();
+            let root = match list {
+                List::Query => Root::Query,
+                List::Cookies => Root::Cookie,
+                List::RequestHeaders => Root::Header,
+                List::ResponseHeaders => Root::ResponseHeader,
+                List::Body if processor(BodyKind::Json) => {
+                    json_pointer(name, buffer);
+                    return Some(Point { root: Root::Json, part, path: buffer });
+                }
+                List::Body if processor(BodyKind::Xml) => return whole(Root::Xml),
+                List::Body if processor(BodyKind::Multipart) => Root::Multipart,
+                List::Body => Root::Form,
+                List::PartHeaders => return None,
+            };
+            Some(Point { root, part, path: name })
         }
-    }
-
-    /// A name that a client may choose is looked at, whatever its value is excepted from.
-    fn is_among(&self, points: &PointPattern) -> bool {
-        points.matches(self.kind, self.name) && (!self.is_name || points.is_exact())
+        ItemKind::File { index, what } => {
+            let path = &vars.body.files.get(index as usize)?.name;
+            let (root, part) = match what {
+                FilePart::FileName => (Root::FileName, model::Part::Value),
+                FilePart::FieldName => (Root::File, model::Part::Name),
+                FilePart::Size | FilePart::Content => (Root::File, model::Part::Value),
+            };
+            Some(Point { root, part, path })
+        }
+        ItemKind::XPath { .. } => whole(Root::Xml),
+        ItemKind::Scalar => match item.variable {
+            Variable::RequestMethod => whole(Root::Method),
+            Variable::RequestFilename | Variable::RequestBasename => whole(Root::Path),
+            Variable::QueryString => whole(Root::Query),
+            Variable::RequestBody => whole(Root::Body),
+            Variable::ResponseBody => whole(Root::ResponseBody),
+            _ => None,
+        },
+        ItemKind::Number(_)
+        | ItemKind::Count { .. }
+        | ItemKind::Var { .. }
+        | ItemKind::Matched { .. }
+        | ItemKind::Record { .. } => None,
     }
 }
 

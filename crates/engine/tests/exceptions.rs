@@ -116,9 +116,12 @@ fn what_is_excepted_is_passed_over_and_nothing_else() {
         ("10-12 | query:q", form("q=evil"), &[10, 11, 12]),
         ("10-12 | body.form:q", form("q=evil"), &[]),
         ("10-12 | query:f[*]", get("/?f[a]=evil&f[b]=evil"), &[13]),
-        // A name that a client chooses is looked at all the same.
+        // A value is not its name, nor the other way round.
         ("10-12 | query:f[*]", get("/?f[evil]=x"), &[10, 13]),
-        ("10-12 | query:evil", get("/?evil=x"), &[13]),
+        ("10-12 | query:evil", get("/?evil=x"), &[10, 13]),
+        ("10-12 | query-name:f[*]", get("/?f[evil]=x"), &[13]),
+        ("10-12 | query-name:f[*]", get("/?f[a]=evil"), &[10, 11, 12, 13]),
+        ("10-12 | query", get("/?q=evil&r=evil"), &[13]),
         // JSON by pointer.
         ("10-12 | body.json:/content", json(r#"{"content":"evil"}"#), &[]),
         ("10-12 | body.json:/content", json(r#"{"title":"evil"}"#), &[10, 11, 12]),
@@ -138,8 +141,8 @@ fn what_is_excepted_is_passed_over_and_nothing_else() {
         ("10 | cookie:c", header("Cookie", "c=evil"), &[10]),
         ("10 | cookie:c header:cookie", header("Cookie", "c=evil"), &[]),
         ("10 | path", get("/evil"), &[13]),
-        ("10 | body.file:avatar", file.clone(), &[]),
-        ("10 | body.file:other", file, &[10]),
+        ("10 | body.filename:avatar", file.clone(), &[]),
+        ("10 | body.filename:other body.file:avatar", file, &[10]),
         ("10 | body.xml", post("/", "text/xml", "<a><b>evil</b></a>"), &[]),
         ("10 | body.form:*", post("/", "text/xml", "<a><b>evil</b></a>"), &[10]),
         // Paths, in their normal form; without one nothing is earned.

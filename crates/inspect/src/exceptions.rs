@@ -7,7 +7,7 @@ use std::sync::Arc;
 use palisade_config::Exception;
 use palisade_engine::{RuleSet, path_is_below};
 use palisade_http::normal_path;
-use palisade_model::{Attack, PointKind, PointPattern};
+use palisade_model::{Attack, Point, PointPattern};
 
 /// The exceptions of a service. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -93,14 +93,12 @@ pub struct FindingExceptions<'e> {
 }
 
 impl FindingExceptions<'_> {
-    /// Whether a finding at a point does not count. `name` is empty where names do not tell places of the kind apart; a
-    /// JSON value's is its pointer. `is_name`: the finding is about the name itself, which a client may choose, so that
-    /// only a point that names it exactly excepts it.
-    pub fn except(&self, attack: Attack, kind: PointKind, name: &[u8], is_name: bool) -> bool {
+    /// Whether a finding at a point does not count.
+    pub fn except(&self, attack: Attack, point: &Point<'_>) -> bool {
         self.here.iter().any(|exception| {
-            let at = |points: &PointPattern| points.matches(kind, name) && (!is_name || points.is_exact());
             exception.attacks.contains(&attack)
-                && (exception.points.is_empty() || exception.points.iter().any(at))
+                && (exception.points.is_empty()
+                    || exception.points.iter().any(|points| points.matches(point)))
         })
     }
 
@@ -113,6 +111,7 @@ impl FindingExceptions<'_> {
 #[cfg(test)]
 mod tests {
     use palisade_config::{File, Overrides, read};
+    use palisade_model::{Part, Root};
 
     use super::*;
 
@@ -131,26 +130,24 @@ mod tests {
             "{attacks: [xss, ssti], points: [\"body.json:/content\", \"query:f[*]\"], paths: [/cms/]}, {attacks: [sqli]}",
         );
         use Attack::{Rce, Sqli, Ssti, Xss};
-        use PointKind::{Form, Json, Query};
-        for (path, attack, kind, name, is_name, excepted) in [
-            ("/cms/edit", Xss, Json, "/content", false, true),
-            ("/cms", Ssti, Json, "/content", false, true),
-            ("/cms", Rce, Json, "/content", false, false),
-            ("/cms", Xss, Json, "/title", false, false),
-            ("/cms", Xss, Form, "/content", false, false),
-            ("/cms", Xss, Query, "f[a]", false, true),
-            ("/cms", Xss, Query, "f[a]", true, false),
-            ("/cmsx", Xss, Json, "/content", false, false),
-            ("/cms/%2e%2e/x", Xss, Json, "/content", false, false),
-            ("/anywhere", Sqli, Query, "q", false, true),
-            ("/%", Sqli, Query, "q", true, true),
+        use Part::{Name, Value};
+        use Root::{Form, Json, Query};
+        for (path, attack, root, part, at, excepted) in [
+            ("/cms/edit", Xss, Json, Value, "/content", true),
+            ("/cms", Ssti, Json, Value, "/content", true),
+            ("/cms", Rce, Json, Value, "/content", false),
+            ("/cms", Xss, Json, Value, "/title", false),
+            ("/cms", Xss, Form, Value, "/content", false),
+            ("/cms", Xss, Query, Value, "f[a]", true),
+            ("/cms", Xss, Query, Name, "f[a]", false),
+            ("/cmsx", Xss, Json, Value, "/content", false),
+            ("/cms/%2e%2e/x", Xss, Json, Value, "/content", false),
+            ("/anywhere", Sqli, Query, Value, "q", true),
+            ("/%", Sqli, Query, Name, "q", true),
         ] {
+            let point = Point { root, part, path: at.as_bytes() };
             let here = exceptions.findings_at(path.as_bytes());
-            assert_eq!(
-                here.except(attack, kind, name.as_bytes(), is_name),
-                excepted,
-                "{path} {attack} {kind:?} {name}"
-            );
+            assert_eq!(here.except(attack, &point), excepted, "{path} {attack} {point}");
         }
         assert!(Exceptions::default().findings_at(b"/").is_empty());
     }

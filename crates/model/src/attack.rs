@@ -1,110 +1,75 @@
-//! What a detector may find, by the words that exceptions, logs and metrics share.
-
-use std::fmt;
+//! The kinds of attack, by the names that exceptions, logs and the console use.
 
 macro_rules! attacks {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
+    ($($variant:ident = $name:literal, $title:literal;)*) => {
         /// A kind of attack.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Attack { $($(#[doc = $doc])+ $name,)+ }
+        #[allow(missing_docs, reason = "their titles say what they are")]
+        pub enum Attack {
+            $($variant,)*
+        }
 
         impl Attack {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Their words, in the same order.
-            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            /// The names of all, in the same order.
+            pub const NAMES: &[&str] = &[$($name,)*];
 
-            /// Its word.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
+            /// Its name, as in `attacks: [xss]`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it is, for a person who meets the name for the first time.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)*
+                }
+            }
+
+            /// Finds a kind by its name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|attack| attack.name() == name)
             }
         }
     };
 }
 
 attacks! {
-    /// SQL injection.
-    Sqli = "sqli",
-    /// Injection into queries of document stores.
-    Nosqli = "nosqli",
-    /// Cross-site scripting.
-    Xss = "xss",
-    /// Execution of commands of an operating system.
-    Rce = "rce",
-    /// Path traversal, and files that are nobody's business.
-    Lfi = "lfi",
-    /// Inclusion of remote files.
-    Rfi = "rfi",
-    /// Requests that the server is made to send.
-    Ssrf = "ssrf",
-    /// Injection into templates and expressions.
-    Ssti = "ssti",
-    /// Injection of program code: PHP, Java, JavaScript, Python, Ruby.
-    Code = "code",
-    /// Look-ups that a logger carries out.
-    Lookup = "lookup",
-    /// Injection into LDAP filters.
-    Ldap = "ldap",
-    /// Injection into XPath and XSLT.
-    Xpath = "xpath",
-    /// XML entities: external ones, and those that explode.
-    Xxe = "xxe",
-    /// Server-side and edge-side includes.
-    Ssi = "ssi",
-    /// Line ends that split headers.
-    Crlf = "crlf",
-    /// Headers of mails.
-    Mail = "mail",
-    /// Redirects to elsewhere.
-    Redirect = "redirect",
-    /// Pollution of prototypes.
-    Prototype = "prototype",
-    /// Objects that are dangerous to deserialise.
-    Deserialization = "deserialization",
-    /// Uploads that a server may run.
-    Upload = "upload",
-    /// Scanners by their manners.
-    Scanner = "scanner",
-    /// Abuse of GraphQL.
-    Graphql = "graphql",
-    /// Data that grows when it is read.
-    Bomb = "bomb",
-    /// Misuse of HTTP.
-    Protocol = "protocol",
-    /// A limit of the inspection was met.
-    InspectionLimit = "inspection-limit",
-    /// A response that shows what it should not.
-    Leak = "leak",
+    Sqli = "sqli", "SQL injection";
+    Nosqli = "nosqli", "NoSQL operator injection";
+    Ldapi = "ldapi", "LDAP filter injection";
+    Xpath = "xpath", "XPath or XSLT injection";
+    Xss = "xss", "cross-site scripting";
+    Ssi = "ssi", "server-side or edge-side include";
+    Rce = "rce", "operating system command";
+    Shellshock = "shellshock", "function definition in an environment variable";
+    CodeInjection = "code-injection", "code of a programming language";
+    Ssti = "ssti", "template or expression injection";
+    Jndi = "jndi", "lookup in a logged text";
+    Deserialization = "deserialization", "serialised object";
+    ProtoPollution = "proto-pollution", "prototype pollution";
+    PathTraversal = "path-traversal", "path traversal or local file";
+    FileInclusion = "file-inclusion", "inclusion of a remote file";
+    Ssrf = "ssrf", "request to an internal address";
+    Redirect = "redirect", "open redirect";
+    Xxe = "xxe", "XML external entity";
+    Crlf = "crlf", "header injection by line break";
+    MailInjection = "mail-injection", "mail header injection";
+    Upload = "upload", "dangerous file upload";
+    Graphql = "graphql", "GraphQL abuse";
+    DataBomb = "data-bomb", "data that grows when it is read";
+    Scanner = "scanner", "vulnerability scanner";
+    Protocol = "protocol", "message that no client sends";
+    InspectionLimit = "inspection-limit", "more than is inspected";
+    Leak = "leak", "secret or internal detail in a response";
 }
 
-impl fmt::Display for Attack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is no attack's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownAttack;
-
-impl std::str::FromStr for Attack {
-    type Err = UnknownAttack;
-
-    fn from_str(word: &str) -> Result<Self, UnknownAttack> {
-        Self::ALL.iter().copied().find(|attack| attack.as_str() == word).ok_or(UnknownAttack)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_attack_is_read_by_its_word_and_no_two_share_one() {
-        for (attack, word) in Attack::ALL.iter().zip(Attack::WORDS) {
-            assert_eq!(word.parse(), Ok(*attack));
-        }
-        assert_eq!("SQLi".parse::<Attack>(), Err(UnknownAttack));
+impl std::fmt::Display for Attack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -5,13 +5,13 @@ mod audit_record;
 mod calendar;
 mod mode;
 mod places;
-mod point;
+mod point_pattern;
 mod redact;
 mod status;
 mod verdict;
 mod wildcard;
 
-pub use attack::{Attack, UnknownAttack};
+pub use attack::Attack;
 pub use audit_record::{
     AuditFile, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, EngineMode, Intercepted,
     Interception, Severity,
@@ -19,7 +19,7 @@ pub use audit_record::{
 pub use calendar::Calendar;
 pub use mode::{Mode, UnknownMode};
 pub use places::{Part, Point, Root};
-pub use point::{PointError, PointKind, PointPattern};
+pub use point_pattern::{PointError, PointPattern};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
 pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};
