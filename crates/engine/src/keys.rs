@@ -84,6 +84,11 @@ impl<T> KeyTable<T> {
         self.find(key).map(|number| &self.entries[number].1)
     }
 
+    /// All values, in no order that means anything.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
     fn find(&self, key: &[u8]) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut slot = hash(key) as usize & mask;

@@ -116,8 +116,6 @@ pub(crate) struct Walk {
     at_root: u64,
     /// All chains.
     all: u64,
-    /// The steps of all nodes.
-    needs: Steps,
     /// Steps that may change any value.
     always: Steps,
     /// Steps that may change any value but the empty one.
@@ -128,6 +126,21 @@ pub(crate) struct Walk {
     waking_bytes: ByteSet,
 }
 
+/// Those of a walk's chains whose results are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) chains: u64,
+    /// The steps on the way to them.
+    needs: Steps,
+}
+
+impl Selection {
+    /// The chains of either selection of the same walk.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self { chains: self.chains | other.chains, needs: self.needs | other.needs }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Node {
     step: Transformation,
@@ -135,8 +148,10 @@ struct Node {
     bit: Steps,
     /// Where its subtree ends.
     end: u32,
-    /// Of shorter inputs nothing below is wanted.
+    /// Of shorter inputs nothing below is wanted, ...
     len_min: usize,
+    /// ... and of shorter results nothing that ends here.
+    ending_len_min: usize,
     /// The steps of its subtree, its own included.
     needs: Steps,
     /// The chains that end here.
@@ -182,6 +197,7 @@ impl Walk {
                     bit: bit_of(step),
                     end: 0,
                     len_min: usize::MAX,
+                    ending_len_min: usize::MAX,
                     needs: bit_of(step),
                     chains: 0,
                     chains_below: 0,
@@ -193,6 +209,7 @@ impl Walk {
                     node.chains |= bit;
                     node.chains_below |= bit;
                     node.len_min = node.len_min.min(input_len_min(node.step, len_min));
+                    node.ending_len_min = node.ending_len_min.min(len_min);
                 }
                 None => at_root |= bit,
             }
@@ -229,7 +246,6 @@ impl Walk {
             first_chain,
             at_root,
             all: lists.iter().fold(0, |all, wanted| all | wanted.bit),
-            needs,
             always,
             unless_empty,
             waking: waking.map(Vec::into),
@@ -248,16 +264,23 @@ impl Walk {
         self.all
     }
 
+    /// Some of the chains, as a mask, for a walk of them alone.
+    pub(crate) fn select(&self, chains: u64) -> Selection {
+        let nodes = self.nodes.iter().filter(|node| node.chains_below & chains != 0);
+        Selection { chains: self.all & chains, needs: nodes.fold(0, |needs, node| needs | node.bit) }
+    }
+
     /// Whether a chain, by its number, yields an output.
     pub(crate) fn yields(&self, output: &Output<'_>, chain: u32) -> bool {
         let bit = (chain as usize).wrapping_sub(self.first_chain);
         bit < WALK_CHAINS && output.chains >> bit & 1 == 1
     }
 
-    /// What the chains make of `value`, whose set of bytes is `bytes`. Allocates nothing once the scratch has grown.
-    /// O(n) for each output that is made, and there are at most as many as distinct beginnings of chains.
+    /// What the selected chains make of `value`, whose set of bytes is `bytes`. Allocates nothing once the scratch has
+    /// grown. O(n) for each output that is made, and there are at most as many as distinct beginnings of chains.
     pub(crate) fn evaluate<'s>(
         &self,
+        selection: Selection,
         value: &'s [u8],
         bytes: &ByteSet,
         scratch: &'s mut ChainScratch,
@@ -269,16 +292,17 @@ impl Walk {
         }
         let raw = &mut scratch.slots[0];
         (raw.bytes, raw.len, raw.live) = (*bytes, value.len(), live);
-        if live & self.needs == 0 {
-            raw.chains = self.all;
-            return Outputs { value, slots: &scratch.slots[..1] };
+        let wanted = selection.chains;
+        if live & selection.needs == 0 {
+            raw.chains = wanted;
+            return Outputs { value, wanted, slots: &scratch.slots[..1] };
         }
         raw.chains = self.at_root;
         raw.results = [UNKNOWN; STEPS];
-        let mut run = Run { walk: self, value, slots: &mut scratch.slots, used: 1, context };
+        let mut run = Run { walk: self, wanted, value, slots: &mut scratch.slots, used: 1, context };
         run.run(&mut scratch.open);
         let used = run.used;
-        Outputs { value, slots: &scratch.slots[..used] }
+        Outputs { value, wanted, slots: &scratch.slots[..used] }
     }
 
     /// The steps that may change a value of these bytes; see [`Transformation::unchanged_without`].
@@ -397,6 +421,8 @@ const UNKNOWN: u8 = u8::MAX;
 /// A value on its walk.
 struct Run<'a, 'c> {
     walk: &'a Walk,
+    /// The chains that were selected.
+    wanted: u64,
     value: &'a [u8],
     slots: &'a mut Vec<Slot>,
     used: usize,
@@ -419,12 +445,12 @@ impl Run<'_, '_> {
                 Slot { live, len, chains, .. } = self.slots[output];
             }
             let node = &nodes[at];
-            if node.needs & live == 0 {
-                chains |= node.chains_below;
+            if node.chains_below & self.wanted == 0 || len < node.len_min {
                 at = node.end as usize;
                 continue;
             }
-            if len < node.len_min {
+            if node.needs & live == 0 {
+                chains |= node.chains_below;
                 at = node.end as usize;
                 continue;
             }
@@ -440,7 +466,9 @@ impl Run<'_, '_> {
                     Slot { live, len, chains, .. } = self.slots[output];
                 }
             }
-            chains |= node.chains;
+            if len >= node.ending_len_min {
+                chains |= node.chains;
+            }
         }
     }
 
@@ -497,6 +525,8 @@ const COMPARED_MAX: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outputs<'s> {
     value: &'s [u8],
+    /// The chains that were selected.
+    wanted: u64,
     slots: &'s [Slot],
 }
 
@@ -514,13 +544,12 @@ pub(crate) struct Output<'s> {
 }
 
 impl<'s> Outputs<'s> {
-    /// All of them. Each chain of the walk yields exactly one.
+    /// All of them. Each chain that was selected yields one, or none where it would be too short.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Output<'s>> + use<'s> {
-        let Outputs { value, slots } = *self;
-        let yielded = move |at: usize| slots[at].chains != 0;
-        slots.iter().enumerate().filter(move |(at, _)| yielded(*at)).map(move |(at, slot)| {
+        let Outputs { value, wanted, slots } = *self;
+        slots.iter().enumerate().filter(move |(_, slot)| slot.chains & wanted != 0).map(move |(at, slot)| {
             let text = if at == 0 { value } else { &slot.text };
-            Output { number: at, text, bytes: &slot.bytes, chains: slot.chains }
+            Output { number: at, text, bytes: &slot.bytes, chains: slot.chains & wanted }
         })
     }
 

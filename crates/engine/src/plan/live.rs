@@ -10,6 +10,7 @@
 use std::fmt;
 
 use super::PhasePlan;
+use super::masks::Awake;
 use super::steps::Steps;
 
 /// A rule that skips past others because of one TX variable, and does nothing else.
@@ -27,8 +28,10 @@ pub(super) struct Live {
     outcomes: Option<Vec<u64>>,
     /// Steps behind gates that skip.
     pub(super) dead: Steps,
-    /// Operators of judged steps that are not.
+    /// Operators of judged steps that are not; words behind the last one with any are left out.
     pub(super) operators: Vec<u64>,
+    /// What is awake of each source.
+    pub(super) sources: Vec<Awake>,
     /// The outcomes in question.
     asked: Vec<u64>,
 }
@@ -63,6 +66,11 @@ impl Live {
             {
                 self.operators[*operator as usize / 64] |= 1 << (operator % 64);
             }
+        }
+        while self.operators.pop_if(|word| *word == 0).is_some() {}
+        self.sources.resize_with(plan.sources.len(), Awake::default);
+        for (awake, source) in self.sources.iter_mut().zip(&plan.sources) {
+            awake.update(source, &self.operators);
         }
         self.outcomes = Some(self.asked.clone());
     }

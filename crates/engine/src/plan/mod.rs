@@ -20,6 +20,7 @@
 
 mod chains;
 mod live;
+mod masks;
 mod needs;
 mod scan;
 mod sieve;
@@ -44,6 +45,7 @@ use crate::variables::{FilePart, List, Part};
 
 use chains::{Chains, WALK_CHAINS, prefixes};
 use live::Gate;
+use masks::{Keyed, OperatorMask, WalkMasks};
 use steps::Steps;
 
 pub use needs::Needs;
@@ -97,103 +99,11 @@ struct Source {
     /// The operators of probes without a key: they look at every member.
     unkeyed: OperatorMask,
     /// Those of probes with a key, by the key.
-    keys: KeyTable<Vec<u32>>,
+    keys: KeyTable<Keyed>,
     /// The transformation lists through which it is looked at.
     chains: Chains,
     /// For each walk of `chains` the operators of each of its chains.
     through: Vec<WalkMasks>,
-}
-
-/// The operators that look at what a walk yields.
-#[derive(Debug)]
-struct WalkMasks {
-    /// Those of all chains together.
-    every: OperatorMask,
-    /// By a chain's bit: its place in the other two.
-    places: [u8; WALK_CHAINS],
-    /// For each chain the operators that look through it.
-    through: Vec<OperatorMask>,
-    /// For each chain those that look through no other one.
-    only_through: Vec<OperatorMask>,
-}
-
-impl WalkMasks {
-    fn new(chains: Vec<(u32, OperatorMask)>, words: usize) -> Self {
-        let mut every = vec![0; words].into_boxed_slice();
-        let mut several = every.clone();
-        for (_, mask) in &chains {
-            for (word, mask) in mask.iter().enumerate() {
-                several[word] |= every[word] & mask;
-                every[word] |= mask;
-            }
-        }
-        let mut places = [0; WALK_CHAINS];
-        for (place, (bit, _)) in chains.iter().enumerate() {
-            places[*bit as usize] = place as u8;
-        }
-        let through: Vec<OperatorMask> = chains.into_iter().map(|(_, mask)| mask).collect();
-        let only =
-            |mask: &OperatorMask| mask.iter().zip(&several).map(|(mask, several)| mask & !several).collect();
-        let only_through = through.iter().map(only).collect();
-        Self { every, places, through, only_through }
-    }
-
-    /// The operators that look through some chains of a walk that has `all`. May have others among them that look
-    /// through several: whoever goes on asks each probe for its chain.
-    fn of(&self, chains: u64, all: u64, into: &mut Vec<u64>) {
-        let missing = all & !chains;
-        into.clear();
-        // Values mostly stay as they are, so most chains yield one output, and the few others the rest.
-        if missing.count_ones() < chains.count_ones() {
-            into.extend_from_slice(&self.every);
-            for place in self.places_of(missing) {
-                into.iter_mut().zip(&self.only_through[place]).for_each(|(word, only)| *word &= !only);
-            }
-        } else {
-            into.resize(self.every.len(), 0);
-            for place in self.places_of(chains) {
-                into.iter_mut().zip(&self.through[place]).for_each(|(word, through)| *word |= through);
-            }
-        }
-    }
-
-    /// The same, kept from an earlier output that the same chains of the same walk had.
-    fn of_kept(&self, chains: u64, all: u64, kept: &mut KeptMasks, into: &mut Vec<u64>) {
-        let key = (std::ptr::from_ref(self) as usize, chains);
-        let folded = chains ^ (chains >> 32) ^ (chains >> 17);
-        let slot = ((key.0 / 64) ^ folded as usize) % KEPT_MASKS;
-        let (known, mask) = &mut kept.0[slot];
-        if *known != key {
-            self.of(chains, all, mask);
-            *known = key;
-        }
-        into.clear();
-        into.extend_from_slice(mask);
-    }
-
-    fn places_of(&self, mut chains: u64) -> impl Iterator<Item = usize> {
-        std::iter::from_fn(move || {
-            let bit = chains.trailing_zeros();
-            (chains != 0).then(|| {
-                chains &= chains - 1;
-                usize::from(self.places[bit as usize])
-            })
-        })
-    }
-}
-
-/// Masks made last, each with the walk's address and the chains that it is of. Values are mostly alike: plain words,
-/// then something that one chain decodes.
-#[derive(Default)]
-struct KeptMasks([((usize, u64), Vec<u64>); KEPT_MASKS]);
-
-const KEPT_MASKS: usize = 16;
-
-/// What is kept says nothing about the exchange that left it.
-impl std::fmt::Debug for KeptMasks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KeptMasks")
-    }
 }
 
 /// Where values come from.
@@ -265,9 +175,6 @@ impl Decision {
         }
     }
 }
-
-/// A set of operators, as words of a bit set.
-type OperatorMask = Box<[u64]>;
 
 impl Plan {
     /// Makes the plan of a program. `programs` are the rules of each phase in order.
@@ -411,7 +318,33 @@ impl Planner {
         number
     }
 
-    fn finish(mut self, drafts: [PhaseDraft; PHASES], interner: &Interner) -> Plan {
+    /// Numbers the operators anew: those behind the fewest gates first, so that the masks of a paranoia level are short.
+    fn order_operators(&mut self, drafts: &mut [PhaseDraft; PHASES]) {
+        let mut gates_of = vec![usize::MAX; self.operators.len()];
+        for draft in drafts.iter() {
+            for (step, operator) in draft.step_operators.iter().enumerate() {
+                let Some(operator) = operator else { continue };
+                let is_behind = |gate: &&Gate| (gate.step as usize) < step && step < gate.to as usize;
+                let gates = &mut gates_of[*operator as usize];
+                *gates = draft.gates.iter().filter(is_behind).count().min(*gates);
+            }
+        }
+        let mut order: Vec<usize> = (0..self.operators.len()).collect();
+        order.sort_by_key(|operator| gates_of[*operator]);
+        let mut renamed = vec![0; order.len()];
+        (0..).zip(&order).for_each(|(number, operator)| renamed[*operator] = number);
+        let mut operators: Vec<_> = std::mem::take(&mut self.operators).into_iter().map(Some).collect();
+        self.operators = order.iter().filter_map(|operator| operators[*operator].take()).collect();
+        for draft in drafts {
+            let probes = draft.sources.iter_mut().flat_map(|(_, probes)| probes);
+            let in_probes = probes.map(|probe| &mut probe.operator);
+            let in_steps = draft.step_operators.iter_mut().flatten();
+            in_probes.chain(in_steps).for_each(|operator| *operator = renamed[*operator as usize]);
+        }
+    }
+
+    fn finish(mut self, mut drafts: [PhaseDraft; PHASES], interner: &Interner) -> Plan {
+        self.order_operators(&mut drafts);
         let words = self.operators.len().div_ceil(64);
         let phases = drafts.map(|draft| {
             let PhaseDraft { always, judged, mut sources, instants, tests, gates, step_operators, .. } =
@@ -439,14 +372,15 @@ impl Planner {
         let mask = || vec![0u64; words].into_boxed_slice();
         let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
         let mut unkeyed = mask();
-        let mut keys: KeyTable<Vec<u32>> = KeyTable::default();
+        let mut keys: KeyTable<Keyed> = KeyTable::default();
         let mut through: BTreeMap<u32, OperatorMask> = BTreeMap::new();
         // The shortest text that any of a chain's operators may match: what is shorter need not be made.
         let mut length_min: BTreeMap<u32, usize> = BTreeMap::new();
         for probe in &probes {
             match &probe.selector {
                 ProbeSelector::Key(key) => {
-                    let operators = keys.entry(key, Vec::new);
+                    let none = || Keyed { operators: Vec::new(), selections: Box::default() };
+                    let operators = &mut keys.entry(key, none).operators;
                     // Probes come sorted by operator.
                     if operators.last() != Some(&probe.operator) {
                         operators.push(probe.operator);
@@ -480,7 +414,15 @@ impl Planner {
                 .collect();
             WalkMasks::new(chains, words)
         });
-        Source { base, probes, unkeyed, keys, through: through.collect(), chains }
+        let through: Vec<WalkMasks> = through.collect();
+        for keyed in keys.values_mut() {
+            let mut operators = mask();
+            keyed.operators.iter().for_each(|operator| add(&mut operators, *operator));
+            let walks = chains.walks().iter().zip(&through);
+            keyed.selections =
+                walks.map(|(walk, masks)| walk.select(masks.chains_of(&operators, walk))).collect();
+        }
+        Source { base, probes, unkeyed, keys, through, chains }
     }
 }
 

@@ -3,10 +3,11 @@
 use palisade_codec::transform::ByteSet;
 use palisade_seclang::ast::{Phase, Variable};
 
-use super::chains::{ChainScratch, Output, Walk};
+use super::chains::{ChainScratch, Output, Selection, Walk};
 use super::live::Live;
+use super::masks::{Keyed, KeptMasks, WalkMasks};
 use super::sieve::Seen;
-use super::{Base, Instant, KeptMasks, Plan, Probe, ProbeSelector, Source, WalkMasks};
+use super::{Base, Instant, Probe, ProbeSelector, Source};
 use crate::evaluate::finds;
 use crate::recycle::empty;
 use crate::ruleset::{PHASES, RuleSet, phase_slot};
@@ -132,6 +133,8 @@ struct Sight<'a> {
     rules: &'a RuleSet,
     phase: Phase,
     source: &'a Source,
+    /// Its number.
+    number: usize,
     vars: &'a Variables,
 }
 
@@ -161,7 +164,7 @@ impl Transaction {
                     return Some(Progress::Yield);
                 }
                 state.at.1 += 1;
-                self.cursor.work += state.look(&Sight { rules, phase, source, vars: &self.vars }, item);
+                self.cursor.work += state.look(&Sight { rules, phase, source, number: state.at.0, vars: &self.vars }, item);
             }
             state.at = (state.at.0 + 1, 0);
         }
@@ -242,17 +245,26 @@ impl PlanState {
     }
 
     fn look_at(&mut self, sight: &Sight<'_>, item: Item, value: &[u8]) -> usize {
-        let Sight { rules, phase, source, vars } = *sight;
-        let plan = &rules.plan;
+        let Sight { rules, phase, source, number, vars } = *sight;
         self.filters.values += 1;
+        let live = &self.live[phase_slot(phase)];
+        let awake = &live.sources[number];
+        self.active.clear();
+        self.active.extend_from_slice(&awake.operators);
         let mut name = Vec::new();
         let key = vars.key(item, &mut name);
-        let live = &self.live[phase_slot(phase)].operators;
-        self.active.clear();
-        self.active.extend(source.unkeyed.iter().zip(live).map(|(unkeyed, live)| unkeyed & live));
-        for operator in key.and_then(|key| source.keys.get(key)).into_iter().flatten() {
-            let word = *operator as usize / 64;
-            self.active[word] |= 1 << (operator % 64) & live[word];
+        let mut keyed = key.and_then(|key| source.keys.get(key));
+        if let Some(Keyed { operators, .. }) = keyed {
+            let mut any = 0;
+            for operator in operators {
+                let word = *operator as usize / 64;
+                let bit = 1 << (operator % 64) & live.operators.get(word).copied().unwrap_or_default();
+                any |= bit;
+                if bit != 0 {
+                    self.active[word] |= bit;
+                }
+            }
+            keyed = keyed.filter(|_| any != 0);
         }
         if self.active.iter().all(|word| *word == 0) {
             return 0;
@@ -262,14 +274,22 @@ impl PlanState {
         let first_of_item = self.candidates.len();
         let mut scratch = std::mem::take(&mut self.chains);
         let mut cost = 0;
-        for (walk, masks) in source.chains.walks().iter().zip(&source.through) {
-            for output in walk.evaluate(value, &bytes, &mut scratch, &context).iter() {
+        for (at, (walk, masks)) in source.chains.walks().iter().zip(&source.through).enumerate() {
+            let mut selection = self.live[phase_slot(phase)].sources[number].selections[at];
+            if let Some(keyed) = keyed {
+                selection = selection.union(keyed.selections[at]);
+            }
+            for output in walk.evaluate(selection, value, &bytes, &mut scratch, &context).iter() {
                 cost += output.text.len();
                 self.filters.outputs += 1;
-                self.sieve_output(plan, walk, masks, &output);
+                if !self.choose_operators(selection, walk, masks, &output) {
+                    continue;
+                }
+                self.filters.pairs += self.hits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+                rules.plan.sieve.sift(output.text, output.bytes, &mut self.hits, &mut self.seen);
                 let mut text = (output.number == 0).then_some(Text::Raw);
                 for word in 0..self.hits.len() {
-                    let mut bits = std::mem::take(&mut self.hits[word]);
+                    let mut bits = self.hits[word];
                     while bits != 0 {
                         let operator = word as u32 * 64 + bits.trailing_zeros();
                         bits &= bits - 1;
@@ -297,18 +317,22 @@ impl PlanState {
         cost
     }
 
-    /// Leaves in `hits` the operators that look at an output and may match it.
-    fn sieve_output(&mut self, plan: &Plan, walk: &Walk, masks: &WalkMasks, output: &Output<'_>) {
-        masks.of_kept(output.chains, walk.chains(), &mut self.masks, &mut self.hits);
-        let mut any = 0;
-        for (hits, active) in self.hits.iter_mut().zip(&self.active) {
-            *hits &= active;
-            any |= *hits;
+    /// Leaves in `hits` the operators that look at an output; whether there are any.
+    fn choose_operators(
+        &mut self,
+        selection: Selection,
+        walk: &Walk,
+        masks: &WalkMasks,
+        output: &Output<'_>,
+    ) -> bool {
+        self.hits.clear();
+        if output.chains == selection.chains {
+            self.hits.extend_from_slice(&self.active);
+            return true;
         }
-        if any != 0 {
-            self.filters.pairs += self.hits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
-            plan.sieve.sift(output.text, output.bytes, &mut self.hits, &mut self.seen);
-        }
+        let through = masks.of_kept(output.chains, walk.chains(), &mut self.masks);
+        self.hits.extend(through.iter().zip(&self.active).map(|(through, active)| through & active));
+        self.hits.iter().any(|word| *word != 0)
     }
 
     fn keep(&mut self, text: &[u8]) -> Text {

@@ -147,14 +147,15 @@ impl Sieve {
         self.fixed.len()
     }
 
-    /// Leaves in `asked` those slots whose needs `value` meets. `present` is the set of its bytes.
+    /// Leaves in `asked` those slots whose needs `value` meets. `present` is the set of its bytes. Words that `asked` has
+    /// not got are not asked about.
     ///
     /// O(value), and for each string found as many operations as there are words in the slots that have it.
     ///
     /// # Panics
-    /// When `asked` has not [`Sieve::words`] words.
+    /// When `asked` has more than [`Sieve::words`] words.
     pub fn sift(&self, value: &[u8], present: &ByteSet, asked: &mut [u64], seen: &mut Seen) {
-        assert_eq!(asked.len(), self.fixed.len(), "the mask is one of this sieve");
+        assert!(asked.len() <= self.fixed.len(), "the mask is one of this sieve");
         let room = 2 * self.fixed.len();
         if seen.0.len() < room {
             seen.0.resize(room, 0);
@@ -172,13 +173,13 @@ impl Sieve {
         if wanted != 0 {
             self.scan(value, seen);
         }
-        let (seen, _) = seen.as_chunks_mut::<2>();
+        let (pairs, _) = seen.as_chunks::<2>();
         let mut any = 0;
-        for ((asked, fixed), [first, second]) in asked.iter_mut().zip(&self.fixed).zip(seen) {
-            *asked &= (*first | fixed.free) & (*second | fixed.single);
-            (*first, *second) = (0, 0);
+        for ((asked, fixed), [first, second]) in asked.iter_mut().zip(&self.fixed).zip(pairs) {
+            *asked &= (first | fixed.free) & (second | fixed.single);
             any |= *asked;
         }
+        seen.fill(0);
         if any != 0 {
             self.test_the_rest(value.len(), present, asked);
         }

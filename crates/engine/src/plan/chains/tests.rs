@@ -15,13 +15,23 @@ fn reference(value: &[u8], list: &[Transformation], context: &Context<'_>) -> Ve
     current
 }
 
+/// What all chains of a walk make of a value.
+fn evaluate<'s>(
+    walk: &Walk,
+    value: &'s [u8],
+    scratch: &'s mut ChainScratch,
+    context: &Context<'_>,
+) -> Outputs<'s> {
+    walk.evaluate(walk.select(u64::MAX), value, &ByteSet::of(value), scratch, context)
+}
+
 /// Holds the outputs of a value to the reference, for all chains.
 fn check(lists: &[Vec<Transformation>], value: &[u8], scratch: &mut ChainScratch, context: &Context<'_>) {
     let chains = Chains::new(lists);
     let bytes = ByteSet::of(value);
     let mut yielded = vec![0; lists.len()];
     for walk in chains.walks() {
-        let outputs = walk.evaluate(value, &bytes, scratch, context);
+        let outputs = evaluate(walk, value, scratch, context);
         for output in outputs.iter() {
             assert_eq!(*output.bytes, ByteSet::of(output.text), "the set of {}", output.text.escape_ascii());
             assert_eq!(output.chains & !walk.chains(), 0);
@@ -96,7 +106,7 @@ proptest! {
         let mut scratch = ChainScratch::default();
         let mut yielded = vec![false; lists.len()];
         for walk in chains.walks() {
-            let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+            let outputs = evaluate(walk, &value, &mut scratch, &Context::default());
             for output in outputs.iter() {
                 for bit in (0..64).filter(|bit| output.chains >> bit & 1 == 1) {
                     let chain = walk.first_chain() + bit;
@@ -109,11 +119,33 @@ proptest! {
     }
 
     #[test]
+    fn a_walk_of_some_chains_yields_theirs_and_no_others(
+        lists in lists(60),
+        value in value(),
+        selected in prop::collection::vec(any::<u64>(), 1..4),
+    ) {
+        let chains = Chains::new(&lists);
+        let [walk] = chains.walks() else { panic!("few chains, one walk") };
+        let mut scratch = ChainScratch::default();
+        // Few of them, and as many as two selections have together.
+        let few = selected.iter().fold(u64::MAX, |few, mask| few & mask);
+        let both = walk.select(few).union(walk.select(selected[0]));
+        for (mask, selection) in [(few, walk.select(few)), (few | selected[0], both)] {
+            let outputs =
+                walk.evaluate(selection, &value, &ByteSet::of(&value), &mut scratch, &Context::default());
+            for (chain, list) in lists.iter().enumerate() {
+                let expected = (mask >> chain & 1 == 1).then(|| reference(&value, list, &Context::default()));
+                prop_assert_eq!(outputs.of_chain(chain as u32).map(|output| output.text), expected.as_deref());
+            }
+        }
+    }
+
+    #[test]
     fn only_results_that_are_too_short_are_left_out(lists in lists(40), value in value(), len_min in 0..12_usize) {
         let chains = Chains::of_lengths(&lists, |chain| Some(len_min + chain % 3));
         let mut scratch = ChainScratch::default();
         let [walk] = chains.walks() else { panic!("few chains, one walk") };
-        let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+        let outputs = evaluate(walk, &value, &mut scratch, &Context::default());
         for (chain, list) in lists.iter().enumerate() {
             let expected = reference(&value, list, &Context::default());
             match outputs.of_chain(chain as u32) {
@@ -139,7 +171,7 @@ proptest! {
         let chains = Chains::new(&prefixes);
         let mut scratch = ChainScratch::default();
         let [walk] = chains.walks() else { panic!("few chains, one walk") };
-        let outputs = walk.evaluate(&value, &ByteSet::of(&value), &mut scratch, &Context::default());
+        let outputs = evaluate(walk, &value, &mut scratch, &Context::default());
         let mut seen: Vec<Output<'_>> = Vec::new();
         for bit in 0..prefixes.len() {
             let output = outputs.of_chain(bit as u32).expect("each chain yields an output");
@@ -172,7 +204,7 @@ fn unchanged_values_are_one_output_and_equal_results_too() {
     let mut scratch = ChainScratch::default();
     let mut outputs = |value: &[u8]| -> Vec<(String, u64)> {
         let outputs =
-            chains.walks()[0].evaluate(value, &ByteSet::of(value), &mut scratch, &Context::default());
+            evaluate(&chains.walks()[0], value, &mut scratch, &Context::default());
         let shown = |output: Output<'_>| (output.text.escape_ascii().to_string(), output.chains);
         outputs.iter().map(shown).collect()
     };
@@ -197,7 +229,7 @@ fn a_walk_repeats_without_new_room() {
     let value = b"%41 A//b &lt; \\u0041 ^%00";
     let mut before = None;
     for _ in 0..3 {
-        let _ = chains.walks()[0].evaluate(value, &ByteSet::of(value), &mut scratch, &Context::default());
+        let _ = evaluate(&chains.walks()[0], value, &mut scratch, &Context::default());
         if let Some(before) = before.replace(rooms(&scratch)) {
             assert_eq!(rooms(&scratch), before);
         }
@@ -296,7 +328,7 @@ fn crs_needs_one_walk_and_few_outputs() {
         for value in values {
             check(&lists, value, &mut scratch, &Context::default());
             let bytes = ByteSet::of(value);
-            let outputs = walk.evaluate(value, &bytes, &mut scratch, &Context::default());
+            let outputs = evaluate(walk, value, &mut scratch, &Context::default());
             println!("  {} outputs: {}", outputs.iter().count(), value.escape_ascii());
         }
     }
@@ -319,5 +351,5 @@ fn measure() {
 #[inline(never)]
 fn measured(walk: &Walk, value: &[u8], scratch: &mut ChainScratch) -> u64 {
     let bytes = ByteSet::of(value);
-    walk.evaluate(value, &bytes, scratch, &Context::default()).iter().map(|output| output.chains).sum()
+    evaluate(walk, value, scratch, &Context::default()).iter().map(|output| output.chains).sum()
 }
