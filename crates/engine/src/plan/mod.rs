@@ -390,18 +390,19 @@ impl Planner {
             }
             add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
             let known = &self.operators[probe.operator as usize];
-            let mut shortest = |chain: u32, length: usize| {
+            let length = if known.always { 0 } else { known.operator.length_min() };
+            let mut shortest = |chain: u32| {
                 let known = length_min.entry(chain).or_insert(length);
                 *known = length.min(*known);
             };
-            shortest(probe.chain, if known.always { 0 } else { known.operator.length_min() });
+            shortest(probe.chain);
             // Under `multiMatch` what lies between counts as well.
             if probe.every_stage {
                 let list = self.chains[probe.chain as usize].clone();
                 for stage in prefixes(&list) {
                     let stage = self.chain(stage);
                     add(through.entry(stage).or_insert_with(mask), probe.operator);
-                    shortest(stage, 0);
+                    shortest(stage);
                 }
             }
         }
