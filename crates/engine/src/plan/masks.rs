@@ -135,4 +135,3 @@ impl std::fmt::Debug for KeptMasks {
         f.write_str("KeptMasks")
     }
 }
-

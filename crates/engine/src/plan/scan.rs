@@ -5,7 +5,7 @@ use palisade_seclang::ast::{Phase, Variable};
 
 use super::chains::{ChainScratch, Output, Selection, Walk};
 use super::live::Live;
-use super::masks::{Keyed, KeptMasks, WalkMasks};
+use super::masks::{KeptMasks, Keyed, WalkMasks};
 use super::sieve::Seen;
 use super::{Base, Instant, Probe, ProbeSelector, Source};
 use crate::evaluate::finds;
@@ -164,7 +164,8 @@ impl Transaction {
                     return Some(Progress::Yield);
                 }
                 state.at.1 += 1;
-                self.cursor.work += state.look(&Sight { rules, phase, source, number: state.at.0, vars: &self.vars }, item);
+                self.cursor.work +=
+                    state.look(&Sight { rules, phase, source, number: state.at.0, vars: &self.vars }, item);
             }
             state.at = (state.at.0 + 1, 0);
         }

@@ -28,7 +28,6 @@ fn evaluate<'s>(
 /// Holds the outputs of a value to the reference, for all chains.
 fn check(lists: &[Vec<Transformation>], value: &[u8], scratch: &mut ChainScratch, context: &Context<'_>) {
     let chains = Chains::new(lists);
-    let bytes = ByteSet::of(value);
     let mut yielded = vec![0; lists.len()];
     for walk in chains.walks() {
         let outputs = evaluate(walk, value, scratch, context);
@@ -203,8 +202,7 @@ fn unchanged_values_are_one_output_and_equal_results_too() {
     let chains = Chains::new(&ordinary());
     let mut scratch = ChainScratch::default();
     let mut outputs = |value: &[u8]| -> Vec<(String, u64)> {
-        let outputs =
-            evaluate(&chains.walks()[0], value, &mut scratch, &Context::default());
+        let outputs = evaluate(&chains.walks()[0], value, &mut scratch, &Context::default());
         let shown = |output: Output<'_>| (output.text.escape_ascii().to_string(), output.chains);
         outputs.iter().map(shown).collect()
     };
@@ -327,7 +325,6 @@ fn crs_needs_one_walk_and_few_outputs() {
         let mut scratch = ChainScratch::default();
         for value in values {
             check(&lists, value, &mut scratch, &Context::default());
-            let bytes = ByteSet::of(value);
             let outputs = evaluate(walk, value, &mut scratch, &Context::default());
             println!("  {} outputs: {}", outputs.iter().count(), value.escape_ascii());
         }
@@ -350,6 +347,5 @@ fn measure() {
 
 #[inline(never)]
 fn measured(walk: &Walk, value: &[u8], scratch: &mut ChainScratch) -> u64 {
-    let bytes = ByteSet::of(value);
     evaluate(walk, value, scratch, &Context::default()).iter().map(|output| output.chains).sum()
 }
