@@ -4,8 +4,10 @@
 //! matters / How it decides / Example / What it misses / References. It is linear in the value, keeps nothing between
 //! values, and never looks at other values: what needs the whole message is a [`HeadDetector`], or belongs to the descent.
 
+mod ascii;
 mod jndi;
 mod protocol;
+mod xss;
 
 use std::ops::Range;
 
@@ -17,7 +19,7 @@ use crate::finding::{EXCERPT_BYTES_MAX, POINT_BYTES_MAX};
 use crate::{Attack, Confidence, Finding, Value};
 
 /// All that read values, in the order in which they are asked.
-pub(crate) static DETECTORS: &[Detector] = &[jndi::DETECTOR];
+pub(crate) static DETECTORS: &[Detector] = &[jndi::DETECTOR, xss::DETECTOR];
 
 /// All that read a request's head as a whole.
 pub(crate) static HEAD_DETECTORS: &[HeadDetector] = &[protocol::DETECTOR];
