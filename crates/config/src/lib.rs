@@ -1,9 +1,9 @@
-//! The configuration as data: a typed model of the configuration file, and how flags lie over it.
+//! The configuration as data: a typed model of the configuration file, how flags and environment lie over and under it.
 //!
 //! ```text
 //!  text of the file --> Node (a tree that knows its lines) --+
 //!                                                            +--> Config, or Diagnostics
-//!  flags ------------> Overrides (nodes that know their flag)-+
+//!  flags, environment > Overrides (nodes that know by what) --+
 //! ```
 //!
 //! The one idea to hold: a section is one struct made by `section!` (in `decode`), and everything about a key (type,
@@ -15,6 +15,7 @@
 mod check;
 mod decode;
 mod diagnostic;
+mod environment;
 mod exception;
 mod node;
 mod overrides;
@@ -25,6 +26,7 @@ mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, Style};
+pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use exception::RuleIds;
 pub use node::Origin;
 pub use overrides::Overrides;

@@ -44,7 +44,7 @@ pub enum Origin {
         /// How many characters are meant.
         length: u32,
     },
-    /// By a flag, such as `--listen`.
+    /// By a flag, such as `--listen`, or a variable, such as `PALISADE_LISTEN`.
     Flag(&'static str),
 }
 

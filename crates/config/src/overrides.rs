@@ -1,12 +1,16 @@
-//! Flags: each lies over the value that it means, or is refused where the file has several of them.
+//! What is said beside the file. Flags and our own variables lie over the value that they mean, or are refused where the
+//! file has several of them; what another image's variables say lies under the file, and counts where it is silent.
 
 use crate::decode::Decoder;
 use crate::diagnostic::Severity;
+use crate::environment::Environment;
 use crate::node::{Key, Node, Origin, Value};
 
-/// What flags say. Texts are read as those of the file are.
+/// What is said beside the file: by flags, and by the environment. Texts are read as those of the file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
+    /// The environment; flags win over it.
+    pub environment: Environment,
     /// `--listen`: the address of the only listener.
     pub listen: Option<String>,
     /// `--upstream`: the URL of the only service.
@@ -43,84 +47,157 @@ pub struct Overrides {
     pub data_dir: Option<String>,
 }
 
-impl Overrides {
-    /// Lays them over a tree.
-    pub(crate) fn lay_over(&self, root: &mut Node, decoder: &mut Decoder) {
-        let one = |path: &[&str], flag: &'static str, text: &Option<String>, root: &mut Node| {
-            if let Some(text) = text {
-                let node = Node::text(text, Origin::Flag(flag));
-                // Something else stands on the way: decoding says so.
-                let _ = set(root, path, node);
-            }
-        };
-        one(&["admin", "address"], "--admin", &self.admin, root);
-        one(&["admin", "tokenFile"], "--admin-token-file", &self.admin_token_file, root);
-        one(&["dataDir"], "--data-dir", &self.data_dir, root);
-        one(&["logs", "error"], "--error-log", &self.error_log, root);
-        one(&["logs", "audit"], "--audit-log", &self.audit_log, root);
-        one(&["logs", "auditFormat"], "--audit-format", &self.audit_format, root);
-        one(&["logs", "access"], "--access-log", &self.access_log, root);
-        one(&["logs", "dikastes"], "--dikastes-log", &self.dikastes_log.then(|| "true".to_owned()), root);
+/// Where in the tree something belongs that was said without naming one of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A key from the top.
+    Top(&'static [&'static str]),
+    /// A key of the only listener.
+    Listener(&'static str),
+    /// A key of the only service.
+    Service(&'static [&'static str]),
+    /// A key of the only profile.
+    OnlyProfile(&'static [&'static str]),
+    /// A key of every profile.
+    EveryProfile(&'static [&'static str]),
+}
 
-        let listener =
-            [("--listen", "address", &self.listen), ("--health-path", "healthPath", &self.health_path)];
-        for (flag, key, text) in listener {
-            if let Some(text) = text {
-                only(root, "listeners", flag, "listener", decoder, |listener, flag| {
-                    if listener.get("name").is_none() {
-                        listener.set("name", Node::text("web", Origin::Default));
-                    }
-                    if listener.get("address").is_none() {
-                        listener.set("address", Node::text(crate::read::LISTEN, Origin::Default));
-                    }
-                    listener.set(key, Node::text(text, flag));
-                });
-            }
+impl Place {
+    /// The key, for people.
+    pub(crate) fn key(self) -> String {
+        match self {
+            Self::Top(path) => path.join("."),
+            Self::Listener(key) => format!("listeners[0].{key}"),
+            Self::Service(path) => format!("services[0].{}", path.join(".")),
+            Self::OnlyProfile(path) | Self::EveryProfile(path) => format!("profiles.*.{}", path.join(".")),
         }
-        if let Some(url) = &self.upstream {
-            only(root, "services", "--upstream", "service", decoder, |service, flag| {
+    }
+}
+
+/// A value and where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) place: Place,
+    pub(crate) value: Node,
+}
+
+impl Overrides {
+    /// Lays the environment under and over a tree, and flags over it all.
+    pub(crate) fn lay_over(&self, root: &mut Node, decoder: &mut Decoder) {
+        let environment = &self.environment;
+        let mut under = Node::empty_map(Origin::Default);
+        environment.under.iter().for_each(|said| said.lay_over(&mut under, decoder));
+        fill_in(root, under);
+        environment.over.iter().for_each(|said| said.lay_over(root, decoder));
+        self.flags().iter().for_each(|said| said.lay_over(root, decoder));
+        environment.diagnostics.iter().for_each(|diagnostic| decoder.sink.push(diagnostic.clone()));
+    }
+
+    fn flags(&self) -> Vec<Said> {
+        let text = |flag, value: &Option<String>, place| {
+            let value = Node::text(value.as_ref()?, Origin::Flag(flag));
+            Some(Said { place, value })
+        };
+        let list = |flag, paths: &[String], place| {
+            let origin = Origin::Flag(flag);
+            let value = Node::list(paths.iter().map(|path| Node::text(path, origin)).collect(), origin);
+            (!paths.is_empty()).then_some(Said { place, value })
+        };
+        let switch = |on: Option<bool>| on.map(|on| on.to_string());
+        let rules = |key: &'static [&'static str]| Place::OnlyProfile(key);
+        [
+            text("--admin", &self.admin, Place::Top(&["admin", "address"])),
+            text("--admin-token-file", &self.admin_token_file, Place::Top(&["admin", "tokenFile"])),
+            text("--data-dir", &self.data_dir, Place::Top(&["dataDir"])),
+            text("--error-log", &self.error_log, Place::Top(&["logs", "error"])),
+            text("--audit-log", &self.audit_log, Place::Top(&["logs", "audit"])),
+            text("--audit-format", &self.audit_format, Place::Top(&["logs", "auditFormat"])),
+            text("--access-log", &self.access_log, Place::Top(&["logs", "access"])),
+            text(
+                "--dikastes-log",
+                &switch(self.dikastes_log.then_some(true)),
+                Place::Top(&["logs", "dikastes"]),
+            ),
+            text("--listen", &self.listen, Place::Listener("address")),
+            text("--health-path", &self.health_path, Place::Listener("healthPath")),
+            text("--upstream", &self.upstream, Place::Service(&["upstream", "url"])),
+            text("--crs", &self.crs, rules(&["rules", "crs"])),
+            text("--paranoia", &self.paranoia, rules(&["rules", "paranoia"])),
+            list("--rules-before", &self.rules_before, rules(&["rules", "before"])),
+            list("--rules", &self.rules, rules(&["rules", "files"])),
+            text("--mode", &self.mode, Place::EveryProfile(&["mode"])),
+            text("--detect", &switch(self.detect), Place::EveryProfile(&["detect", "enabled"])),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl Said {
+    /// Puts the value in its place. Where something else stands on the way, decoding says so.
+    fn lay_over(&self, root: &mut Node, decoder: &mut Decoder) {
+        let (value, by) = (&self.value, self.value.origin);
+        match self.place {
+            Place::Top(path) => {
+                set(root, path, value.clone());
+            }
+            Place::Listener(key) => only(root, "listeners", by, "listener", decoder, |listener| {
+                if listener.get("name").is_none() {
+                    listener.set("name", Node::text("web", Origin::Default));
+                }
+                if listener.get("address").is_none() {
+                    listener.set("address", Node::text(crate::read::LISTEN, Origin::Default));
+                }
+                listener.set(key, value.clone());
+            }),
+            Place::Service(path) => only(root, "services", by, "service", decoder, |service| {
                 if service.get("name").is_none() {
                     service.set("name", Node::text("web", Origin::Default));
                 }
-                set(service, &["upstream", "url"], Node::text(url, flag));
-            });
-        }
-
-        let paths = |paths: &[String], flag| {
-            (!paths.is_empty())
-                .then(|| Node::list(paths.iter().map(|path| Node::text(path, flag)).collect(), flag))
-        };
-        let flag = Origin::Flag;
-        let rules = [
-            ("--crs", "crs", self.crs.as_ref().map(|crs| Node::text(crs, flag("--crs")))),
-            (
-                "--paranoia",
-                "paranoia",
-                self.paranoia.as_ref().map(|level| Node::text(level, flag("--paranoia"))),
-            ),
-            ("--rules-before", "before", paths(&self.rules_before, flag("--rules-before"))),
-            ("--rules", "files", paths(&self.rules, flag("--rules"))),
-        ];
-        for (name, key, node) in rules {
-            let Some(node) = node else { continue };
-            match profiles(root) {
+                set(service, path, value.clone());
+            }),
+            Place::OnlyProfile(path) => match profiles(root) {
                 Some(profiles) if profiles.len() == 1 => {
-                    let _ = set(&mut profiles[0].1, &["rules", key], node);
+                    set(&mut profiles[0].1, path, value.clone());
                 }
-                Some(profiles) => refuse(name, "profile", profiles.len(), decoder),
+                Some(profiles) => refuse(by, "profile", profiles.len(), decoder),
                 None => {}
+            },
+            Place::EveryProfile(path) => {
+                for (_, profile) in profiles(root).into_iter().flatten() {
+                    set(profile, path, value.clone());
+                }
             }
         }
-        if let Some(mode) = &self.mode {
-            for (_, profile) in profiles(root).into_iter().flatten() {
-                set(profile, &["mode"], Node::text(mode, flag("--mode")));
+    }
+}
+
+/// Fills in from another tree what a file does not say. Lists and values stand as they are; mappings are filled in key
+/// by key, and each of the file's profiles from the only one of the other.
+fn fill_in(file: &mut Node, mut under: Node) {
+    let theirs = match file.get("profiles").map(|profiles| &profiles.value) {
+        Some(Value::Map(profiles)) => !profiles.is_empty(),
+        _ => false,
+    };
+    if theirs && let Some(from) = profiles(&mut under).and_then(|profiles| profiles.pop()) {
+        profiles(file).into_iter().flatten().for_each(|(_, profile)| fill(profile, &from.1));
+    }
+    fill(file, &under);
+}
+
+fn fill(there: &mut Node, under: &Node) {
+    match (&mut there.value, &under.value) {
+        (Value::Null, _) => *there = under.clone(),
+        (Value::Map(here), Value::Map(entries)) => {
+            for (key, value) in entries {
+                match here.iter_mut().find(|(name, _)| name.name == key.name) {
+                    Some((_, node)) => fill(node, value),
+                    None => here.push((key.clone(), value.clone())),
+                }
             }
         }
-        if let Some(detect) = self.detect {
-            for (_, profile) in profiles(root).into_iter().flatten() {
-                set(profile, &["detect", "enabled"], Node::text(detect.to_string(), flag("--detect")));
-            }
-        }
+        _ => {}
     }
 }
 
@@ -140,32 +217,32 @@ fn profiles(root: &mut Node) -> Option<&mut Vec<(Key, Node)>> {
 fn only(
     root: &mut Node,
     list: &str,
-    flag: &'static str,
+    by: Origin,
     what: &str,
     decoder: &mut Decoder,
-    change: impl FnOnce(&mut Node, Origin),
+    change: impl FnOnce(&mut Node),
 ) {
     let absent = match root.get(list) {
         None => true,
         Some(node) => node.value == Value::Null || node.value == Value::List(Vec::new()),
     };
-    if absent && !root.set(list, Node::list(vec![Node::empty_map(Origin::Flag(flag))], Origin::Flag(flag))) {
+    if absent && !root.set(list, Node::list(vec![Node::empty_map(by)], by)) {
         return;
     }
     let Value::Map(entries) = &mut root.value else { return };
     let items = entries.iter_mut().find(|(key, _)| key.name == list).map(|(_, node)| &mut node.value);
     match items {
-        Some(Value::List(items)) if items.len() == 1 => change(&mut items[0], Origin::Flag(flag)),
-        Some(Value::List(items)) => refuse(flag, what, items.len(), decoder),
+        Some(Value::List(items)) if items.len() == 1 => change(&mut items[0]),
+        Some(Value::List(items)) => refuse(by, what, items.len(), decoder),
         // Decoding says that this is no list.
         _ => {}
     }
 }
 
-fn refuse(flag: &'static str, what: &str, count: usize, decoder: &mut Decoder) {
+fn refuse(by: Origin, what: &str, count: usize, decoder: &mut Decoder) {
     let message = format!("the file has {count} {what}s, so it is not clear which one is meant");
     let help = format!("write it in the file, at the {what} that is meant");
-    decoder.report(Severity::Error, Origin::Flag(flag), message, Some(help));
+    decoder.report(Severity::Error, by, message, Some(help));
 }
 
 /// Sets a value at a path of keys. Says whether it could.

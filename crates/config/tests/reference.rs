@@ -1,6 +1,6 @@
 //! The reference page, the schema and the example agree with the code.
 
-use palisade_config::{File, Overrides, json_schema, read, reference};
+use palisade_config::{File, Overrides, environment_reference, json_schema, read, reference};
 
 fn repository(path: &str) -> String {
     let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
@@ -11,6 +11,12 @@ fn repository(path: &str) -> String {
 fn the_reference_page_is_what_the_code_says() {
     let said = "run `palisade config reference > docs/reference/configuration.md`";
     assert!(repository("docs/reference/configuration.md") == reference(), "{said}");
+}
+
+#[test]
+fn the_page_of_variables_is_what_the_code_says() {
+    let said = "run `palisade config environment > docs/reference/environment.md`";
+    assert!(repository("docs/reference/environment.md") == environment_reference(), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! built-in audit settings    only where an audit log is asked for, for rules that say nothing about it
 //! built-in engine settings   only with a CRS folder: what every engine's recommended configuration says
 //! crs-setup.conf             or its .example
+//! settings                   a text that settles what the files before it leave open
 //! paranoia level             when one is asked for
 //! --rules-before             site settings and exclusions that CRS has to see
 //! CRS plugins and rules
@@ -28,6 +29,10 @@ pub struct RuleSources {
     pub audit: bool,
     /// A CRS folder: a release of 3.x or 4.x, its `rules` folder, or Debian's /usr/share/modsecurity-crs.
     pub crs: Option<String>,
+    /// Settings that win over the setup file; they come from a process's environment. Alone they are no rules.
+    pub settings: String,
+    /// Plugins in the CRS folder are not loaded.
+    pub without_plugins: bool,
     /// Blocking paranoia level, 1 to 4; as the setup file says when absent.
     pub paranoia: Option<u8>,
     /// Files or folders loaded before CRS's rules.
@@ -62,10 +67,17 @@ impl RuleSources {
         if self.audit && !self.is_empty() {
             sources.push(built_in("audit settings", AUDIT_SETTINGS.to_owned()));
         }
-        let crs = self.crs.as_deref().map(|folder| CrsFiles::find(folder, loader)).transpose()?;
+        let crs = self
+            .crs
+            .as_deref()
+            .map(|folder| CrsFiles::find(folder, !self.without_plugins, loader))
+            .transpose()?;
         if let Some(crs) = &crs {
             sources.push(built_in("engine settings", ENGINE_SETTINGS.to_owned()));
-            sources.push(Source::File(crs.setup.clone()));
+            sources.push(self.setup(&crs.setup, loader));
+        }
+        if !self.settings.is_empty() && !self.is_empty() {
+            sources.push(built_in("settings of the environment", self.settings.clone()));
         }
         if let Some(level) = self.paranoia {
             sources.push(built_in("paranoia level", paranoia_level(level)));
@@ -91,6 +103,40 @@ impl RuleSources {
         }
         Ok(sources)
     }
+}
+
+impl RuleSources {
+    /// The setup file, without the default actions that the settings give: a phase has them once. As the CRS image
+    /// does, which edits the file.
+    fn setup(&self, path: &str, loader: &dyn Loader) -> Source {
+        let file = Source::File(path.to_owned());
+        let given: Vec<String> = self.settings.lines().filter_map(default_action_phase).collect();
+        if given.is_empty() {
+            return file;
+        }
+        // What cannot be read is said when the file is loaded.
+        let Some(text) = loader.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return file;
+        };
+        let mut edited = String::with_capacity(text.len() + 16);
+        let mut goes_on = false;
+        for line in text.split_inclusive('\n') {
+            let replaced = goes_on || default_action_phase(line).is_some_and(|phase| given.contains(&phase));
+            goes_on = replaced && line.trim_end().ends_with('\\');
+            edited.push_str(if replaced { "#" } else { "" });
+            // A comment must not go on: its next line is commented as well.
+            edited.push_str(if goes_on { "\n" } else { line });
+        }
+        let directory = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Source::Text { name: path.to_owned(), text: edited.into_bytes(), directory: directory.to_owned() }
+    }
+}
+
+/// `phase:1` of a line that is a `SecDefaultAction`.
+fn default_action_phase(line: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix("SecDefaultAction")?;
+    let mut actions = rest.trim().trim_matches('"').split(',').map(str::trim);
+    actions.find(|action| action.starts_with("phase:")).map(str::to_owned)
 }
 
 /// Loads and compiles the rules of some sources.
@@ -127,7 +173,7 @@ struct CrsFiles {
 }
 
 impl CrsFiles {
-    fn find(folder: &str, loader: &dyn Loader) -> Result<Self, String> {
+    fn find(folder: &str, with_plugins: bool, loader: &dyn Loader) -> Result<Self, String> {
         let folder = folder.trim_end_matches('/');
         let folder = if folder.is_empty() { "/" } else { folder };
         // What is there and cannot be read counts: loading it then says so, instead of another file or none taking
@@ -181,7 +227,10 @@ impl CrsFiles {
             all.extend(Some(DEBIAN_AFTER.to_owned()).filter(|path| exists(path)));
         }
         // Plugins of CRS 4: configuration and "before" files precede the rules, "after" files follow.
-        let plugins = |kind: &str| expand(format!("{root}/plugins/*-{kind}.conf"));
+        let plugins = |kind: &str| match with_plugins {
+            true => expand(format!("{root}/plugins/*-{kind}.conf")),
+            false => Ok(Vec::new()),
+        };
         before.extend(plugins("config")?);
         before.extend(plugins("before")?);
         all.extend(plugins("after")?);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use palisade_config::Overrides;
+use palisade_config::{Environment, Overrides};
 use palisade_model::Mode;
 
 /// A workload-centric web application firewall and application-layer policy engine.
@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
-    /// What a configuration file may say: the reference page, or a JSON Schema for editors
+    /// What a configuration file and the environment may say: reference pages, or a JSON Schema for editors
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print completions for a shell
@@ -49,6 +49,8 @@ pub(crate) enum ConfigCommand {
     Reference,
     /// Print the JSON Schema
     Schema,
+    /// Print what environment variables do, in Markdown
+    Environment,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +91,9 @@ pub(crate) enum Switch {
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
     /// Configuration file (YAML); flags beside it win over what it says
+    ///
+    /// PALISADE_* variables stand in for flags, and those of two other images are understood: `palisade config
+    /// environment` tells all.
     ///
     /// A flag that means one of several listeners, services or profiles of the file is refused: write it there.
     #[arg(long, value_name = "FILE")]
@@ -161,6 +166,7 @@ impl RunFlags {
         let files =
             |paths: &[PathBuf]| paths.iter().map(|path| text(path)).collect::<anyhow::Result<Vec<_>>>();
         Ok(Overrides {
+            environment: Environment::default(),
             listen: self.listen.map(|address| address.to_string()),
             upstream: self.upstream.clone(),
             mode: self.mode.map(|mode| mode.to_string()),

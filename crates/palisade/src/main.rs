@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod data_folder;
 mod descriptors;
+mod environment;
 mod exchange;
 mod files;
 mod flags;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use palisade_config::EnvironmentRules;
 use palisade_engine::{Interner, LoadedRules, RuleSet, RuleSources, load_rules, load_rules_with};
 use palisade_seclang::{Loader, Style};
 
@@ -16,21 +17,27 @@ pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
     let texts =
         |paths: &[std::path::PathBuf]| paths.iter().map(|path| text(path)).collect::<Result<Vec<_>>>();
     Ok(RuleSources {
-        audit: false,
         crs: flags.crs.as_deref().map(text).transpose()?,
         paranoia: flags.paranoia,
         before: texts(&flags.rules_before)?,
         rules: texts(&flags.rules)?,
-        text: None,
+        ..RuleSources::default()
     })
 }
 
-/// What a profile names. With an audit log of ours, rules that say nothing about it have the usual settings.
-pub(crate) fn sources_of(rules: &palisade_config::Rules, audit: bool) -> RuleSources {
+/// What a profile names, with what the environment adds. With an audit log of ours, rules that say nothing about it have
+/// the usual settings.
+pub(crate) fn sources_of(
+    rules: &palisade_config::Rules,
+    audit: bool,
+    environment: &EnvironmentRules,
+) -> RuleSources {
     let texts =
         |paths: &[palisade_config::FilePath]| paths.iter().map(|path| path.as_str().to_owned()).collect();
     RuleSources {
         audit,
+        settings: environment.text.clone(),
+        without_plugins: environment.without_plugins,
         crs: rules.crs.as_ref().map(|path| path.as_str().to_owned()),
         paranoia: rules.paranoia.as_ref().map(|level| level.level()),
         before: texts(&rules.before),
@@ -69,7 +76,7 @@ pub(crate) fn load_shown(
     if let (None, Some(crs)) = (&loaded.rules, &sources.crs)
         && !Path::new(crs).exists()
     {
-        say!("palisade: {}", where_crs_comes_from(crs));
+        say!("palisade: there is no `{crs}`: {}", where_crs_comes_from());
     }
     match loaded.rules {
         Some(rules) => Ok(Some(rules)),
@@ -81,14 +88,14 @@ pub(crate) fn load_shown(
 pub(crate) const DEBIAN_CRS: &str = "/usr/share/modsecurity-crs";
 
 /// For somebody who starts for the first time.
-fn where_crs_comes_from(named: &str) -> String {
-    let here = if named != DEBIAN_CRS && Path::new(DEBIAN_CRS).is_dir() {
+pub(crate) fn where_crs_comes_from() -> String {
+    let here = if Path::new(DEBIAN_CRS).is_dir() {
         format!("one is here, at {DEBIAN_CRS}; otherwise ")
     } else {
         String::new()
     };
     format!(
-        "there is no `{named}`. {here}install Debian's modsecurity-crs and name {DEBIAN_CRS}, or unpack a release of \
+        "{here}install Debian's modsecurity-crs and name {DEBIAN_CRS}, or unpack a release of \
          https://github.com/coreruleset/coreruleset and name its folder"
     )
 }

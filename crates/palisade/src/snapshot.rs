@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
-use palisade_config::{Config, LogTarget, Name};
+use palisade_config::{Compat, Config, LogTarget, Name};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Profile, RuleSources};
 
@@ -66,6 +66,11 @@ impl Maker {
         Self { told, file: Seen::default(), rules: HashMap::new(), interner: Interner::new() }
     }
 
+    /// Whose place this process takes, if anybody's.
+    pub(crate) fn compat(&self) -> Option<Compat> {
+        self.told.overrides.environment.compat()
+    }
+
     /// Reads the configuration alone.
     ///
     /// # Errors
@@ -84,8 +89,7 @@ impl Maker {
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let rules =
-                self.rules_of(&sources_of(&profile.rules, has_audit_log(&config)), Effort::Changed)?;
+            let rules = self.rules_of(&self.sources_of(&profile.rules, &config), Effort::Changed)?;
             profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
         }
         Ok(Snapshot { config, profiles })
@@ -101,7 +105,7 @@ impl Maker {
         let mut kept = Vec::new();
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let sources = sources_of(&profile.rules, has_audit_log(&config));
+            let sources = self.sources_of(&profile.rules, &config);
             let key = key(&sources);
             let rules = tried
                 .entry(key)
@@ -129,6 +133,10 @@ impl Maker {
         all
     }
 
+    fn sources_of(&self, rules: &palisade_config::Rules, config: &Config) -> RuleSources {
+        sources_of(rules, has_audit_log(config), self.told.overrides.environment.rules())
+    }
+
     /// The rules of a profile; those that others name as well are loaded once.
     fn rules_of(&mut self, sources: &RuleSources, effort: Effort) -> Result<Option<Arc<RuleSet>>> {
         if sources.is_empty() {
@@ -152,7 +160,7 @@ impl Maker {
         let used: HashSet<String> = config
             .profiles
             .iter()
-            .map(|(_, profile)| key(&sources_of(&profile.rules, has_audit_log(config))))
+            .map(|(_, profile)| key(&self.sources_of(&profile.rules, config)))
             .collect();
         self.rules.retain(|key, _| used.contains(key));
     }

@@ -133,12 +133,11 @@ fn compare_all(
 
 fn loaded(crs: &Path, paranoia: u8, before: &str) -> Arc<RuleSet> {
     let sources = RuleSources {
-        audit: false,
         crs: Some("/crs".to_owned()),
         paranoia: Some(paranoia),
         before: vec!["/before.conf".to_owned()],
-        rules: Vec::new(),
         text: Some(("probe.conf".to_owned(), probe(9_010).into_bytes(), String::new())),
+        ..RuleSources::default()
     };
     let loaded = load_rules(&sources, &files_of(crs).with("/before.conf", before));
     loaded.rules.unwrap_or_else(|| {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use palisade_config::Overrides;
+use palisade_config::{EnvironmentRules, Overrides};
 use palisade_inspect::LoadedRules;
 
 use crate::Finding;
@@ -41,7 +41,7 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     let mut clean = reading.config.is_some() && (warnings == 0 || !strict);
     let mut seen = HashSet::new();
     for (name, profile) in reading.config.iter().flat_map(|config| config.profiles.iter()) {
-        let sources = rules::sources_of(&profile.rules, false);
+        let sources = rules::sources_of(&profile.rules, false, &EnvironmentRules::default());
         if !sources.is_empty() && seen.insert(format!("{sources:?}")) {
             let loaded = rules::load(&sources);
             clean &= rules_are_clean(&loaded, &format!("profile {name}: "), strict)?;

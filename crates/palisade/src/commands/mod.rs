@@ -14,11 +14,12 @@ use clap::CommandFactory as _;
 use crate::Finding;
 use crate::flags::{ConfigCommand, Flags};
 
-/// Prints what a configuration file may say.
+/// Prints what a configuration file or the environment may say.
 pub(crate) fn config(which: &ConfigCommand) -> anyhow::Result<Finding> {
     let text = match which {
         ConfigCommand::Reference => palisade_config::reference(),
         ConfigCommand::Schema => palisade_config::json_schema(),
+        ConfigCommand::Environment => palisade_config::environment_reference(),
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Finding::Nothing)

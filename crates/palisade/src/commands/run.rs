@@ -1,19 +1,21 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
+use palisade_config::{Compat, Overrides};
 use palisade_model::Mode;
 
 use crate::Finding;
 use crate::admin::{AdminListener, InForce, Process};
 use crate::configuration::Told;
 use crate::data_folder::DataFolder;
+use crate::environment;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::Logs;
-use crate::rules::plural;
+use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, needs_restart};
 use crate::watch::{LOOK_EVERY, Seen};
@@ -21,14 +23,15 @@ use crate::watch::{LOOK_EVERY, Seen};
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
-    warn_of_unknown_variables();
-    let mut maker = Maker::new(Told { file: flags.config.clone(), overrides: flags.overrides()? });
+    let mut maker = Maker::new(told(flags)?);
+    let compat = maker.compat();
     let config = maker.config()?;
     let process = Process::new();
     let admin = AdminListener::start(&config, process.clone())?;
     let mut snapshot = maker.first(config)?;
     process.loaded(InForce::of(&snapshot));
     describe(&snapshot);
+    inspects(&snapshot, compat)?;
     let config = &snapshot.config;
     let logs = Arc::new(Logs::open(&config.logs)?);
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
@@ -71,6 +74,27 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     })
 }
 
+/// What flags and the environment say. What there is to say about the environment is said here.
+fn told(flags: &RunFlags) -> Result<Told> {
+    let environment = environment::of_this_process()?;
+    environment.notes().iter().for_each(|note| say!("palisade: {note}"));
+    let file = flags.config.clone().or_else(|| environment.config_file().map(PathBuf::from));
+    Ok(Told { file, overrides: Overrides { environment, ..flags.overrides()? } })
+}
+
+/// Whoever replaces an image that inspects by CRS must not end up with less, and without a word.
+fn inspects(snapshot: &Snapshot, compat: Option<Compat>) -> Result<()> {
+    let Some(compat) = compat.filter(|compat| compat.needs_crs()) else { return Ok(()) };
+    let nothing = |(name, profile): (_, &palisade_config::Profile)| {
+        let rules = snapshot.profiles.get(name).and_then(|profile| profile.rules.as_ref());
+        rules.is_none() && profile.mode != Mode::Off
+    };
+    if snapshot.config.profiles.iter().any(nothing) {
+        bail!("{} inspects by OWASP CRS, and none is here: {}", compat.image(), where_crs_comes_from());
+    }
+    Ok(())
+}
+
 /// Says what protects, at the start.
 fn describe(snapshot: &Snapshot) {
     for (name, profile) in snapshot.config.profiles.iter() {
@@ -79,7 +103,10 @@ fn describe(snapshot: &Snapshot) {
         match (rules, profile.mode) {
             (_, Mode::Off) => say!("palisade: {of}mode off: nothing is inspected"),
             (None, _) => {
-                say!("palisade: {of}no rules: nothing is inspected; name them by --crs or --rules");
+                say!(
+                    "palisade: {of}no rules: nothing is inspected; name them by --crs or --rules; {}",
+                    where_crs_comes_from()
+                );
             }
             (Some(rules), mode) => {
                 say!("palisade: {of}{}, mode {mode}", plural(rules.rules().len(), "rule"));
@@ -155,21 +182,4 @@ fn reload(
         anyhow!("the rules in force stay for profile {}: what its files say is not usable", names.join(", "));
     say!("palisade: {error}");
     process.partly_reloaded(InForce::of(snapshot), &error);
-}
-
-/// Variables of ours that we know.
-const VARIABLES: &[&str] = &["PALISADE_WORKERS"];
-
-fn warn_of_unknown_variables() {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        // Those for tests and builds are not ours to complain about.
-        if name.starts_with("PALISADE_")
-            && !name.starts_with("PALISADE_TEST_")
-            && !name.starts_with("PALISADE_BUILD_")
-            && !VARIABLES.contains(&&*name)
-        {
-            say!("palisade: the variable {name} is not known and has no effect");
-        }
-    }
 }
