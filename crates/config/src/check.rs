@@ -177,17 +177,6 @@ impl Checks<'_> {
                 let key = format!("profiles.{name}.rules.paranoia");
                 self.error(&key, level.origin(), message, "name its folder by `crs` (--crs)");
             }
-            if let Some(enabled) = &profile.detect.enabled
-                && **enabled
-            {
-                let message = "the built-in detector is not in this version; rules alone inspect".to_owned();
-                self.warning(
-                    &format!("profiles.{name}.detect.enabled"),
-                    enabled.origin(),
-                    message,
-                    "write false",
-                );
-            }
         }
     }
 
@@ -210,11 +199,7 @@ impl Checks<'_> {
             }
             for (index, exception) in exceptions.iter().enumerate() {
                 let key = format!("{of}.exceptions[{index}]");
-                if let Some(attack) = exception.attacks.first() {
-                    let message = "the built-in detector is not in this version: this has no effect yet";
-                    let help = "leave it for later, or name rules";
-                    self.warning(&format!("{key}.attacks"), attack.origin(), message.to_owned(), help);
-                } else if exception.rules.is_empty() && exception.tags.is_empty() {
+                if exception.attacks.is_empty() && exception.rules.is_empty() && exception.tags.is_empty() {
                     let message = "an exception that does not say from what".to_owned();
                     let help = "add `rules: [942100]`, `tags: [attack-sqli]` or `attacks: [sqli]`";
                     self.error(&key, exception.origin(), message, help);

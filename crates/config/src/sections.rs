@@ -7,7 +7,7 @@ use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
 };
-use palisade_model::{Attack, Mode, PointPattern, Wildcard};
+use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
 
 section! {
     /// Everything that one process is told.
@@ -198,12 +198,14 @@ section! {
 }
 
 section! {
-    /// The built-in detector. This version has none: rules alone inspect.
+    /// The built-in detector: it needs no rules, and takes part beside them or alone.
     pub struct Detect {
         /// Whether it takes part.
-        enabled: Option<Located<bool>>,
+        enabled: bool = "true",
+        /// How sure it must be to stop a request. low: only what has hardly an innocent reading; medium: what is more
+        /// likely an attack than not; high: also what is as likely the one as the other.
+        sensitivity: Sensitivity = "medium",
     }
-    not in this version: "sensitivity";
 }
 
 section! {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use palisade_model::{Attack, Mode, PointPattern, Wildcard};
+use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
 
 use crate::decode::{Decode, Decoder, Shape, nearest};
 use crate::exception::RuleIds;
@@ -56,6 +56,7 @@ decode_as_text!(
     RoutePath,
     UpstreamUrl,
     Mode,
+    Sensitivity,
     OnFailure,
     OnRequestBody,
     OnResponseBody,
@@ -202,6 +203,19 @@ impl FromText for Mode {
         Shape::OneOf(MODES)
     }
 }
+
+impl FromText for Sensitivity {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        Self::from_name(text).ok_or_else(|| not_a_word(text, "a sensitivity", SENSITIVITIES))
+    }
+
+    fn shape() -> Shape {
+        Shape::OneOf(SENSITIVITIES)
+    }
+}
+
+const SENSITIVITIES: &[&str] =
+    &[Sensitivity::Low.as_str(), Sensitivity::Medium.as_str(), Sensitivity::High.as_str()];
 
 const MODES: &[&str] = &["off", "monitoring", "safe_blocking", "block"];
 

@@ -238,11 +238,11 @@ fn parts_that_do_not_fit_are_told_at_the_one_that_is_wrong() {
             with("profiles: {default: {limits: {arguments: 0}}}"),
             &["profiles.default.limits.arguments: `0` is not a number from 1"],
         ),
-        // Warnings: it can be used.
         (
-            with("profiles: {default: {detect: {enabled: true}}}"),
-            &["3:40", "detector is not in this version"],
+            with("profiles: {default: {detect: {sensitivity: hi}}}"),
+            &["profiles.default.detect.sensitivity: `hi` is not a sensitivity", "high"],
         ),
+        // Warnings: it can be used.
         (
             with("routes: [{service: web, hosts: [a.example], path: /x}]"),
             &["a.example has no route for `/`: its other paths are answered with 404"],
@@ -255,10 +255,6 @@ fn parts_that_do_not_fit_are_told_at_the_one_that_is_wrong() {
                 "profiles.default.exceptions[0]: an exception that does not say from what",
                 "rules: [942100]",
             ],
-        ),
-        (
-            with("routes: [{service: web, exceptions: [{attacks: [xss]}]}]"),
-            &["routes[0].exceptions[0].attacks: the built-in detector is not in this version"],
         ),
     ];
     for (text, expected) in cases {

@@ -26,7 +26,7 @@ fn main() {
                     "attack": finding.attack.name(),
                     "detector": finding.detector,
                     "confidence": finding.confidence.get(),
-                    "point": finding.point,
+                    "point": finding.point.to_string(),
                     "decode_path": finding.decode_path.iter().map(ToString::to_string).collect::<Vec<_>>(),
                     "excerpt": String::from_utf8_lossy(&finding.excerpt),
                     "why": finding.why,

@@ -55,6 +55,11 @@ impl Detection {
         roots.look(&self.head, &mut self.descent, SHARE_BYTES)
     }
 
+    /// The request's head.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
     /// What was found so far, the strongest of each detector and point.
     pub fn findings(&self) -> &[Finding] {
         self.descent.findings()

@@ -1,5 +1,9 @@
 //! What a detector says about a value.
 
+use std::fmt;
+
+use palisade_model::{Part, Point, Root};
+
 use crate::{Attack, Step};
 
 /// How sure a finding is: of a hundred values that read like this, found at an ordinary place where people type text
@@ -45,8 +49,8 @@ pub struct Finding {
     pub detector: &'static str,
     /// How sure it is.
     pub confidence: Confidence,
-    /// Where, as a [`palisade_model::Point`] is written, cut at 512 bytes.
-    pub point: String,
+    /// Where.
+    pub point: FindingPoint,
     /// How the value was decoded below the point, outermost first.
     pub decode_path: Vec<Step>,
     /// The text as the detector read it, cut around what it found to 240 bytes.
@@ -55,8 +59,45 @@ pub struct Finding {
     pub why: String,
 }
 
+impl Finding {
+    /// The decode path as one text: `base64, json:/cmd`.
+    pub fn decoded(&self) -> String {
+        let steps: Vec<String> = self.decode_path.iter().map(ToString::to_string).collect();
+        steps.join(", ")
+    }
+}
+
 /// Bytes of a finding's excerpt. Enough to recognise a payload, little enough for a log line.
 pub(crate) const EXCERPT_BYTES_MAX: usize = 240;
 
-/// Bytes of a point's text: a path that is longer is somebody's padding.
-pub(crate) const POINT_BYTES_MAX: usize = 512;
+/// A [`Point`] that a finding keeps. Its path is cut at 1,100 bytes: what is longer is somebody's padding, and no exception
+/// names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingPoint {
+    root: Root,
+    part: Part,
+    path: Box<[u8]>,
+}
+
+impl FindingPoint {
+    /// The point.
+    pub fn as_point(&self) -> Point<'_> {
+        Point { root: self.root, part: self.part, path: &self.path }
+    }
+}
+
+impl From<Point<'_>> for FindingPoint {
+    fn from(point: Point<'_>) -> Self {
+        let path = &point.path[..point.path.len().min(PATH_BYTES_MAX)];
+        Self { root: point.root, part: point.part, path: path.into() }
+    }
+}
+
+impl fmt::Display for FindingPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_point().fmt(f)
+    }
+}
+
+/// More than a wildcard is ever compared with, so that a cut path matches none.
+const PATH_BYTES_MAX: usize = 1100;

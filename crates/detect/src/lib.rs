@@ -25,7 +25,7 @@ mod value;
 
 pub use descent::BodyForm;
 pub use detection::{Detection, Progress, detect_value, strongest};
-pub use finding::{Confidence, Finding};
+pub use finding::{Confidence, Finding, FindingPoint};
 pub use limits::{DetectLimits, Spent};
 pub use palisade_model::Attack;
 pub use value::{Decoding, Step, Value};

@@ -41,7 +41,7 @@ pub enum Action {
 pub fn decide(outcome: &Outcome, stance: &Stance) -> Action {
     let stops = match outcome.cause {
         Cause::Framing(_) => true,
-        Cause::None | Cause::Rule(_) | Cause::Limit => match stance.mode {
+        Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => match stance.mode {
             Mode::Off | Mode::Monitoring => false,
             Mode::SafeBlocking => stance.gray,
             Mode::Block => true,

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use palisade_detect::{Attack, Detection};
 use palisade_engine::{
-    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, Lookup, Phase, Progress,
-    RuleId, Shortfall, Transaction,
+    Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, LimitAction, Lookup, Phase,
+    Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Mode, Stage, Verdict};
 
+use crate::detector::Judged;
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -117,8 +119,10 @@ pub enum Cause {
     None,
     /// A rule.
     Rule(RuleId),
-    /// A limit of the rule engine.
+    /// A limit on what is inspected.
     Limit,
+    /// A finding of the built-in detector.
+    Finding(Attack),
     /// The message can be read in more than one way.
     Framing(FramingFinding),
 }
@@ -130,6 +134,12 @@ pub struct Inspection {
     peer: Peer,
     /// Boxed, because it is large and an inspection is moved at every step.
     transaction: Option<Box<Transaction>>,
+    /// Boxed for the same reason.
+    detection: Option<Box<Detection>>,
+    /// What came of it; `None` until it has looked at all.
+    judged: Option<Judged>,
+    /// It has begun to look, and has not ended.
+    detecting: bool,
     framing: Option<FramingFinding>,
     stage: Stage,
     clock: Clock,
@@ -149,8 +159,12 @@ impl Inspection {
         detail: Detail,
         clock: Clock,
     ) -> (Self, Step) {
-        let Profile { mode, rules, .. } = service.profile.as_ref();
+        let Profile { mode, rules, detector, .. } = service.profile.as_ref();
         let framing = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let detection = detector
+            .as_ref()
+            .filter(|_| *mode != Mode::Off)
+            .map(|detector| Box::new(Detection::begin(&head, &detector.limits)));
         let transaction = rules.as_ref().filter(|_| *mode != Mode::Off).map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,
@@ -180,6 +194,9 @@ impl Inspection {
             service: service.clone(),
             peer,
             transaction,
+            detection,
+            judged: None,
+            detecting: false,
             framing,
             stage: Stage::RequestHead,
             clock,
@@ -195,7 +212,8 @@ impl Inspection {
     /// Whether the request's body will be looked at, so that it has to be held. Known after [`begin`](Self::begin)
     /// has come to [`Step::More`].
     pub fn wants_request_body(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
+        self.detection.is_some()
+            || self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
     }
 
     /// Whether the response's body will be looked at. Known after the response's head was fed.
@@ -217,6 +235,17 @@ impl Inspection {
                     transaction.request_body_chunk(chunk);
                     // Over a limit there is no reason to wait for the rest.
                     if transaction.interruption().is_some() {
+                        self.stage = Stage::Request;
+                        return self.conclude();
+                    }
+                }
+                if let Some(detection) = &mut self.detection {
+                    let caps = &self.service.profile.caps;
+                    let over = self.request_bytes.saturating_sub(caps.request_body_bytes_max);
+                    let seen = chunk.len().saturating_sub(usize::try_from(over).unwrap_or(usize::MAX));
+                    detection.feed(&chunk[..seen]);
+                    // Where a refusal is sure there is no reason to wait for the rest.
+                    if self.is_refused_by_size() && self.service.profile.mode == Mode::Block {
                         self.stage = Stage::Request;
                         return self.conclude();
                     }
@@ -259,6 +288,9 @@ impl Inspection {
     /// Goes on after [`Step::Need`] or [`Step::Yield`].
     pub fn resume(&mut self, answered: Answered, clock: Clock) -> Step {
         self.clock = clock;
+        if self.detecting {
+            return self.detect();
+        }
         let Some(transaction) = &mut self.transaction else { return self.conclude() };
         if let Answered::Answer(answer) = answered {
             transaction.answer(answer);
@@ -281,16 +313,21 @@ impl Inspection {
                 progress = transaction.resume(clock);
             }
         }
-        Report::new(
-            self.peer,
-            self.service,
-            self.transaction,
-            self.outcome,
+        let operations =
+            self.transaction.as_mut().map(|transaction| transaction.take_operations()).unwrap_or_default();
+        Report {
+            peer: self.peer,
+            service: self.service,
             end,
-            self.request_bytes,
-            self.response_bytes,
-            self.kept_request_body,
-        )
+            outcome: self.outcome,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            operations,
+            transaction: self.transaction,
+            detection: self.detection,
+            judged: self.judged.unwrap_or_default(),
+            kept_request_body: self.kept_request_body,
+        }
     }
 
     /// The service whose traffic this is.
@@ -321,9 +358,37 @@ impl Inspection {
                     Stage::ResponseHead => self.wants_response_body(),
                     Stage::Request | Stage::Response => false,
                 };
-                if goes_on && !stopped { Step::More(Release::default()) } else { self.conclude() }
+                if goes_on && !stopped {
+                    Step::More(Release::default())
+                } else if self.stage == Stage::Request && !stopped {
+                    self.detect()
+                } else {
+                    self.conclude()
+                }
             }
         }
+    }
+
+    /// Puts the request, which is whole, to the detector, one share of work at a time.
+    fn detect(&mut self) -> Step {
+        let (Some(detection), Some(detector)) = (&mut self.detection, &self.service.profile.detector) else {
+            return self.conclude();
+        };
+        self.detecting = detection.run() == palisade_detect::Progress::Yield;
+        if self.detecting {
+            return Step::Yield;
+        }
+        self.judged = Some(detector.judge(detection, &self.service.exceptions));
+        self.conclude()
+    }
+
+    /// Whether the profile refuses a body of this size. Where there are rules, they have the same bound and say so.
+    fn is_refused_by_size(&self) -> bool {
+        let caps = &self.service.profile.caps;
+        self.transaction.is_none()
+            && self.detection.is_some()
+            && caps.on_request_body == LimitAction::Reject
+            && self.request_bytes > caps.request_body_bytes_max
     }
 
     /// The outcome of the stage, from all that is known by now.
@@ -334,12 +399,17 @@ impl Inspection {
         // The rules have seen an odd message, now nobody else shall: that holds in every mode, so what rules would
         // have done in another one does not come before it.
         let framing = self.framing.filter(|_| self.stage <= Stage::Request);
-        let (verdict, cause) = match (stop, framing, would_stop) {
-            (Some(interruption), _, _) | (None, None, Some(interruption)) => {
+        let judged = self.judged.as_ref().filter(|_| self.stage == Stage::Request);
+        let finding = judged.and_then(|judged| Some(judged.findings[judged.decisive?].attack));
+        let too_large = self.stage == Stage::Request && self.is_refused_by_size();
+        let (verdict, cause) = match (stop, framing, would_stop, finding) {
+            (Some(interruption), _, _, _) | (None, None, Some(interruption), _) => {
                 (verdict_of(interruption), interruption.rule.map_or(Cause::Limit, Cause::Rule))
             }
-            (None, Some(finding), _) => (Verdict::Deny { status: 400 }, Cause::Framing(finding)),
-            (None, None, None) => (Verdict::Pass, Cause::None),
+            (None, Some(finding), _, _) => (Verdict::Deny { status: 400 }, Cause::Framing(finding)),
+            (None, None, None, _) if too_large => (Verdict::Deny { status: 413 }, Cause::Limit),
+            (None, None, None, Some(attack)) => (Verdict::Deny { status: 403 }, Cause::Finding(attack)),
+            (None, None, None, None) => (Verdict::Pass, Cause::None),
         };
         let incomplete = transaction
             .is_some_and(|transaction| transaction.shortfalls().iter().any(Shortfall::blinds_rules));

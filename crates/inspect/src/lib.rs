@@ -17,7 +17,9 @@
 //! outcome into an action; nobody else asks for the mode.
 
 mod decide;
+mod detector;
 mod exceptions;
+mod findings;
 mod inspection;
 mod profile;
 mod redacted;
@@ -25,8 +27,10 @@ mod report;
 mod routes;
 
 pub use decide::{Action, Stance, decide};
+pub use detector::Detector;
 pub use exceptions::{Exceptions, FindingExceptions};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
+pub use palisade_detect::{Attack, Finding};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
 };

@@ -6,6 +6,7 @@ use palisade_config::{Exception, OnRequestBody, OnResponseBody};
 use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
 
+use crate::detector::Detector;
 use crate::exceptions::Exceptions;
 
 /// What a service's traffic goes through.
@@ -15,6 +16,8 @@ pub struct Profile {
     pub mode: Mode,
     /// The rules; none where only other checks run.
     pub rules: Option<Arc<RuleSet>>,
+    /// The built-in detector; none where rules alone inspect.
+    pub detector: Option<Detector>,
     /// What happens to a request that could not be inspected as the rules ask.
     pub on_failure: OnFailure,
     /// What logs and events of this traffic do not show.
@@ -26,9 +29,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// A profile that inspects by rules, if there are any, with everything else at its default.
+    /// A profile that inspects by rules alone, if there are any, with everything else at its default.
     pub fn new(mode: Mode, rules: Option<Arc<RuleSet>>) -> Self {
-        Self { mode, ..Self::of(&palisade_config::Profile::default(), rules) }
+        Self { mode, detector: None, ..Self::of(&palisade_config::Profile::default(), rules) }
+    }
+
+    /// The same with the built-in detector, or without it.
+    #[must_use]
+    pub fn with_detector(self, detector: Option<Detector>) -> Self {
+        Self { detector, ..self }
     }
 
     /// A profile as it is configured, with its rules loaded.
@@ -39,7 +48,12 @@ impl Profile {
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
         let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).collect();
-        Self { mode: profile.mode, rules, on_failure, redactor, caps: caps(&profile.limits), exceptions }
+        let detector = profile
+            .detect
+            .enabled
+            .then(|| Detector { sensitivity: profile.detect.sensitivity, ..Detector::default() });
+        let caps = caps(&profile.limits);
+        Self { mode: profile.mode, rules, detector, on_failure, redactor, caps, exceptions }
     }
 }
 

@@ -68,7 +68,8 @@ impl Report {
 impl Redacted<'_> {
     /// The lines of the error log in order, without line ends.
     pub fn error_log_lines(&self) -> Vec<String> {
-        let Some(transaction) = self.report.transaction() else { return Vec::new() };
+        let findings = crate::findings::lines(self.report, &self.redactor);
+        let Some(transaction) = self.report.transaction() else { return findings };
         let mut lines: Vec<String> = self
             .matches
             .iter()
@@ -79,6 +80,7 @@ impl Redacted<'_> {
         if let Some(by_limit) = stop.filter(|stop| stop.rule.is_none()) {
             lines.push(masked_uri(error_log::limit_line(transaction, by_limit)));
         }
+        lines.extend(findings);
         lines
     }
 

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use palisade_detect::{Detection, Finding};
 use palisade_engine::persistent::Operation;
 use palisade_engine::{Shortfall, Transaction, error_log};
 use palisade_model::Verdict;
 
+use crate::detector::Judged;
 use crate::inspection::{End, Outcome, Peer};
 use crate::profile::Service;
 
@@ -27,38 +29,14 @@ pub struct Report {
     pub response_bytes: u64,
     /// Changes to persistent collections, for the store.
     pub operations: Vec<Operation>,
-    transaction: Option<Box<Transaction>>,
+    pub(crate) transaction: Option<Box<Transaction>>,
+    pub(crate) detection: Option<Box<Detection>>,
+    pub(crate) judged: Judged,
     /// The beginning of the request's body, when the audit log may want it.
-    kept_request_body: Vec<u8>,
+    pub(crate) kept_request_body: Vec<u8>,
 }
 
 impl Report {
-    #[allow(clippy::too_many_arguments, reason = "an inspection gives up all that it has, once")]
-    pub(crate) fn new(
-        peer: Peer,
-        service: Arc<Service>,
-        mut transaction: Option<Box<Transaction>>,
-        outcome: Option<Outcome>,
-        end: End,
-        request_bytes: u64,
-        response_bytes: u64,
-        kept_request_body: Vec<u8>,
-    ) -> Self {
-        let operations =
-            transaction.as_mut().map(|transaction| transaction.take_operations()).unwrap_or_default();
-        Self {
-            peer,
-            service,
-            end,
-            outcome,
-            request_bytes,
-            response_bytes,
-            operations,
-            transaction,
-            kept_request_body,
-        }
-    }
-
     /// The verdict; a pass when nothing was decided.
     pub fn verdict(&self) -> &Verdict {
         self.outcome.as_ref().map_or(&Verdict::Pass, |outcome| &outcome.verdict)
@@ -69,10 +47,26 @@ impl Report {
         self.transaction.as_deref()
     }
 
+    /// What the built-in detector found, hints included. Raw, as [`error_log_lines`](Self::error_log_lines).
+    pub fn findings(&self) -> &[Finding] {
+        &self.judged.findings
+    }
+
+    /// What it found and an exception allows.
+    pub fn excepted_findings(&self) -> &[Finding] {
+        &self.judged.excepted
+    }
+
+    /// The finding that stopped the request, or would have in a mode that stops.
+    pub fn decisive_finding(&self) -> Option<&Finding> {
+        self.judged.findings.get(self.judged.decisive?)
+    }
+
     /// The lines of the error log in order, without line ends. Raw: for somebody who explains a request of their own;
     /// a log has [`crate::Redacted::error_log_lines`].
     pub fn error_log_lines(&self) -> Vec<String> {
-        let Some(transaction) = &self.transaction else { return Vec::new() };
+        let findings = crate::findings::lines(self, &self.service.profile.redactor);
+        let Some(transaction) = &self.transaction else { return findings };
         let mut lines: Vec<String> = transaction
             .matches()
             .iter()
@@ -83,6 +77,7 @@ impl Report {
         if let Some(by_limit) = stop.filter(|stop| stop.rule.is_none()) {
             lines.push(error_log::limit_line(transaction, by_limit));
         }
+        lines.extend(findings);
         lines
     }
 

@@ -113,7 +113,7 @@ pub(crate) struct RunFlags {
     pub(crate) mode: Option<Mode>,
     #[command(flatten)]
     pub(crate) rules: RuleFlags,
-    /// The built-in detector (not in this version: rules alone protect)
+    /// The built-in detector, which needs no rules [default: on]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
     /// File for the error log, one line a match; standard error when absent
@@ -212,7 +212,7 @@ pub(crate) struct ExplainFlags {
     /// The mode to explain
     #[arg(long, default_value = "block")]
     pub(crate) mode: Mode,
-    /// The built-in detector (not in this version: rules alone explain)
+    /// The built-in detector [default: on; for a request with rules of its own: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
     /// Add every value that every rule looked at, after its transformations (JSON only)
@@ -269,7 +269,7 @@ pub(crate) struct ProfileFlags {
     /// Also run the response phases of requests that have a response
     #[arg(long)]
     pub(crate) response_phases: bool,
-    /// The built-in detector (not in this version: rules alone are measured)
+    /// The built-in detector [default: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
     /// Answer as JSON

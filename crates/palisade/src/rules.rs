@@ -10,7 +10,7 @@ use palisade_engine::{Interner, LoadedRules, RuleSet, RuleSources, load_rules, l
 use palisade_seclang::{Loader, Style};
 
 use crate::files::FileSystem;
-use crate::flags::{RuleFlags, Switch, text};
+use crate::flags::{RuleFlags, text};
 
 /// What the flags name.
 pub(crate) fn sources(flags: &RuleFlags) -> Result<RuleSources> {
@@ -128,11 +128,4 @@ pub(crate) fn count(loaded: &LoadedRules) -> String {
 /// `1 rule`, `2 rules`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Says that the detector is not there, to somebody who asked for it.
-pub(crate) fn note_detect(detect: Option<Switch>) {
-    if detect == Some(Switch::On) {
-        say!("palisade: the built-in detector is not in this version; rules alone inspect");
-    }
 }

@@ -1,6 +1,6 @@
 //! What a block was about, in few enough words for a metric: rule ids are hundreds, classes are some twenty.
 
-use palisade_inspect::{Cause, Report};
+use palisade_inspect::{Attack, Cause, Report};
 
 /// What the rule that decided is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,36 @@ impl BlockClass {
             // Nothing but framing refuses what no rule objected to.
             Some(Cause::Framing(_)) => Self::Framing,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
+            Some(Cause::Finding(attack)) => Self::of_attack(attack),
+        }
+    }
+
+    fn of_attack(attack: Attack) -> Self {
+        match attack {
+            Attack::Sqli => Self::Sqli,
+            Attack::Xss => Self::Xss,
+            Attack::Rce | Attack::Shellshock => Self::Rce,
+            Attack::PathTraversal => Self::Lfi,
+            Attack::FileInclusion => Self::Rfi,
+            Attack::Protocol | Attack::Crlf => Self::Protocol,
+            Attack::Scanner => Self::Scanner,
+            Attack::Leak => Self::Leak,
+            Attack::InspectionLimit | Attack::DataBomb => Self::Limit,
+            Attack::Jndi => Self::Java,
+            Attack::Nosqli
+            | Attack::Ldapi
+            | Attack::Xpath
+            | Attack::Ssi
+            | Attack::CodeInjection
+            | Attack::Ssti
+            | Attack::Deserialization
+            | Attack::ProtoPollution
+            | Attack::Ssrf
+            | Attack::Redirect
+            | Attack::Xxe
+            | Attack::MailInjection
+            | Attack::Upload
+            | Attack::Graphql => Self::Generic,
         }
     }
 

@@ -22,7 +22,7 @@ use palisade_codec::ByteSet;
 use palisade_model::Point;
 
 use crate::detection::WORD;
-use crate::detectors::{DETECTORS, Evidence, Findings, point_text};
+use crate::detectors::{DETECTORS, Evidence, Findings};
 use crate::{Attack, Confidence, DetectLimits, Finding, Spent, Step, Value};
 
 /// What one exchange has found and spent so far.
@@ -119,7 +119,7 @@ impl Descent {
             attack: Attack::InspectionLimit,
             detector: "inspection-limit",
             confidence: Confidence::HINT,
-            point: point_text(point),
+            point: point.into(),
             decode_path: Vec::new(),
             excerpt: Vec::new(),
             why: format!("{limit} was met; what lies beyond it was not looked at"),

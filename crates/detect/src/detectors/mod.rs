@@ -15,7 +15,7 @@ use palisade_codec::ByteSet;
 use palisade_http::RequestHead;
 use palisade_model::Point;
 
-use crate::finding::{EXCERPT_BYTES_MAX, POINT_BYTES_MAX};
+use crate::finding::EXCERPT_BYTES_MAX;
 use crate::{Attack, Confidence, Finding, Value};
 
 /// All that read values, in the order in which they are asked.
@@ -69,7 +69,7 @@ impl HeadEvidence<'_> {
                 attack: self.detector.attack,
                 detector: self.detector.name,
                 confidence,
-                point: point_text(point),
+                point: point.into(),
                 decode_path: Vec::new(),
                 excerpt: excerpt(shown, 0..shown.len()),
                 why: why.into(),
@@ -107,21 +107,12 @@ impl Evidence<'_> {
             attack,
             detector: self.detector.name,
             confidence,
-            point: point_text(self.value.point),
+            point: self.value.point.into(),
             decode_path: self.value.decoded.to_vec(),
             excerpt: excerpt(self.value.bytes, at),
             why: why.into(),
         });
     }
-}
-
-/// A point as it is written, cut where it is long.
-pub(crate) fn point_text(point: Point<'_>) -> String {
-    let mut text = point.to_string();
-    if text.len() > POINT_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(POINT_BYTES_MAX));
-    }
-    text
 }
 
 /// The text around a range, as much as an excerpt holds: what was found, and before and after it in equal parts.
@@ -178,9 +169,12 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
+    use palisade_model::{Part, Root};
+
     use super::*;
 
-    fn finding(confidence: u8, point: &str) -> Finding {
+    fn finding(confidence: u8, path: &str) -> Finding {
+        let point = Point { root: Root::Query, part: Part::Value, path: path.as_bytes() };
         Finding {
             attack: Attack::Sqli,
             detector: "test",
@@ -199,8 +193,8 @@ mod tests {
             findings.add(finding(confidence, point));
         }
         let kept: Vec<_> =
-            findings.as_slice().iter().map(|f| (f.point.as_str(), f.confidence.get())).collect();
-        assert_eq!(kept, [("a", 50), ("d", 40)]);
+            findings.as_slice().iter().map(|f| (f.point.to_string(), f.confidence.get())).collect();
+        assert_eq!(kept, [("query:a".to_owned(), 50), ("query:d".to_owned(), 40)]);
     }
 
     #[test]

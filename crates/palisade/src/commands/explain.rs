@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
-use palisade_inspect::{Action, Cause, Detail, MemoryStore, Outcome, Profile, RuleSources, Service};
+use palisade_inspect::{
+    Action, Cause, Detail, Detector, MemoryStore, Outcome, Profile, RuleSources, Service,
+};
 use palisade_model::{Mode, Verdict};
 use palisade_seclang::Style;
 use serde::de::IgnoredAny;
@@ -18,13 +20,12 @@ use serde_json::{Map, Value, json};
 use crate::Finding;
 use crate::exchange::{Exchange, Inspected, inspect};
 use crate::files::read_requests;
-use crate::flags::{ExplainFlags, Format};
+use crate::flags::{ExplainFlags, Format, Switch};
 use crate::request::{RequestLine, parse_message};
 use crate::rules::{self, Warnings};
 
 /// Explains a request, or each of several; exit 1 when one of them is stopped or cannot be explained.
 pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
-    rules::note_detect(flags.detect);
     if flags.debug_rules && flags.format == Format::Text {
         bail!("--debug-rules has no place in the text form: add --format json");
     }
@@ -34,7 +35,7 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     let needs_rules =
         requests.iter().any(|request| matches!(request, Ok(request) if request.rules.is_none()));
     let rule_set = if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
-    let common = service(rule_set, flags.mode);
+    let common = service(rule_set, flags, flags.detect != Some(Switch::Off));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut finding = Finding::Nothing;
     let mut store = MemoryStore::default();
@@ -136,8 +137,9 @@ fn parse_object(object: &[u8], line: usize) -> Result<Request, Refused> {
     Ok(Request { id: request.id, rules: request.rules, exchange })
 }
 
-fn service(rules: Option<Arc<RuleSet>>, mode: Mode) -> Arc<Service> {
-    Service::new("explain", Profile::new(mode, rules))
+fn service(rules: Option<Arc<RuleSet>>, flags: &ExplainFlags, detect: bool) -> Arc<Service> {
+    let profile = Profile::new(flags.mode, rules).with_detector(detect.then(Detector::default));
+    Service::new("explain", profile)
 }
 
 struct Explained {
@@ -187,7 +189,8 @@ fn explain_one(
                     place.map(|span| loaded.sources.line(span)),
                 );
             };
-            own = service(Some(rule_set), flags.mode);
+            // Such a line asks about its rules: the detector joins only when it is called.
+            own = service(Some(rule_set), flags, flags.detect == Some(Switch::On));
             // Collections of one rule text are nothing to another.
             *store = MemoryStore::default();
             &own
@@ -226,7 +229,7 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
         "phase": stop.map(|stop| stop.phase as u8),
         "matched": matched,
         "log": inspected.report.error_log_lines(),
-        "findings": [],
+        "findings": inspected.report.findings().iter().map(finding_json).collect::<Vec<_>>(),
         "scores": transaction.map_or_else(Map::new, scores),
         "cause": inspected.outcome.as_ref().and_then(cause),
         "would": would(inspected),
@@ -242,6 +245,18 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
             .collect();
     }
     answer
+}
+
+fn finding_json(finding: &palisade_inspect::Finding) -> Value {
+    json!({
+        "attack": finding.attack.name(),
+        "detector": finding.detector,
+        "confidence": finding.confidence.get(),
+        "point": finding.point.to_string(),
+        "decode_path": finding.decode_path.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "excerpt": printable(&finding.excerpt),
+        "why": finding.why,
+    })
 }
 
 fn match_json(transaction: &Transaction, matched: &Match) -> Value {
@@ -284,7 +299,8 @@ fn cause(outcome: &Outcome) -> Option<String> {
         Cause::None if outcome.incomplete => Some("what could not be inspected".to_owned()),
         Cause::None => None,
         Cause::Rule(rule) => Some(format!("rule {rule}")),
-        Cause::Limit => Some("a limit of the rule set".to_owned()),
+        Cause::Limit => Some("a limit on what is inspected".to_owned()),
+        Cause::Finding(attack) => Some(format!("the detector ({})", attack.title())),
         Cause::Framing(finding) => Some(format!("its framing ({})", finding.name())),
     }
 }
@@ -335,7 +351,15 @@ fn to_text(
     }
     let _ = writeln!(out, "  {}", shown(&exchange.head.line, LINE_CHARS_MAX));
     if rules.is_none() {
-        let _ = writeln!(out, "  no rules: name them by --crs or --rules");
+        let _ = writeln!(out, "  no rules, the detector alone: name rules by --crs or --rules");
+    }
+    for finding in inspected.report.findings() {
+        describe_finding(&mut out, finding);
+    }
+    for finding in inspected.report.excepted_findings() {
+        let point = finding.point.to_string();
+        let point = shown(point.as_bytes(), LINE_CHARS_MAX);
+        let _ = writeln!(out, "\n  {:<9} allowed at {point} by an exception", finding.attack.name());
     }
     let matches = transaction.map_or(&[][..], Transaction::matches);
     let told = |matched: &&Match| matched.logged || matched.interrupted.is_some();
@@ -364,6 +388,20 @@ fn to_text(
     }
     let _ = writeln!(out, "  time      {} us", took.as_micros());
     out
+}
+
+fn describe_finding(out: &mut String, finding: &palisade_inspect::Finding) {
+    let (attack, confidence) = (finding.attack, finding.confidence.get());
+    let _ = writeln!(out, "\n  {:<9} {confidence:>3} %     {}", attack.name(), attack.title());
+    let _ = writeln!(out, "    where     {}", shown(finding.point.to_string().as_bytes(), LINE_CHARS_MAX));
+    if !finding.decode_path.is_empty() {
+        let _ = writeln!(out, "    decoded   {}", shown(finding.decoded().as_bytes(), LINE_CHARS_MAX));
+    }
+    let _ = writeln!(out, "    saw       {}", shown(&finding.excerpt, LINE_CHARS_MAX));
+    let _ = writeln!(out, "    reads     {}", shown(finding.why.as_bytes(), LINE_CHARS_MAX));
+    let point = shown(finding.point.to_string().as_bytes(), LINE_CHARS_MAX);
+    let _ =
+        writeln!(out, "    to allow  exceptions: [{{attacks: [{}], points: [\"{point}\"]}}]", attack.name());
 }
 
 fn describe_match(out: &mut String, transaction: &Transaction, matched: &Match) {

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_engine::{FilterCounts, Transaction};
-use palisade_inspect::{Action, Detail, MemoryStore, Profile, Service};
+use palisade_inspect::{Action, Detail, Detector, MemoryStore, Profile, Service};
 use palisade_model::Mode;
 
 use crate::Finding;
 use crate::exchange::{Exchange, inspect};
 use crate::files::read_requests;
-use crate::flags::ProfileFlags;
+use crate::flags::{ProfileFlags, Switch};
 use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
 
@@ -25,18 +25,19 @@ use shares::{Costs, Shares};
 
 /// Measures each case of the corpus on this thread.
 pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
-    rules::note_detect(flags.detect);
     if !(flags.seconds > 0.0 && flags.seconds.is_finite()) {
         bail!("--seconds {} is no time to measure for; try 1", flags.seconds);
     }
     let begun = Instant::now();
     let rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
     let load = begun.elapsed();
-    if rule_set.is_none() {
+    if rule_set.is_none() && flags.detect != Some(Switch::On) {
         say!("palisade: no rules: only the reading of requests is measured; name rules by --crs or --rules");
     }
     let cases = corpus(flags)?;
-    let service = Service::new("profile", Profile::new(Mode::Block, rule_set.clone()));
+    let detector = (flags.detect == Some(Switch::On)).then(Detector::default);
+    let profile = Profile::new(Mode::Block, rule_set.clone()).with_detector(detector);
+    let service = Service::new("profile", profile);
     let mut progress = Progress::new(cases.len());
     let mut measured = Vec::with_capacity(cases.len());
     let mut costs = Costs::default();

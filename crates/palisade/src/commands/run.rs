@@ -98,18 +98,28 @@ fn inspects(snapshot: &Snapshot, compat: Option<Compat>) -> Result<()> {
 /// Says what protects, at the start.
 fn describe(snapshot: &Snapshot) {
     for (name, profile) in snapshot.config.profiles.iter() {
-        let rules = snapshot.profiles.get(name).and_then(|profile| profile.rules.as_ref());
+        let made = snapshot.profiles.get(name);
+        let rules = made.and_then(|profile| profile.rules.as_ref());
+        let detector = made.and_then(|profile| profile.detector.as_ref());
         let of = if snapshot.profiles.len() > 1 { format!("profile {name}: ") } else { String::new() };
         match (rules, profile.mode) {
             (_, Mode::Off) => say!("palisade: {of}mode off: nothing is inspected"),
-            (None, _) => {
-                say!(
-                    "palisade: {of}no rules: nothing is inspected; name them by --crs or --rules; {}",
+            (None, mode) => match detector {
+                Some(detector) => say!(
+                    "palisade: {of}no rules: the built-in detector alone protects, sensitivity {}, mode {mode}; name \
+                     rules by --crs or --rules; {}",
+                    detector.sensitivity,
                     where_crs_comes_from()
-                );
-            }
+                ),
+                None => say!(
+                    "palisade: {of}no rules and no detector: nothing is inspected; say --detect on, or name rules by \
+                     --crs or --rules; {}",
+                    where_crs_comes_from()
+                ),
+            },
             (Some(rules), mode) => {
-                say!("palisade: {of}{}, mode {mode}", plural(rules.rules().len(), "rule"));
+                let detector = detector.map_or("", |_| " and the built-in detector");
+                say!("palisade: {of}{}{detector}, mode {mode}", plural(rules.rules().len(), "rule"));
             }
         }
     }
