@@ -7,6 +7,7 @@
 mod ascii;
 mod jndi;
 mod protocol;
+mod sql;
 mod xss;
 
 use std::ops::Range;
@@ -19,7 +20,7 @@ use crate::finding::EXCERPT_BYTES_MAX;
 use crate::{Attack, Confidence, Finding, Value};
 
 /// All that read values, in the order in which they are asked.
-pub(crate) static DETECTORS: &[Detector] = &[jndi::DETECTOR, xss::DETECTOR];
+pub(crate) static DETECTORS: &[Detector] = &[jndi::DETECTOR, sql::INJECTION, sql::STATEMENT, xss::DETECTOR];
 
 /// All that read a request's head as a whole.
 pub(crate) static HEAD_DETECTORS: &[HeadDetector] = &[protocol::DETECTOR];

@@ -1,0 +1,409 @@
+//! Where a text can land in a query, and what it reads there.
+
+use std::ops::Range;
+
+use palisade_codec::ByteSet;
+
+use super::marks::{Mark, Marks};
+use super::parser::{Parsed, Parser, Shape, Stop};
+use super::statements::Statement;
+use super::tokens::{Kind, Manner};
+use super::words::{self, Use, Word};
+use crate::Confidence;
+
+/// A place in a query, and where in the text it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Landing {
+    place: Place,
+    at: usize,
+}
+
+/// A place in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Where a number or name stands: nothing has to be left.
+    Bare,
+    /// In quotes of this kind.
+    Quoted(u8),
+    /// In `/* */`.
+    Comment,
+}
+
+/// What a text reads as from one landing.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) confidence: Confidence,
+    pub(super) at: Range<usize>,
+    pub(super) why: String,
+}
+
+impl Landing {
+    /// Every place to try: few, whatever the text.
+    pub(super) fn all(text: &[u8], set: &ByteSet) -> impl Iterator<Item = Self> {
+        let mut landings = [None; 8];
+        landings[0] = Some(Self { place: Place::Bare, at: 0 });
+        for (number, quote) in [b'\'', b'"', b'`'].into_iter().enumerate() {
+            if set.contains(quote) {
+                let [first, second] = ends_of_string(text, quote);
+                let landing = |at| Self { place: Place::Quoted(quote), at };
+                landings[2 * number + 1] = first.map(landing);
+                landings[2 * number + 2] = second.map(landing);
+            }
+        }
+        if set.contains(b'*') {
+            let end = memchr::memmem::find(text, b"*/");
+            landings[7] = end
+                .filter(|end| memchr::memmem::find(&text[..*end], b"/*").is_none())
+                .map(|end| Self { place: Place::Comment, at: end + 2 });
+        }
+        landings.into_iter().flatten()
+    }
+
+    /// Reads on from here. `None` where nothing was met that injections do.
+    pub(super) fn read(self, text: &[u8]) -> Option<Reading> {
+        let mut parser = Parser::new(text, self.at);
+        let number = matches!(parser.kind(), Kind::Number)
+            || parser.kind() == Kind::Arithmetic
+                && text[parser.token.end..].first().is_some_and(u8::is_ascii_digit);
+        let (headless, read) = match self.place {
+            Place::Bare => parser.bare(),
+            Place::Quoted(_) => (false, parser.follow(true)),
+            Place::Comment => (false, parser.follow(false)),
+        };
+        let end = parser.token.start.max(self.at);
+        let manner = parser.tokens.manner;
+        let verdict = Verdict {
+            place: self.place,
+            prefix: &text[..self.at],
+            marks: &parser.marks,
+            manner: &manner,
+            read,
+            number: number && self.place == Place::Bare,
+            headless,
+            closed: parser.closed,
+            led: parser.led,
+            immediate: manner.cut.is_some_and(|cut| {
+                text[self.at..cut.start].iter().all(|byte| byte.is_ascii_whitespace() || b");".contains(byte))
+            }),
+        };
+        let confidence = verdict.confidence()?;
+        Some(Reading { confidence, at: self.at.saturating_sub(1)..end, why: verdict.why() })
+    }
+}
+
+/// Where a string of this quote ends: at the first quote, and, where that one is escaped or doubled, at the first that is
+/// not. Answers places after the quote.
+fn ends_of_string(text: &[u8], quote: u8) -> [Option<usize>; 2] {
+    let Some(first) = memchr::memchr(quote, text) else { return [None, None] };
+    let escaped = |at: usize| at > 0 && text[at - 1] == b'\\';
+    let mut at = first;
+    let mut second = None;
+    if escaped(first) || text.get(first + 1) == Some(&quote) {
+        loop {
+            at += if escaped(at) {
+                1
+            } else if text.get(at + 1) == Some(&quote) {
+                2
+            } else {
+                break second = Some(at + 1);
+            };
+            match memchr::memchr(quote, text.get(at..).unwrap_or_default()) {
+                Some(next) => at += next,
+                None => break,
+            }
+        }
+    }
+    [Some(first + 1), second]
+}
+
+impl Parser<'_> {
+    /// Reads a text that landed where a number or name stands. Also answers whether it went on without one.
+    fn bare(&mut self) -> (bool, Parsed<()>) {
+        let headless = self.continues();
+        if headless {
+            return (true, self.follow(false));
+        }
+        let read = self.expression().and_then(|_| self.follow(false));
+        (false, read)
+    }
+
+    /// Whether the token goes on with a query rather than beginning a value.
+    fn continues(&self) -> bool {
+        match self.kind() {
+            Kind::Logic | Kind::Compare | Kind::Comma | Kind::Close | Kind::Semicolon | Kind::Star => true,
+            Kind::Word(word) => matches!(
+                word,
+                Word::And
+                    | Word::Or
+                    | Word::Xor
+                    | Word::Union
+                    | Word::Intersect
+                    | Word::Except
+                    | Word::Minus
+                    | Word::Having
+                    | Word::Group
+                    | Word::Order
+                    | Word::Where
+                    | Word::Limit
+                    | Word::Offset
+                    | Word::Procedure
+                    | Word::Into
+                    | Word::Rlike
+                    | Word::Regexp
+                    | Word::Like
+                    | Word::In
+                    | Word::Is
+                    | Word::Between
+                    | Word::Div
+            ),
+            _ => false,
+        }
+    }
+
+    /// Reads on after a value: operators, clauses, list items, statements, in any order that a server takes. After a
+    /// closed quote a call may follow at once: tools send it, and no name goes on like that.
+    fn follow(&mut self, after_quote: bool) -> Parsed<()> {
+        if after_quote {
+            self.call_at_once()?;
+        }
+        loop {
+            match self.kind() {
+                Kind::End => return Ok(()),
+                Kind::Name if self.is(b"desc") || self.is(b"asc") => self.advance(),
+                Kind::Close => {
+                    self.closed += 1;
+                    self.advance();
+                    if self.eat(Word::As) {
+                        if !matches!(self.kind(), Kind::Name | Kind::Text { .. }) {
+                            return self.stop();
+                        }
+                        self.advance();
+                    }
+                }
+                Kind::Semicolon => {
+                    self.advance();
+                    match self.kind() {
+                        Kind::End | Kind::Semicolon => {}
+                        Kind::Open => {
+                            self.operand()?;
+                        }
+                        _ => self.stacked(true)?,
+                    }
+                }
+                Kind::Comma => {
+                    self.advance();
+                    self.expression()?;
+                }
+                Kind::Logic
+                | Kind::Compare
+                | Kind::Arithmetic
+                | Kind::Star
+                | Kind::Cast
+                | Kind::Assign
+                | Kind::Word(
+                    Word::And
+                    | Word::Or
+                    | Word::Xor
+                    | Word::Like
+                    | Word::Ilike
+                    | Word::Rlike
+                    | Word::Regexp
+                    | Word::Glob
+                    | Word::Match
+                    | Word::Similar
+                    | Word::Sounds
+                    | Word::In
+                    | Word::Between
+                    | Word::Is
+                    | Word::IsNull
+                    | Word::NotNull
+                    | Word::Not
+                    | Word::Div
+                    | Word::Mod
+                    | Word::Collate
+                    | Word::Escape,
+                ) => {
+                    let joins = self.kind() == Kind::Logic
+                        || matches!(self.spelled(), b"+" | b"-" | b"|" | b"&" | b"^" | b"*" | b"/" | b"%");
+                    let start = self.token.start;
+                    self.tail(Shape::Constant, start)?;
+                    if joins && self.last_open_empty {
+                        self.marks.note(Mark::Joined);
+                    }
+                }
+                Kind::Word(Word::Union | Word::Intersect | Word::Except | Word::Minus) => {
+                    self.set_operation()?
+                }
+                Kind::Word(Word::From) if self.closed > 0 => {
+                    self.clauses()?;
+                }
+                Kind::Word(
+                    Word::Having
+                    | Word::Group
+                    | Word::Order
+                    | Word::Where
+                    | Word::Limit
+                    | Word::Offset
+                    | Word::Procedure
+                    | Word::Into
+                    | Word::For,
+                ) => {
+                    self.clause()?;
+                }
+                Kind::Word(_) => self.stacked(false)?,
+                // `(select ..)` after what was closed: nothing that runs, but tools send it.
+                Kind::Open if self.closed > 0 => {
+                    self.operand()?;
+                }
+                _ => return self.stop(),
+            }
+        }
+    }
+
+    fn call_at_once(&mut self) -> Parsed<()> {
+        let call = matches!(self.kind(), Kind::Name | Kind::Word(Word::If))
+            && self.tokens.clone().next().kind == Kind::Open
+            && words::function(&super::parser::lower(self.spelled())).is_some();
+        if call {
+            let start = self.token.start;
+            let shape = self.operand()?;
+            self.tail(shape, start)?;
+        }
+        Ok(())
+    }
+
+    /// Another statement. Without a semicolon it has to be code: `waitfor delay '0:0:5'`.
+    fn stacked(&mut self, separated: bool) -> Parsed<()> {
+        let name = String::from_utf8_lossy(self.spelled()).to_ascii_uppercase();
+        let statement = self.statements()?;
+        let harmless = statement == Statement::Words
+            && !self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
+        if statement >= Statement::Code || separated && !harmless {
+            self.marks.note(Mark::Stacked(name));
+        } else if !separated {
+            return Err(Stop::Junk);
+        } else {
+            self.marks.note(Mark::Clause("another statement"));
+        }
+        Ok(())
+    }
+}
+
+/// A parse and its surroundings, to be judged.
+struct Verdict<'v> {
+    place: Place,
+    prefix: &'v [u8],
+    marks: &'v Marks,
+    manner: &'v Manner,
+    read: Parsed<()>,
+    /// The value begins with a number.
+    number: bool,
+    /// The value begins with an operator or clause.
+    headless: bool,
+    closed: usize,
+    led: bool,
+    /// A comment hides the rest right after the break-out.
+    immediate: bool,
+}
+
+/// Words before a quote from which on they are prose rather than a value.
+const PROSE_WORDS: usize = 4;
+
+impl Verdict<'_> {
+    fn confidence(&self) -> Option<Confidence> {
+        let quoted = matches!(self.place, Place::Quoted(_) | Place::Comment);
+        let complete = self.read == Ok(());
+        let cut = self.read != Err(Stop::Junk) && self.manner.cut.is_some_and(|cut| cut.bare);
+        if self.marks.is_empty() {
+            // `admin'--`: all it does is to hide the rest.
+            return (quoted && cut && self.immediate && self.is_word()).then_some(if self.closed > 0 {
+                Confidence::STRONG
+            } else {
+                Confidence::LIKELY
+            });
+        }
+        let reopened = complete && self.reopens();
+        let mut weight = self.marks.weight();
+        weight += u32::from(quoted) + u32::from(self.number) + u32::from(cut) + u32::from(reopened);
+        weight += u32::from(quoted && self.closed > 0) + u32::from(self.headless && cut);
+        weight += 2 * u32::from(self.manner.versioned) + 3 * u32::from(self.manner.split_word);
+        weight += u32::from(self.manner.blank_comments) + u32::from(self.manner.mixed_case);
+        // Conditions that a language of filters has as well.
+        let filter = !quoted && !self.number && !self.headless && !cut && self.marks.heaviest() <= 2;
+        // A call alone is a line of many languages.
+        let call = !quoted && !self.led && !self.headless && self.only_calls();
+        // A soft mark is one only where somebody took care of what follows.
+        let disguised = self.manner.versioned || self.manner.split_word;
+        let careless = self.marks.heaviest() <= 1 && !cut && !reopened && !disguised;
+        let against = match self.read {
+            Ok(()) => 0,
+            Err(Stop::Unfinished) => 1,
+            Err(Stop::Junk) => 2,
+        } + u32::from(call)
+            + u32::from(complete && self.manner.cut.is_some_and(|cut| !cut.bare))
+            + u32::from(quoted && self.is_prose());
+        let weight = weight.saturating_sub(against);
+        let weight = if filter || careless { weight.min(2) } else { weight };
+        Some(match weight {
+            0 => return None,
+            1 => Confidence::HINT,
+            2 => Confidence::POSSIBLE,
+            3 => Confidence::LIKELY,
+            4 => Confidence::STRONG,
+            _ => Confidence::CERTAIN,
+        })
+    }
+
+    fn only_calls(&self) -> bool {
+        !self.marks.any(|mark| !matches!(mark, Mark::Call(_, _) | Mark::Compare))
+            && !self.marks.any(|mark| matches!(mark, Mark::Call(Use::Runs | Use::Calls, _)))
+    }
+
+    /// Whether what stands before the quote is one word, or nothing.
+    fn is_word(&self) -> bool {
+        let before = &self.prefix[..self.prefix.len().saturating_sub(1)];
+        before.len() <= 64
+            && !before.trim_ascii().iter().any(|byte| byte.is_ascii_whitespace() || b"'\"<>{".contains(byte))
+    }
+
+    fn is_prose(&self) -> bool {
+        self.prefix.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(PROSE_WORDS).count()
+            >= PROSE_WORDS
+    }
+
+    /// Whether it leaves a string open that the text after it closes.
+    fn reopens(&self) -> bool {
+        matches!(self.place, Place::Quoted(quote) if self.manner.open_text == Some(quote))
+    }
+
+    fn why(&self) -> String {
+        let mut why = String::from(match self.place {
+            Place::Bare if self.headless => "goes on with a query",
+            Place::Bare if self.number => "stands for a number",
+            Place::Bare => "stands for a value",
+            Place::Quoted(b'\'') => "closes the string",
+            Place::Quoted(b'`') => "closes the quoted name",
+            Place::Quoted(_) => "closes the quoted text",
+            Place::Comment => "closes the comment",
+        });
+        match self.closed {
+            0 => {}
+            1 => why.push_str(" and 1 bracket"),
+            brackets => why.push_str(&format!(" and {brackets} brackets")),
+        }
+        self.marks.read(&mut why);
+        if self.manner.versioned {
+            why.push_str(", in comments that MySQL runs");
+        }
+        if self.manner.split_word {
+            why.push_str(", a word split by comments");
+        }
+        match self.read {
+            Ok(()) if self.manner.cut.is_some() => why.push_str(", and comments out the rest"),
+            Ok(()) if self.reopens() => why.push_str(", and leaves a quote for the rest to close"),
+            Err(Stop::Junk) => why.push_str(", then goes astray"),
+            _ => {}
+        }
+        why
+    }
+}
