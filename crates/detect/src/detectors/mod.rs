@@ -5,10 +5,19 @@
 //! values, and never looks at other values: what needs the whole message is a [`HeadDetector`], or belongs to the descent.
 
 mod ascii;
+mod crlf;
+mod frame;
 mod jndi;
+mod mail;
+mod path;
 mod protocol;
+mod scanner;
+mod shellshock;
 mod sql;
+mod upload;
+mod url;
 mod xss;
+mod xxe;
 
 use std::ops::Range;
 
@@ -20,10 +29,22 @@ use crate::finding::EXCERPT_BYTES_MAX;
 use crate::{Attack, Confidence, Finding, Value};
 
 /// All that read values, in the order in which they are asked.
-pub(crate) static DETECTORS: &[Detector] = &[jndi::DETECTOR, sql::INJECTION, sql::STATEMENT, xss::DETECTOR];
+pub(crate) static DETECTORS: &[Detector] = &[
+    jndi::DETECTOR,
+    sql::INJECTION,
+    sql::STATEMENT,
+    xss::DETECTOR,
+    path::DETECTOR,
+    url::DETECTOR,
+    crlf::DETECTOR,
+    mail::DETECTOR,
+    shellshock::DETECTOR,
+    xxe::DETECTOR,
+    upload::DETECTOR,
+];
 
 /// All that read a request's head as a whole.
-pub(crate) static HEAD_DETECTORS: &[HeadDetector] = &[protocol::DETECTOR];
+pub(crate) static HEAD_DETECTORS: &[HeadDetector] = &[protocol::DETECTOR, scanner::DETECTOR];
 
 /// Reads a value.
 #[derive(Debug)]
@@ -166,6 +187,14 @@ impl Findings {
     pub(crate) fn as_slice(&self) -> &[Finding] {
         &self.kept
     }
+}
+
+/// The strongest confidence that one detector has in a value, 0 without a finding: for the tests of detectors that ask where
+/// a value stands.
+#[cfg(test)]
+pub(crate) fn finding_confidence(detector: &Detector, value: &Value<'_>, findings: &mut Findings) -> u8 {
+    (detector.look)(value, &mut Evidence { detector, value, findings });
+    crate::strongest(findings.as_slice()).map_or(0, Confidence::get)
 }
 
 #[cfg(test)]

@@ -1,0 +1,326 @@
+//! XML that makes its parser read something else, or grow.
+//!
+//! # What it finds
+//! Declarations of external entities and document types, parameter entities, XInclude, and entities made of entities.
+//!
+//! # Why it matters
+//! A parser that resolves what a document declares reads files and internal services into it, and a few hundred bytes of
+//! entities become gigabytes.
+//!
+//! # How it decides
+//! Declarations are read as a DTD's grammar has them, wherever they stand: a document's type, a broken document that a
+//! lenient parser still takes, a field that carries XML. An external entity is what no client of an application sends. An
+//! external document type is judged by its address: the public ones of XHTML, SVG or property lists are common. Growth is
+//! counted: how long each entity would be, written out.
+//!
+//! # Example
+//! `<!ENTITY xxe SYSTEM "file:///etc/passwd">` declares an entity with the content of a file.
+//!
+//! # What it misses
+//! A document type at an address that looks like a public one.
+//!
+//! # References
+//! CWE-611, CWE-776; XML 1.0 sections 2.8 and 4.2; XInclude 1.0; DTDs in reach of "local DTD" attacks.
+
+use palisade_codec::ByteSet;
+
+use super::{Detector, Evidence};
+use crate::{Attack, Confidence, Value};
+
+pub(super) const DETECTOR: Detector =
+    Detector { name: "xxe", attack: Attack::Xxe, gate: ByteSet::of(b"<"), look };
+
+/// Declarations that are read.
+const DECLARATIONS_MAX: usize = 256;
+
+/// Bytes to which a document's entities may grow, written out, per byte of theirs. Honest ones name a character or a
+/// phrase and do not nest.
+const GROWTH_MAX: u64 = 20;
+
+fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
+    let text = value.bytes;
+    if value.set.contains(b'!') {
+        let mut entities: Vec<(&[u8], u64)> = Vec::new();
+        let mut nested = 0;
+        let declarations = memchr::memmem::find_iter(text, b"<!").take(DECLARATIONS_MAX);
+        for at in declarations {
+            let mut words = Words { rest: &text[at + 2..] };
+            let Some(keyword) = words.next() else { continue };
+            if keyword.text.eq_ignore_ascii_case(b"ENTITY") {
+                entity(at, words, text, &mut entities, &mut nested, evidence);
+            } else if keyword.text.eq_ignore_ascii_case(b"DOCTYPE") {
+                doctype(at, words, text, evidence);
+            }
+        }
+    }
+    if value.set.contains(b':') && value.set.contains(b'=') {
+        inclusion(text, evidence);
+    }
+}
+
+/// `<!ENTITY name SYSTEM "uri">`, `<!ENTITY % name "text">`.
+fn entity<'t>(
+    at: usize,
+    mut words: Words<'t>,
+    text: &'t [u8],
+    entities: &mut Vec<(&'t [u8], u64)>,
+    nested: &mut usize,
+    evidence: &mut Evidence<'_>,
+) {
+    let Some(mut name) = words.next() else { return };
+    let parameter = name.text == b"%" && !name.quoted;
+    if parameter {
+        let Some(next) = words.next() else { return };
+        name = next;
+    }
+    let Some(what) = words.next() else { return };
+    let end = text.len() - words.rest.len();
+    let kind = if parameter { "parameter entity" } else { "entity" };
+    let shown = String::from_utf8_lossy(&name.text[..name.text.len().min(40)]).into_owned();
+    let external = !what.quoted
+        && (what.text.eq_ignore_ascii_case(b"SYSTEM") || what.text.eq_ignore_ascii_case(b"PUBLIC"));
+    if external {
+        // PUBLIC has an identifier first.
+        let uri = match (words.next(), words.next()) {
+            (Some(_), Some(second)) if second.quoted => second.text,
+            (Some(first), _) if first.quoted => first.text,
+            _ => {
+                evidence.found(Confidence::LIKELY, at..end, format!("declares the external {kind} {shown}"));
+                return;
+            }
+        };
+        let target = Target::of(uri);
+        let confidence = if target == Target::Public { Confidence::POSSIBLE } else { Confidence::CERTAIN };
+        evidence.found(
+            confidence,
+            at..end,
+            format!("declares the {kind} {shown} with the content of {}", target.told(uri)),
+        );
+    } else if what.quoted {
+        // `<!ENTITY &#x25; error SYSTEM '...%file;'>` inside another entity.
+        if parameter && memchr::memmem::find(what.text, b"<!ENTITY").is_some() {
+            evidence.found(
+                Confidence::CERTAIN,
+                at..end,
+                format!("the parameter entity {shown} declares another when it is used"),
+            );
+        }
+        let (size, references) = written_out(what.text, entities);
+        *nested += usize::from(references > 1 && size > 2 * what.text.len() as u64);
+        if *nested >= 2 && size > GROWTH_MAX * what.text.len() as u64 || *nested >= 3 {
+            evidence.found(
+                Confidence::CERTAIN,
+                at..end,
+                format!("entities made of entities: {shown} is {size} bytes, written out"),
+            );
+        }
+        // `<!ENTITY a "&a;">`.
+        if has_reference(what.text, name.text) {
+            evidence.found(Confidence::STRONG, at..end, format!("the entity {shown} contains itself"));
+        }
+        entities.push((name.text, size));
+    }
+}
+
+/// `<!DOCTYPE name SYSTEM "uri" [...]>`.
+fn doctype(at: usize, mut words: Words<'_>, text: &[u8], evidence: &mut Evidence<'_>) {
+    let (Some(_), Some(what)) = (words.next(), words.next()) else { return };
+    let public = what.text.eq_ignore_ascii_case(b"PUBLIC");
+    if what.quoted || !(public || what.text.eq_ignore_ascii_case(b"SYSTEM")) {
+        return;
+    }
+    if public {
+        words.next();
+    }
+    let Some(uri) = words.next().filter(|word| word.quoted) else { return };
+    let end = text.len() - words.rest.len();
+    let target = Target::of(uri.text);
+    let confidence = match target {
+        Target::Public => return,
+        Target::Relative => Confidence::POSSIBLE,
+        Target::Elsewhere => Confidence::LIKELY,
+        Target::Share | Target::Scheme | Target::Climbing => Confidence::CERTAIN,
+    };
+    evidence.found(confidence, at..end, format!("takes its document type from {}", target.told(uri.text)));
+}
+
+/// `<xi:include href="..."/>`, and the name space that makes any prefix one.
+fn inclusion(text: &[u8], evidence: &mut Evidence<'_>) {
+    for at in memchr::memmem::find_iter(text, b":include").take(16) {
+        let behind = &text[at + 8..];
+        let tag = &behind[..memchr::memchr(b'>', behind).unwrap_or(behind.len()).min(1024)];
+        if !tag.first().is_some_and(|byte| byte.is_ascii_whitespace()) {
+            continue;
+        }
+        let opens = memchr::memrchr(b'<', &text[at.saturating_sub(32)..at]).is_some();
+        let named = memchr::memmem::find(text, b"http://www.w3.org/2001/XInclude").is_some();
+        let href =
+            memchr::memmem::find(tag, b"href").is_some() || memchr::memmem::find(tag, b"parse").is_some();
+        if opens && href {
+            let confidence = if named { Confidence::CERTAIN } else { Confidence::LIKELY };
+            evidence.found(confidence, at..text.len(), "includes another document by XInclude");
+            return;
+        }
+    }
+}
+
+/// Where an identifier leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// A document type that is published for everybody.
+    Public,
+    /// Beside the document.
+    Relative,
+    /// Out of its folder.
+    Climbing,
+    /// Another host, over HTTP.
+    Elsewhere,
+    /// A share on another host.
+    Share,
+    /// Any other scheme: file, php, gopher, jar, netdoc, expect, data.
+    Scheme,
+}
+
+impl Target {
+    fn of(uri: &[u8]) -> Self {
+        let uri = uri.trim_ascii();
+        if uri.starts_with(br"\\") {
+            return Self::Share;
+        }
+        let colon = uri.iter().take(24).position(|byte| *byte == b':').filter(|colon| {
+            *colon > 1
+                && uri[..*colon].iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+        });
+        let Some(colon) = colon else {
+            return if memchr::memmem::find(uri, b"..").is_some() || uri.starts_with(b"/") {
+                Self::Climbing
+            } else {
+                Self::Relative
+            };
+        };
+        let scheme = uri[..colon].to_ascii_lowercase();
+        if !matches!(&scheme[..], b"http" | b"https") {
+            return if scheme == b"urn" { Self::Public } else { Self::Scheme };
+        }
+        let host = uri[colon + 1..].strip_prefix(b"//").unwrap_or_default();
+        let host =
+            host.split(|byte| b"/:?#@\\".contains(byte)).next().unwrap_or_default().to_ascii_lowercase();
+        if PUBLISHERS.contains(&&host[..]) { Self::Public } else { Self::Elsewhere }
+    }
+
+    fn told(self, uri: &[u8]) -> String {
+        let shown = String::from_utf8_lossy(&uri[..uri.len().min(80)]).into_owned();
+        match self {
+            Self::Public => format!("the published {shown}"),
+            Self::Relative => format!("{shown}, beside the document"),
+            Self::Climbing => format!("the file {shown}"),
+            Self::Elsewhere => format!("{shown}, on another host"),
+            Self::Share => format!("{shown}, a share that Windows opens"),
+            Self::Scheme => shown,
+        }
+    }
+}
+
+/// Who publishes document types.
+const PUBLISHERS: &[&[u8]] = &[
+    b"www.w3.org",
+    b"w3.org",
+    b"www.oasis-open.org",
+    b"docbook.org",
+    b"java.sun.com",
+    b"www.apple.com",
+    b"mybatis.org",
+    b"ibatis.apache.org",
+    b"hibernate.org",
+    b"www.hibernate.org",
+    b"hibernate.sourceforge.net",
+    b"struts.apache.org",
+    b"jakarta.apache.org",
+    b"xml.apache.org",
+    b"logging.apache.org",
+    b"www.springframework.org",
+    b"www.jboss.org",
+    b"www.wapforum.org",
+    b"my.netscape.com",
+    b"dtd.nlm.nih.gov",
+    b"jats.nlm.nih.gov",
+    b"puppycrawl.com",
+    b"www.puppycrawl.com",
+    b"checkstyle.org",
+    b"www.web3d.org",
+    b"schemas.xmlsoap.org",
+];
+
+/// How long a text is with its references written out, by what is known of them; and how many it has.
+fn written_out(text: &[u8], entities: &[(&[u8], u64)]) -> (u64, usize) {
+    let (mut size, mut references) = (text.len() as u64, 0);
+    let mut rest = text;
+    // Each reference looks through the entities so far: both are bounded together.
+    let mut work = 0;
+    while let Some(at) = memchr::memchr2(b'&', b'%', rest) {
+        rest = &rest[at + 1..];
+        let Some(end) = rest.iter().take(64).position(|byte| *byte == b';') else { continue };
+        let name = &rest[..end];
+        work += entities.len();
+        if work > 1 << 20 {
+            break;
+        }
+        if let Some((_, inner)) = entities.iter().rev().find(|(known, _)| *known == name) {
+            size = size.saturating_add(*inner);
+            references += 1;
+        }
+    }
+    (size, references)
+}
+
+fn has_reference(text: &[u8], name: &[u8]) -> bool {
+    let reference = [b"&", name, b";"].concat();
+    memchr::memmem::find(text, &reference).is_some()
+}
+
+/// The words of a declaration: names and quoted texts, up to its end.
+struct Words<'t> {
+    rest: &'t [u8],
+}
+
+struct Word<'t> {
+    text: &'t [u8],
+    quoted: bool,
+}
+
+impl<'t> Iterator for Words<'t> {
+    type Item = Word<'t>;
+
+    fn next(&mut self) -> Option<Word<'t>> {
+        let text = self.rest.trim_ascii_start();
+        match *text.first()? {
+            b'>' | b'[' => {
+                self.rest = text;
+                None
+            }
+            quote @ (b'"' | b'\'') => {
+                // One that is not closed, in a broken document, ends with its line.
+                let inner = &text[1..];
+                let end = memchr::memchr(quote, &inner[..inner.len().min(8192)]);
+                let end = end.or_else(|| memchr::memchr2(b'>', b'\n', inner)).unwrap_or(inner.len());
+                self.rest = inner.get(end + 1..).unwrap_or_default();
+                Some(Word { text: &inner[..end], quoted: true })
+            }
+            b'%' => {
+                self.rest = &text[1..];
+                Some(Word { text: &text[..1], quoted: false })
+            }
+            _ => {
+                let end = text
+                    .iter()
+                    .position(|byte| byte.is_ascii_whitespace() || b"<>[\"'".contains(byte))
+                    .unwrap_or(text.len());
+                if end == 0 {
+                    return None;
+                }
+                self.rest = &text[end..];
+                Some(Word { text: &text[..end], quoted: false })
+            }
+        }
+    }
+}
