@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use palisade_seclang::ast::OperatorName;
 
 use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
-use crate::plan::Sieve;
+use crate::plan::{OperatorSieve, SievedOperator};
 
 /// Operators and filters of all rule sets that were compiled with it.
 #[derive(Debug, Default)]
 pub struct Interner {
     operators: Mutex<Shared<OperatorKey, Operator>>,
-    sieves: Mutex<Shared<SieveKey, Sieve>>,
+    sieves: Mutex<Vec<Weak<OperatorSieve>>>,
 }
 
 /// All that an operator is made of. Data files count by what is in them.
@@ -39,10 +39,6 @@ impl DataFiles for ReadFiles {
         found.map_or_else(|| Err(format!("`{name}` is not read")), |(_, text)| text.clone())
     }
 }
-
-/// The operators of a sieve, by address, in order, and whether each is always a candidate. While the sieve is there its
-/// operators are, so no other can have their addresses.
-type SieveKey = Vec<(usize, bool)>;
 
 impl Interner {
     /// An empty one.
@@ -75,16 +71,22 @@ impl Interner {
         locked(&self.operators).get_or_make(key, || Operator::compile(name, argument, options, &read))
     }
 
-    /// The sieve of some operators; `make` makes it.
-    pub(crate) fn sieve(
-        &self,
-        operators: impl Iterator<Item = (*const Operator, bool)>,
-        make: impl FnOnce() -> Sieve,
-    ) -> Arc<Sieve> {
-        let key = operators.map(|(operator, always)| (operator as usize, always)).collect();
-        match locked(&self.sieves).get_or_make(key, || Ok::<_, std::convert::Infallible>(make())) {
-            Ok(sieve) => sieve,
+    /// A sieve for some distinct operators, and the number of each of them: the one that knows most of them, or a new one.
+    pub(crate) fn sieve(&self, operators: &[SievedOperator]) -> (Arc<OperatorSieve>, Vec<u32>) {
+        let mut known = locked(&self.sieves);
+        let fit = |sieve: Arc<OperatorSieve>| {
+            let (numbers, missing) = sieve.numbers_of(operators)?;
+            Some((missing, sieve, numbers))
+        };
+        let fits = known.iter().filter_map(Weak::upgrade).filter_map(fit);
+        if let Some((_, sieve, numbers)) = fits.min_by_key(|(missing, ..)| *missing) {
+            return (sieve, numbers);
         }
+        let sieve = Arc::new(OperatorSieve::new(operators));
+        known.retain(|sieve| sieve.strong_count() > 0);
+        known.push(Arc::downgrade(&sieve));
+        let (numbers, _) = sieve.numbers_of(operators).expect("a sieve knows what it was made of");
+        (sieve, numbers)
     }
 }
 

@@ -42,7 +42,6 @@ pub struct RuleIndex(pub u32);
 #[derive(Debug)]
 pub struct RuleSet {
     pub(crate) settings: Arc<Settings>,
-    /// Before the rules, so that it goes before they do: an interner knows the sieve in it by their operators' addresses.
     pub(crate) plan: Plan,
     pub(crate) rules: Vec<Rule>,
     /// The rules of each phase in load order.

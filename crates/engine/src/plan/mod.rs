@@ -22,6 +22,7 @@ mod chains;
 mod live;
 mod masks;
 mod needs;
+mod operators;
 mod scan;
 mod sieve;
 mod steps;
@@ -46,9 +47,11 @@ use crate::variables::{FilePart, List, Part};
 use chains::{Chains, WALK_CHAINS, prefixes};
 use live::Gate;
 use masks::{Keyed, OperatorMask, WalkMasks};
+use operators::Numbering;
 use steps::Steps;
 
 pub use needs::Needs;
+pub(crate) use operators::{OperatorSieve, SievedOperator};
 pub use scan::FilterCounts;
 pub(crate) use scan::PlanState;
 pub use sieve::{Seen, Sieve};
@@ -57,23 +60,13 @@ pub use sieve::{Seen, Sieve};
 #[derive(Debug)]
 pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
-    /// What the distinct operators of all probes need.
-    sieve: Arc<Sieve>,
-    /// Words of an operator mask.
-    words: usize,
-}
-
-/// An operator as the sieve asks for it.
-#[derive(Debug)]
-struct SievedOperator {
-    operator: Arc<Operator>,
-    /// Every value is a candidate: of a negated operator nothing is known.
-    always: bool,
 }
 
 /// The plan of one phase. Steps are positions in the phase's program.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PhasePlan {
+    /// What the distinct operators of its probes need, and those of other phases of the same stage.
+    sieve: Arc<OperatorSieve>,
     /// Visited whatever the values are.
     always: Steps,
     /// Visited where a candidate says so.
@@ -192,13 +185,21 @@ impl Plan {
 /// Numbers operators and chains while phases are drafted.
 #[derive(Default)]
 struct Planner {
-    operators: Vec<SievedOperator>,
-    /// By address, since the compiler shares equal operators, and whether it is always a candidate.
-    operator_numbers: HashMap<(*const Operator, bool), u32>,
+    /// Those of requests and those of responses, which have few in common: a response need not be looked at for what
+    /// only requests are.
+    operators: [Numbering; STAGES],
     chains: Vec<Vec<Transformation>>,
     chain_numbers: HashMap<Vec<Transformation>, u32>,
     /// Pairs of a phase's source and a chain through which it is looked at: each takes an operator mask.
     masks: HashSet<(usize, (u8, u64), u32)>,
+}
+
+const STAGES: usize = 2;
+
+/// Which operators a phase's are numbered with.
+fn stage_of(slot: usize) -> usize {
+    let responses = [phase_slot(Phase::ResponseHeaders), phase_slot(Phase::ResponseBody)];
+    usize::from(responses.contains(&slot))
 }
 
 /// Bounds of a plan, far above what CRS needs (350 operators, 34 chains, 500 masks at paranoia level 4): rules beyond
@@ -276,7 +277,7 @@ impl Planner {
             };
             for base in bases_of(target) {
                 // What the operator needs says nothing about what it rejects.
-                let operator = self.operator(operator, negated);
+                let operator = self.operators[stage_of(slot)].number(operator, negated);
                 draft.step_operators[step as usize] = Some(operator);
                 let probe = Probe {
                     operator,
@@ -298,14 +299,8 @@ impl Planner {
     }
 
     fn has_room(&self) -> bool {
-        self.operators.len() < OPERATORS_MAX && self.chains.len() < CHAINS_MAX && self.masks.len() < MASKS_MAX
-    }
-
-    fn operator(&mut self, operator: &Arc<Operator>, always: bool) -> u32 {
-        *self.operator_numbers.entry((Arc::as_ptr(operator), always)).or_insert_with(|| {
-            self.operators.push(SievedOperator { operator: operator.clone(), always });
-            self.operators.len() as u32 - 1
-        })
+        let operators: usize = self.operators.iter().map(Numbering::len).sum();
+        operators < OPERATORS_MAX && self.chains.len() < CHAINS_MAX && self.masks.len() < MASKS_MAX
     }
 
     fn chain(&mut self, transformations: &[Transformation]) -> u32 {
@@ -318,56 +313,39 @@ impl Planner {
         number
     }
 
-    /// Numbers the operators anew: those behind the fewest gates first, so that the masks of a paranoia level are short.
-    fn order_operators(&mut self, drafts: &mut [PhaseDraft; PHASES]) {
-        let mut gates_of = vec![usize::MAX; self.operators.len()];
-        for draft in drafts.iter() {
-            for (step, operator) in draft.step_operators.iter().enumerate() {
-                let Some(operator) = operator else { continue };
-                let is_behind = |gate: &&Gate| (gate.step as usize) < step && step < gate.to as usize;
-                let gates = &mut gates_of[*operator as usize];
-                *gates = draft.gates.iter().filter(is_behind).count().min(*gates);
-            }
-        }
-        let mut order: Vec<usize> = (0..self.operators.len()).collect();
-        order.sort_by_key(|operator| gates_of[*operator]);
-        let mut renamed = vec![0; order.len()];
-        (0..).zip(&order).for_each(|(number, operator)| renamed[*operator] = number);
-        let mut operators: Vec<_> = std::mem::take(&mut self.operators).into_iter().map(Some).collect();
-        self.operators = order.iter().filter_map(|operator| operators[*operator].take()).collect();
-        for draft in drafts {
-            let probes = draft.sources.iter_mut().flat_map(|(_, probes)| probes);
-            let in_probes = probes.map(|probe| &mut probe.operator);
-            let in_steps = draft.step_operators.iter_mut().flatten();
-            in_probes.chain(in_steps).for_each(|operator| *operator = renamed[*operator as usize]);
-        }
-    }
-
     fn finish(mut self, mut drafts: [PhaseDraft; PHASES], interner: &Interner) -> Plan {
-        self.order_operators(&mut drafts);
-        let words = self.operators.len().div_ceil(64);
+        let sieves: [_; STAGES] = std::array::from_fn(|stage| {
+            let of_stage = drafts.iter_mut().enumerate().filter(|(slot, _)| stage_of(*slot) == stage);
+            let operators = std::mem::take(&mut self.operators[stage]);
+            operators.settle(of_stage.map(|(_, draft)| draft), interner)
+        });
+        let mut slot = 0;
         let phases = drafts.map(|draft| {
+            let (sieve, lengths) = &sieves[stage_of(slot)];
+            slot += 1;
             let PhaseDraft { always, judged, mut sources, instants, tests, gates, step_operators, .. } =
                 draft;
             // A target's members come query first, body second.
             sources.sort_by_key(|(base, _)| base.rank());
+            let words = sieve.sieve.words();
             let sources =
-                sources.into_iter().map(|(base, probes)| self.source(base, probes, words)).collect();
-            PhasePlan { always, judged, sources, instants, tests, gates, step_operators }
+                sources.into_iter().map(|(base, probes)| self.source(base, probes, lengths, words)).collect();
+            PhasePlan {
+                sieve: sieve.clone(),
+                always,
+                judged,
+                sources,
+                instants,
+                tests,
+                gates,
+                step_operators,
+            }
         });
-        let operators = &self.operators;
-        let keys = operators.iter().map(|known| (Arc::as_ptr(&known.operator), known.always));
-        let sieve = interner.sieve(keys, || {
-            let needs: Vec<Needs> = operators
-                .iter()
-                .map(|known| if known.always { Needs::default() } else { Needs::of(&known.operator) })
-                .collect();
-            Sieve::new(&needs)
-        });
-        Plan { phases, sieve, words }
+        Plan { phases }
     }
 
-    fn source(&mut self, base: Base, mut probes: Vec<Probe>, words: usize) -> Source {
+    /// `lengths` are those of the shortest values that the operators may match, by their numbers.
+    fn source(&mut self, base: Base, mut probes: Vec<Probe>, lengths: &[usize], words: usize) -> Source {
         probes.sort_by_key(|probe| (probe.operator, probe.step, probe.place));
         let mask = || vec![0u64; words].into_boxed_slice();
         let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
@@ -389,8 +367,7 @@ impl Planner {
                 ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut unkeyed, probe.operator),
             }
             add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
-            let known = &self.operators[probe.operator as usize];
-            let length = if known.always { 0 } else { known.operator.length_min() };
+            let length = lengths[probe.operator as usize];
             let mut shortest = |chain: u32| {
                 let known = length_min.entry(chain).or_insert(length);
                 *known = length.min(*known);

@@ -201,7 +201,7 @@ impl Transaction {
         self.plan.has_begun = true;
         let plan = rules.plan.phase(phase);
         let evaluation = &mut self.scratch.evaluation;
-        self.plan.live[phase_slot(phase)].update(plan, rules.plan.words, |step| {
+        self.plan.live[phase_slot(phase)].update(plan, plan.sieve.sieve.words(), |step| {
             plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars.tx, evaluation))
         });
         for source in &plan.sources {
@@ -287,7 +287,12 @@ impl PlanState {
                     continue;
                 }
                 self.filters.pairs += self.hits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
-                rules.plan.sieve.sift(output.text, output.bytes, &mut self.hits, &mut self.seen);
+                rules.plan.phase(phase).sieve.sieve.sift(
+                    output.text,
+                    output.bytes,
+                    &mut self.hits,
+                    &mut self.seen,
+                );
                 let mut text = (output.number == 0).then_some(Text::Raw);
                 for word in 0..self.hits.len() {
                     let mut bits = self.hits[word];

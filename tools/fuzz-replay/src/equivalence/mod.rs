@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use palisade_engine::persistent::MemoryStore;
-use palisade_engine::{Enforcement, RuleSet, RuleSources, load_rules};
+use palisade_engine::{Enforcement, Interner, RuleSet, RuleSources, load_rules_with};
 
 pub use exchanges::Exchange;
 pub use put::{Evaluator, Manner, Said, put};
@@ -134,9 +134,19 @@ pub fn run(rules: &Arc<RuleSet>, exchanges: &[Exchange], manner: &Manner) -> Vec
 }
 
 /// The rule set of a generated text, or why it does not load.
+///
+/// Some are compiled beside one that lacks a few of the rules, as another service's may, and share with it what they can.
 pub fn compiled(text: &str) -> Result<Arc<RuleSet>, String> {
+    let interner = Interner::new();
+    let removed = text.len() % 3 * 4;
+    let beside = (removed > 0).then(|| format!("{text}\nSecRuleRemoveById 100-{}\n", 100 + removed));
+    let _beside = beside.map(|text| compiled_with(&text, &interner)).transpose()?;
+    compiled_with(text, &interner)
+}
+
+fn compiled_with(text: &str, interner: &Interner) -> Result<Arc<RuleSet>, String> {
     let text = Some(("case.conf".to_owned(), text.as_bytes().to_vec(), String::new()));
-    let loaded = load_rules(&RuleSources { text, ..RuleSources::default() }, &files());
+    let loaded = load_rules_with(&RuleSources { text, ..RuleSources::default() }, &files(), interner);
     loaded.rules.ok_or_else(|| {
         let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         let errors: Vec<String> =
