@@ -34,6 +34,7 @@ proptest! {
         transformation in transformation(),
         input in value(),
         left_over in value(),
+        wanted in any::<u8>(),
         with_map in any::<bool>(),
     ) {
         let map = unicode_map();
@@ -57,6 +58,11 @@ proptest! {
         let result: &[u8] = if effect == Effect::Changed { &fresh } else { &input };
         if let Some(after) = transformation.bytes_after(&bytes) {
             prop_assert_eq!(after, ByteSet::of(result));
+        }
+        let of_result = ByteSet::of(result);
+        for wanted in [of_result, ByteSet::of(&[wanted]), ByteSet::of(&[wanted]).union(ByteSet::of(b"aZ"))] {
+            let before = transformation.bytes_before(wanted);
+            prop_assert!(!of_result.intersects(&wanted) || before == ByteSet::FULL || bytes.intersects(&before));
         }
         if transformation.may_change(&bytes) && let Some(needed) = transformation.unchanged_without() {
             prop_assert!(bytes.intersects(&needed));

@@ -113,6 +113,15 @@ impl ByteSet {
         Self { words: [low, letters & !CAPITALS | capitals << 32, high, top] }
     }
 
+    /// The bytes of which a value has one when, with small letters for capitals, it has one of these: capitals where
+    /// their small letters are, and none for themselves.
+    #[inline]
+    pub const fn before_lowercased(self) -> Self {
+        let [low, letters, high, top] = self.words;
+        let capitals = letters >> 32 & CAPITALS;
+        Self { words: [low, letters & !CAPITALS | capitals, high, top] }
+    }
+
     /// The set as bits: byte `b` is bit `b % 64` of word `b / 64`.
     #[inline]
     pub const fn words(&self) -> &[u64; 4] {

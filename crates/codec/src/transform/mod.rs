@@ -295,6 +295,18 @@ impl Transformation {
         })
     }
 
+    /// The bytes of which a value has one whose result has one of `wanted`. All bytes where nothing is known, also of the
+    /// empty value.
+    pub const fn bytes_before(self, wanted: ByteSet) -> ByteSet {
+        match self {
+            Self::Lowercase => wanted.before_lowercased(),
+            Self::RemoveNulls | Self::RemoveWhitespace | Self::Trim | Self::TrimLeft | Self::TrimRight => {
+                wanted
+            }
+            _ => ByteSet::FULL,
+        }
+    }
+
     /// An upper bound of the result's length for an input of `input_len` bytes. The decoders never exceed
     /// their input; `urlEncode` at most triples it and `utf8toUnicode` writes at most 7 bytes for 2.
     pub const fn output_len_max(self, input_len: usize) -> usize {

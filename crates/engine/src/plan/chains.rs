@@ -33,14 +33,14 @@ impl Chains {
     /// after each step counts, asks for each of the [`prefixes`] of its list.
     #[cfg(test)]
     pub(crate) fn new<L: AsRef<[Transformation]>>(lists: &[L]) -> Self {
-        Self::of_lengths(lists, |_| Some(0))
+        Self::of_wanted(lists, |_| Some(Want::ALL))
     }
 
-    /// Those of the chains of which results of at least so many bytes are wanted. A shorter result may be left out, and
-    /// with it the steps that lead there. All keep the numbers that they have in `lists`.
-    pub(crate) fn of_lengths<L: AsRef<[Transformation]>>(
+    /// Those of the chains of which some results are wanted. Others may be left out, and with them the steps that lead
+    /// there. All keep the numbers that they have in `lists`.
+    pub(crate) fn of_wanted<L: AsRef<[Transformation]>>(
         lists: &[L],
-        len_min: impl Fn(usize) -> Option<usize>,
+        want: impl Fn(usize) -> Option<Want>,
     ) -> Self {
         let walks = lists.chunks(WALK_CHAINS).enumerate().filter_map(|(number, lists)| {
             let first_chain = number * WALK_CHAINS;
@@ -48,8 +48,7 @@ impl Chains {
                 .iter()
                 .enumerate()
                 .filter_map(|(bit, list)| {
-                    let len_min = len_min(first_chain + bit)?;
-                    Some(Wanted { list: list.as_ref(), bit: 1 << bit, len_min })
+                    Some(Wanted { list: list.as_ref(), bit: 1 << bit, want: want(first_chain + bit)? })
                 })
                 .collect();
             (!lists.is_empty()).then(|| Walk::new(first_chain, lists))
@@ -102,8 +101,24 @@ pub(crate) const WALK_CHAINS: usize = 64;
 struct Wanted<'a> {
     list: &'a [Transformation],
     bit: u64,
-    /// Shorter results need not be told.
-    len_min: usize,
+    want: Want,
+}
+
+/// Which results somebody wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Want {
+    /// At least of so many bytes.
+    pub(crate) len_min: usize,
+    /// With one of these bytes; the empty one as well where it is [`ByteSet::FULL`].
+    pub(crate) telling: ByteSet,
+}
+
+impl Want {
+    pub(crate) const ALL: Want = Want { len_min: 0, telling: ByteSet::FULL };
+
+    pub(crate) fn or(self, other: Want) -> Want {
+        Want { len_min: self.len_min.min(other.len_min), telling: self.telling.union(other.telling) }
+    }
 }
 
 /// Up to [`WALK_CHAINS`] chains as a trie of steps.
@@ -152,6 +167,8 @@ struct Node {
     len_min: usize,
     /// ... and of shorter results nothing that ends here.
     ending_len_min: usize,
+    /// Of inputs without one of these nothing below is wanted, unless it is every byte.
+    telling: ByteSet,
     /// The steps of its subtree, its own included.
     needs: Steps,
     /// The chains that end here.
@@ -187,7 +204,7 @@ impl Walk {
         // The nodes of the last list.
         let mut path: Vec<usize> = Vec::new();
         let mut before: &[Transformation] = &[];
-        for &Wanted { list, bit, len_min } in &lists {
+        for &Wanted { list, bit, want } in &lists {
             let shared = before.iter().zip(list).take_while(|(a, b)| a == b).count();
             close(&mut nodes, &mut path, shared);
             for &step in &list[shared..] {
@@ -198,6 +215,7 @@ impl Walk {
                     end: 0,
                     len_min: usize::MAX,
                     ending_len_min: usize::MAX,
+                    telling: ByteSet::EMPTY,
                     needs: bit_of(step),
                     chains: 0,
                     chains_below: 0,
@@ -208,8 +226,9 @@ impl Walk {
                     let node = &mut nodes[node];
                     node.chains |= bit;
                     node.chains_below |= bit;
-                    node.len_min = node.len_min.min(input_len_min(node.step, len_min));
-                    node.ending_len_min = node.ending_len_min.min(len_min);
+                    node.len_min = node.len_min.min(input_len_min(node.step, want.len_min));
+                    node.ending_len_min = node.ending_len_min.min(want.len_min);
+                    node.telling = node.telling.union(node.step.bytes_before(want.telling));
                 }
                 None => at_root |= bit,
             }
@@ -332,12 +351,13 @@ fn close(nodes: &mut [Node], path: &mut Vec<usize>, depth: usize) {
     while path.len() > depth {
         let Some(node) = path.pop() else { return };
         nodes[node].end = nodes.len() as u32;
-        let Node { needs, chains_below, len_min, .. } = nodes[node];
+        let Node { needs, chains_below, len_min, telling, .. } = nodes[node];
         if let Some(&parent) = path.last() {
             let parent = &mut nodes[parent];
             parent.needs |= needs;
             parent.chains_below |= chains_below;
             parent.len_min = parent.len_min.min(input_len_min(parent.step, len_min));
+            parent.telling = parent.telling.union(parent.step.bytes_before(telling));
         }
     }
 }
@@ -451,6 +471,10 @@ impl Run<'_, '_> {
             }
             if node.needs & live == 0 {
                 chains |= node.chains_below;
+                at = node.end as usize;
+                continue;
+            }
+            if node.telling != ByteSet::FULL && !node.telling.intersects(&self.slots[output].bytes) {
                 at = node.end as usize;
                 continue;
             }

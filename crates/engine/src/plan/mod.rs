@@ -44,7 +44,7 @@ use crate::ruleset::{
 };
 use crate::variables::{FilePart, List, Part};
 
-use chains::{Chains, WALK_CHAINS, prefixes};
+use chains::{Chains, WALK_CHAINS, Want, prefixes};
 use live::Gate;
 use masks::{Keyed, OperatorMask, WalkMasks};
 use operators::Numbering;
@@ -321,7 +321,7 @@ impl Planner {
         });
         let mut slot = 0;
         let phases = drafts.map(|draft| {
-            let (sieve, lengths) = &sieves[stage_of(slot)];
+            let (sieve, wants) = &sieves[stage_of(slot)];
             slot += 1;
             let PhaseDraft { always, judged, mut sources, instants, tests, gates, step_operators, .. } =
                 draft;
@@ -329,7 +329,7 @@ impl Planner {
             sources.sort_by_key(|(base, _)| base.rank());
             let words = sieve.sieve.words();
             let sources =
-                sources.into_iter().map(|(base, probes)| self.source(base, probes, lengths, words)).collect();
+                sources.into_iter().map(|(base, probes)| self.source(base, probes, wants, words)).collect();
             PhasePlan {
                 sieve: sieve.clone(),
                 always,
@@ -344,16 +344,16 @@ impl Planner {
         Plan { phases }
     }
 
-    /// `lengths` are those of the shortest values that the operators may match, by their numbers.
-    fn source(&mut self, base: Base, mut probes: Vec<Probe>, lengths: &[usize], words: usize) -> Source {
+    /// `wants` are what the operators may match, by their numbers.
+    fn source(&mut self, base: Base, mut probes: Vec<Probe>, wants: &[Want], words: usize) -> Source {
         probes.sort_by_key(|probe| (probe.operator, probe.step, probe.place));
         let mask = || vec![0u64; words].into_boxed_slice();
         let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
         let mut unkeyed = mask();
         let mut keys: KeyTable<Keyed> = KeyTable::default();
         let mut through: BTreeMap<u32, OperatorMask> = BTreeMap::new();
-        // The shortest text that any of a chain's operators may match: what is shorter need not be made.
-        let mut length_min: BTreeMap<u32, usize> = BTreeMap::new();
+        // What any of a chain's operators may match: another result need not be made.
+        let mut wanted: BTreeMap<u32, Want> = BTreeMap::new();
         for probe in &probes {
             match &probe.selector {
                 ProbeSelector::Key(key) => {
@@ -367,23 +367,23 @@ impl Planner {
                 ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut unkeyed, probe.operator),
             }
             add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
-            let length = lengths[probe.operator as usize];
-            let mut shortest = |chain: u32| {
-                let known = length_min.entry(chain).or_insert(length);
-                *known = length.min(*known);
+            let want = wants[probe.operator as usize];
+            let mut wants = |chain: u32| {
+                let known = wanted.entry(chain).or_insert(want);
+                *known = known.or(want);
             };
-            shortest(probe.chain);
+            wants(probe.chain);
             // Under `multiMatch` what lies between counts as well.
             if probe.every_stage {
                 let list = self.chains[probe.chain as usize].clone();
                 for stage in prefixes(&list) {
                     let stage = self.chain(stage);
                     add(through.entry(stage).or_insert_with(mask), probe.operator);
-                    shortest(stage);
+                    wants(stage);
                 }
             }
         }
-        let chains = Chains::of_lengths(&self.chains, |chain| length_min.get(&(chain as u32)).copied());
+        let chains = Chains::of_wanted(&self.chains, |chain| wanted.get(&(chain as u32)).copied());
         let through = chains.walks().iter().map(|walk| {
             let first = walk.first_chain() as u32;
             let chains = through

@@ -79,6 +79,23 @@ impl Needs {
     }
 }
 
+/// Bytes of which every value that an operator matches has one, as few and as rare as are known; all of them where any
+/// value may match.
+pub(super) fn telling_bytes(operator: &Operator) -> ByteSet {
+    match operator.needle() {
+        Some(Needle::Prefix(bytes) | Needle::Suffix(bytes) | Needle::Whole(bytes) | Needle::Part(bytes)) => {
+            let rate = |byte: &u8| palisade_pcre::rate_of(&[*byte]);
+            let rarest = bytes.iter().min_by(|a, b| rate(a).total_cmp(&rate(b)));
+            rarest.map_or(ByteSet::FULL, |byte| ByteSet::of(&[*byte]))
+        }
+        Some(Needle::AnyPart(_)) => ByteSet::FULL,
+        None => match operator.pattern() {
+            Some(pattern) => pattern.needs().gates.first().map_or(ByteSet::FULL, byte_set),
+            None => operator.gate().unwrap_or(ByteSet::FULL),
+        },
+    }
+}
+
 pub(super) fn byte_set(gate: &Gate) -> ByteSet {
     let mut set = ByteSet::EMPTY;
     for byte in 0..=255u8 {

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::PhaseDraft;
+use super::chains::Want;
 use super::live::Gate;
-use super::needs::Needs;
+use super::needs::{Needs, telling_bytes};
 use super::sieve::Sieve;
 use crate::interner::Interner;
 use crate::operator::Operator;
@@ -42,6 +43,14 @@ const SPARE: usize = 16;
 impl SievedOperator {
     pub(super) fn key(&self) -> Key {
         (Arc::as_ptr(&self.operator) as usize, self.always)
+    }
+
+    /// What it may match.
+    fn wants(&self) -> Want {
+        if self.always {
+            return Want::ALL;
+        }
+        Want { len_min: self.operator.length_min(), telling: telling_bytes(&self.operator) }
     }
 }
 
@@ -98,13 +107,13 @@ impl Numbering {
         })
     }
 
-    /// Numbers the operators in some drafts as their sieve does. Gives the sieve and, by number, the length of the
-    /// shortest value that an operator may match.
+    /// Numbers the operators in some drafts as their sieve does. Gives the sieve and, by number, what an operator may
+    /// match.
     pub(super) fn settle<'d>(
         self,
         drafts: impl Iterator<Item = &'d mut PhaseDraft>,
         interner: &Interner,
-    ) -> (Arc<OperatorSieve>, Vec<usize>) {
+    ) -> (Arc<OperatorSieve>, Vec<Want>) {
         let mut drafts: Vec<&mut PhaseDraft> = drafts.collect();
         // Those behind the fewest gates come first, so that the masks of a paranoia level are short.
         let mut gates_of = vec![usize::MAX; self.operators.len()];
@@ -122,10 +131,10 @@ impl Numbering {
             order.iter().map(|operator| self.operators[*operator].clone()).collect();
         let (sieve, numbers) = interner.sieve(&ordered);
         let mut renamed = vec![0; order.len()];
-        let mut lengths = vec![0; 64 * sieve.sieve.words()];
+        let mut wants = vec![Want::ALL; 64 * sieve.sieve.words()];
         for ((operator, number), sieved) in order.iter().zip(numbers).zip(&ordered) {
             renamed[*operator] = number;
-            lengths[number as usize] = if sieved.always { 0 } else { sieved.operator.length_min() };
+            wants[number as usize] = sieved.wants();
         }
         for draft in &mut drafts {
             let probes = draft.sources.iter_mut().flat_map(|(_, probes)| probes);
@@ -133,7 +142,7 @@ impl Numbering {
             let in_steps = draft.step_operators.iter_mut().flatten();
             in_probes.chain(in_steps).for_each(|operator| *operator = renamed[*operator as usize]);
         }
-        (sieve, lengths)
+        (sieve, wants)
     }
 }
 

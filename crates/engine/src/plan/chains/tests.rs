@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn a_selection_keeps_numbers_and_results(lists in lists(150), value in value(), wanted in any::<[bool; 7]>()) {
         let is_wanted = |chain: usize| wanted[chain % wanted.len()];
-        let chains = Chains::of_lengths(&lists, |chain| is_wanted(chain).then_some(0));
+        let chains = Chains::of_wanted(&lists, |chain| is_wanted(chain).then_some(Want::ALL));
         let mut scratch = ChainScratch::default();
         let mut yielded = vec![false; lists.len()];
         for walk in chains.walks() {
@@ -140,8 +140,29 @@ proptest! {
     }
 
     #[test]
+    fn only_results_without_a_telling_byte_are_left_out(
+        lists in lists(40),
+        value in value(),
+        telling in prop::collection::vec(any::<u8>(), 0..3),
+    ) {
+        let telling = ByteSet::of(&telling);
+        let chains = Chains::of_wanted(&lists, |_| Some(Want { telling, ..Want::ALL }));
+        let mut scratch = ChainScratch::default();
+        let [walk] = chains.walks() else { panic!("few chains, one walk") };
+        let outputs = evaluate(walk, &value, &mut scratch, &Context::default());
+        for (chain, list) in lists.iter().enumerate() {
+            let expected = reference(&value, list, &Context::default());
+            match outputs.of_chain(chain as u32) {
+                Some(output) => prop_assert_eq!(output.text, &expected[..]),
+                None => prop_assert!(!telling.intersects(&ByteSet::of(&expected))),
+            }
+        }
+    }
+
+    #[test]
     fn only_results_that_are_too_short_are_left_out(lists in lists(40), value in value(), len_min in 0..12_usize) {
-        let chains = Chains::of_lengths(&lists, |chain| Some(len_min + chain % 3));
+        let chains =
+            Chains::of_wanted(&lists, |chain| Some(Want { len_min: len_min + chain % 3, ..Want::ALL }));
         let mut scratch = ChainScratch::default();
         let [walk] = chains.walks() else { panic!("few chains, one walk") };
         let outputs = evaluate(walk, &value, &mut scratch, &Context::default());
