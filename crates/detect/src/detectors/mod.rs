@@ -6,14 +6,17 @@
 
 mod ascii;
 mod crlf;
+mod deserialization;
 mod frame;
 mod jndi;
 mod mail;
 mod path;
+mod proto_pollution;
 mod protocol;
 mod scanner;
 mod shellshock;
 mod sql;
+mod ssi;
 mod upload;
 mod url;
 mod xss;
@@ -34,6 +37,9 @@ pub(crate) static DETECTORS: &[Detector] = &[
     sql::INJECTION,
     sql::STATEMENT,
     xss::DETECTOR,
+    ssi::DETECTOR,
+    proto_pollution::DETECTOR,
+    deserialization::DETECTOR,
     path::DETECTOR,
     url::DETECTOR,
     crlf::DETECTOR,
