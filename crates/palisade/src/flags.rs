@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Check(CheckFlags),
     /// Measure what inspection costs, and which rules cost most
     Profile(ProfileFlags),
-    /// Look at the rules of a rule set
+    /// Fetch a rule set, or look at the rules of one
     #[command(subcommand)]
     Rules(RulesCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
@@ -55,6 +55,8 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
+    /// Download a release of OWASP CRS, verify each of its files, and install it
+    Fetch(RulesFetchFlags),
     /// One line a rule: id, phase, paranoia level, message, place
     List(RulesListFlags),
     /// All of some rules: what they look at, how, and what they do
@@ -275,6 +277,25 @@ pub(crate) struct ProfileFlags {
     /// Answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RulesFetchFlags {
+    /// The release, such as 4.28.0; the newest that this version knows when absent
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Folder to make, ./coreruleset-VERSION when absent; it appears when everything is in it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// Where archives are, CRS's tags at GitHub when absent; `/vVERSION.tar.gz` is added
+    ///
+    /// A mirror over https:// or http://, or a folder as file:///FOLDER. Proxies are taken from HTTPS_PROXY and
+    /// ALL_PROXY; servers are verified by the system's certificates.
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Take a release without a hash list in this version, as the server gives it
+    #[arg(long)]
+    pub(crate) allow_unverified: bool,
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ mod data_folder;
 mod descriptors;
 mod environment;
 mod exchange;
+mod fetch;
 mod files;
 mod flags;
 mod journal;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => commands::explain::run(&explain),
         Command::Check(check) => commands::check::run(&check),
         Command::Profile(profile) => commands::profile::run(&profile),
+        Command::Rules(RulesCommand::Fetch(fetch)) => fetch::run(&fetch),
         Command::Rules(RulesCommand::List(list)) => commands::rules::list(&list),
         Command::Rules(RulesCommand::Show(show)) => commands::rules::show(&show),
         Command::Run(run) => commands::run::run(&run),

@@ -95,8 +95,8 @@ pub(crate) fn where_crs_comes_from() -> String {
         String::new()
     };
     format!(
-        "{here}install Debian's modsecurity-crs and name {DEBIAN_CRS}, or unpack a release of \
-         https://github.com/coreruleset/coreruleset and name its folder"
+        "{here}`palisade rules fetch` downloads and verifies a release of \
+         https://github.com/coreruleset/coreruleset; or install Debian's modsecurity-crs and name {DEBIAN_CRS}"
     )
 }
 
