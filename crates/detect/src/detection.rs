@@ -51,7 +51,7 @@ impl Detection {
 
     /// Looks at the request, which is whole, one share of work a call.
     pub fn run(&mut self) -> Progress {
-        let roots = self.roots.get_or_insert_with(|| Roots::new(self.body.finish()));
+        let roots = self.roots.get_or_insert_with(|| Roots::new(self.body.finish(&self.descent.limits)));
         roots.look(&self.head, &mut self.descent, SHARE_BYTES)
     }
 

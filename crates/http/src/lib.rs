@@ -13,6 +13,7 @@
 //!  Cookie     -> cookies  fields
 //!  body bytes -> body     form | multipart | json | xml         -> ParsedBody
 //!                                                  xml + xpath  -> values
+//! texts      -> graphql | protobuf                         -> fields
 //! ```
 //!
 //! Not here: which of these a rule sees under which variable name (the engine's), transformations (codec's), and
@@ -23,12 +24,14 @@ pub mod chunked;
 pub mod cookies;
 pub mod fields;
 pub mod form;
+pub mod graphql;
 pub mod head;
 pub mod json;
 pub mod limits;
 pub mod multipart;
 pub mod params;
 pub mod path;
+pub mod protobuf;
 pub mod target;
 pub mod xml;
 pub mod xpath;
@@ -38,6 +41,7 @@ pub use chunked::{ChunkFinding, ChunkProgress, ChunkedDecoder, chunk_head};
 pub use cookies::{CookieFormat, parse_cookies};
 pub use fields::Fields;
 pub use form::{Form, FormParser, parse_form, parse_form_reusing};
+pub use graphql::GraphQl;
 pub use head::{
     Framing, FramingFinding, HeadParse, HeadScanner, RequestHead, ResponseHead, parse_request_head,
     parse_response_head, request_body_framing, response_body_framing,

@@ -2,9 +2,11 @@
 
 use palisade_http::{
     BodyLimits, Fields, FormParser, JsonNames, JsonParser, LimitHit, Multipart, MultipartParser, RequestHead,
-    XmlDocument, XmlParser,
+    XmlDocument, XmlParser, protobuf,
 };
 
+use super::readings::compressed::bounded;
+use super::readings::{Form, Made};
 use crate::DetectLimits;
 
 /// What a body is read as.
@@ -71,7 +73,31 @@ pub(crate) struct BodyReader {
     raw: Vec<u8>,
     raw_bytes_max: usize,
     truncated: bool,
+    coding: Coding,
 }
+
+/// What a body's `Content-Encoding` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    None,
+    Gzip,
+    Deflate,
+    Brotli,
+}
+
+impl Coding {
+    fn of(value: &[u8]) -> Self {
+        match &value.trim_ascii().to_ascii_lowercase()[..] {
+            b"gzip" | b"x-gzip" => Self::Gzip,
+            b"deflate" => Self::Deflate,
+            b"br" => Self::Brotli,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What a brotli decoder reads at a time.
+const BROTLI_BUFFER_BYTES: usize = 4096;
 
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one for an exchange")]
@@ -96,6 +122,8 @@ pub(crate) struct Body {
     pub(crate) limit_hits: Vec<LimitHit>,
     /// Whether there was more than `raw` holds, and nothing else read it.
     pub(crate) truncated: bool,
+    /// The bound that cut its decoded form short.
+    pub(crate) met: Option<&'static str>,
 }
 
 /// What a body was read as.
@@ -110,9 +138,8 @@ pub(crate) enum Parts {
         doctype: Vec<u8>,
         points: Fields,
     },
-    GraphQl,
-    Grpc,
-    Protobuf,
+    /// Texts of protobuf messages, by field numbers.
+    Protobuf(Fields),
 }
 
 impl BodyReader {
@@ -132,26 +159,64 @@ impl BodyReader {
             raw: Vec::new(),
             raw_bytes_max: limits.raw_body_bytes_max,
             truncated: false,
+            coding: Coding::of(header(&head.headers, b"content-encoding").unwrap_or_default()),
         }
     }
 
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
-        self.parser.feed(chunk);
+        if self.coding == Coding::None {
+            self.parser.feed(chunk);
+        }
         let room = self.raw_bytes_max - self.raw.len();
         self.raw.extend_from_slice(&chunk[..chunk.len().min(room)]);
         self.truncated |= chunk.len() > room;
     }
 
+    /// Undoes a content coding that the head names. A body whose coding we do not read is looked at as it is.
+    fn decoded(&mut self, limits: &DetectLimits) -> Option<&'static str> {
+        let raw = std::mem::take(&mut self.raw);
+        let made = match self.coding {
+            Coding::Gzip => bounded(flate2::read::MultiGzDecoder::new(&raw[..]), raw.len(), limits),
+            // Both are called deflate.
+            Coding::Deflate if raw.first().is_some_and(|byte| byte & 0x0f == 8) => {
+                bounded(flate2::read::ZlibDecoder::new(&raw[..]), raw.len(), limits)
+            }
+            Coding::Deflate => bounded(flate2::read::DeflateDecoder::new(&raw[..]), raw.len(), limits),
+            Coding::Brotli => bounded(
+                brotli_decompressor::Decompressor::new(&raw[..], BROTLI_BUFFER_BYTES),
+                raw.len(),
+                limits,
+            ),
+            Coding::None => Made::NOTHING,
+        };
+        match made.form {
+            Form::Text(text) => {
+                self.parser.feed(&text);
+                self.raw = text;
+            }
+            Form::None | Form::Places { .. } => {
+                self.parser.feed(&raw);
+                self.raw = raw;
+            }
+        }
+        made.met
+    }
+
     /// Ends the body. What it says it is comes first; where that fails, or nothing was said, it is also read as what it
     /// looks like.
-    pub(crate) fn finish(&mut self) -> Body {
+    pub(crate) fn finish(&mut self, limits: &DetectLimits) -> Body {
+        let met = if self.coding == Coding::None { None } else { self.decoded(limits) };
         let raw = std::mem::take(&mut self.raw);
         let mut body = std::mem::replace(&mut self.parser, Parser::None).finish(&self.limits);
-        match self.form {
-            BodyForm::GraphQl => body.parts = Parts::GraphQl,
-            BodyForm::Grpc => body.parts = Parts::Grpc,
-            BodyForm::Protobuf => body.parts = Parts::Protobuf,
-            _ => {}
+        body.met = met;
+        let messages = match self.form {
+            BodyForm::Grpc => Some(grpc(&raw, limits)),
+            BodyForm::Protobuf => protobuf::parse(&raw, limits.values_max),
+            _ => None,
+        };
+        if let Some(texts) = messages {
+            body.raw_matters = texts.is_empty();
+            body.parts = Parts::Protobuf(texts);
         }
         let looks = BodyForm::of_beginning(&raw);
         if body.raw_matters && looks != self.form && !raw.is_empty() {
@@ -159,10 +224,10 @@ impl BodyReader {
             parser.feed(&raw);
             let second = parser.finish(&self.limits);
             if !matches!(second.parts, Parts::None) {
-                body = Body { raw_matters: second.raw_matters, ..second };
+                body = Body { met, ..second };
             }
         }
-        body.truncated = self.truncated && body.raw_matters;
+        body.truncated = self.truncated && (body.raw_matters || self.coding != Coding::None);
         body.raw = raw;
         body
     }
@@ -227,6 +292,27 @@ impl Parser {
             }
         }
     }
+}
+
+/// The texts of the messages in a gRPC body. A compressed message is one of gzip, which is what clients use.
+fn grpc(body: &[u8], limits: &DetectLimits) -> Fields {
+    let mut out = Fields::new();
+    for (compressed, message) in protobuf::frames(body) {
+        let made = if compressed {
+            bounded(flate2::read::MultiGzDecoder::new(message), message.len(), limits).form
+        } else {
+            Form::None
+        };
+        let message = match &made {
+            Form::Text(text) => text,
+            Form::None | Form::Places { .. } => message,
+        };
+        match protobuf::parse(message, limits.values_max.saturating_sub(out.len())) {
+            Some(fields) => fields.iter().for_each(|(path, value)| out.push(path, value)),
+            None => out.push(b"", message),
+        }
+    }
+    out
 }
 
 /// The first header of a name, ASCII case ignored.

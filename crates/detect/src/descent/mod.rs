@@ -19,11 +19,12 @@ pub(crate) use body::BodyReader;
 pub(crate) use roots::Roots;
 
 use palisade_codec::ByteSet;
-use palisade_model::Point;
+use palisade_model::{Part, Point};
 
+use self::readings::{Form, Reading};
 use crate::detection::WORD;
 use crate::detectors::{DETECTORS, Evidence, Findings};
-use crate::{Attack, Confidence, DetectLimits, Finding, Spent, Step, Value};
+use crate::{Attack, Confidence, Decoding, DetectLimits, Finding, Spent, Step, Value};
 
 /// What one exchange has found and spent so far.
 #[derive(Debug)]
@@ -35,6 +36,9 @@ pub(crate) struct Descent {
 
 /// Bytes that two windows of a long text share: no payload's telling part is longer.
 const WINDOW_OVERLAP_BYTES: usize = 2048;
+
+/// Bytes of a place in a decode path. A longer one is cut: it is for people.
+const STEP_BYTES_MAX: usize = 256;
 
 /// A text of letters and digits that is shorter holds nothing encoded that could matter.
 const ENCODED_BYTES_MIN: usize = 12;
@@ -51,21 +55,17 @@ impl Descent {
 
     /// Looks at a text and all its readings.
     pub(crate) fn look(&mut self, point: Point<'_>, bytes: &[u8]) {
-        self.windows(point, &mut Vec::new(), bytes);
+        self.text(point, &mut Vec::new(), bytes);
     }
 
-    /// Looks at a text through windows, so that one long text is many short ones.
-    fn windows(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8]) {
-        let window = self.limits.window_bytes.max(2 * WINDOW_OVERLAP_BYTES);
-        let mut start = 0;
-        while bytes.len() - start > window {
-            self.window(point, steps, &bytes[start..start + window]);
-            start += window - WINDOW_OVERLAP_BYTES;
-        }
-        self.window(point, steps, &bytes[start..]);
+    /// Looks at the values of one name as one text.
+    pub(crate) fn look_joined(&mut self, point: Point<'_>, bytes: &[u8]) {
+        self.under(&mut Vec::new(), Decoding::Joined, b"", |descent, steps| {
+            descent.text(point, steps, bytes)
+        });
     }
 
-    fn window(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8]) {
+    fn text(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8]) {
         // Most values of most requests are a word or a number.
         if bytes.len() < ENCODED_BYTES_MIN && bytes.iter().all(|byte| WORD.contains(*byte)) {
             self.spent.values += 1;
@@ -80,33 +80,101 @@ impl Descent {
         self.spent.values += 1;
         self.spent.work_bytes += bytes.len();
         let set = ByteSet::of(bytes);
-        let value = Value { point, decoded: steps, bytes, set: &set };
-        for detector in DETECTORS.iter().filter(|detector| detector.gate.intersects(&set)) {
-            (detector.look)(&value, &mut Evidence { detector, value: &value, findings: &mut self.findings });
+        for reading in readings::WHOLE.iter().filter(|reading| reading.gate.intersects(&set)) {
+            if self.reading(reading, point, steps, bytes, &set) {
+                return;
+            }
         }
-        self.readings(point, steps, bytes, &set);
+        let window = self.limits.window_bytes.max(2 * WINDOW_OVERLAP_BYTES);
+        if bytes.len() <= window {
+            return self.window(point, steps, bytes, &set);
+        }
+        // One long text is many short ones.
+        let mut start = 0;
+        loop {
+            let end = bytes.len().min(start + window);
+            let part = &bytes[start..end];
+            self.window(point, steps, part, &ByteSet::of(part));
+            if end == bytes.len() {
+                return;
+            }
+            start += window - WINDOW_OVERLAP_BYTES;
+        }
     }
 
-    /// Looks at the text's other forms.
-    fn readings(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8], set: &ByteSet) {
-        for reading in readings::ALL.iter().filter(|reading| reading.gate.intersects(set)) {
-            let made = (reading.read)(bytes, set, &self.limits);
-            for part in made.parts {
-                if steps.len() >= self.limits.depth_max {
-                    return self.met("depth_max", point);
-                }
-                if self.spent.decoded_bytes + part.bytes.len() > self.limits.decoded_bytes_max {
-                    return self.met("decoded_bytes_max", point);
-                }
-                self.spent.decoded_bytes += part.bytes.len();
-                steps.push(Step { decoding: reading.decoding, at: part.at });
-                self.windows(point, steps, &part.bytes);
-                steps.pop();
+    /// Puts a text to the detectors, and then its readings.
+    fn window(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8], set: &ByteSet) {
+        let value = Value { point, decoded: steps, bytes, set };
+        for detector in DETECTORS.iter().filter(|detector| detector.gate.intersects(set)) {
+            (detector.look)(&value, &mut Evidence { detector, value: &value, findings: &mut self.findings });
+        }
+        for reading in readings::LOCAL.iter().filter(|reading| reading.gate.intersects(set)) {
+            self.reading(reading, point, steps, bytes, set);
+        }
+    }
+
+    /// Looks at one reading of a text. Whether there is nothing else in the text.
+    fn reading(
+        &mut self,
+        reading: &Reading,
+        point: Point<'_>,
+        steps: &mut Vec<Step>,
+        bytes: &[u8],
+        set: &ByteSet,
+    ) -> bool {
+        let made = (reading.read)(bytes, set, &self.limits);
+        if let Some(limit) = made.met {
+            self.met(limit, point);
+        }
+        let (length, whole) = match &made.form {
+            Form::None => return false,
+            Form::Text(text) => (text.len(), false),
+            Form::Places { fields, whole } => (fields.byte_count(), *whole),
+        };
+        if steps.len() >= self.limits.depth_max {
+            self.met("depth_max", point);
+            return false;
+        }
+        if self.spent.decoded_bytes + length > self.limits.decoded_bytes_max {
+            self.met("decoded_bytes_max", point);
+            return false;
+        }
+        self.spent.decoded_bytes += length;
+        let decoding = reading.decoding;
+        match made.form {
+            Form::None => {}
+            Form::Text(text) => {
+                self.under(steps, decoding, b"", |descent, steps| descent.text(point, steps, &text))
             }
-            if let Some(limit) = made.met {
-                self.met(limit, point);
+            Form::Places { fields, .. } => {
+                let mut names = roots::NewNames::default();
+                for (path, value) in fields.iter() {
+                    self.under(steps, decoding, path, |descent, steps| {
+                        // Names of the others are none that anybody could choose freely.
+                        if decoding == Decoding::Json {
+                            let named = Point { part: Part::Name, ..point };
+                            names.each(path, |name| descent.text(named, steps, name));
+                        }
+                        descent.text(point, steps, value);
+                    });
+                }
             }
         }
+        whole
+    }
+
+    /// Does something below a decoding.
+    fn under(
+        &mut self,
+        steps: &mut Vec<Step>,
+        decoding: Decoding,
+        at: &[u8],
+        inner: impl FnOnce(&mut Self, &mut Vec<Step>),
+    ) {
+        let at = String::from_utf8_lossy(&at[..at.len().min(STEP_BYTES_MAX)]).into();
+        steps.push(Step { decoding, at });
+        inner(self, steps);
+        steps.pop();
     }
 
     /// Notes a bound that was met, as a finding of its own the first time.

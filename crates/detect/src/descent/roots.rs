@@ -110,15 +110,19 @@ fn in_body(body: &Body, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
                 && pointed(Root::Xml, points, descent, place)
         }
         Parts::Multipart(multipart) => in_multipart(multipart, descent, place),
-        Parts::None | Parts::GraphQl | Parts::Grpc | Parts::Protobuf => true,
+        Parts::Protobuf(texts) => texts.iter().all(|(path, value)| {
+            let point = Point { root: Root::Protobuf, part: Part::Value, path };
+            place(descent, &mut |descent| descent.look(point, value))
+        }),
+        Parts::None => true,
     };
     on && (!body.raw_matters || place(descent, &mut |descent| descent.look(whole, &body.raw)))
         && place(descent, &mut |descent| {
             if body.truncated {
                 descent.met("raw_body_bytes_max", whole);
             }
-            for hit in &body.limit_hits {
-                descent.met(hit.name(), whole);
+            for met in body.limit_hits.iter().map(|hit| hit.name()).chain(body.met) {
+                descent.met(met, whole);
             }
         })
 }
@@ -133,24 +137,38 @@ fn in_multipart(multipart: &Multipart, descent: &mut Descent, place: &mut Visit<
         })
 }
 
-/// Leaves of a tree by their paths. Each step of a path is a name that somebody chose; one that the leaf before shares was
-/// looked at there.
+/// Leaves of a tree by their paths.
 fn pointed(root: Root, leaves: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
-    let mut before: &[u8] = b"";
+    let mut names = NewNames::default();
     leaves.iter().all(|(path, value)| {
-        let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
-        // From the beginning of the first step that differs.
-        let from = memchr::memrchr(b'/', &path[..shared]).map_or(0, |slash| slash + 1);
-        before = path;
         place(descent, &mut |descent| {
-            for step in path[from..].split(|byte| *byte == b'/') {
-                if !step.iter().all(u8::is_ascii_digit) {
-                    descent.look(Point { root, part: Part::Name, path }, &unescaped(step));
-                }
-            }
+            let named = Point { root, part: Part::Name, path };
+            names.each(path, |name| descent.look(named, name));
             descent.look(Point { root, part: Part::Value, path }, value);
         })
     })
+}
+
+/// The names in the paths of a tree's leaves, each when it is met first: a step that the leaf before shares was met there.
+#[derive(Debug, Default)]
+pub(super) struct NewNames {
+    before: Vec<u8>,
+}
+
+impl NewNames {
+    /// Calls with each step of a path that is new and no number.
+    pub(super) fn each(&mut self, path: &[u8], mut met: impl FnMut(&[u8])) {
+        let shared = path.iter().zip(&self.before).take_while(|(a, b)| a == b).count();
+        // From the beginning of the first step that differs.
+        let from = memchr::memrchr(b'/', &path[..shared]).map_or(0, |slash| slash + 1);
+        self.before.truncate(shared);
+        self.before.extend_from_slice(&path[shared..]);
+        for step in path[from..].split(|byte| *byte == b'/') {
+            if !step.iter().all(u8::is_ascii_digit) {
+                met(&unescaped(step));
+            }
+        }
+    }
 }
 
 /// A step of a pointer as the name that it stands for.
@@ -173,12 +191,36 @@ fn unescaped(step: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Names and values of a list. A name is looked at under the path that it is.
+/// Names and values of a list. A name is looked at under the path that it is. Values of one name that follow each other are
+/// also looked at joined, as frameworks do: `a=1 union&a=select` is `1 union,select` to some.
 fn fields(root: Root, fields: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
+    let mut joined: Vec<u8> = Vec::new();
+    let mut before: Option<(&[u8], &[u8])> = None;
     fields.iter().all(|(name, value)| {
+        let repeats = before.is_some_and(|(before, _)| before == name);
+        match before {
+            Some((_, first)) if repeats && joined.is_empty() => joined.extend_from_slice(first),
+            _ if !repeats => joined.clear(),
+            _ => {}
+        }
+        if repeats && joined.len() + value.len() < JOINED_BYTES_MAX {
+            joined.push(b',');
+            joined.extend_from_slice(value);
+        }
+        before = Some((name, value));
+        let joined = &joined;
         place(descent, &mut |descent| {
-            descent.look(Point { root, part: Part::Name, path: name }, name);
-            descent.look(Point { root, part: Part::Value, path: name }, value);
+            let point = Point { root, part: Part::Value, path: name };
+            if !repeats {
+                descent.look(Point { root, part: Part::Name, path: name }, name);
+            }
+            descent.look(point, value);
+            if repeats {
+                descent.look_joined(point, joined);
+            }
         })
     })
 }
+
+/// Bytes of joined values. More is not joined: each further one would be looked at with all before it.
+const JOINED_BYTES_MAX: usize = 2048;

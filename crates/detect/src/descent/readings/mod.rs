@@ -1,20 +1,45 @@
-//! The forms in which one text can be read, one file each, and the table of them.
+//! The forms in which one text can be read, one file a family, and the table of them.
 //!
 //! A reading answers the text in its decoded form, or nothing where decoding changes nothing or makes no sense. It is
 //! linear in the text, and what it makes is bounded by a small multiple of it unless it decompresses, which has a bound of
 //! its own.
 
 mod base64;
+pub(super) mod compressed;
 mod escapes;
 mod structured;
+mod unicode;
 
 use palisade_codec::ByteSet;
+use palisade_http::Fields;
 
 use crate::{Decoding, DetectLimits};
 
-/// All readings, in the order in which they are tried.
-pub(super) static ALL: &[Reading] =
-    &[escapes::PERCENT, escapes::HTML, escapes::JS, base64::BASE64, structured::JSON];
+/// Readings of a text as a whole, in the order in which they are tried: cut anywhere, it would not read so.
+pub(super) static WHOLE: &[Reading] = &[
+    structured::JSON,
+    structured::GRAPHQL,
+    structured::JWT,
+    structured::XML,
+    structured::DATA_URL,
+    base64::BASE64,
+    base64::HEX,
+    unicode::UTF16,
+    compressed::GZIP,
+    compressed::ZLIB,
+    compressed::ZSTD,
+];
+
+/// Readings of single characters, which a window of a long text has as well.
+pub(super) static LOCAL: &[Reading] = &[
+    escapes::PERCENT,
+    escapes::HTML,
+    escapes::JS,
+    escapes::CSS,
+    unicode::OVERLONG,
+    unicode::FOLDED,
+    unicode::UTF7,
+];
 
 /// A way to read a text.
 #[derive(Debug)]
@@ -30,27 +55,36 @@ pub(super) struct Reading {
 /// What a reading made of a text.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    /// The texts, in order; most readings make one.
-    pub(super) parts: Vec<Text>,
+    /// What it reads.
+    pub(super) form: Form,
     /// The bound that cut it short.
     pub(super) met: Option<&'static str>,
 }
 
-/// A text that a reading made.
-#[derive(Debug)]
-pub(super) struct Text {
-    /// Where it stands in what was read (a JSON pointer), else empty.
-    pub(super) at: Box<str>,
-    /// The text.
-    pub(super) bytes: Vec<u8>,
+/// The decoded form of a text.
+#[derive(Debug, Default)]
+pub(super) enum Form {
+    /// It has no such form.
+    #[default]
+    None,
+    /// A text.
+    Text(Vec<u8>),
+    /// Texts by the places in which they stand. Where `whole`, there is nothing else in the text but names, numbers and
+    /// punctuation, so that the text itself need not be looked at.
+    Places { fields: Fields, whole: bool },
 }
 
 impl Made {
     /// Nothing: the text has no such form.
-    pub(super) const NOTHING: Self = Self { parts: Vec::new(), met: None };
+    pub(super) const NOTHING: Self = Self { form: Form::None, met: None };
 
-    /// One text.
-    pub(super) fn one(bytes: Vec<u8>) -> Self {
-        Self { parts: vec![Text { at: "".into(), bytes }], met: None }
+    /// A text.
+    pub(super) fn text(bytes: Vec<u8>) -> Self {
+        Self { form: Form::Text(bytes), met: None }
+    }
+
+    /// Texts by their places.
+    pub(super) fn places(fields: Fields, whole: bool) -> Self {
+        Self { form: Form::Places { fields, whole }, met: None }
     }
 }

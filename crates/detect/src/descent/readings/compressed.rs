@@ -1,0 +1,90 @@
+//! Compressed texts, under a bound on what comes out.
+
+use std::io::Read as _;
+
+use palisade_codec::ByteSet;
+
+use super::{Form, Made, Reading};
+use crate::{Decoding, DetectLimits};
+
+/// gzip.
+pub(super) const GZIP: Reading = Reading {
+    decoding: Decoding::Gzip,
+    gate: ByteSet::of(b"\x1f"),
+    read: |text, _, limits| match text.starts_with(b"\x1f\x8b\x08") {
+        true => bounded(flate2::read::MultiGzDecoder::new(text), text.len(), limits),
+        false => Made::NOTHING,
+    },
+};
+
+/// zlib.
+pub(super) const ZLIB: Reading = Reading {
+    decoding: Decoding::Zlib,
+    gate: ByteSet::of(b"\x78"),
+    read: |text, _, limits| match text {
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
+            bounded(flate2::read::ZlibDecoder::new(text), text.len(), limits)
+        }
+        _ => Made::NOTHING,
+    },
+};
+
+/// Zstandard. Nothing here reads it: a text that begins so is noted as not looked at.
+pub(super) const ZSTD: Reading = Reading {
+    decoding: Decoding::Zstd,
+    gate: ByteSet::of(b"\xfd"),
+    read: |text, _, _| Made {
+        form: Form::None,
+        met: text.starts_with(b"\x28\xb5\x2f\xfd").then_some("zstd is not read"),
+    },
+};
+
+/// A text that may grow so much beyond its bound for nothing: small texts compress well without meaning harm.
+const FREE_BYTES: usize = 64 << 10;
+
+/// What a decoder gives, as far as the bound goes. A text that is cut or broken gives what came before.
+pub(in crate::descent) fn bounded(
+    decoder: impl std::io::Read,
+    compressed_bytes: usize,
+    limits: &DetectLimits,
+) -> Made {
+    let most = FREE_BYTES.saturating_add(compressed_bytes.saturating_mul(limits.expansion_max));
+    let most = most.min(limits.decoded_bytes_max);
+    let mut out = Vec::new();
+    // An error ends the text; what was read stays.
+    let _ = decoder.take(most as u64 + 1).read_to_end(&mut out);
+    let met = (out.len() > most).then_some("expansion_max");
+    out.truncate(most);
+    if out.is_empty() { Made { form: Form::None, met } } else { Made { form: Form::Text(out), met } }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Made {
+        (GZIP.read)(bytes, &ByteSet::of(bytes), &DetectLimits::default())
+    }
+
+    #[test]
+    fn a_text_comes_out_and_a_bomb_is_cut() {
+        let made = read(&gzip(b"' OR 1=1 --"));
+        assert!(matches!(&made.form, Form::Text(text) if text == b"' OR 1=1 --") && made.met.is_none());
+        let bomb = gzip(&vec![0; 20 << 20]);
+        let made = read(&bomb);
+        assert_eq!(made.met, Some("expansion_max"));
+        assert!(matches!(&made.form, Form::Text(text) if text.len() <= FREE_BYTES + 100 * bomb.len()));
+        assert!(matches!(read(b"\x1f\x8b\x08garbage").form, Form::None));
+    }
+}
