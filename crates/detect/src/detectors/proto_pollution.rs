@@ -27,7 +27,7 @@ use palisade_codec::ByteSet;
 use palisade_model::Part;
 
 use super::{Detector, Evidence, ascii};
-use crate::{Attack, Confidence, Value};
+use crate::{Attack, Confidence, Decoding, Value};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "proto-pollution",
@@ -50,9 +50,13 @@ fn guard(value: &Value<'_>, evidence: &mut Evidence<'_>) {
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = &value.bytes[..value.bytes.len().min(NAME_BYTES_MAX)];
     let all = 0..text.len();
-    if value.point.part == Part::Name && value.decoded.is_empty() {
-        let keys = [value.point.path, text];
-        if let Some(how) = keys.into_iter().find_map(reaches) {
+    // A name, of the message or of an object inside a value, and the path on which it stands.
+    let path = match value.decoded.last() {
+        None => Some(value.point.path),
+        Some(step) => (step.decoding == Decoding::Json).then_some(step.at.as_bytes()),
+    };
+    if let Some(path) = path.filter(|_| value.point.part == Part::Name) {
+        if let Some(how) = [path, text].into_iter().find_map(reaches) {
             evidence.found(Confidence::CERTAIN, all, format!("a name that reaches the prototype by {how}"));
         }
         return;
