@@ -91,6 +91,15 @@ impl Transaction {
         Ok(())
     }
 
+    /// The assignments of a link that opens no collection.
+    pub(crate) fn set_all(&mut self, link: &Link) {
+        for assignment in &link.assignments {
+            if let Assignment::Set(assignment) = assignment {
+                self.set_variable(assignment);
+            }
+        }
+    }
+
     fn set_variable(&mut self, SetVariable { store, key, change, .. }: &SetVariable) {
         match key {
             Key::Numbered(name) => self.set_numbered(*name, change),

@@ -164,6 +164,8 @@ impl Transaction {
         let starter = (number == 0).then_some(index);
         let result = if starter.is_some() && self.is_judged(rules, index) {
             self.try_candidates(rules, index, &mut matching)
+        } else if let Some(item) = starter.and_then(|_| self.settled(rules)) {
+            self.tell_settled(&mut matching, item)
         } else {
             self.try_targets(rules, starter, &mut matching)
         };
@@ -277,6 +279,47 @@ impl Transaction {
         let told = hits.list.iter().try_for_each(|hit| self.tell(matching, item, &hits, hit));
         self.scratch.hits = hits;
         told
+    }
+
+    /// Tells the match of a variable that the plan has already asked about.
+    fn tell_settled(&mut self, matching: &mut Matching<'_>, item: Item) -> Result<(), Asked> {
+        self.tell_held(item, matching.text_of_name(item));
+        matching.seen = 1;
+        self.assign(matching.link, &mut matching.begun)
+    }
+
+    /// Tells the match of a variable, or of a number, as it stands.
+    fn tell_held(&mut self, item: Item, name: Option<TextId>) {
+        let mut buffer = std::mem::take(&mut self.scratch.value);
+        let held = match item.kind {
+            ItemKind::Var { slot, .. } => {
+                buffer.clear();
+                buffer.extend_from_slice(self.vars.tx.value(slot).unwrap_or_default());
+                Some(buffer.as_slice())
+            }
+            // A number, made when somebody asks for it.
+            _ => None,
+        };
+        // As every look.
+        self.cursor.work += held.map_or(1, <[u8]>::len) + 16;
+        self.vars.tell_match(item, name, held);
+        self.scratch.value = buffer;
+    }
+
+    /// All that happens when the only link of a rule matches, `item` or without a condition, and the rule has no action
+    /// but assignments, and goes on somewhere.
+    pub(crate) fn pass_quietly(&mut self, rules: &RuleSet, index: RuleIndex, item: Option<Item>) {
+        let rule = rules.rule(index);
+        let link = &rule.links[0];
+        self.vars.rule = index;
+        if let Some(item) = item {
+            let name = matches!(item.kind, ItemKind::Count { .. }).then(|| link.targets[0].name);
+            self.tell_held(item, name);
+        }
+        self.set_all(link);
+        self.vars.matched.end_link();
+        self.cursor.step += 1;
+        self.flow_after(rule);
     }
 
     /// Asks the operator about a text that the plan has made of a value.

@@ -108,7 +108,10 @@ impl Text {
         match &self.parts {
             Parts::Literal { number, .. } => *number,
             Parts::Macros(parts) => match parts.as_slice() {
-                [Part::Tx(slot)] => vars.tx.value(*slot).map_or(0, leading_integer),
+                [Part::Tx(slot)] => {
+                    let value = vars.tx.value(*slot).unwrap_or_default();
+                    leading_integer(&value[..value.len().min(EXPANDED_BYTES_MAX)])
+                }
                 parts => {
                     let mut out = Vec::new();
                     append(parts, vars, &mut out);

@@ -257,6 +257,11 @@ impl VarStore {
         }
     }
 
+    /// The integer that a value starts with.
+    pub(crate) fn integer(&self, slot: u32) -> Option<i64> {
+        self.value(slot).map(leading_integer)
+    }
+
     /// As the first assignment wrote it.
     pub(crate) fn name(&self, slot: u32) -> &[u8] {
         match self.slots[slot as usize].name {

@@ -28,13 +28,13 @@ use std::collections::BTreeMap;
 use palisade_seclang::ast::OperatorName;
 
 pub use evaluation::{Answer, Evaluation, GROUPS, LogRef, Lookup, Outcome, REFS_MAX};
+pub(crate) use numeric::Numeric;
 pub use prefilter::Needle;
 
 use identity::Identity;
 use injection::Injection;
 use ip::AddressSet;
 use lookup::{BlockList, Geo};
-use numeric::Numeric;
 use phrase::Phrases;
 use rx::Rx;
 use text::Text;
@@ -116,6 +116,14 @@ impl Operator {
     /// Whether the outcome depends on nothing but the value, so that it may be asked early, or not at all.
     pub fn is_pure(&self) -> bool {
         !matches!(self.kind, Kind::BlockList(_) | Kind::Geo(_))
+    }
+
+    /// Its comparison, when it is one of numbers.
+    pub(crate) fn numeric(&self) -> Option<Numeric> {
+        match self.kind {
+            Kind::Numeric(numeric) => Some(numeric),
+            _ => None,
+        }
     }
 
     /// Tells whether `value` matches, and puts captures and log references into `context`, which is reset first

@@ -7,24 +7,62 @@
 //! It is a guess: a gate may be removed by `ctl`, or its variable may change before the gate is reached. So steps that
 //! were held for dead and are reached all the same are run as the reference runs them.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::PhasePlan;
 use super::masks::Awake;
 use super::steps::Steps;
+use super::tx::{TestKey, TxTest};
 
-/// A rule that skips past others because of one TX variable, and does nothing else.
+/// The rules of a phase that skip past others because of one TX variable.
+#[derive(Debug, Default)]
+pub(super) struct Gates {
+    /// In order.
+    gates: Vec<Gate>,
+    /// For each distinct question of theirs the step of a gate that asks it: a rule set has a hundred gates, and few
+    /// questions.
+    questions: Vec<u32>,
+    /// Numbers of questions.
+    known: HashMap<TestKey, u32>,
+}
+
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Gate {
-    pub(super) step: u32,
+struct Gate {
+    step: u32,
+    /// Number of its question.
+    question: u32,
     /// The first step that it does not skip.
-    pub(super) to: u32,
+    to: u32,
+}
+
+impl Gates {
+    /// Adds one. Steps come in order.
+    pub(super) fn add(&mut self, step: u32, to: u32, test: &TxTest) {
+        let next = self.questions.len() as u32;
+        let question = test.key().map_or(next, |key| *self.known.entry(key).or_insert(next));
+        if question == next {
+            self.questions.push(step);
+        }
+        self.gates.push(Gate { step, question, to });
+    }
+
+    /// How many gates may skip a step.
+    pub(super) fn before(&self, step: u32) -> usize {
+        self.gates.iter().filter(|gate| gate.step < step && step < gate.to).count()
+    }
+
+    /// Forgets what only [`Gates::add`] needs.
+    pub(super) fn finish(mut self) -> Self {
+        self.known = HashMap::new();
+        self
+    }
 }
 
 /// What is reached under some outcomes of the gates. Kept, since they mostly come out alike.
 #[derive(Default)]
 pub(super) struct Live {
-    /// A bit for each gate that skips; `None` before the first use.
+    /// A bit for each question of the gates that is answered by yes; `None` before the first use.
     outcomes: Option<Vec<u64>>,
     /// Steps behind gates that skip.
     pub(super) dead: Steps,
@@ -32,17 +70,20 @@ pub(super) struct Live {
     pub(super) operators: Vec<u64>,
     /// What is awake of each source.
     pub(super) sources: Vec<Awake>,
+    /// Steps that are visited once the phase's values have been looked at.
+    pub(super) visits: Steps,
     /// The outcomes in question.
     asked: Vec<u64>,
 }
 
 impl Live {
-    /// Brings it up to what the gates say now.
-    pub(super) fn update(&mut self, plan: &PhasePlan, words: usize, mut skips: impl FnMut(u32) -> bool) {
+    /// Brings it up to what the gates say now. `holds` tells it of the gate at a step.
+    pub(super) fn update(&mut self, plan: &PhasePlan, words: usize, mut holds: impl FnMut(u32) -> bool) {
+        let Gates { gates, questions, .. } = &plan.gates;
         self.asked.clear();
-        self.asked.resize(plan.gates.len().div_ceil(64), 0);
-        for (number, gate) in plan.gates.iter().enumerate() {
-            if skips(gate.step) {
+        self.asked.resize(questions.len().div_ceil(64), 0);
+        for (number, step) in questions.iter().enumerate() {
+            if holds(*step) {
                 self.asked[number / 64] |= 1 << (number % 64);
             }
         }
@@ -51,9 +92,10 @@ impl Live {
         }
         self.dead = Steps::new(plan.step_operators.len());
         let mut beyond = 0;
-        for (number, gate) in plan.gates.iter().enumerate() {
+        for gate in gates {
+            let skips = self.asked[gate.question as usize / 64] >> (gate.question % 64) & 1 == 1;
             // Of gates within a dead part nothing is asked.
-            if gate.step >= beyond && self.asked[number / 64] >> (number % 64) & 1 == 1 {
+            if gate.step >= beyond && skips {
                 beyond = gate.to.max(gate.step + 1);
                 (gate.step + 1..beyond).for_each(|step| self.dead.insert(step));
             }

@@ -26,6 +26,7 @@ mod operators;
 mod scan;
 mod sieve;
 mod steps;
+mod tx;
 mod visit;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,16 +40,16 @@ use crate::interner::Interner;
 use crate::keys::KeyTable;
 use crate::operator::{Evaluation, Operator, Outcome};
 use crate::ruleset::{
-    Disruptive, Link, OperatorSource, PHASES, Place, Rule, RuleIndex, Selector, Target, XPathQuery,
-    phase_slot,
+    Disruptive, Link, OperatorSource, PHASES, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
 };
 use crate::variables::{FilePart, List, Part};
 
 use chains::{Chains, WALK_CHAINS, Want, prefixes};
-use live::Gate;
+use live::Gates;
 use masks::{Keyed, OperatorMask, WalkMasks};
 use operators::Numbering;
 use steps::Steps;
+use tx::{TxTest, is_quiet};
 
 pub use needs::Needs;
 pub(crate) use operators::{OperatorSieve, SievedOperator};
@@ -77,8 +78,10 @@ struct PhasePlan {
     instants: Vec<Instant>,
     /// By step: a test of one TX variable that says soon whether the rule can match.
     tests: Vec<Option<Box<TxTest>>>,
-    /// Rules that skip past others because of one TX variable, in order.
-    gates: Vec<Gate>,
+    /// Of `always`: rules that change variables and go on, and do nothing else.
+    quiet: Steps,
+    /// Rules that skip past others because of one TX variable.
+    gates: Gates,
     /// By step: the operator of a judged rule.
     step_operators: Vec<Option<u32>>,
 }
@@ -140,14 +143,6 @@ struct Instant {
     decision: Decision,
     is_transformed: bool,
     target: Target,
-}
-
-/// `TX:key` or `&TX:key` against a number: the set-up and the paranoia gates of CRS are hundreds of these.
-#[derive(Debug)]
-struct TxTest {
-    slot: u32,
-    count: bool,
-    decision: Decision,
 }
 
 /// An operator that is asked outside of a visit.
@@ -218,7 +213,8 @@ struct PhaseDraft {
     source_numbers: HashMap<(u8, u64), usize>,
     instants: Vec<Instant>,
     tests: Vec<Option<Box<TxTest>>>,
-    gates: Vec<Gate>,
+    quiet: Steps,
+    gates: Gates,
     step_operators: Vec<Option<u32>>,
 }
 
@@ -228,6 +224,7 @@ impl Planner {
             always: Steps::new(program.len()),
             judged: Steps::new(program.len()),
             tests: program.iter().map(|_| None).collect(),
+            quiet: Steps::new(program.len()),
             step_operators: vec![None; program.len()],
             ..PhaseDraft::default()
         };
@@ -242,14 +239,17 @@ impl Planner {
                 }
                 None => {
                     draft.always.insert(step);
-                    draft.tests[step as usize] = tx_test(link).map(Box::new);
-                    if let Some(to) = &rule.skip_after
-                        && draft.tests[step as usize].is_some()
+                    let test = TxTest::new(link).map(Box::new);
+                    if let (Some(test), Some(to)) = (&test, &rule.skip_after)
                         && rule.links.len() == 1
                         && rule.disruptive == Disruptive::Pass
                     {
-                        draft.gates.push(Gate { step, to: to.step as u32 });
+                        draft.gates.add(step, to.step as u32, test);
                     }
+                    if is_quiet(rule, test.as_deref()) {
+                        draft.quiet.insert(step);
+                    }
+                    draft.tests[step as usize] = test;
                 }
             }
         }
@@ -323,8 +323,9 @@ impl Planner {
         let phases = drafts.map(|draft| {
             let (sieve, wants) = &sieves[stage_of(slot)];
             slot += 1;
-            let PhaseDraft { always, judged, mut sources, instants, tests, gates, step_operators, .. } =
-                draft;
+            let PhaseDraft {
+                always, judged, mut sources, instants, tests, quiet, gates, step_operators, ..
+            } = draft;
             // A target's members come query first, body second.
             sources.sort_by_key(|(base, _)| base.rank());
             let words = sieve.sieve.words();
@@ -337,7 +338,8 @@ impl Planner {
                 sources,
                 instants,
                 tests,
-                gates,
+                quiet,
+                gates: gates.finish(),
                 step_operators,
             }
         });
@@ -475,24 +477,6 @@ fn bases_of(target: &Target) -> Vec<Base> {
         },
         other => vec![Base::Scalar(other)],
     }
-}
-
-fn tx_test(link: &Link) -> Option<TxTest> {
-    let condition = link.condition.as_ref()?;
-    let [target] = &link.targets[..] else { return None };
-    let (OperatorSource::Fixed(operator), Place::Tx(slot)) = (&condition.operator, target.place) else {
-        return None;
-    };
-    let plain = link.transformations.is_empty() && link.exclusions.is_empty() && operator.is_pure();
-    plain.then(|| TxTest {
-        slot,
-        count: target.count,
-        decision: Decision {
-            operator: operator.clone(),
-            negated: condition.negated,
-            captures: link.captures,
-        },
-    })
 }
 
 impl Base {

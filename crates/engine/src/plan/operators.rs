@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::PhaseDraft;
 use super::chains::Want;
-use super::live::Gate;
 use super::needs::{Needs, telling_bytes};
 use super::sieve::Sieve;
 use crate::interner::Interner;
@@ -120,9 +119,8 @@ impl Numbering {
         for draft in &drafts {
             for (step, operator) in draft.step_operators.iter().enumerate() {
                 let Some(operator) = operator else { continue };
-                let is_behind = |gate: &&Gate| (gate.step as usize) < step && step < gate.to as usize;
                 let gates = &mut gates_of[*operator as usize];
-                *gates = draft.gates.iter().filter(is_behind).count().min(*gates);
+                *gates = draft.gates.before(step as u32).min(*gates);
             }
         }
         let mut order: Vec<usize> = (0..self.operators.len()).collect();

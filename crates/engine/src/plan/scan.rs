@@ -26,7 +26,7 @@ pub(crate) struct PlanState {
     has_begun: bool,
     pub(super) is_scanned: bool,
     /// What is looked at, by phase.
-    live: [Live; PHASES],
+    pub(super) live: [Live; PHASES],
     /// Sorted by step, target and member once the scan is done.
     pub(super) candidates: Vec<Candidate>,
     /// The first candidate that is not behind the cursor.
@@ -202,7 +202,7 @@ impl Transaction {
         let plan = rules.plan.phase(phase);
         let evaluation = &mut self.scratch.evaluation;
         self.plan.live[phase_slot(phase)].update(plan, plan.sieve.sieve.words(), |step| {
-            plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars.tx, evaluation))
+            plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars, evaluation))
         });
         for source in &plan.sources {
             if let Base::XPath { number, query } = &source.base {

@@ -1,9 +1,20 @@
 //! Sets of steps of a phase's program.
 
 /// A set of steps, asked for the next one from a place on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Steps {
     words: Vec<u64>,
+}
+
+/// Copies into the memory that is there.
+impl Clone for Steps {
+    fn clone(&self) -> Self {
+        Self { words: self.words.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.words.clone_from(&source.words);
+    }
 }
 
 impl Steps {
@@ -14,6 +25,17 @@ impl Steps {
 
     pub(super) fn insert(&mut self, step: u32) {
         self.words[step as usize / 64] |= 1 << (step % 64);
+    }
+
+    /// Adds the members of a set for the same program.
+    pub(super) fn insert_all(&mut self, other: &Steps) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Adds what two sets for the same program have in common.
+    pub(super) fn insert_common(&mut self, one: &Steps, other: &Steps) {
+        let common = one.words.iter().zip(&other.words).map(|(one, other)| one & other);
+        self.words.iter_mut().zip(common).for_each(|(word, common)| *word |= common);
     }
 
     pub(super) fn contains(&self, step: usize) -> bool {

@@ -1,69 +1,71 @@
-//! Running a phase by its plan: which step comes next, and the first link of a judged rule.
+//! Running a phase by its plan: which step comes next, and what the first link of a rule there matches.
 
-use palisade_seclang::ast::Phase;
+use palisade_seclang::ast::{Phase, Variable};
 
-use super::TxTest;
+use super::PhasePlan;
+use super::live::Live;
 use super::scan::{PlanState, Text};
+use super::steps::Steps;
 use crate::evaluate::{Asked, Matching};
-use crate::operator::Evaluation;
-use crate::ruleset::{RuleIndex, RuleSet, Selector};
-use crate::store::VarStore;
+use crate::ruleset::{RuleIndex, RuleSet, Selector, phase_slot};
 use crate::transaction::{Progress, Transaction};
+use crate::variables::Item;
 
 impl Transaction {
     /// Brings the cursor to the next step that is to be visited; `None` when there is none. Scans first.
     pub(crate) fn next_visit(&mut self, rules: &RuleSet, phase: Phase) -> Result<Option<usize>, Progress> {
         self.enter_phase(phase);
-        let plan = rules.plan.phase(phase);
         // A rule that stopped in the middle goes on.
         if self.cursor.paused.is_some() {
             return Ok(Some(self.cursor.step));
         }
-        // `skip` counts every rule, visited or not.
-        self.cursor.step += std::mem::take(&mut self.cursor.skip) as usize;
+        let plan = rules.plan.phase(phase);
         loop {
+            // `skip` counts every rule, visited or not.
+            self.cursor.step += std::mem::take(&mut self.cursor.skip) as usize;
             let from = self.cursor.step;
-            let always = plan.always.next(from);
-            let judged = self.next_judged(rules, phase, from, always)?;
-            let Some(step) = always.into_iter().chain(judged).min() else { return Ok(None) };
+            // Values are not looked at before a rule wants it: what comes before it may open and close gates.
+            let next = if self.plan.is_scanned {
+                self.plan.visits(phase).next(from)
+            } else {
+                (from < plan.tests.len()).then_some(from)
+            };
+            let Some(step) = next else { return Ok(None) };
             self.cursor.step = step;
-            let Some(test) = &plan.tests[step] else { return Ok(Some(step)) };
-            if test.may_match(&self.vars.tx, &mut self.scratch.evaluation) {
+            let test = plan.tests[step].as_deref();
+            if test.is_some_and(|test| !test.may_match(&self.vars, &mut self.scratch.evaluation)) {
+                self.cursor.step += 1;
+            } else if plan.quiet.contains(step) && self.may_pass_quietly(rules.program(phase)[step]) {
+                let item = test.and_then(|test| test.item(&self.vars));
+                self.pass_quietly(rules, rules.program(phase)[step], item);
+            } else if !self.plan.is_scanned && plan.judged.contains(step) {
+                if let Some(progress) = self.scan(rules, phase) {
+                    return Err(progress);
+                }
+                self.plan.choose_visits(plan, phase);
+            } else {
                 return Ok(Some(step));
             }
-            self.cursor.step += 1;
         }
     }
 
-    /// The next judged step that is to be visited. `always` is the next one of the others.
-    fn next_judged(
-        &mut self,
-        rules: &RuleSet,
-        phase: Phase,
-        from: usize,
-        always: Option<usize>,
-    ) -> Result<Option<usize>, Progress> {
-        let judged = &rules.plan.phase(phase).judged;
-        if !self.plan.is_scanned {
-            // Values are not looked at before a rule wants it: what comes before it may open and close gates.
-            let Some(wants) = judged.next(from) else { return Ok(None) };
-            if always.is_some_and(|always| always < wants) {
-                return Ok(Some(wants));
-            }
-            if let Some(progress) = self.scan(rules, phase) {
-                return Err(progress);
-            }
-        }
-        if self.plan.overflown {
-            return Ok(judged.next(from));
-        }
-        let candidate = self.plan.next_candidate(from);
-        if !self.plan.is_dead(phase, from) {
-            return Ok(candidate);
-        }
-        // Behind a gate that was to skip and did not, rules run as they stand.
-        let behind_gate = judged.next(from).filter(|step| self.plan.is_dead(phase, *step));
-        Ok(behind_gate.into_iter().chain(candidate).min())
+    /// Whether a rule that changes nothing but variables and the cursor may do so without further ado: nobody watches,
+    /// nothing of it is removed, and it is not time to let others run.
+    fn may_pass_quietly(&self, index: RuleIndex) -> bool {
+        let watched = self.keeps_silent_matches || self.observer.is_some() || self.debug.is_some();
+        let removed = self.control.removed_rules.iter().any(|removed| removed.contains(index));
+        !watched && !removed && self.keeps_tx() && self.cursor.work <= self.cursor.work_share
+    }
+
+    /// Whether no `ctl` has taken a variable of TX from a rule.
+    fn keeps_tx(&self) -> bool {
+        self.control.removed_targets.iter().all(|(_, exclusion)| exclusion.variable != Variable::Tx)
+    }
+
+    /// What the first link of the rule at the cursor matches, where its visit says that it does.
+    pub(crate) fn settled(&self, rules: &RuleSet) -> Option<Item> {
+        let phase = self.cursor.phase.filter(|_| !self.plan.off && self.keeps_tx())?;
+        rules.plan.phase(phase).tests[self.cursor.step].as_ref()?.item(&self.vars)
     }
 
     /// Whether the first link of a rule is run by its candidates.
@@ -88,6 +90,10 @@ impl Transaction {
     ) -> Result<(), Asked> {
         let step = self.cursor.step as u32;
         let mut at = self.plan.next;
+        while self.plan.candidates.get(at).is_some_and(|known| known.step < step) {
+            at += 1;
+        }
+        self.plan.next = at;
         while let Some(candidate) = self.plan.candidates.get(at).copied().filter(|known| known.step == step) {
             at += 1;
             if !self.is_looked_at(matching.link, Some(index), candidate.item) {
@@ -109,23 +115,20 @@ impl Transaction {
 }
 
 impl PlanState {
-    /// The step of the first candidate that is not behind a step.
-    fn next_candidate(&mut self, from: usize) -> Option<usize> {
-        while self.candidates.get(self.next).is_some_and(|known| (known.step as usize) < from) {
-            self.next += 1;
-        }
-        self.candidates.get(self.next).map(|candidate| candidate.step as usize)
+    /// The steps that a scanned phase visits.
+    fn visits(&self, phase: Phase) -> &Steps {
+        &self.live[phase_slot(phase)].visits
     }
-}
 
-impl TxTest {
-    pub(super) fn may_match(&self, tx: &VarStore, evaluation: &mut Evaluation) -> bool {
-        let held = tx.value(self.slot);
-        let value = match (self.count, held) {
-            (true, held) => Some(if held.is_some() { &b"1"[..] } else { b"0" }),
-            (false, held) => held,
-        };
-        // What is not there is not looked at, also under `!`.
-        value.is_some_and(|value| self.decision.may_match(value, evaluation))
+    fn choose_visits(&mut self, plan: &PhasePlan, phase: Phase) {
+        let Live { visits, dead, .. } = &mut self.live[phase_slot(phase)];
+        visits.clone_from(&plan.always);
+        if self.overflown {
+            visits.insert_all(&plan.judged);
+        } else {
+            // Behind a gate that was to skip and does not, rules run as they stand.
+            visits.insert_common(&plan.judged, dead);
+        }
+        self.candidates.iter().for_each(|candidate| visits.insert(candidate.step));
     }
 }
