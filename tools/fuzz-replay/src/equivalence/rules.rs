@@ -139,7 +139,7 @@ impl Writer<'_, '_> {
     }
 
     fn piece(&mut self) {
-        match self.choices.weighted(&[20, 6, 3, 4, 2, 3, 1]) {
+        match self.choices.weighted(&[20, 6, 3, 4, 2, 3, 1, 5]) {
             0 => self.detection(),
             1 => self.state(),
             2 => self.action(),
@@ -150,6 +150,7 @@ impl Writer<'_, '_> {
                 self.line(&format!("SecMarker M{label}"));
             }
             5 => self.exclusion(),
+            7 => self.set_up(),
             _ => {
                 let id = self.some_id();
                 let update = *self.choices.pick(UPDATES);
@@ -226,6 +227,62 @@ impl Writer<'_, '_> {
         self.line(&format!(
             "SecRule {variable} \"@lt {level}\" \"id:{id},phase:{phase},pass,nolog,skipAfter:{to}\""
         ));
+    }
+
+    /// As CRS gives its variables their defaults and sums up scores, in any order: rules that nobody hears of, with one
+    /// among them that is heard of or taken away.
+    fn set_up(&mut self) {
+        let phase = self.phase();
+        for _ in 0..2 + self.choices.below(5) {
+            self.id += 1;
+            let id = 100 + self.id;
+            let log = *self.choices.pick(&["nolog", "nolog", "nolog", "nolog", "log", "nolog,auditlog"]);
+            let mut actions = vec![format!("id:{id},phase:{phase},pass,{log}")];
+            for _ in 0..self.choices.below(4) {
+                let name = *self.choices.pick(SET_UP_NAMES);
+                actions.push(self.choices.pick(SET_UP_CHANGES).replace("NAME", name));
+            }
+            if self.choices.once_in(6) {
+                let to = self.label + 1 + self.choices.below(2);
+                actions.push(match self.choices.below(3) {
+                    0 => "skip:1".to_owned(),
+                    1 => format!("skip:2,skipAfter:M{to}"),
+                    _ => format!("skipAfter:M{to}"),
+                });
+            }
+            if self.choices.once_in(8) {
+                let next = 101 + self.id + self.choices.below(3);
+                let name = *self.choices.pick(SET_UP_NAMES);
+                actions.push(match self.choices.below(4) {
+                    0 => format!("ctl:ruleRemoveById={next}"),
+                    1 => format!("ctl:ruleRemoveTargetById={next};TX"),
+                    2 => format!("ctl:ruleRemoveTargetById={next}-{};TX:{name}", next + 2),
+                    _ => format!("ctl:ruleRemoveTargetById={next};ARGS:a"),
+                });
+            }
+            match self.choices.below(12) {
+                0 => actions.push("severity:3".to_owned()),
+                1 => actions.push("capture".to_owned()),
+                2 => actions.push("t:length".to_owned()),
+                3 => actions.push("initcol:ip=%{tx.n}".to_owned()),
+                _ => {}
+            }
+            if self.choices.once_in(6) {
+                self.line(&format!("SecAction \"{}\"", actions.join(",")));
+                continue;
+            }
+            let count = if self.choices.once_in(2) { "&" } else { "" };
+            let name = *self.choices.pick(SET_UP_NAMES);
+            let operator = *self.choices.pick(SET_UP_OPERATORS);
+            let chained = self.choices.once_in(8);
+            if chained {
+                actions.push("chain".to_owned());
+            }
+            self.rule(&format!("{count}TX:{name}"), operator, &actions);
+            if chained {
+                self.rule("&TX:n|TX:s", operator, &["setvar:'tx.n=%{MATCHED_VAR_NAME}'".to_owned()]);
+            }
+        }
     }
 
     /// As sites have them in front of CRS.
@@ -545,6 +602,39 @@ const LOGDATA: &[&str] = &[
     "logdata:'%{MATCHED_VAR_NAME}=%{MATCHED_VAR} 0=%{tx.0} 1=%{tx.1} s=%{tx.s}'",
     "logdata:'%{RULE.id} %{tx.n} %{ARGS.a} %{REQUEST_HEADERS.x-a}'",
     "logdata:'%{MATCHED_VARS_NAMES} %{HIGHEST_SEVERITY} %{ip.n} %{env.e}'",
+];
+
+const SET_UP_NAMES: &[&str] = &["s", "n", "pl", "PL", "limit", "crit", "score", "u", "U"];
+
+const SET_UP_CHANGES: &[&str] = &[
+    "setvar:tx.NAME=0",
+    "setvar:tx.NAME=1",
+    "setvar:tx.NAME=5",
+    "setvar:'tx.NAME=two'",
+    "setvar:'tx.NAME=+%{tx.crit}'",
+    "setvar:tx.NAME=+1",
+    "setvar:'tx.NAME=%{MATCHED_VAR}'",
+    "setvar:'tx.NAME=%{MATCHED_VAR_NAME}.%{RULE.id}'",
+    "setvar:!tx.NAME",
+    "setvar:'tx.t_%{tx.NAME}=%{MATCHED_VARS_NAMES}'",
+    "setvar:'ip.n=+%{tx.NAME}'",
+];
+
+const SET_UP_OPERATORS: &[&str] = &[
+    "@eq 0",
+    "@eq 0",
+    "@eq 1",
+    "!@eq 0",
+    "@lt 2",
+    "@ge 1",
+    "@gt 1",
+    "!@le 4",
+    "@ge %{tx.limit}",
+    "@lt %{tx.u}",
+    "!@gt %{tx.s}%{tx.pl}",
+    "@eq -%{tx.n}",
+    "@streq 1",
+    "@rx ^(.)",
 ];
 
 const ASSIGNMENTS: &[&str] = &[
