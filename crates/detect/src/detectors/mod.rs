@@ -5,11 +5,14 @@
 //! values, and never looks at other values: what needs the whole message is a [`HeadDetector`], or belongs to the descent.
 
 mod ascii;
+mod breakout;
 mod crlf;
 mod deserialization;
 mod frame;
 mod jndi;
+mod ldap;
 mod mail;
+mod nosql;
 mod path;
 mod proto_pollution;
 mod protocol;
@@ -19,6 +22,7 @@ mod sql;
 mod ssi;
 mod upload;
 mod url;
+mod xpath;
 mod xss;
 mod xxe;
 
@@ -36,6 +40,9 @@ pub(crate) static DETECTORS: &[Detector] = &[
     jndi::DETECTOR,
     sql::INJECTION,
     sql::STATEMENT,
+    nosql::DETECTOR,
+    ldap::DETECTOR,
+    xpath::DETECTOR,
     xss::DETECTOR,
     ssi::DETECTOR,
     proto_pollution::DETECTOR,

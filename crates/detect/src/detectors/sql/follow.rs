@@ -10,6 +10,7 @@ use super::statements::Statement;
 use super::tokens::{Kind, Manner};
 use super::words::{self, Use, Word};
 use crate::Confidence;
+use crate::detectors::breakout::ends_of_string;
 
 /// A place in a query, and where in the text it is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,31 +90,6 @@ impl Landing {
         let confidence = verdict.confidence()?;
         Some(Reading { confidence, at: self.at.saturating_sub(1)..end, why: verdict.why() })
     }
-}
-
-/// Where a string of this quote ends: at the first quote, and, where that one is escaped or doubled, at the first that is
-/// not. Answers places after the quote.
-fn ends_of_string(text: &[u8], quote: u8) -> [Option<usize>; 2] {
-    let Some(first) = memchr::memchr(quote, text) else { return [None, None] };
-    let escaped = |at: usize| at > 0 && text[at - 1] == b'\\';
-    let mut at = first;
-    let mut second = None;
-    if escaped(first) || text.get(first + 1) == Some(&quote) {
-        loop {
-            at += if escaped(at) {
-                1
-            } else if text.get(at + 1) == Some(&quote) {
-                2
-            } else {
-                break second = Some(at + 1);
-            };
-            match memchr::memchr(quote, text.get(at..).unwrap_or_default()) {
-                Some(next) => at += next,
-                None => break,
-            }
-        }
-    }
-    [Some(first + 1), second]
 }
 
 impl Parser<'_> {
