@@ -148,6 +148,15 @@ impl Operator {
         debug_assert!(outcome == Outcome::Match || context.is_reset(), "@{} left marks", self.name);
         outcome
     }
+
+    /// The outcome of [`Operator::evaluate`] alone, where what was captured is not wanted: cheaper where a pattern
+    /// matches. What the evaluation holds afterwards is of no use.
+    pub(crate) fn test(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
+        match &self.kind {
+            Kind::Rx(rx) => rx.test(value, context),
+            _ => self.evaluate(value, context),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

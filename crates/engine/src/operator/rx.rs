@@ -49,6 +49,17 @@ impl Rx {
         }
     }
 
+    /// Whether it matches, without what it captures.
+    pub(super) fn test(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
+        let Some(pattern) = &self.pattern else {
+            return Outcome::Match;
+        };
+        match pattern.is_match_in(&mut context.workspace, value) {
+            Ok(matched) => Outcome::from(matched),
+            Err(StepLimit { .. }) => Outcome::StepLimit,
+        }
+    }
+
     pub(super) fn pattern(&self) -> Option<&Pattern> {
         self.pattern.as_ref()
     }

@@ -47,7 +47,7 @@ use crate::variables::{FilePart, List, Part};
 use chains::{Chains, WALK_CHAINS, Want, prefixes};
 use live::Gates;
 use masks::{Keyed, OperatorMask, WalkMasks};
-use operators::Numbering;
+use operators::{Numbering, Settled};
 use steps::Steps;
 use tx::{TxTest, is_quiet};
 
@@ -68,6 +68,8 @@ pub(crate) struct Plan {
 struct PhasePlan {
     /// What the distinct operators of its probes need, and those of other phases of the same stage.
     sieve: Arc<OperatorSieve>,
+    /// The rule set's operators by their numbers.
+    operators: Arc<[Option<SievedOperator>]>,
     /// Visited whatever the values are.
     always: Steps,
     /// Visited where a candidate says so.
@@ -126,6 +128,8 @@ struct Probe {
     selector: ProbeSelector,
     /// `multiMatch`: what lies before the last transformation counts too.
     every_stage: bool,
+    /// The rule leaves captures where it does not match: see [`Decision::captures`].
+    leaves_captures: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -287,6 +291,7 @@ impl Planner {
                     variable: target.variable,
                     selector: selector.clone(),
                     every_stage: link.multi_match,
+                    leaves_captures: negated && link.captures,
                 };
                 self.masks.insert((slot, base.rank(), probe.chain));
                 let number = *draft.source_numbers.entry(base.rank()).or_insert_with(|| {
@@ -321,7 +326,7 @@ impl Planner {
         });
         let mut slot = 0;
         let phases = drafts.map(|draft| {
-            let (sieve, wants) = &sieves[stage_of(slot)];
+            let Settled { sieve, operators, wants } = &sieves[stage_of(slot)];
             slot += 1;
             let PhaseDraft {
                 always, judged, mut sources, instants, tests, quiet, gates, step_operators, ..
@@ -333,6 +338,7 @@ impl Planner {
                 sources.into_iter().map(|(base, probes)| self.source(base, probes, wants, words)).collect();
             PhasePlan {
                 sieve: sieve.clone(),
+                operators: operators.clone(),
                 always,
                 judged,
                 sources,

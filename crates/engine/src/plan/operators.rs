@@ -13,7 +13,7 @@ use super::chains::Want;
 use super::needs::{Needs, telling_bytes};
 use super::sieve::Sieve;
 use crate::interner::Interner;
-use crate::operator::Operator;
+use crate::operator::{Evaluation, Operator, Outcome};
 
 /// An operator as the sieve asks for it.
 #[derive(Clone, Debug)]
@@ -42,6 +42,15 @@ const SPARE: usize = 16;
 impl SievedOperator {
     pub(super) fn key(&self) -> Key {
         (Arc::as_ptr(&self.operator) as usize, self.always)
+    }
+
+    /// Whether a rule with this operator may match a text.
+    pub(super) fn may_match(&self, text: &[u8], evaluation: &mut Evaluation) -> bool {
+        match self.operator.test(text, evaluation) {
+            Outcome::Match => !self.always,
+            Outcome::NoMatch => self.always,
+            Outcome::Need(_) | Outcome::StepLimit => true,
+        }
     }
 
     /// What it may match.
@@ -85,6 +94,15 @@ impl OperatorSieve {
     }
 }
 
+/// Operators that have their final numbers.
+pub(super) struct Settled {
+    pub(super) sieve: Arc<OperatorSieve>,
+    /// By number; none where the sieve has one that is not the rule set's.
+    pub(super) operators: Arc<[Option<SievedOperator>]>,
+    /// By number, what it may match.
+    pub(super) wants: Vec<Want>,
+}
+
 /// Distinct operators while phases are drafted, in the order of their first use.
 #[derive(Debug, Default)]
 pub(super) struct Numbering {
@@ -106,13 +124,12 @@ impl Numbering {
         })
     }
 
-    /// Numbers the operators in some drafts as their sieve does. Gives the sieve and, by number, what an operator may
-    /// match.
+    /// Numbers the operators in some drafts as their sieve does.
     pub(super) fn settle<'d>(
         self,
         drafts: impl Iterator<Item = &'d mut PhaseDraft>,
         interner: &Interner,
-    ) -> (Arc<OperatorSieve>, Vec<Want>) {
+    ) -> Settled {
         let mut drafts: Vec<&mut PhaseDraft> = drafts.collect();
         // Those behind the fewest gates come first, so that the masks of a paranoia level are short.
         let mut gates_of = vec![usize::MAX; self.operators.len()];
@@ -130,9 +147,11 @@ impl Numbering {
         let (sieve, numbers) = interner.sieve(&ordered);
         let mut renamed = vec![0; order.len()];
         let mut wants = vec![Want::ALL; 64 * sieve.sieve.words()];
-        for ((operator, number), sieved) in order.iter().zip(numbers).zip(&ordered) {
+        let mut operators = vec![None; wants.len()];
+        for ((operator, number), sieved) in order.iter().zip(numbers).zip(ordered) {
             renamed[*operator] = number;
             wants[number as usize] = sieved.wants();
+            operators[number as usize] = Some(sieved);
         }
         for draft in &mut drafts {
             let probes = draft.sources.iter_mut().flat_map(|(_, probes)| probes);
@@ -140,7 +159,7 @@ impl Numbering {
             let in_steps = draft.step_operators.iter_mut().flatten();
             in_probes.chain(in_steps).for_each(|operator| *operator = renamed[*operator as usize]);
         }
-        (sieve, wants)
+        Settled { sieve, operators: operators.into(), wants }
     }
 }
 

@@ -9,6 +9,7 @@ use super::masks::{KeptMasks, Keyed, WalkMasks};
 use super::sieve::Seen;
 use super::{Base, Instant, Probe, ProbeSelector, Source};
 use crate::evaluate::finds;
+use crate::operator::Evaluation;
 use crate::recycle::empty;
 use crate::ruleset::{PHASES, RuleSet, phase_slot};
 use crate::transaction::{Progress, Transaction};
@@ -115,6 +116,8 @@ pub(super) struct Candidate {
     order: u32,
     pub(super) item: Item,
     pub(super) text: Text,
+    /// The operator was asked while scanning and did not say no.
+    pub(super) asked: bool,
 }
 
 /// What the operator is asked about.
@@ -136,12 +139,16 @@ struct Sight<'a> {
     /// Its number.
     number: usize,
     vars: &'a Variables,
+    /// Whether operators are asked at once. Not where somebody wants to know what each rule costs.
+    asks: bool,
 }
 
 /// Candidates of one phase. Hostile requests to CRS stay below a tenth of it.
 const CANDIDATES_MAX: usize = 1 << 20;
 /// Bytes of outputs kept for candidates; what does not fit is transformed again at the visit.
 const TEXTS_BYTES_MAX: usize = 16 << 20;
+/// Longer texts are left to the visit, before which other connections may run.
+const ASKED_BYTES_MAX: usize = 4 << 10;
 /// Outputs of one huge value are given back.
 const SCRATCH_BYTES_MAX: usize = 64 << 10;
 
@@ -164,8 +171,9 @@ impl Transaction {
                     return Some(Progress::Yield);
                 }
                 state.at.1 += 1;
-                self.cursor.work +=
-                    state.look(&Sight { rules, phase, source, number: state.at.0, vars: &self.vars }, item);
+                let (number, vars, asks) = (state.at.0, &self.vars, self.observer.is_none());
+                let sight = Sight { rules, phase, source, number, vars, asks };
+                self.cursor.work += state.look(&sight, item, &mut self.scratch.evaluation);
             }
             state.at = (state.at.0 + 1, 0);
         }
@@ -226,7 +234,8 @@ impl Transaction {
             let value = self.vars.value(item, &mut state.value).expect("a count has a value");
             // What transformations make of it (t:length and the like) is left to the visit.
             if instant.is_transformed || instant.decision.may_match(value, &mut self.scratch.evaluation) {
-                state.push(instant.step, instant.place, item, Text::Remade);
+                state.filters.candidates += 1;
+                state.push(instant.step, instant.place, item, Text::Remade, false);
             }
         }
         self.plan.members = members;
@@ -235,18 +244,18 @@ impl Transaction {
 
 impl PlanState {
     /// Makes the candidates of one value; gives what it cost, in bytes looked at.
-    fn look(&mut self, sight: &Sight<'_>, item: Item) -> usize {
+    fn look(&mut self, sight: &Sight<'_>, item: Item, evaluation: &mut Evaluation) -> usize {
         let mut buffer = std::mem::take(&mut self.value);
         let mut cost = 16;
         if let Some(value) = sight.vars.value(item, &mut buffer) {
-            cost += self.look_at(sight, item, value);
+            cost += self.look_at(sight, item, value, evaluation);
         }
         self.value = buffer;
         cost
     }
 
-    fn look_at(&mut self, sight: &Sight<'_>, item: Item, value: &[u8]) -> usize {
-        let Sight { rules, phase, source, number, vars } = *sight;
+    fn look_at(&mut self, sight: &Sight<'_>, item: Item, value: &[u8], evaluation: &mut Evaluation) -> usize {
+        let Sight { rules, phase, source, number, vars, asks } = *sight;
         self.filters.values += 1;
         let live = &self.live[phase_slot(phase)];
         let awake = &live.sources[number];
@@ -294,22 +303,42 @@ impl PlanState {
                     &mut self.seen,
                 );
                 let mut text = (output.number == 0).then_some(Text::Raw);
+                let asks = asks && output.text.len() <= ASKED_BYTES_MAX;
                 for word in 0..self.hits.len() {
                     let mut bits = self.hits[word];
                     while bits != 0 {
                         let operator = word as u32 * 64 + bits.trailing_zeros();
                         bits &= bits - 1;
+                        let mut may_match = None;
                         for probe in source.probes_of(operator) {
-                            if self.is_dead(phase, probe.step as usize) || !probe.selects(key) {
+                            if self.is_dead(phase, probe.step as usize)
+                                || !probe.selects(key)
+                                || !probe.every_stage && !walk.yields(&output, probe.chain)
+                            {
                                 continue;
+                            }
+                            self.filters.candidates += 1;
+                            let asked = asks && !probe.leaves_captures;
+                            if asked {
+                                let may_match = *may_match.get_or_insert_with(|| {
+                                    cost += output.text.len();
+                                    let known = &rules.plan.phase(phase).operators[operator as usize];
+                                    known
+                                        .as_ref()
+                                        .is_none_or(|known| known.may_match(output.text, evaluation))
+                                });
+                                self.filters.asked += 1;
+                                if !may_match {
+                                    continue;
+                                }
                             }
                             if probe.every_stage {
                                 // Several stages are one try, and the visit goes through all of them.
-                                self.push_once(first_of_item, probe, item);
-                            } else if walk.yields(&output, probe.chain) {
+                                self.push_once(first_of_item, probe, item, asked);
+                            } else {
                                 let text = *text.get_or_insert_with(|| self.keep(output.text));
                                 let item = Item { variable: probe.variable, ..item };
-                                self.push(probe.step, probe.place, item, text);
+                                self.push(probe.step, probe.place, item, text, asked);
                             }
                         }
                     }
@@ -350,11 +379,11 @@ impl PlanState {
         Text::Kept { start: start as u32, end: self.texts.len() as u32 }
     }
 
-    fn push_once(&mut self, first_of_item: usize, probe: &Probe, item: Item) {
+    fn push_once(&mut self, first_of_item: usize, probe: &Probe, item: Item, asked: bool) {
         let known = self.candidates.get(first_of_item..).unwrap_or_default();
         if !known.iter().any(|known| known.step == probe.step && known.place == probe.place) {
             let item = Item { variable: probe.variable, ..item };
-            self.push(probe.step, probe.place, item, Text::Remade);
+            self.push(probe.step, probe.place, item, Text::Remade, asked);
         }
     }
 
@@ -363,13 +392,12 @@ impl PlanState {
         self.live[phase_slot(phase)].dead.contains(step)
     }
 
-    fn push(&mut self, step: u32, place: u32, item: Item, text: Text) {
-        self.filters.candidates += 1;
+    fn push(&mut self, step: u32, place: u32, item: Item, text: Text, asked: bool) {
         if self.candidates.len() > CANDIDATES_MAX {
             return;
         }
         let order = self.candidates.len() as u32;
-        self.candidates.push(Candidate { step, place, order, item, text });
+        self.candidates.push(Candidate { step, place, order, item, text, asked });
     }
 }
 

@@ -99,7 +99,7 @@ impl Transaction {
             if !self.is_looked_at(matching.link, Some(index), candidate.item) {
                 continue;
             }
-            self.plan.filters.asked += 1;
+            self.plan.filters.asked += u64::from(!candidate.asked);
             let matched = matching.seen;
             match candidate.text {
                 Text::Remade => self.try_item(rules, matching, candidate.item)?,
