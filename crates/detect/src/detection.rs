@@ -5,7 +5,8 @@ use palisade_http::RequestHead;
 use palisade_model::{Part, Point, Root};
 
 use crate::descent::{BodyReader, Descent, Roots};
-use crate::{Confidence, DetectLimits, Finding, Spent};
+use crate::detectors::{DETECTORS, Evidence, Findings};
+use crate::{Confidence, DetectLimits, Finding, Spent, Value};
 
 /// Looks at one exchange: its head, then its body piece by piece, then all of it.
 ///
@@ -77,6 +78,22 @@ pub fn detect_value(bytes: &[u8], limits: &DetectLimits) -> Vec<Finding> {
     let mut descent = Descent::new(limits.clone());
     descent.look(Point { root: Root::Query, part: Part::Value, path: b"q" }, bytes);
     descent.findings().to_vec()
+}
+
+/// The names of the detectors that read values, in the order in which they are asked.
+pub fn detectors() -> impl ExactSizeIterator<Item = &'static str> {
+    DETECTORS.iter().map(|detector| detector.name)
+}
+
+/// Puts one text to one detector, by its place in [`detectors`], past its gate and as it stands: for fuzzing.
+pub fn detect_with(detector: usize, bytes: &[u8]) -> Vec<Finding> {
+    let Some(detector) = DETECTORS.get(detector) else { return Vec::new() };
+    let point = Point { root: Root::Query, part: Part::Value, path: b"q" };
+    let set = ByteSet::of(bytes);
+    let value = Value { point, decoded: &[], bytes, set: &set };
+    let mut findings = Findings::new(DetectLimits::default().findings_max);
+    (detector.look)(&value, &mut Evidence { detector, value: &value, findings: &mut findings });
+    findings.as_slice().to_vec()
 }
 
 /// The strongest of some findings; `None` without any.

@@ -13,6 +13,7 @@
 pub mod codec;
 pub mod config;
 pub mod dataplane;
+pub mod detect;
 pub mod equivalence;
 pub mod http;
 pub mod redaction;
@@ -30,6 +31,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_xml", http::body_xml),
     ("config_file", config::config_file),
     ("connection", dataplane::connection),
+    ("descent", detect::descent),
+    ("detector", detect::detector),
+    ("graphql_protobuf", detect::graphql_protobuf),
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
     ("redaction", redaction::redaction),
