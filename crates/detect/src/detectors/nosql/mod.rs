@@ -31,14 +31,14 @@ use palisade_codec::ByteSet;
 use palisade_model::{Part, Root};
 
 use super::{Detector, Evidence};
-use crate::{Attack, Confidence, Value};
+use crate::{Attack, Confidence, Decoding, Value};
 
 pub(super) const DETECTOR: Detector =
     Detector { name: "nosql", attack: Attack::Nosqli, gate: ByteSet::of(b"$;|&."), look };
 
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     if value.set.contains(b'$') {
-        if value.point.part == Part::Name && value.decoded.is_empty() {
+        if value.point.part == Part::Name {
             name(value, evidence);
         } else {
             object(value, evidence);
@@ -99,7 +99,7 @@ fn name(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
     let (step, bracketed) = last_step(text);
     let Some(kind) = operator(step) else { return };
-    let member = matches!(value.point.root, Root::Json | Root::GraphQl);
+    let member = matches!(value.point.root, Root::Json | Root::GraphQl) || in_json(value).is_some();
     let expected = expects_operators(value);
     let confidence = match kind {
         Kind::Remarks if !bracketed => return,
@@ -145,10 +145,16 @@ fn split_brackets(name: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&inner[..open], &inner[open + 1..]))
 }
 
+/// Where in a JSON text inside a value something stands.
+fn in_json<'v>(value: &'v Value<'_>) -> Option<&'v [u8]> {
+    value.decoded.last().filter(|step| step.decoding == Decoding::Json).map(|step| step.at.as_bytes())
+}
+
 /// Places where operators are what the application asks for: CouchDB's queries, and the filters of frameworks that
 /// translate them themselves.
 fn expects_operators(value: &Value<'_>) -> bool {
-    let first = value.point.path.split(|byte| b"/[.".contains(byte)).find(|step| !step.is_empty());
+    let path = in_json(value).unwrap_or(value.point.path);
+    let first = path.split(|byte| b"/[.".contains(byte)).find(|step| !step.is_empty());
     matches!(first, Some(b"selector" | b"filters"))
 }
 
