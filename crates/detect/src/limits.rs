@@ -28,6 +28,15 @@ pub struct DetectLimits {
     pub file_head_bytes_max: usize,
     /// Findings kept. Over it: weaker ones give way. Default 64: more says nothing new.
     pub findings_max: usize,
+    /// Fields inside one another in a GraphQL document. Over it: a finding. Default 20: the schema's own description of
+    /// itself, the deepest that tools ask for, takes 13.
+    pub graphql_depth_max: usize,
+    /// Fields of a GraphQL document that are given another name. Over it: a finding. Default 50.
+    pub graphql_aliases_max: usize,
+    /// Directives in a GraphQL document. Over it: a finding. Default 100.
+    pub graphql_directives_max: usize,
+    /// GraphQL operations in one request. Over it: a finding. Default 50.
+    pub graphql_batch_max: usize,
     /// Bytes of one value that are looked at in one piece; a longer one is seen through overlapping windows of this
     /// size, so that no value holds a worker for long. Default 64 KiB.
     pub window_bytes: usize,
@@ -44,6 +53,10 @@ impl Default for DetectLimits {
             raw_body_bytes_max: 1 << 20,
             file_head_bytes_max: 64 << 10,
             findings_max: 64,
+            graphql_depth_max: 20,
+            graphql_aliases_max: 50,
+            graphql_directives_max: 100,
+            graphql_batch_max: 50,
             window_bytes: 64 << 10,
         }
     }
@@ -52,6 +65,8 @@ impl Default for DetectLimits {
 /// How much of the bounds is used up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
+    /// GraphQL documents read.
+    pub graphql_documents: usize,
     /// Values looked at.
     pub values: usize,
     /// Bytes that decoding made.

@@ -8,6 +8,7 @@ use palisade_http::{
 use super::readings::compressed::bounded;
 use super::readings::{Form, Made};
 use crate::DetectLimits;
+use crate::detectors::Noted;
 
 /// What a body is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,6 +125,8 @@ pub(crate) struct Body {
     pub(crate) truncated: bool,
     /// The bound that cut its decoded form short.
     pub(crate) met: Option<&'static str>,
+    /// What there is to say about that form.
+    pub(crate) noted: Option<Noted>,
 }
 
 /// What a body was read as.
@@ -173,7 +176,7 @@ impl BodyReader {
     }
 
     /// Undoes a content coding that the head names. A body whose coding we do not read is looked at as it is.
-    fn decoded(&mut self, limits: &DetectLimits) -> Option<&'static str> {
+    fn decoded(&mut self, limits: &DetectLimits) -> (Option<&'static str>, Option<Noted>) {
         let raw = std::mem::take(&mut self.raw);
         let made = match self.coding {
             Coding::Gzip => bounded(flate2::read::MultiGzDecoder::new(&raw[..]), raw.len(), limits),
@@ -199,16 +202,16 @@ impl BodyReader {
                 self.raw = raw;
             }
         }
-        made.met
+        (made.met, made.noted)
     }
 
     /// Ends the body. What it says it is comes first; where that fails, or nothing was said, it is also read as what it
     /// looks like.
     pub(crate) fn finish(&mut self, limits: &DetectLimits) -> Body {
-        let met = if self.coding == Coding::None { None } else { self.decoded(limits) };
+        let (met, noted) = if self.coding == Coding::None { (None, None) } else { self.decoded(limits) };
         let raw = std::mem::take(&mut self.raw);
         let mut body = std::mem::replace(&mut self.parser, Parser::None).finish(&self.limits);
-        body.met = met;
+        (body.met, body.noted) = (met, noted);
         let messages = match self.form {
             BodyForm::Grpc => Some(grpc(&raw, limits)),
             BodyForm::Protobuf => protobuf::parse(&raw, limits.values_max),
@@ -224,7 +227,7 @@ impl BodyReader {
             parser.feed(&raw);
             let second = parser.finish(&self.limits);
             if !matches!(second.parts, Parts::None) {
-                body = Body { met, ..second };
+                body = Body { met, noted: body.noted, ..second };
             }
         }
         body.truncated = self.truncated && (body.raw_matters || self.coding != Coding::None);

@@ -23,7 +23,7 @@ use palisade_model::{Part, Point};
 
 use self::readings::{Form, Reading};
 use crate::detection::WORD;
-use crate::detectors::{DETECTORS, Evidence, Findings};
+use crate::detectors::{DETECTORS, Evidence, Findings, graphql};
 use crate::{Attack, Confidence, Decoding, DetectLimits, Finding, Spent, Step, Value};
 
 /// What one exchange has found and spent so far.
@@ -125,6 +125,15 @@ impl Descent {
         let made = (reading.read)(bytes, set, &self.limits);
         if let Some(limit) = made.met {
             self.met(limit, point);
+        }
+        if let Some(noted) = made.noted {
+            self.findings.note(noted, point, steps, bytes);
+        }
+        if reading.decoding == Decoding::GraphQl && !matches!(made.form, Form::None) {
+            self.spent.graphql_documents += 1;
+            if let Some(noted) = graphql::judge_batch(self.spent.graphql_documents, &self.limits) {
+                self.findings.note(noted, point, steps, bytes);
+            }
         }
         let (length, whole) = match &made.form {
             Form::None => return false,

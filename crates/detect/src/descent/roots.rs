@@ -124,6 +124,9 @@ fn in_body(body: &Body, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
             for met in body.limit_hits.iter().map(|hit| hit.name()).chain(body.met) {
                 descent.met(met, whole);
             }
+            if let Some(noted) = &body.noted {
+                descent.findings.note(noted.clone(), whole, &[], b"");
+            }
         })
 }
 

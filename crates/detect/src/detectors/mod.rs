@@ -9,6 +9,7 @@ mod breakout;
 mod crlf;
 mod deserialization;
 mod frame;
+pub(crate) mod graphql;
 mod jndi;
 mod ldap;
 mod mail;
@@ -33,7 +34,7 @@ use palisade_http::RequestHead;
 use palisade_model::Point;
 
 use crate::finding::EXCERPT_BYTES_MAX;
-use crate::{Attack, Confidence, Finding, Value};
+use crate::{Attack, Confidence, Finding, Step, Value};
 
 /// All that read values, in the order in which they are asked.
 pub(crate) static DETECTORS: &[Detector] = &[
@@ -70,6 +71,15 @@ pub(crate) struct Detector {
     pub(crate) gate: ByteSet,
     /// Looks at a value that has passed the gate.
     pub(crate) look: fn(&Value<'_>, &mut Evidence<'_>),
+}
+
+/// What a reading itself says, before anybody looks at what it gave: a document that is made to cost, data that grows.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) attack: Attack,
+    pub(crate) detector: &'static str,
+    pub(crate) confidence: Confidence,
+    pub(crate) why: String,
 }
 
 /// Reads a request's head as a whole: methods, framing, what headers say together.
@@ -195,6 +205,14 @@ impl Findings {
         {
             *weakest = finding;
         }
+    }
+
+    /// Adds what a reading noted about a text at a point.
+    pub(crate) fn note(&mut self, noted: Noted, point: Point<'_>, decoded: &[Step], text: &[u8]) {
+        let Noted { attack, detector, confidence, why } = noted;
+        let decode_path = decoded.to_vec();
+        let excerpt = excerpt(text, 0..text.len());
+        self.add(Finding { attack, detector, confidence, point: point.into(), decode_path, excerpt, why });
     }
 
     pub(crate) fn as_slice(&self) -> &[Finding] {

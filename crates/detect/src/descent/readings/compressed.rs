@@ -5,7 +5,8 @@ use std::io::Read as _;
 use palisade_codec::ByteSet;
 
 use super::{Form, Made, Reading};
-use crate::{Decoding, DetectLimits};
+use crate::detectors::Noted;
+use crate::{Attack, Confidence, Decoding, DetectLimits};
 
 /// gzip.
 pub(super) const GZIP: Reading = Reading {
@@ -36,6 +37,7 @@ pub(super) const ZSTD: Reading = Reading {
     read: |text, _, _| Made {
         form: Form::None,
         met: text.starts_with(b"\x28\xb5\x2f\xfd").then_some("zstd is not read"),
+        noted: None,
     },
 };
 
@@ -53,9 +55,18 @@ pub(in crate::descent) fn bounded(
     let mut out = Vec::new();
     // An error ends the text; what was read stays.
     let _ = decoder.take(most as u64 + 1).read_to_end(&mut out);
-    let met = (out.len() > most).then_some("expansion_max");
+    let bomb = out.len() > most;
     out.truncate(most);
-    if out.is_empty() { Made { form: Form::None, met } } else { Made { form: Form::Text(out), met } }
+    Made {
+        form: if out.is_empty() { Form::None } else { Form::Text(out) },
+        met: bomb.then_some("expansion_max"),
+        noted: bomb.then(|| Noted {
+            attack: Attack::DataBomb,
+            detector: "data-bomb",
+            confidence: Confidence::LIKELY,
+            why: format!("{compressed_bytes} bytes that grow to more than {most}"),
+        }),
+    }
 }
 
 #[cfg(test)]

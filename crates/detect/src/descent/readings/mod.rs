@@ -13,6 +13,7 @@ mod unicode;
 use palisade_codec::ByteSet;
 use palisade_http::Fields;
 
+use crate::detectors::Noted;
 use crate::{Decoding, DetectLimits};
 
 /// Readings of a text as a whole, in the order in which they are tried: cut anywhere, it would not read so.
@@ -59,6 +60,8 @@ pub(super) struct Made {
     pub(super) form: Form,
     /// The bound that cut it short.
     pub(super) met: Option<&'static str>,
+    /// What there is to say about the form itself.
+    pub(super) noted: Option<Noted>,
 }
 
 /// The decoded form of a text.
@@ -76,15 +79,15 @@ pub(super) enum Form {
 
 impl Made {
     /// Nothing: the text has no such form.
-    pub(super) const NOTHING: Self = Self { form: Form::None, met: None };
+    pub(super) const NOTHING: Self = Self { form: Form::None, met: None, noted: None };
 
     /// A text.
     pub(super) fn text(bytes: Vec<u8>) -> Self {
-        Self { form: Form::Text(bytes), met: None }
+        Self { form: Form::Text(bytes), ..Self::NOTHING }
     }
 
     /// Texts by their places.
     pub(super) fn places(fields: Fields, whole: bool) -> Self {
-        Self { form: Form::Places { fields, whole }, met: None }
+        Self { form: Form::Places { fields, whole }, ..Self::NOTHING }
     }
 }

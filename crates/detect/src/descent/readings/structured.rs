@@ -4,6 +4,7 @@ use palisade_codec::ByteSet;
 use palisade_http::{BodyLimits, Fields, GraphQl, JsonNames, JsonParser, XmlParser};
 
 use super::{Made, Reading, base64};
+use crate::detectors::graphql;
 use crate::{Decoding, DetectLimits};
 
 /// An object or array of JSON.
@@ -21,8 +22,11 @@ pub(super) const XML: Reading = Reading {
 };
 
 /// A GraphQL document.
-pub(super) const GRAPHQL: Reading =
-    Reading { decoding: Decoding::GraphQl, gate: ByteSet::of(b"{"), read: |text, _, _| read_graphql(text) };
+pub(super) const GRAPHQL: Reading = Reading {
+    decoding: Decoding::GraphQl,
+    gate: ByteSet::of(b"{"),
+    read: |text, _, limits| read_graphql(text, limits),
+};
 
 /// A JSON Web Token.
 pub(super) const JWT: Reading = Reading {
@@ -79,13 +83,16 @@ fn read_xml(text: &[u8], limits: &DetectLimits) -> Made {
     Made { met: hits.first().map(|hit| hit.name()), ..Made::places(fields, false) }
 }
 
-fn read_graphql(text: &[u8]) -> Made {
+fn read_graphql(text: &[u8], limits: &DetectLimits) -> Made {
     let start = text.trim_ascii_start();
     let begins = [&b"{"[..], b"query", b"mutation", b"subscription", b"fragment", b"#"];
     if !begins.iter().any(|begin| start.starts_with(begin)) {
         return Made::NOTHING;
     }
-    GraphQl::parse(start).map_or(Made::NOTHING, |document| Made::places(document.literals, true))
+    GraphQl::parse(start).map_or(Made::NOTHING, |document| Made {
+        noted: graphql::judge(&document, limits),
+        ..Made::places(document.literals, true)
+    })
 }
 
 fn read_jwt(text: &[u8], limits: &DetectLimits) -> Made {
@@ -152,7 +159,7 @@ mod tests {
         assert!(places(read_json(b"{a}", &limits)).is_empty());
         assert_eq!(places(read_xml(b"<?xml version='1.0'?><a>b</a>", &limits)), one("/a", "b"));
         assert!(places(read_xml(b"<b>bold</b>", &limits)).is_empty());
-        assert_eq!(places(read_graphql(b"{ a(b: \"c\") }")), one("a.b", "c"));
+        assert_eq!(places(read_graphql(b"{ a(b: \"c\") }", &limits)), one("a.b", "c"));
         assert_eq!(
             places(read_jwt(b"Bearer eyJhIjoxfQ.eyJiIjoyfQ.xyz", &limits)),
             [
