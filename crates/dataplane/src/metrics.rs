@@ -125,6 +125,8 @@ counts! {
     budget_refused_total,
     /// Upstreams that could not be reached.
     upstream_connect_failed_total,
+    /// Endpoints of upstreams that could not be connected to and were passed over for a while.
+    upstream_ejections_total,
     /// Upstreams that did not answer in time.
     upstream_timeouts_total,
     /// Answers of upstreams that broke, ended early or made no sense.

@@ -1,30 +1,35 @@
-//! Where a service lives: its name resolved again and again, connections made, and idle ones kept for the next
-//! request.
+//! Where a service lives: its endpoints, which of them a request goes to, and connections to it.
+//!
+//! The least busy endpoint that has not failed lately is taken. One that cannot be connected to is passed over for a
+//! while and the next one is tried, since nothing was sent yet; when all have failed lately, all are tried.
+
+mod endpoint;
+mod endpoints;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use self::endpoint::{Endpoint, Lease};
+use self::endpoints::{Endpoints, Target};
 use crate::server_stream::ServerStream;
 use crate::wire::Wire;
 
 /// Where requests of a service go.
 #[derive(Debug)]
 pub struct Upstream {
-    host: String,
-    port: u16,
+    /// Of the first URL, for requests without a Host and for logs.
     authority: String,
     limits: UpstreamLimits,
-    resolved: Mutex<Resolved>,
-    next_address: AtomicUsize,
-    idle: Mutex<Vec<Idle>>,
+    endpoints: Arc<Endpoints>,
+    turn: AtomicUsize,
     in_process: Option<Acceptor>,
 }
 
@@ -35,13 +40,15 @@ pub struct UpstreamLimits {
     pub connect: Duration,
     /// How long it may take to respond, and between two pieces of its response; the listener's when `None`.
     pub response: Option<Duration>,
-    /// Idle connections kept. Over it: closed. Default 128.
+    /// Idle connections kept to each endpoint. Over it: closed. Default 128.
     pub idle_max: usize,
     /// How long an idle one is kept. Default 30 s.
     pub idle: Duration,
     /// How long addresses of its name are used before they are asked for anew; the system's resolver tells no
     /// lifetime. Default 10 s.
     pub resolve_every: Duration,
+    /// How long an endpoint that could not be connected to is passed over. Default 10 s.
+    pub eject: Duration,
 }
 
 impl Default for UpstreamLimits {
@@ -52,6 +59,7 @@ impl Default for UpstreamLimits {
             idle_max: 128,
             idle: Duration::from_secs(30),
             resolve_every: Duration::from_secs(10),
+            eject: Duration::from_secs(10),
         }
     }
 }
@@ -75,23 +83,20 @@ pub enum UpstreamUrlError {
     Port(String),
 }
 
-#[derive(Debug, Default)]
-struct Resolved {
-    addresses: Vec<SocketAddr>,
-    at: Option<Instant>,
-}
-
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) wire: Wire<ServerStream>,
     pub(crate) address: SocketAddr,
+    lease: Lease,
 }
 
+/// How connecting went.
 #[derive(Debug)]
-struct Idle {
-    server: Server,
-    since: Instant,
+pub(crate) struct Connecting {
+    pub(crate) server: Result<Server, ConnectError>,
+    /// Endpoints that failed on the way and are now passed over.
+    pub(crate) ejected: u32,
 }
 
 /// Why there is no connection.
@@ -105,50 +110,35 @@ pub(crate) enum ConnectError {
     Timeout,
 }
 
+/// Endpoints that one request tries to connect to.
+const TRIES: usize = 4;
+
 impl Upstream {
     /// An upstream from its URL, `http://HOST[:PORT]`.
     ///
     /// # Errors
     /// When it is not one.
     pub fn new(url: &str, limits: UpstreamLimits) -> Result<Self, UpstreamUrlError> {
-        let said = || url.to_owned();
-        let rest = url.strip_prefix("http://").ok_or_else(|| UpstreamUrlError::Scheme(said()))?;
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#', '@']) {
-            return Err(UpstreamUrlError::Rest(said()));
-        }
-        let (host, port) = match authority.rsplit_once(':') {
-            // A colon inside brackets is the address's.
-            Some((host, port)) if !port.contains(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        let port = match port {
-            None => 80,
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|port| *port > 0 && !authority.ends_with("+"))
-                .ok_or_else(|| UpstreamUrlError::Port(said()))?,
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let valid = match bare {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                !host.is_empty()
-                    && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-            }
-        };
-        if !valid {
-            return Err(UpstreamUrlError::Host(said()));
+        Self::of(&[url], limits)
+    }
+
+    /// An upstream that is several places alike, at least one. Each address that one of them resolves to is an endpoint.
+    ///
+    /// # Errors
+    /// When one of them is not an upstream's URL.
+    pub fn of(urls: &[&str], limits: UpstreamLimits) -> Result<Self, UpstreamUrlError> {
+        let mut targets = Vec::with_capacity(urls.len());
+        let mut authority = None;
+        for url in urls {
+            let (written, target) = parse(url)?;
+            authority.get_or_insert(written);
+            targets.push(target);
         }
         Ok(Self {
-            host: bare.unwrap_or(host).to_owned(),
-            port,
-            authority: authority.to_owned(),
+            authority: authority.ok_or_else(|| UpstreamUrlError::Scheme(String::new()))?,
+            endpoints: Endpoints::new(targets, limits.resolve_every, Box::new(endpoints::system)),
             limits,
-            resolved: Mutex::default(),
-            next_address: AtomicUsize::new(0),
-            idle: Mutex::default(),
+            turn: AtomicUsize::new(0),
             in_process: None,
         })
     }
@@ -156,14 +146,13 @@ impl Upstream {
     /// An upstream inside this process, for tests that want no sockets: `accept` is handed the other end of each
     /// connection, in which `pipe_bytes` find room. Its address reads as 0.0.0.0:0.
     pub fn in_process(pipe_bytes: usize, accept: impl Fn(DuplexStream) + Send + Sync + 'static) -> Self {
+        let limits = UpstreamLimits::default();
+        let target = Target { host: Ipv4Addr::UNSPECIFIED.to_string(), port: 0 };
         Self {
-            host: String::new(),
-            port: 0,
             authority: "in-process".to_owned(),
-            limits: UpstreamLimits::default(),
-            resolved: Mutex::default(),
-            next_address: AtomicUsize::new(0),
-            idle: Mutex::default(),
+            endpoints: Endpoints::new(vec![target], limits.resolve_every, Box::new(endpoints::system)),
+            limits,
+            turn: AtomicUsize::new(0),
             in_process: Some(Acceptor { pipe_bytes, accept: Arc::new(accept) }),
         }
     }
@@ -173,112 +162,115 @@ impl Upstream {
         self.limits.response
     }
 
-    /// Host and port as in its URL.
+    /// Host and port as in its first URL.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// An idle connection on which nothing is known to have come. `sure`: ask the system first, for requests that
-    /// must not be sent twice.
+    /// An idle connection to the endpoint whose turn it is, on which nothing is known to have come. `sure`: ask the
+    /// system first, for requests that must not be sent twice.
     pub(crate) fn take_idle(&self, sure: bool) -> Option<Server> {
-        loop {
-            // The one used last: the others may then grow old and go.
-            let Idle { mut server, since } = self.idle().pop()?;
-            let wire = &mut server.wire;
-            if since.elapsed() < self.limits.idle && wire.is_quiet() && (!sure || wire.stream().is_quiet()) {
-                return Some(server);
-            }
+        let endpoints = self.endpoints.known();
+        let turn = self.turn.load(Ordering::Relaxed);
+        let endpoint = Endpoint::pick(&endpoints, turn, &[]).filter(|endpoint| !endpoint.is_ejected())?;
+        let server = endpoint.take_idle(&self.limits, sure)?;
+        if endpoints.len() > 1 {
+            self.turn.store(turn.wrapping_add(1), Ordering::Relaxed);
         }
+        Some(server)
     }
 
     /// Keeps a connection for the next request.
-    pub(crate) fn put_idle(&self, mut server: Server) {
-        // Bytes that nobody asked for would be taken for the next answer.
-        if !server.wire.input().is_empty() || server.wire.pending() > 0 {
-            return;
-        }
-        server.wire.rest();
-        let mut idle = self.idle();
-        if idle.len() < self.limits.idle_max {
-            idle.push(Idle { server, since: Instant::now() });
-        }
+    pub(crate) fn put_idle(&self, server: Server) {
+        server.lease.put_idle(server.wire, &self.limits);
     }
 
     /// Closes idle connections that are too old or that the upstream has closed.
     pub(crate) fn sweep(&self) {
-        self.idle()
-            .retain(|idle| idle.since.elapsed() < self.limits.idle && idle.server.wire.stream().is_quiet());
+        self.endpoints.known().iter().for_each(|endpoint| endpoint.sweep(&self.limits));
     }
 
-    /// Makes a connection.
-    pub(crate) async fn connect(&self) -> Result<Server, ConnectError> {
-        if let Some(Acceptor { pipe_bytes, accept }) = &self.in_process {
-            let (near, far) = tokio::io::duplex(*pipe_bytes);
-            accept(far);
-            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
-            return Ok(Server { wire: Wire::new(ServerStream::Pipe(near)), address });
-        }
-        timeout(self.limits.connect, self.connect_to_any()).await.unwrap_or(Err(ConnectError::Timeout))
+    /// Makes a connection to the endpoint whose turn it is, or to another where that fails.
+    pub(crate) async fn connect(&self) -> Connecting {
+        let mut ejected = 0;
+        let server = timeout(self.limits.connect, self.connect_to_any(&mut ejected)).await;
+        Connecting { server: server.unwrap_or(Err(ConnectError::Timeout)), ejected }
     }
 
-    async fn connect_to_any(&self) -> Result<Server, ConnectError> {
-        let addresses = self.addresses().await.map_err(ConnectError::Resolve)?;
-        let first = self.next_address.fetch_add(1, Ordering::Relaxed);
+    async fn connect_to_any(&self, ejected: &mut u32) -> Result<Server, ConnectError> {
+        let endpoints = self.endpoints.all().await.map_err(ConnectError::Resolve)?;
+        let tries = endpoints.len().min(TRIES);
         // Each gets its share of the time, so that one that swallows packets does not hide the others.
-        let share = self.limits.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let share = self.limits.connect / u32::try_from(tries).unwrap_or(u32::MAX).max(1);
         let mut failed = ConnectError::Timeout;
-        for n in 0..addresses.len() {
-            let address = addresses[(first + n) % addresses.len()];
-            match timeout(share, TcpStream::connect(address)).await {
+        let mut tried = Vec::with_capacity(tries);
+        for _ in 0..tries {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let Some(endpoint) = Endpoint::pick(&endpoints, turn, &tried) else { break };
+            match timeout(share, self.open(endpoint.address())).await {
                 Ok(Ok(stream)) => {
-                    // Heads and bodies are written whole; waiting to join them with more only delays them.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(Server { wire: Wire::new(ServerStream::Tcp(stream)), address });
+                    endpoint.recovered();
+                    return Ok(endpoint.busy(Wire::new(stream)));
                 }
                 Ok(Err(error)) => failed = ConnectError::Connect(error),
                 Err(_) => {}
             }
+            tried.push(endpoint.address());
+            if endpoints.len() > 1 {
+                endpoint.eject(self.limits.eject);
+                *ejected += 1;
+            }
         }
-        // They may all have moved.
-        self.resolved().at = None;
+        self.endpoints.doubt();
         Err(failed)
     }
 
-    async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
+    async fn open(&self, address: SocketAddr) -> io::Result<ServerStream> {
+        if let Some(Acceptor { pipe_bytes, accept }) = &self.in_process {
+            let (near, far) = tokio::io::duplex(*pipe_bytes);
+            accept(far);
+            return Ok(ServerStream::Pipe(near));
         }
-        {
-            let resolved = self.resolved();
-            if resolved.at.is_some_and(|at| at.elapsed() < self.limits.resolve_every) {
-                return Ok(resolved.addresses.clone());
-            }
-        }
-        match tokio::net::lookup_host((self.host.as_str(), self.port)).await {
-            Ok(found) => {
-                let mut addresses: Vec<SocketAddr> = found.collect();
-                addresses.dedup();
-                if addresses.is_empty() {
-                    return Err(io::Error::new(io::ErrorKind::NotFound, "no address"));
-                }
-                *self.resolved() = Resolved { addresses: addresses.clone(), at: Some(Instant::now()) };
-                Ok(addresses)
-            }
-            Err(error) => {
-                // A resolver that is away for a while must not take us with it.
-                let known = self.resolved().addresses.clone();
-                if known.is_empty() { Err(error) } else { Ok(known) }
-            }
-        }
+        let stream = TcpStream::connect(address).await?;
+        // Heads and bodies are written whole; waiting to join them with more only delays them.
+        let _ = stream.set_nodelay(true);
+        Ok(ServerStream::Tcp(stream))
     }
+}
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+/// Authority and target of a URL.
+fn parse(url: &str) -> Result<(String, Target), UpstreamUrlError> {
+    let said = || url.to_owned();
+    let rest = url.strip_prefix("http://").ok_or_else(|| UpstreamUrlError::Scheme(said()))?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#', '@']) {
+        return Err(UpstreamUrlError::Rest(said()));
     }
-
-    fn resolved(&self) -> MutexGuard<'_, Resolved> {
-        self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+    let (host, port) = match authority.rsplit_once(':') {
+        // A colon inside brackets is the address's.
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let port = match port {
+        None => 80,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0 && !authority.ends_with("+"))
+            .ok_or_else(|| UpstreamUrlError::Port(said()))?,
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let valid = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    if !valid {
+        return Err(UpstreamUrlError::Host(said()));
     }
+    Ok((authority.to_owned(), Target { host: bare.unwrap_or(host).to_owned(), port }))
 }
 
 /// Takes connections inside this process.
@@ -305,8 +297,8 @@ mod tests {
             ("http://[::1]:81", "::1", 81),
             ("http://[::1]", "::1", 80),
         ] {
-            let upstream = Upstream::new(url, UpstreamLimits::default()).unwrap();
-            assert_eq!((upstream.host.as_str(), upstream.port), (host, port), "{url}");
+            let (_, target) = parse(url).unwrap();
+            assert_eq!((target.host.as_str(), target.port), (host, port), "{url}");
         }
         for url in [
             "127.0.0.1:80",
@@ -319,7 +311,7 @@ mod tests {
             "http://u@a",
             "http://[::g]",
         ] {
-            assert!(Upstream::new(url, UpstreamLimits::default()).is_err(), "{url}");
+            assert!(parse(url).is_err(), "{url}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::request::RequestPlan;
 use crate::response::{self, ResponsePlan};
 use crate::server_stream::ServerStream;
 use crate::upload::{Upload, UploadError};
-use crate::upstream::{ConnectError, Server, Upstream};
+use crate::upstream::{ConnectError, Connecting, Server, Upstream};
 use crate::wire::Wire;
 
 /// Interim responses of one upstream to one request.
@@ -62,13 +62,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     pub(super) async fn connect(&self, upstream: &Upstream) -> Result<Server, Stop> {
-        match upstream.connect().await {
+        let Connecting { server, ejected } = upstream.connect().await;
+        let events = &self.plane.metrics.events;
+        events.upstream_ejections_total.add(ejected.into());
+        match server {
             Ok(server) => {
-                self.plane.metrics.events.upstream_connections_total.one();
+                events.upstream_connections_total.one();
                 Ok(server)
             }
             Err(error) => {
-                self.plane.metrics.events.upstream_connect_failed_total.one();
+                events.upstream_connect_failed_total.one();
                 let status = if matches!(error, ConnectError::Timeout) { 504 } else { 502 };
                 Err(Stop::answer(status, format!("the upstream {}: {error}", upstream.authority())))
             }
