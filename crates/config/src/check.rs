@@ -39,7 +39,8 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
     let named = |name: &str| Located::default(Name::new(name).expect("it is a name"));
     if config.listeners.is_empty() {
         let address = Located::decode(&Node::text(LISTEN, Origin::Default), decoder)?;
-        config.listeners.push(Listener { name: named("web"), address, health_path: None });
+        let name = named("web");
+        config.listeners.push(Listener { name, address, health_path: None, redirect: None });
     }
     if config.profiles.0.is_empty() {
         config.profiles = Profiles(vec![((*named("default")).clone(), Profile::default())]);
@@ -154,18 +155,20 @@ impl Checks<'_> {
             }
         }
         for (index, service) in config.services.iter().enumerate() {
-            let Some(upstream) = service.upstream.url.address() else { continue };
-            let here = |listener: &&Listener| {
-                let at = listener.address.0;
-                let local = |ip: std::net::IpAddr| ip.is_loopback() || ip.is_unspecified();
-                upstream.port() == at.port()
-                    && (upstream.ip() == at.ip() || at.ip().is_unspecified() && local(upstream.ip()))
-            };
-            if config.listeners.iter().any(|listener| here(&listener)) {
-                let url = &service.upstream.url;
-                let message = format!("{}: that is this listener itself", quoted(url.as_str()));
-                let help = "name the address of the service, or let the listener listen elsewhere (--listen)";
-                self.error(&format!("services[{index}].upstream.url"), url.origin(), message, help);
+            for url in service.upstream.url.iter() {
+                let Some(upstream) = url.address() else { continue };
+                let here = |listener: &Listener| {
+                    let at = listener.address.0;
+                    let local = |ip: std::net::IpAddr| ip.is_loopback() || ip.is_unspecified();
+                    upstream.port() == at.port()
+                        && (upstream.ip() == at.ip() || at.ip().is_unspecified() && local(upstream.ip()))
+                };
+                if config.listeners.iter().any(here) {
+                    let message = format!("{}: that is this listener itself", quoted(url.as_str()));
+                    let help =
+                        "name the address of the service, or let the listener listen elsewhere (--listen)";
+                    self.error(&format!("services[{index}].upstream.url"), url.origin(), message, help);
+                }
             }
         }
     }

@@ -35,6 +35,8 @@ pub(crate) enum Shape {
     Nullable(Box<Shape>),
     /// A list of something.
     List(Box<Shape>),
+    /// Something, or a list of it.
+    OneOrMore(Box<Shape>),
     /// A mapping from names to something.
     Names(Box<Shape>),
     /// A mapping with known keys.
@@ -187,7 +189,11 @@ impl Decoder {
             (None, None) => {
                 let absent = T::absent();
                 if absent.is_none() {
-                    let help = match T::shape() {
+                    let shape = match T::shape() {
+                        Shape::OneOrMore(one) => *one,
+                        shape => shape,
+                    };
+                    let help = match shape {
                         Shape::Text { example, .. } => Some(format!("add `{name}: {example}`")),
                         _ => Some(format!("add `{name}:` with its keys")),
                     };

@@ -17,24 +17,29 @@ mod decode;
 mod diagnostic;
 mod environment;
 mod exception;
+mod headers;
+mod inherit;
 mod node;
 mod overrides;
 mod read;
 mod reference;
 mod sections;
+mod upstream_url;
 mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use exception::RuleIds;
+pub use headers::{HeaderName, Headers};
 pub use node::Origin;
 pub use overrides::Overrides;
 pub use read::{File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
+pub use upstream_url::UpstreamUrls;
 pub use value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
-    OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
+    OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time, UpstreamUrl,
 };
 pub use yaml::FILE_BYTES_MAX;

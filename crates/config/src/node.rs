@@ -71,6 +71,15 @@ impl Node {
         }
     }
 
+    /// How many values it is made of, itself included.
+    pub(crate) fn count(&self) -> usize {
+        match &self.value {
+            Value::Null | Value::Text { .. } => 1,
+            Value::List(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
+            Value::Map(entries) => 1 + entries.iter().map(|(_, node)| node.count()).sum::<usize>(),
+        }
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|(name, _)| name.name == key).map(|(_, node)| node),

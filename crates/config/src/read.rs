@@ -3,6 +3,7 @@
 use crate::check::check;
 use crate::decode::{Decode as _, Decoder};
 use crate::diagnostic::Diagnostic;
+use crate::inherit::inherit;
 use crate::node::{Node, Origin, Value};
 use crate::overrides::Overrides;
 use crate::sections::Config;
@@ -44,6 +45,7 @@ pub fn read(file: Option<File<'_>>, overrides: &Overrides) -> Read {
         root.value = Value::Map(Vec::new());
     }
     overrides.lay_over(&mut root, &mut decoder);
+    inherit(&mut root, &mut decoder);
     let config = Config::decode(&root, &mut decoder);
     // What does not hold together is of interest only where each part is sound.
     let config = config.and_then(|config| check(config, &mut decoder));

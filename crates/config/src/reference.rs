@@ -109,6 +109,7 @@ fn words(shape: &Shape) -> String {
             Shape::Section(_) => "a list".to_owned(),
             inner => format!("a list, each {}", words(inner)),
         },
+        Shape::OneOrMore(inner) => format!("{}, or a list of them", words(inner)),
         Shape::Names(_) => "by name".to_owned(),
         Shape::Section(_) => "keys below".to_owned(),
     }
@@ -193,6 +194,10 @@ fn schema_of(shape: &Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::WordOr(words, other) => json!({"anyOf": [{"enum": words}, schema_of(other, definitions)]}),
         Shape::Nullable(inner) => json!({"anyOf": [schema_of(inner, definitions), {"type": "null"}]}),
         Shape::List(inner) => json!({"type": ["array", "null"], "items": schema_of(inner, definitions)}),
+        Shape::OneOrMore(inner) => {
+            let one = schema_of(inner, definitions);
+            json!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
+        }
         Shape::Names(inner) => json!({
             "type": ["object", "null"],
             "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},

@@ -2,10 +2,12 @@
 
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
+use crate::headers::{HeaderName, Headers};
 use crate::node::{Node, Value, quoted};
+use crate::upstream_url::UpstreamUrls;
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
-    OnRequestBody, OnResponseBody, Paranoia, RoutePath, Size, Time, UpstreamUrl,
+    OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
 };
 use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
 
@@ -37,6 +39,8 @@ section! {
         routes: Vec<Route>,
         /// How traffic is inspected, by name. Without any there is one, `default`, that monitors without rules.
         profiles: Profiles,
+        /// The page of a blocked request, for services that have none of their own.
+        block_page: BlockPage,
     }
     not in this version: "workload", "policies", "lists", "events", "sharedState";
 }
@@ -80,8 +84,33 @@ section! {
         address: Located<Address>,
         /// A path that is answered here with 200, uninspected; for probes.
         health_path: Option<HealthPath>,
+        /// Sends every request to the same place over HTTPS instead of to a service; nothing is inspected here then but
+        /// the framing. The health path is answered all the same.
+        redirect: Option<Redirect>,
     }
-    not in this version: "direction", "protocol", "clientAddress", "tls", "redirect";
+    not in this version: "direction", "protocol", "clientAddress", "tls";
+}
+
+section! {
+    /// Where a listener sends its requests: `https://`, the host that they name, and their own path and query.
+    pub struct Redirect {
+        /// The status. With 307 and 308 a client repeats its method and body.
+        status: RedirectStatus = "308",
+        /// The port of the HTTPS listener, as clients see it.
+        port: Port = "443",
+    }
+}
+
+section! {
+    /// The page of a blocked request: files, read at start and when they change, at most 64 KiB each. In them
+    /// `{{request_id}}`, `{{status}}` and `{{reason}}` stand for what they say. Other answers of ours, such as 502, keep
+    /// their own page.
+    pub struct BlockPage {
+        /// The page for browsers; a short one of ours when absent.
+        html: Option<Located<FilePath>>,
+        /// The page for clients that accept JSON before HTML; a short one of ours when absent.
+        json: Option<Located<FilePath>>,
+    }
 }
 
 section! {
@@ -97,20 +126,42 @@ section! {
         profile: Located<Name> = "default",
         /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
         exceptions: Vec<Located<Exception>>,
+        /// The page of its blocked requests, in place of the one at the top.
+        block_page: Option<BlockPage>,
+        /// Changes to the headers of its responses, pages of ours included.
+        response_headers: ResponseHeaders,
     }
     not in this version: "workload", "tls", "forward";
 }
 
 section! {
+    /// Changes to the headers of responses, after rules have seen them. Headers that frame a message cannot be changed.
+    pub struct ResponseHeaders {
+        /// Headers with the values that they shall have, in place of those that are there.
+        set: Headers,
+        /// Headers with values that are added to those that are there.
+        add: Headers,
+        /// Headers that are taken away.
+        remove: Vec<HeaderName>,
+    }
+}
+
+section! {
     /// Where a service lives.
     pub struct Upstream {
-        /// `http://HOST` or `http://HOST:PORT`. A name is resolved again and again.
-        url: Located<UpstreamUrl>,
+        /// `http://HOST` or `http://HOST:PORT`, or a list of them that are alike. Each address that they resolve to is an
+        /// endpoint; a request goes to the least busy one that has not failed lately.
+        url: UpstreamUrls,
         /// How long it may take to resolve its name and connect. Over it the client gets 504.
         connect: Time = "5s",
         /// How long it may take from the end of a request to the head of the response, and between two pieces of its
         /// body. Over it the client gets 504, or the connection is closed.
         response: Time = "60s",
+        /// How long an answer of the resolver is used. Names are asked for beside requests, and the last good answer is
+        /// kept where there is no new one.
+        resolve: Time = "10s",
+        /// How long an endpoint that could not be connected to is passed over, where there are others.
+        eject: Time = "10s",
     }
     not in this version: "tls";
 }
@@ -138,6 +189,8 @@ section! {
 section! {
     /// How traffic is inspected.
     pub struct Profile {
+        /// The profile that this one begins from: what is not written here is as it says. `exceptions` and `mask` add up.
+        base: Option<Located<Name>>,
         /// off, monitoring, safe_blocking or block.
         ///
         /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray

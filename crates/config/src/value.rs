@@ -9,6 +9,7 @@ use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
 
 use crate::decode::{Decode, Decoder, Shape, nearest};
 use crate::exception::RuleIds;
+use crate::headers::HeaderName;
 use crate::node::{Node, Origin, Value, quoted};
 
 /// Why a text is not a value: what it is not, and what to write.
@@ -67,7 +68,10 @@ decode_as_text!(
     RuleIds,
     Attack,
     Wildcard,
-    PointPattern
+    PointPattern,
+    HeaderName,
+    RedirectStatus,
+    Port
 );
 
 fn text_of<'a, T: FromText>(node: &'a Node, decoder: &mut Decoder) -> Option<&'a str> {
@@ -268,6 +272,53 @@ impl FromText for Count {
 
     fn shape() -> Shape {
         Shape::Integer { min: 1, max: u32::MAX.into() }
+    }
+}
+
+/// The status of a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedirectStatus(u16);
+
+impl RedirectStatus {
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+const REDIRECTS: &[&str] = &["301", "302", "303", "307", "308"];
+
+impl FromText for RedirectStatus {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        match text.parse() {
+            Ok(status) if REDIRECTS.contains(&text) => Ok(Self(status)),
+            _ => Err(("is not the status of a redirect".to_owned(), format!("write {}", or(REDIRECTS)))),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::OneOf(REDIRECTS)
+    }
+}
+
+/// A port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port(u16);
+
+impl Port {
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromText for Port {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        number(text, 1, u16::MAX.into()).map(|port| Self(port as u16))
+    }
+
+    fn shape() -> Shape {
+        Shape::Integer { min: 1, max: u16::MAX as i64 }
     }
 }
 

@@ -35,7 +35,7 @@ fn main() {
     runtime.block_on(async move {
         let service = Service::new("plain", Profile::new(Mode::Off, None));
         let upstream = Arc::new(Upstream::new(&upstream, UpstreamLimits::default()).expect("an upstream"));
-        let routes = Routes::all_to(Destination { service, upstream });
+        let routes = Routes::all_to(Destination::new(service, upstream));
         let listener = Listener::new("plain", listen.parse().expect("an address"), routes);
         let bound = Bound::bind(listener).await.expect("the address");
         let plane = Plane::new(Arc::new(Silent), Budget::new(std::env::temp_dir()), 0);

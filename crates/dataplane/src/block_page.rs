@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use palisade_model::reason_phrase;
 
 use crate::body::write_field;
+use crate::site::Site;
 
 /// An answer of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +14,13 @@ pub(crate) struct OwnAnswer {
     pub(crate) status: u16,
     /// Where a redirect goes.
     pub(crate) location: Option<String>,
+    /// A check's word: it has the service's page for that.
+    pub(crate) is_block: bool,
 }
 
 impl OwnAnswer {
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, location: None }
+        Self { status, location: None, is_block: false }
     }
 
     /// Writes it whole. `head_only` for answers to HEAD.
@@ -39,13 +42,16 @@ impl OwnAnswer {
             write_field(b"Location", clean.as_bytes(), out);
         }
         let bodiless = matches!(status, 204 | 304);
-        let page = page(status, how.request_id, how.json);
+        let page = self.page(status, how);
         if !bodiless {
             let kind: &[u8] = if how.json { b"application/json" } else { b"text/html; charset=utf-8" };
             write_field(b"Content-Type", kind, out);
             write_field(b"Content-Length", page.len().to_string().as_bytes(), out);
         }
         write_field(b"Cache-Control", b"no-store", out);
+        if let Some(site) = how.site {
+            site.headers.write(out);
+        }
         write_field(b"X-Request-Id", how.request_id.as_bytes(), out);
         match (how.close, how.http10) {
             (true, _) => write_field(b"Connection", b"close", out),
@@ -56,6 +62,14 @@ impl OwnAnswer {
         let body: &[u8] = if bodiless || how.head_only { b"" } else { page.as_bytes() };
         out.extend_from_slice(body);
         Written { status, body_bytes: body.len() as u64 }
+    }
+
+    fn page(&self, status: u16, how: &AnswerForm<'_>) -> String {
+        let site = how.site.filter(|_| self.is_block);
+        match site.and_then(|site| if how.json { site.json.as_ref() } else { site.html.as_ref() }) {
+            Some(own) => own.render(status, how.request_id),
+            None => page(status, how.request_id, how.json),
+        }
     }
 }
 
@@ -75,6 +89,8 @@ pub(crate) struct AnswerForm<'a> {
     pub(crate) head_only: bool,
     pub(crate) close: bool,
     pub(crate) http10: bool,
+    /// Whose answer it is.
+    pub(crate) site: Option<&'a Site>,
 }
 
 fn page(status: u16, request_id: &str, json: bool) -> String {
@@ -95,7 +111,7 @@ mod tests {
 
     fn written(answer: OwnAnswer, json: bool, head_only: bool) -> String {
         let mut out = Vec::new();
-        let form = AnswerForm { request_id: "0f", json, head_only, close: true, http10: false };
+        let form = AnswerForm { request_id: "0f", json, head_only, close: true, http10: false, site: None };
         answer.write(&form, &mut out);
         String::from_utf8(out).unwrap()
     }
@@ -117,7 +133,8 @@ mod tests {
     fn odd_statuses_and_locations_do_not_break_the_answer() {
         assert!(written(OwnAnswer::status(100), false, false).starts_with("HTTP/1.1 403 "));
         assert!(written(OwnAnswer::status(204), false, false).ends_with("\r\n\r\n"));
-        let redirect = OwnAnswer { status: 200, location: Some("http://a/\r\nSet-Cookie: x".into()) };
+        let location = Some("http://a/\r\nSet-Cookie: x".into());
+        let redirect = OwnAnswer { location, ..OwnAnswer::status(200) };
         let text = written(redirect, false, false);
         assert!(text.starts_with("HTTP/1.1 302 "));
         assert!(text.contains("Location: http://a/Set-Cookie: x\r\n"));

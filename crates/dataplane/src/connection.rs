@@ -9,6 +9,7 @@
 
 mod answer;
 mod ask;
+mod elsewhere;
 mod head;
 mod health;
 mod receive;
@@ -24,6 +25,7 @@ use palisade_http::{FramingFinding, RequestHead};
 use palisade_inspect::{Peer, Service};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::elsewhere::elsewhere;
 use self::head::Read;
 use self::stop::Stop;
 pub(crate) use self::stop::told;
@@ -35,6 +37,7 @@ use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
 use crate::serve::Drain;
 use crate::settings::{Listener, Plane};
+use crate::site::Site;
 use crate::upload::Upload;
 use crate::wire::{Timer, Wire};
 
@@ -49,6 +52,8 @@ pub(crate) struct Connection<S> {
     timer: Timer,
     /// How long the upstream of this request may take to respond.
     response_timeout: Duration,
+    /// What the answers to this request look like.
+    site: Option<Arc<Site>>,
     requests: u64,
     /// Where requests are counted, for the service that the last one was for.
     counts: Option<(Arc<Service>, Arc<RequestCounts>)>,
@@ -110,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             drain,
             timer,
             response_timeout: Duration::ZERO,
+            site: None,
             requests: 0,
             counts: None,
             _open: Open::new(plane.clone()),
@@ -151,7 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.is_health_check(&head, &plan) {
             return self.answer_health_check(&plan).await;
         }
-        let destination = self.listener.routes.find(&head);
+        let elsewhere = self.listener.redirect.map(|redirect| elsewhere(redirect, &head));
+        let destination = if elsewhere.is_none() { self.listener.routes.find(&head) } else { None };
+        self.site = destination.as_ref().and_then(|destination| destination.site.clone());
         let id = request_id();
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
         let upstream = destination.as_ref().map(|destination| &destination.upstream);
@@ -177,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
         let mut body = BodyReader::new(plan.framing);
         let inspected = match (upstream, plan.refusal) {
-            (None, None) => Err(self.no_route()),
+            (None, None) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
             _ => self.inspect_request(&plan, &mut exchange, stand, &mut body).await,
         };
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));

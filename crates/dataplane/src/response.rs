@@ -8,6 +8,7 @@ use palisade_http::{Framing, FramingFinding, ResponseHead, response_body_framing
 
 use crate::body::{Coding, write_field};
 use crate::request::{RequestPlan, has_word, is_hop_by_hop};
+use crate::site::HeaderChanges;
 
 /// What we do with a response, as its head has it.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub(crate) struct Hop<'a> {
     pub(crate) http10: bool,
     /// It answers HEAD.
     pub(crate) head_only: bool,
+    /// What its service changes.
+    pub(crate) changes: Option<&'a HeaderChanges>,
 }
 
 /// Writes the head that the client gets.
@@ -56,7 +59,7 @@ pub(crate) fn write_head(head: &ResponseHead, plan: &ResponsePlan, hop: &Hop<'_>
     write_start(head, out);
     // A length where there can be no body is a length that somebody waits for.
     let no_length = head.status == 204 || plan.coding == Coding::Chunked;
-    write_fields(head, no_length, out);
+    write_fields(head, no_length, hop.changes, out);
     let chunked_get = hop.head_only && !hop.http10 && head.headers.first(b"transfer-encoding").is_some();
     if plan.coding == Coding::Chunked || chunked_get && head.status != 204 && head.status != 304 {
         write_field(b"Transfer-Encoding", b"chunked", out);
@@ -73,14 +76,14 @@ pub(crate) fn write_head(head: &ResponseHead, plan: &ResponsePlan, hop: &Hop<'_>
 /// Writes the head of an interim response (1xx but 101).
 pub(crate) fn write_interim(head: &ResponseHead, out: &mut Vec<u8>) {
     write_start(head, out);
-    write_fields(head, true, out);
+    write_fields(head, true, None, out);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Writes the head that makes the connection a WebSocket.
 pub(crate) fn write_switching(head: &ResponseHead, request_id: &str, out: &mut Vec<u8>) {
     write_start(head, out);
-    write_fields(head, true, out);
+    write_fields(head, true, None, out);
     write_field(b"Connection", b"Upgrade", out);
     write_field(b"Upgrade", b"websocket", out);
     write_field(b"X-Request-Id", request_id.as_bytes(), out);
@@ -95,7 +98,7 @@ fn write_start(head: &ResponseHead, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_fields(head: &ResponseHead, no_length: bool, out: &mut Vec<u8>) {
+fn write_fields(head: &ResponseHead, no_length: bool, changes: Option<&HeaderChanges>, out: &mut Vec<u8>) {
     let named: Vec<&[u8]> = head
         .headers
         .values(b"connection")
@@ -108,10 +111,14 @@ fn write_fields(head: &ResponseHead, no_length: bool, out: &mut Vec<u8>) {
             || name.eq_ignore_ascii_case(b"x-request-id")
             || no_length && name.eq_ignore_ascii_case(b"content-length")
             || !is_field_name(name)
+            || changes.is_some_and(|changes| changes.drops(name))
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
         if !dropped {
             write_field(name, value, out);
         }
+    }
+    if let Some(changes) = changes {
+        changes.write(out);
     }
 }
 
@@ -153,6 +160,7 @@ mod tests {
             close: plan.ends_connection,
             http10: request.http10,
             head_only: request.is_head(),
+            changes: None,
         };
         let mut out = Vec::new();
         write_head(&head, &plan, &hop, &mut out);

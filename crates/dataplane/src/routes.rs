@@ -8,6 +8,7 @@ use palisade_http::{RequestHead, Target};
 use palisade_inspect::{RouteTable, Service};
 
 use crate::settings::Destination;
+use crate::site::Site;
 
 /// The routes of a listener. Replacing them drops no request: what has begun ends with what it began with.
 #[derive(Debug)]
@@ -39,7 +40,14 @@ impl Routes {
     /// Inspects later requests of every route by one service; upstreams and their connections stay.
     pub fn replace_service(&self, service: Arc<Service>) {
         if let Some(now) = self.table.load().targets().next() {
-            self.replace_all(Destination { service, upstream: now.upstream.clone() });
+            self.replace_all(Destination { service, ..now.as_ref().clone() });
+        }
+    }
+
+    /// Gives later answers of every route another look.
+    pub fn replace_site(&self, site: Option<Arc<Site>>) {
+        if let Some(now) = self.table.load().targets().next() {
+            self.replace_all(Destination { site, ..now.as_ref().clone() });
         }
     }
 

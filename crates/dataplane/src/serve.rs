@@ -234,7 +234,14 @@ impl Refused {
         plane.metrics.events.connections_total.one();
         plane.metrics.events.connections_refused_total.one();
         let id = request_id();
-        let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };
+        let form = AnswerForm {
+            request_id: &id,
+            json: false,
+            head_only: false,
+            close: true,
+            http10: false,
+            site: None,
+        };
         let mut answer = Vec::new();
         OwnAnswer::status(503).write(&form, &mut answer);
         // A new connection takes this much at once. What the client sends is not waited for.

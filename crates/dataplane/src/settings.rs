@@ -14,6 +14,7 @@ use crate::journal::Journal;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
 use crate::routes::Routes;
+use crate::site::Site;
 use crate::upstream::Upstream;
 
 /// One address that we listen on, and where its requests go.
@@ -27,6 +28,8 @@ pub struct Listener {
     pub routes: Arc<Routes>,
     /// A path that is answered here with 200, uninspected; for probes.
     pub health_path: Option<String>,
+    /// Every request but health checks is sent elsewhere.
+    pub redirect: Option<Redirect>,
     /// What becomes of an `X-Forwarded-For` that the client sent.
     pub forwarded_for: ForwardedFor,
     /// Bounds.
@@ -43,11 +46,21 @@ impl Listener {
             address,
             routes,
             health_path: None,
+            redirect: None,
             forwarded_for: ForwardedFor::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
     }
+}
+
+/// The same place over HTTPS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// The status: 301, 302, 303, 307 or 308.
+    pub status: u16,
+    /// The port of the place.
+    pub port: u16,
 }
 
 /// What becomes of an `X-Forwarded-For` that the client sent.
@@ -67,6 +80,15 @@ pub struct Destination {
     pub service: Arc<Service>,
     /// Where it goes.
     pub upstream: Arc<Upstream>,
+    /// What its answers look like; as they come, and with our own pages, when `None`.
+    pub site: Option<Arc<Site>>,
+}
+
+impl Destination {
+    /// A service and where it lives, its answers as they come.
+    pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
+        Self { service, upstream, site: None }
+    }
 }
 
 /// Bounds of one listener. Sizes are bytes.

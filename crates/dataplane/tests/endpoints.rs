@@ -17,7 +17,7 @@ fn destination(addresses: &[std::net::SocketAddr], eject: Duration) -> Destinati
     let urls: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let upstream = Arc::new(Upstream::of(&urls, limits).unwrap());
-    Destination { service: service(Mode::Off, ""), upstream }
+    Destination::new(service(Mode::Off, ""), upstream)
 }
 
 /// An address that nobody listens on.

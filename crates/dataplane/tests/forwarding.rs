@@ -416,10 +416,7 @@ async fn an_upstream_may_have_a_name() {
             palisade_dataplane::UpstreamLimits { connect: Duration::from_secs(2), ..Default::default() };
         let upstream =
             palisade_dataplane::Upstream::new(&format!("http://{host}:{}", address.port()), limits).unwrap();
-        palisade_dataplane::Destination {
-            service: support::service(Mode::Block, NO_RULES),
-            upstream: upstream.into(),
-        }
+        palisade_dataplane::Destination::new(support::service(Mode::Block, NO_RULES), upstream.into())
     };
     proxy.routes.replace_all(at("localhost"));
     assert_eq!(proxy.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.text(), "ok");

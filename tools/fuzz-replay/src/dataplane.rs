@@ -164,7 +164,7 @@ impl Run {
             })
         };
         let address = "192.0.2.1:1".parse().expect("an address");
-        let routes = Routes::all_to(Destination { service, upstream: Arc::new(upstream) });
+        let routes = Routes::all_to(Destination::new(service, Arc::new(upstream)));
         let listener = Arc::new(Listener::new("fuzzed", address, routes));
         let (client, stream) = tokio::io::duplex(1 << 20);
         let (_trigger, ear) = drain();

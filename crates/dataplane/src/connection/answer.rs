@@ -68,11 +68,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // Not sent before it is decided, and taken back when the decision is against it.
         let stays =
             plan.keep_alive && upload.is_complete() && !answer.ends_connection && !self.is_last_request();
+        let site = self.site.clone();
         let hop = response::Hop {
             request_id: exchange.request_id(),
             close: !stays,
             http10: plan.http10,
             head_only: plan.is_head(),
+            changes: site.as_ref().map(|site| &site.headers),
         };
         let status = head.status;
         let (mark, sent) = (self.client.output().len(), self.client.sent());
@@ -123,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 match &stop {
                     Stop::Answer { why, .. } => exchange.note(&format!("The answer was cut short: {why}")),
                     Stop::ClientGone => exchange.note(CLIENT_GONE),
-                    Stop::Act(_) | Stop::Failed => {}
+                    Stop::Act(_) | Stop::Elsewhere { .. } | Stop::Failed => {}
                 }
                 exchange.finish(End::Aborted);
                 After::Cut

@@ -81,7 +81,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn refuse_unread(&mut self, status: u16, why: &str) -> After {
         let id = request_id();
         self.remark(&told(status, why), &id);
-        let form = AnswerForm { request_id: &id, json: false, head_only: false, close: true, http10: false };
+        let form = AnswerForm {
+            request_id: &id,
+            json: false,
+            head_only: false,
+            close: true,
+            http10: false,
+            site: None,
+        };
         OwnAnswer::status(status).write(&form, self.client.output());
         self.flush_client().await;
         After::Linger

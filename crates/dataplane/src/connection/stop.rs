@@ -19,6 +19,11 @@ pub(super) enum Stop {
         status: u16,
         why: String,
     },
+    /// The listener sends every request elsewhere.
+    Elsewhere {
+        status: u16,
+        location: String,
+    },
     /// A check's word.
     Act(Action),
     /// The inspection failed; it has said so itself.
@@ -59,11 +64,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
                 exchange.blocked();
-                OwnAnswer::status(status)
+                OwnAnswer { is_block: true, ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Redirect { status, location }) => {
                 exchange.blocked();
-                OwnAnswer { status, location: Some(location) }
+                OwnAnswer { location: Some(location), ..OwnAnswer::status(status) }
+            }
+            Stop::Elsewhere { status, location } => {
+                OwnAnswer { location: Some(location), ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Close) => {
                 exchange.blocked();
@@ -89,6 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             head_only: plan.is_head(),
             close: !stays,
             http10: plan.http10,
+            site: self.site.as_deref(),
         };
         let written = answer.write(&form, self.client.output());
         let sent = Sent { status: written.status, by: AnsweredBy::Palisade };

@@ -78,7 +78,7 @@ impl Proxy {
     ) -> Self {
         let limits = UpstreamLimits { connect: Duration::from_millis(500), ..UpstreamLimits::default() };
         let upstream = Arc::new(Upstream::new(&format!("http://{upstream}"), limits).unwrap());
-        let routes = Routes::all_to(Destination { service: service(mode, rules), upstream });
+        let routes = Routes::all_to(Destination::new(service(mode, rules), upstream));
         let mut listener = Listener::new("test", "127.0.0.1:0".parse().unwrap(), routes.clone());
         change(&mut listener);
         let journal = Arc::new(Kept::default());

@@ -1,0 +1,77 @@
+//! Redirects of a whole listener: the same place over HTTPS.
+
+use palisade_http::{RequestHead, Target};
+
+use super::stop::Stop;
+use crate::settings::Redirect;
+
+/// Where a request is sent: the host that it names, and its own path and query.
+pub(super) fn elsewhere(redirect: Redirect, head: &RequestHead) -> Stop {
+    let target = Target::new(&head.target, &head.method);
+    let authority = Some(target.authority()).filter(|authority| !authority.is_empty());
+    let authority = authority.or_else(|| head.headers.first(b"host")).unwrap_or_default();
+    let Some(host) = host(authority) else {
+        return Stop::answer(400, "it names no host that it could be sent to over HTTPS");
+    };
+    let port = match redirect.port {
+        443 => String::new(),
+        port => format!(":{port}"),
+    };
+    // `OPTIONS *` is about no place.
+    let place = Some(target.path_and_query()).filter(|place| place.starts_with(b"/")).unwrap_or(b"/");
+    let location = format!("https://{host}{port}{}", escaped(place));
+    Stop::Elsewhere { status: redirect.status, location }
+}
+
+/// The host of an authority, if it is one.
+fn host(authority: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(authority).ok()?;
+    let end = match text.strip_prefix('[') {
+        Some(inner) => inner.find(']')? + 2,
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, port) = text.split_at(end);
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = port.is_empty() || port.strip_prefix(':').is_some_and(digits);
+    let valid = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+    };
+    (whole && valid && !host.is_empty()).then_some(host)
+}
+
+/// A target as a header may hold it: what is no character of a URL is escaped.
+fn escaped(place: &[u8]) -> String {
+    let mut out = String::with_capacity(place.len());
+    for byte in place {
+        match byte {
+            b'!'..=b'~' if !b"\"<>\\^`{|}".contains(byte) => out.push(*byte as char),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_nothing_else() {
+        for (authority, expected) in [
+            ("shop.example", Some("shop.example")),
+            ("shop.example:8080", Some("shop.example")),
+            ("[::1]:80", Some("[::1]")),
+            ("[::1", None),
+            ("[x]", None),
+            ("", None),
+            (":80", None),
+            ("a@b", None),
+            ("a/b", None),
+            ("a:b", None),
+            ("a\\b", None),
+        ] {
+            assert_eq!(host(authority.as_bytes()), expected, "{authority}");
+        }
+    }
+}
