@@ -26,6 +26,8 @@ mod token;
 
 pub use exposition::{Exposition, Format, Histogram};
 pub use listener::{Admin, BindError, Bound, Bounds};
-pub use status::{ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State, Status, Timestamp};
+pub use status::{
+    ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Timestamp,
+};
 pub use subject::{Health, Subject};
 pub use token::{TokenError, TokenFile};

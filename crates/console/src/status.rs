@@ -23,6 +23,8 @@ pub struct Status {
     pub rule_sets: Vec<RuleSetStatus>,
     /// How loading anew went.
     pub reloads: Reloads,
+    /// Objects that are not as they are configured; none as a rule.
+    pub stale: Vec<StaleStatus>,
 }
 
 /// Where in its life a process is.
@@ -84,8 +86,23 @@ pub struct Reloads {
 pub struct Reload {
     /// When it ended.
     pub at: Timestamp,
-    /// Why the old is still in force; none where the new is.
+    /// Why the old is still in force, or some of it; none where the new is.
     pub error: Option<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// An object that stays as it was, because what it is configured to be cannot be used.
+#[derive(Clone, Debug, Serialize)]
+pub struct StaleStatus {
+    /// `profile` or `service`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub error: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A moment, written as RFC 3339 in UTC with seconds: `2026-03-01T08:15:00Z`.

@@ -57,8 +57,9 @@ impl Subject for Scripted {
             reloads: Reloads {
                 succeeded: 1,
                 failed: 1,
-                last: Some(Reload { at: at(86_400), error: Some("<no>".into()) }),
+                last: Some(Reload { at: at(86_400), error: Some("<no>".into()), seconds: 0.25 }),
             },
+            stale: Vec::new(),
         }
     }
 }

@@ -70,14 +70,22 @@ impl Told {
 }
 
 impl Reading {
+    /// Shows what was found out later.
+    pub(crate) fn show_also(&self, diagnostics: &[Diagnostic]) {
+        self.render(diagnostics.iter());
+    }
+
     /// Shows diagnostics on standard error.
     pub(crate) fn show(&self, warnings: Warnings) {
+        let shown = |diagnostic: &&Diagnostic| diagnostic.is_error() || warnings == Warnings::Shown;
+        self.render(self.diagnostics.iter().filter(shown));
+    }
+
+    fn render<'d>(&self, diagnostics: impl Iterator<Item = &'d Diagnostic>) {
         let style = if std::io::stderr().is_terminal() { Style::Color } else { Style::Plain };
         let file = self.file.as_ref().map(|(name, text)| (name.as_str(), text.as_slice()));
-        for diagnostic in &self.diagnostics {
-            if diagnostic.is_error() || warnings == Warnings::Shown {
-                say!("{}", diagnostic.render(file, style).trim_end());
-            }
+        for diagnostic in diagnostics {
+            say!("{}", diagnostic.render(file, style).trim_end());
         }
     }
 }

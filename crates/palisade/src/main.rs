@@ -18,10 +18,12 @@ mod exchange;
 mod fetch;
 mod files;
 mod flags;
+mod idle;
 mod journal;
 mod request;
 mod rules;
 mod serving;
+mod sites;
 mod snapshot;
 mod watch;
 

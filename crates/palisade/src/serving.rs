@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Name, Route, Time, UpstreamUrl};
+use palisade_config::{Name, Route};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, Budget, Destination, Drain, DrainTrigger, Drained, Journal, Listener, Plane, Routes, Upstream,
-    UpstreamLimits, drain, serve,
+    Bound, Budget, Destination, Drain, DrainTrigger, Drained, Journal, Listener, Plane, Redirect, Routes,
+    Upstream, UpstreamLimits, drain, serve,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,8 +52,10 @@ impl Serving {
             let (name, address) = (&*configured.name, configured.address.0);
             let routes = Routes::new(destinations.table(name)?);
             let health_path = configured.health_path.as_ref().map(|path| path.as_str().to_owned());
+            let redirect = configured.redirect.as_ref();
+            let redirect = redirect.map(|to| Redirect { status: to.status.get(), port: to.port.get() });
             let mut listener =
-                Listener { health_path, ..Listener::new(name.as_str(), address, routes.clone()) };
+                Listener { health_path, redirect, ..Listener::new(name.as_str(), address, routes.clone()) };
             let wanted = listener.limits.connections_max;
             listener.limits.connections_max = descriptors::connections_max(wanted, listeners, descriptors);
             if listener.limits.connections_max < wanted {
@@ -129,7 +131,14 @@ impl Serving {
 }
 
 /// Upstreams in use, by what they were told: a reload keeps their connections.
-type Upstreams = HashMap<(UpstreamUrl, Time, Time), Arc<Upstream>>;
+type Upstreams = HashMap<String, Arc<Upstream>>;
+
+/// Equal upstreams have equal keys.
+fn key(upstream: &palisade_config::Upstream) -> String {
+    let urls: Vec<&str> = upstream.url.iter().map(|url| url.as_str()).collect();
+    let palisade_config::Upstream { url: _, connect, response, resolve, eject } = upstream;
+    format!("{urls:?} {connect:?} {response:?} {resolve:?} {eject:?}")
+}
 
 /// Where requests may go: services with each profile that inspects them.
 struct Destinations<'s> {
@@ -147,17 +156,20 @@ impl<'s> Destinations<'s> {
         let mut by_service = HashMap::new();
         let mut in_use = Upstreams::new();
         for service in &snapshot.config.services {
-            let palisade_config::Upstream { url, connect, response } = &service.upstream;
-            let key = ((**url).clone(), *connect, *response);
+            let key = key(&service.upstream);
             let upstream = match in_use.get(&key).or_else(|| upstreams.get(&key)) {
                 Some(upstream) => upstream.clone(),
                 None => {
+                    let told = &service.upstream;
                     let limits = UpstreamLimits {
-                        connect: connect.duration(),
-                        response: Some(response.duration()),
+                        connect: told.connect.duration(),
+                        response: Some(told.response.duration()),
+                        resolve_every: told.resolve.duration(),
+                        eject: told.eject.duration(),
                         ..UpstreamLimits::default()
                     };
-                    Arc::new(Upstream::new(url.as_str(), limits)?)
+                    let urls: Vec<&str> = told.url.iter().map(|url| url.as_str()).collect();
+                    Arc::new(Upstream::of(&urls, limits)?)
                 }
             };
             in_use.insert(key, upstream.clone());
@@ -190,7 +202,8 @@ impl<'s> Destinations<'s> {
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile = self.snapshot.profile(profile)?.clone();
         let service = Service::with_exceptions(name.as_str(), profile, &further);
-        self.made.insert(leads, Arc::new(Destination { service, upstream }));
+        let site = self.snapshot.sites.get(name).cloned().flatten();
+        self.made.insert(leads, Arc::new(Destination { service, upstream, site }));
         Ok(())
     }
 

@@ -1,17 +1,19 @@
-//! The configuration in force and what is made of it: profiles with their rules. What cannot be made anew stays as it
-//! was, object by object.
+//! The configuration in force and what is made of it: profiles with their rules, the look of services' answers. What
+//! cannot be made anew stays as it was, object by object.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
-use palisade_config::{Compat, Config, LogTarget, Name};
+use anyhow::{Context as _, Result, anyhow, bail};
+use palisade_config::{Compat, Config, LogTarget, Name, Style};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Profile, RuleSources};
 
 use crate::configuration::Told;
 use crate::files::FileSystem;
+use crate::idle::idle_exceptions;
 use crate::rules::{Warnings, load_shown, sources_of};
+use crate::sites::{Pages, Sites};
 use crate::watch::{Seen, Watched};
 
 /// What one process does: replaced as a whole, its parts shared with the one before where they are the same.
@@ -21,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) config: Config,
     /// Its profiles by name.
     pub(crate) profiles: HashMap<Name, Arc<Profile>>,
+    /// How answers of its services look.
+    pub(crate) sites: Sites,
 }
 
 /// Makes snapshots, and remembers what went into the last one.
@@ -29,6 +33,10 @@ pub(crate) struct Maker {
     told: Told,
     /// The configuration file, as it was read last.
     file: Seen,
+    /// The pages of services, as they were read last.
+    pages: Seen,
+    /// Warnings that were given, so that none is repeated with each reload.
+    warned: BTreeSet<String>,
     /// Rules by what they were made of.
     rules: HashMap<String, Loaded>,
     /// What rule sets share, those before a reload and after it as well.
@@ -47,8 +55,19 @@ struct Loaded {
 /// A snapshot made while another is in force.
 pub(crate) struct Remade {
     pub(crate) snapshot: Snapshot,
-    /// Profiles that stay as they were, because their rules cannot be used.
-    pub(crate) kept: Vec<Name>,
+    /// What stays as it was.
+    pub(crate) stale: Vec<Stale>,
+}
+
+/// An object that is not as it is configured, because that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stale {
+    /// `profile` or `service`.
+    pub(crate) kind: &'static str,
+    /// Its name.
+    pub(crate) name: Name,
+    /// Why.
+    pub(crate) error: String,
 }
 
 /// Whether files that have not changed are read again.
@@ -63,7 +82,14 @@ pub(crate) enum Effort {
 impl Maker {
     /// A maker of what a command was told.
     pub(crate) fn new(told: Told) -> Self {
-        Self { told, file: Seen::default(), rules: HashMap::new(), interner: Interner::new() }
+        Self {
+            told,
+            file: Seen::default(),
+            pages: Seen::default(),
+            warned: BTreeSet::new(),
+            rules: HashMap::new(),
+            interner: Interner::new(),
+        }
     }
 
     /// Whose place this process takes, if anybody's.
@@ -92,18 +118,31 @@ impl Maker {
             let rules = self.rules_of(&self.sources_of(&profile.rules, &config), Effort::Changed)?;
             profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
         }
-        Ok(Snapshot { config, profiles })
+        let watched = Watched::new(&FileSystem);
+        let mut pages = Pages::new(&watched);
+        let mut sites = Sites::new();
+        for service in &config.services {
+            let site = pages.site_of(&config, service);
+            sites
+                .insert((*service.name).clone(), site.with_context(|| format!("service {}", *service.name))?);
+        }
+        self.pages = watched.into_seen();
+        let snapshot = Snapshot { config, profiles, sites };
+        self.warn_of_idle_exceptions(&snapshot);
+        Ok(snapshot)
     }
 
-    /// A snapshot to follow another. Profiles whose rules cannot be used stay as they were.
+    /// A snapshot to follow another. Profiles whose rules cannot be used, and services whose pages cannot be, stay as they
+    /// were; a new service whose pages cannot be used has ours until they can.
     ///
     /// # Errors
     /// When the configuration cannot be used, or a profile that was not there before has rules that cannot be.
     pub(crate) fn next(&mut self, before: &Snapshot, effort: Effort) -> Result<Remade> {
         let config = self.config()?;
         let mut profiles = HashMap::new();
-        let mut kept = Vec::new();
+        let mut stale = Vec::new();
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
+        let written: HashMap<_, _> = before.config.profiles.iter().collect();
         for (name, profile) in config.profiles.iter() {
             let sources = self.sources_of(&profile.rules, &config);
             let key = key(&sources);
@@ -111,9 +150,14 @@ impl Maker {
                 .entry(key)
                 .or_insert_with(|| self.rules_of(&sources, effort).map_err(|error| format!("{error:#}")));
             let made = match (rules, before.profiles.get(name)) {
+                (Ok(rules), Some(was))
+                    if same_rules(was, rules.as_ref()) && written.get(name) == Some(&profile) =>
+                {
+                    was.clone()
+                }
                 (Ok(rules), _) => Arc::new(Profile::of(profile, rules.clone())),
-                (Err(_), Some(was)) => {
-                    kept.push(name.clone());
+                (Err(error), Some(was)) => {
+                    stale.push(Stale { kind: "profile", name: name.clone(), error: error.clone() });
                     was.clone()
                 }
                 (Err(error), None) => return Err(anyhow!("profile {name}, which is new: {error}")),
@@ -121,12 +165,38 @@ impl Maker {
             profiles.insert(name.clone(), made);
         }
         self.forget_unused(&config);
-        Ok(Remade { snapshot: Snapshot { config, profiles }, kept })
+        let watched = Watched::new(&FileSystem);
+        let mut pages = Pages::new(&watched);
+        let mut sites = Sites::new();
+        for service in &config.services {
+            let name = (*service.name).clone();
+            let site = pages.site_of(&config, service).unwrap_or_else(|error| {
+                stale.push(Stale { kind: "service", name: name.clone(), error: format!("{error:#}") });
+                before.sites.get(&name).cloned().flatten()
+            });
+            sites.insert(name, site);
+        }
+        self.pages = watched.into_seen();
+        let snapshot = Snapshot { config, profiles, sites };
+        self.warn_of_idle_exceptions(&snapshot);
+        Ok(Remade { snapshot, stale })
+    }
+
+    fn warn_of_idle_exceptions(&mut self, snapshot: &Snapshot) {
+        let rules_of = |name: &Name| snapshot.profiles.get(name)?.rules.clone();
+        let warnings = idle_exceptions(&snapshot.config, rules_of);
+        let warnings: BTreeSet<String> =
+            warnings.iter().map(|warning| warning.render(None, Style::Plain)).collect();
+        for warning in warnings.difference(&self.warned) {
+            say!("{}", warning.trim_end());
+        }
+        self.warned = warnings;
     }
 
     /// Everything that was read for the snapshot in force, or for the attempt after it.
     pub(crate) fn seen(&self) -> Seen {
         let mut all = self.file.clone();
+        all.add(&self.pages);
         for loaded in self.rules.values() {
             all.add(&loaded.seen);
         }
@@ -169,6 +239,15 @@ impl Maker {
 /// Whether there is an audit log that rules need not name.
 fn has_audit_log(config: &Config) -> bool {
     config.logs.audit.as_ref().is_some_and(|target| *target != LogTarget::Off)
+}
+
+/// Whether a profile was made with these rules.
+fn same_rules(was: &Profile, rules: Option<&Arc<RuleSet>>) -> bool {
+    match (&was.rules, rules) {
+        (Some(was), Some(rules)) => Arc::ptr_eq(was, rules),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 /// Equal sources have equal keys.

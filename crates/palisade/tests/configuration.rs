@@ -228,7 +228,7 @@ fn broken_rules_leave_their_profile_as_it_was_and_others_change() {
 
     folder.write("a.conf", "SecRulee\n");
     folder.write("b.conf", rule("b", 2, 451));
-    proxy.wait_err("the rules in force stay for profile a");
+    proxy.wait_err("profile a stays as it was: the rules are not usable");
     eventually("b changes", || (status("/b?b=1") == 451).then_some(()));
     assert_eq!(status("/a?a=1"), 418);
     assert!(proxy.err().contains("a.conf:1:1"), "{}", proxy.err());

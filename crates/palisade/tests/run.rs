@@ -314,7 +314,7 @@ fn sighup_takes_good_rules_and_leaves_the_old_ones_when_they_are_broken() {
 
     folder.write("site.conf", "SecRule ARGZ \"@streq 1\" \"id:20005,phase:2,deny\"\n");
     proxy.signal("HUP");
-    proxy.wait_err("the rules in force stay");
+    proxy.wait_err("stays as it was: the rules are not usable");
     proxy.wait_err("site.conf:1:9");
     assert_eq!(get(address, "/?worse=1", "").status, 401);
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use palisade_config::Name;
 use palisade_console::{
-    Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, State,
-    Status, Subject, Timestamp,
+    Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus,
+    StaleStatus, State, Status, Subject, Timestamp,
 };
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_engine::RuleSet;
@@ -16,7 +16,7 @@ use palisade_events::LogWriter;
 
 use crate::admin::usage::Usage;
 use crate::flags::VERSION;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Stale};
 
 /// How often workers show that they work.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ struct Changing {
     in_force: InForce,
     loaded_at: Option<Timestamp>,
     reloads: Reloads,
+    stale: Vec<StaleStatus>,
 }
 
 /// What is in force: replaced as one.
@@ -68,7 +69,7 @@ impl RuleSetInForce {
 impl InForce {
     /// What a snapshot puts in force. A rule set has the name of the profile that it was loaded for.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let Snapshot { config, profiles } = snapshot;
+        let Snapshot { config, profiles, .. } = snapshot;
         let rules_of = |profile: &Name| profiles.get(profile).and_then(|profile| profile.rules.as_ref());
         let service = |service: &palisade_config::Service| {
             let profile = &*service.profile;
@@ -115,6 +116,7 @@ impl Process {
                 in_force: InForce::default(),
                 loaded_at: None,
                 reloads: Reloads::default(),
+                stale: Vec::new(),
             }),
         })
     }
@@ -126,29 +128,29 @@ impl Process {
         changing.loaded_at = Some(now());
     }
 
-    /// Rules were loaded anew, or an error left the old ones in force.
-    pub(crate) fn reloaded(&self, outcome: Result<InForce, &anyhow::Error>) {
+    /// The configuration was loaded anew, but for objects that stay as they were, or an error left all of it in force.
+    pub(crate) fn reloaded(&self, outcome: Result<(InForce, Vec<Stale>), &anyhow::Error>, took: Duration) {
         let at = now();
         let mut changing = self.changing();
         let error = match outcome {
-            Ok(in_force) => {
+            Ok((in_force, stale)) => {
                 changing.replace(in_force);
-                changing.loaded_at = Some(at);
-                changing.reloads.succeeded += 1;
-                None
+                let told: Vec<String> = stale
+                    .iter()
+                    .map(|stale| format!("{} {} stays as it was: {}", stale.kind, stale.name, stale.error))
+                    .collect();
+                changing.stale(stale, at);
+                (!told.is_empty()).then(|| told.join("; "))
             }
-            Err(error) => {
-                changing.reloads.failed += 1;
-                Some(format!("{error:#}"))
-            }
+            Err(error) => Some(format!("{error:#}")),
         };
-        changing.reloads.last = Some(Reload { at, error });
-    }
-
-    /// Some of it was loaded anew, and an error left the rest as it was.
-    pub(crate) fn partly_reloaded(&self, in_force: InForce, error: &anyhow::Error) {
-        self.changing().replace(in_force);
-        self.reloaded(Err(error));
+        if error.is_none() {
+            changing.loaded_at = Some(at);
+            changing.reloads.succeeded += 1;
+        } else {
+            changing.reloads.failed += 1;
+        }
+        changing.reloads.last = Some(Reload { at, error, seconds: took.as_secs_f64() });
     }
 
     /// A log whose losses are counted.
@@ -250,6 +252,7 @@ impl Subject for Process {
             services: changing.in_force.services.clone(),
             rule_sets: changing.in_force.rule_sets.iter().map(rule_set).collect(),
             reloads: changing.reloads.clone(),
+            stale: changing.stale.clone(),
         }
     }
 }
@@ -257,6 +260,19 @@ impl Subject for Process {
 impl Changing {
     fn replace(&mut self, in_force: InForce) {
         self.in_force = in_force.after(&self.in_force);
+    }
+
+    /// Notes what is not as configured. What was so before keeps its time.
+    fn stale(&mut self, stale: Vec<Stale>, at: Timestamp) {
+        let before = std::mem::take(&mut self.stale);
+        self.stale = stale
+            .into_iter()
+            .map(|Stale { kind, name, error }| {
+                let was = before.iter().find(|was| was.kind == kind && was.name == name.as_str());
+                let since = was.map_or(at, |was| was.since);
+                StaleStatus { kind: kind.to_owned(), name: name.to_string(), error, since }
+            })
+            .collect();
     }
 
     fn metrics(&self, into: &mut Exposition) {
@@ -276,6 +292,14 @@ impl Changing {
         let failed = self.reloads.last.as_ref().is_some_and(|last| last.error.is_some());
         let help = "0 when the last reload failed, so that the rules in force are not those on disk.";
         into.gauge("palisade_last_reload_successful", help, &[], flag(!failed));
+        let help = "How long the last reload took.";
+        let seconds = self.reloads.last.as_ref().map_or(0.0, |last| last.seconds);
+        into.gauge("palisade_last_reload_duration_seconds", help, &[], seconds);
+        let help = "Objects that are not as they are configured, because that cannot be used.";
+        for kind in ["profile", "service"] {
+            let count = self.stale.iter().filter(|stale| stale.kind == kind).count();
+            into.gauge("palisade_stale_objects", help, &[("kind", kind)], count as f64);
+        }
         let help = "When the rules in force were loaded, in seconds since 1970; 0 before.";
         let loaded = self.loaded_at.map_or(0.0, Timestamp::unix_seconds);
         into.gauge("palisade_last_reload_success_timestamp_seconds", help, &[], loaded);

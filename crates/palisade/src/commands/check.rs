@@ -1,18 +1,20 @@
 //! `palisade check`: everything that is wrong with a configuration or with rules, at once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use palisade_config::{EnvironmentRules, Overrides};
+use palisade_config::{Config, EnvironmentRules, Name, Overrides};
 use palisade_inspect::LoadedRules;
 
 use crate::Finding;
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::flags::CheckFlags;
+use crate::idle::idle_exceptions;
 use crate::rules::{self, Warnings, plural};
+use crate::sites::Pages;
 
 /// Loads and compiles; exit 1 when something is an error.
 pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
@@ -39,15 +41,42 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     let total = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
     writeln!(out, "the configuration {usable}: {total}")?;
     let mut clean = reading.config.is_some() && (warnings == 0 || !strict);
-    let mut seen = HashSet::new();
+    let mut made = HashMap::new();
     for (name, profile) in reading.config.iter().flat_map(|config| config.profiles.iter()) {
         let sources = rules::sources_of(&profile.rules, false, &EnvironmentRules::default());
-        if !sources.is_empty() && seen.insert(format!("{sources:?}")) {
+        if !sources.is_empty() && !made.contains_key(&format!("{sources:?}")) {
             let loaded = rules::load(&sources);
             clean &= rules_are_clean(&loaded, &format!("profile {name}: "), strict)?;
+            made.insert(format!("{sources:?}"), loaded.rules);
         }
     }
+    if let Some(config) = &reading.config {
+        clean &= pages_are_clean(config);
+        let rules_of = |name: &Name| {
+            let sources =
+                rules::sources_of(&config.profiles.get(name)?.rules, false, &EnvironmentRules::default());
+            made.get(&format!("{sources:?}")).cloned().flatten()
+        };
+        let idle = idle_exceptions(config, rules_of);
+        reading.show_also(&idle);
+        clean &= idle.is_empty() || !strict;
+    }
     Ok(if clean { Finding::Nothing } else { Finding::Something })
+}
+
+/// Shows which pages of services cannot be used. Whether none.
+fn pages_are_clean(config: &Config) -> bool {
+    let mut pages = Pages::new(&FileSystem);
+    let mut wrong = BTreeSet::new();
+    for service in &config.services {
+        if let Err(error) = pages.site_of(config, service) {
+            wrong.insert(format!("{error:#}"));
+        }
+    }
+    for wrong in &wrong {
+        say!("error: {wrong}");
+    }
+    wrong.is_empty()
 }
 
 /// Shows what is wrong with some rules. Whether nothing is.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
-use palisade_config::{Compat, Overrides};
+use anyhow::{Result, bail};
+use palisade_config::{Compat, Name, Overrides};
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -17,7 +18,7 @@ use crate::flags::RunFlags;
 use crate::journal::Logs;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
-use crate::snapshot::{Effort, Maker, Remade, Snapshot, needs_restart};
+use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale, needs_restart};
 use crate::watch::{LOOK_EVERY, Seen};
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
@@ -160,16 +161,18 @@ fn reload(
     logs: &Logs,
     process: &Process,
 ) {
+    let began = Instant::now();
+    let took = || began.elapsed();
     let remade = maker.next(snapshot, effort).and_then(|remade| {
         logs.follow(&remade.snapshot, process);
         serving.replace(&remade.snapshot)?;
         Ok(remade)
     });
-    let Remade { snapshot: next, kept } = match remade {
+    let Remade { snapshot: next, stale } = match remade {
         Ok(remade) => remade,
         Err(error) => {
             say!("palisade: the rules in force stay: {error:#}");
-            process.reloaded(Err(&error));
+            process.reloaded(Err(&error), took());
             return;
         }
     };
@@ -178,18 +181,14 @@ fn reload(
         say!("palisade: a change of {} needs a restart; until then it stays as it was", restart.join(", "));
     }
     *snapshot = next;
-    let anew = snapshot.profiles.iter().filter(|(name, _)| !kept.contains(name));
+    let is_stale = |name: &Name| stale.iter().any(|stale| (stale.kind, &stale.name) == ("profile", name));
+    let anew = snapshot.profiles.iter().filter(|(name, _)| !is_stale(name));
     let rules = anew.filter_map(|(_, profile)| profile.rules.as_ref()).map(|rules| rules.rules().len()).sum();
-    if kept.len() < snapshot.profiles.len() {
+    if !snapshot.profiles.keys().all(is_stale) {
         say!("palisade: {} loaded anew", plural(rules, "rule"));
     }
-    if kept.is_empty() {
-        process.reloaded(Ok(InForce::of(snapshot)));
-        return;
+    for Stale { kind, name, error } in &stale {
+        say!("palisade: {kind} {name} stays as it was: {error}");
     }
-    let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
-    let error =
-        anyhow!("the rules in force stay for profile {}: what its files say is not usable", names.join(", "));
-    say!("palisade: {error}");
-    process.partly_reloaded(InForce::of(snapshot), &error);
+    process.reloaded(Ok((InForce::of(snapshot), stale)), took());
 }
