@@ -18,6 +18,7 @@ mod path;
 mod proto_pollution;
 mod protocol;
 mod scanner;
+mod shell;
 mod shellshock;
 mod sql;
 mod ssi;
@@ -52,6 +53,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
     url::DETECTOR,
     crlf::DETECTOR,
     mail::DETECTOR,
+    shell::DETECTOR,
     shellshock::DETECTOR,
     xxe::DETECTOR,
     upload::DETECTOR,

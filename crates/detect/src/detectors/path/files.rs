@@ -32,6 +32,22 @@ pub(super) fn known_from_root(target: &[u8]) -> Option<Known> {
     FILES.contains(&target).then_some(Known::File)
 }
 
+/// Whether a word names a file that holds secrets: a command's argument.
+pub(in super::super) fn is_secret(word: &[u8]) -> bool {
+    let lower: Vec<u8> = word
+        .iter()
+        .take(256)
+        .map(|byte| if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() })
+        .collect();
+    let path = match &lower[..] {
+        [_, b':', rest @ ..] => rest,
+        path => path,
+    };
+    let Some(path) = path.strip_prefix(b"/") else { return false };
+    let path = path.trim_ascii_start();
+    known_from_root(path.strip_prefix(b"/").unwrap_or(path)) == Some(Known::Secret)
+}
+
 /// Whether a file is of the kinds that pages link relatively.
 pub(super) fn is_asset(target: &[u8]) -> bool {
     extension(target).is_some_and(|extension| ASSETS.contains(&extension))

@@ -29,6 +29,7 @@ use palisade_codec::ByteSet;
 use palisade_model::Root;
 
 use self::files::Known;
+pub(super) use self::files::is_secret;
 use self::walk::{Odd, Walk};
 use super::{Detector, Evidence, frame::Frame};
 use crate::{Attack, Confidence, Value};

@@ -1,0 +1,573 @@
+//! What a command does, and how surely it is one.
+
+use super::known::{self, Kind};
+use super::lex::{Command, Dialect, Opening, Word};
+use crate::detectors::path::is_secret;
+
+/// How surely words are a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// A name that is also a word or a field's.
+    Weak,
+    /// A name with arguments that fit it.
+    Good,
+    /// Nobody writes it who does not mean to run it: code in an argument, a file of secrets, a hidden name.
+    Sure,
+}
+
+/// A command that was understood.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    pub(super) shape: Shape,
+    /// Its name, paths and disguises taken off.
+    pub(super) name: String,
+    /// What it does, for a sentence.
+    pub(super) told: String,
+    /// Whether it runs what is piped into it.
+    pub(super) runs_input: bool,
+}
+
+/// Commands that carry one another: `sudo nohup sh`.
+const CARRIED_MAX: usize = 6;
+
+/// Understands a command; `None` where it is none that we know.
+pub(super) fn meaning(command: &Command, dialect: Dialect) -> Option<Meaning> {
+    // `$(</etc/passwd)`.
+    if command.words.is_empty() {
+        let secret = command.redirects.iter().find(|word| is_secret(&word.text))?;
+        return Some(Meaning {
+            shape: Shape::Sure,
+            name: "<".into(),
+            told: format!("reads {}", shown(&secret.text)),
+            runs_input: false,
+        });
+    }
+    let mut words = &command.words[..];
+    let listed;
+    if let Some(list) = brace_list(&words[0], dialect) {
+        listed = list;
+        words = &listed;
+    }
+    let mut carried = false;
+    for _ in 0..CARRIED_MAX {
+        while let [first, rest @ ..] = words
+            && dialect == Dialect::Posix
+            && is_assignment(&first.text)
+        {
+            words = rest;
+        }
+        let call = match Call::of(words, dialect) {
+            Some(call) => call,
+            // `sudo -u root id`: an option's argument.
+            None if carried && words.len() > 1 => {
+                (words, carried) = (&words[1..], false);
+                continue;
+            }
+            None => return None,
+        };
+        if call.kind == Kind::Carries {
+            carried = true;
+            // Its own options come first.
+            let options = call.args.iter().take_while(|word| is_option(&word.text)).count();
+            words = &call.args[options..];
+            continue;
+        }
+        return call.meaning(command, dialect);
+    }
+    None
+}
+
+/// A command's name and arguments.
+struct Call<'c> {
+    name: Vec<u8>,
+    kind: Kind,
+    /// Given by the path of a folder of programs.
+    by_path: bool,
+    /// Spelled to hide.
+    hidden: bool,
+    /// Written in lower case, as POSIX has it.
+    lower: bool,
+    args: &'c [Word],
+    /// An argument that stands in the name's own word: `dir+c:/`, `dir/s`.
+    glued: Option<Vec<u8>>,
+}
+
+impl<'c> Call<'c> {
+    fn of(words: &'c [Word], dialect: Dialect) -> Option<Self> {
+        let (first, args) = words.split_first()?;
+        let text = &first.text[..];
+        if first.glob
+            && first.odd | text.starts_with(b"/")
+            && let Some(name) = known::of_glob(text)
+        {
+            return Some(Self {
+                name: name.into(),
+                kind: known::kind(name.as_bytes())?,
+                by_path: true,
+                hidden: true,
+                lower: true,
+                args,
+                glued: None,
+            });
+        }
+        let (folder, mut base) = split_folder(text, dialect);
+        let mut glued = None;
+        if dialect == Dialect::Windows
+            && folder.is_empty()
+            && let Some(at) = base.iter().position(|byte| b"+/,(".contains(byte))
+            && at > 0
+        {
+            glued = Some(base[at + 1..].to_vec());
+            base = &base[..at];
+        }
+        while let [rest @ .., b')' | b'}' | b'"' | b'\'' | b']' | b',' | b'`'] = base {
+            base = rest;
+        }
+        if base.is_empty() || base.len() > 40 {
+            return None;
+        }
+        let name = base.to_ascii_lowercase();
+        let name = [&b".exe"[..], b".com"]
+            .into_iter()
+            .find_map(|suffix| name.strip_suffix(suffix).map(<[u8]>::to_vec))
+            .unwrap_or(name);
+        let by_path = !folder.is_empty();
+        if by_path && !is_program_folder(folder) {
+            return None;
+        }
+        let kind = match known::kind(&name) {
+            Some(kind) => kind,
+            None if known::is_cmdlet(base) => Kind::Tells,
+            None => return None,
+        };
+        // In `print("a")` what is quoted is no part of the name.
+        let hidden = glued.is_none() && (first.odd || first.is_patched());
+        Some(Self {
+            lower: base == &name[..base.len().min(name.len())],
+            name,
+            kind,
+            by_path,
+            hidden,
+            args,
+            glued,
+        })
+    }
+
+    fn meaning(&self, command: &Command, dialect: Dialect) -> Option<Meaning> {
+        let args = Args::of(self, command);
+        let shape = self.shape(&args, command)?;
+        // POSIX names are in lower case. Windows does not care, but a word in capitals is somebody's headline.
+        let by_capitals = dialect == Dialect::Windows && shape > Shape::Weak;
+        if !(self.lower || self.hidden || by_capitals) {
+            return None;
+        }
+        let name = String::from_utf8_lossy(&self.name).into_owned();
+        let told = self.told(&name, &args, command);
+        let bare = self.args.iter().all(|word| matches!(&word.text[..], b"-" | b"-s" | b"-i"));
+        Some(Meaning { shape, runs_input: self.kind == Kind::Runs && bare, told, name })
+    }
+
+    fn shape(&self, args: &Args, command: &Command) -> Option<Shape> {
+        let shape = self.shape_by_arguments(args, command);
+        if self.hidden {
+            return Some(Shape::Sure);
+        }
+        if args.plain >= 3 && shape != Some(Shape::Sure) && self.kind != Kind::Says {
+            return None;
+        }
+        if self.by_path { shape.max(Some(Shape::Good)) } else { shape }
+    }
+
+    fn shape_by_arguments(&self, args: &Args, command: &Command) -> Option<Shape> {
+        let word = is_english(&self.name);
+        let bare = args.count == 0;
+        if args.secret {
+            return Some(Shape::Sure);
+        }
+        match self.kind {
+            Kind::Tells if args.plain <= 1 => Some(Shape::Good),
+            Kind::Tells => None,
+            Kind::Short if args.options || args.path => Some(Shape::Good),
+            Kind::Short if bare => Some(Shape::Weak),
+            Kind::Files if args.path || args.glob => Some(Shape::Good),
+            Kind::Files if args.options && (!word || args.short_options) => Some(Shape::Good),
+            Kind::Files if args.file && !word => Some(Shape::Good),
+            Kind::Files if bare && command.opening == Opening::Pipe => Some(Shape::Weak),
+            Kind::Net if args.runs_shell => Some(Shape::Sure),
+            Kind::Net if args.url || args.substituted => Some(Shape::Good),
+            Kind::Net if args.host && (!word || args.count <= 2) => Some(Shape::Good),
+            Kind::Net if args.options && !word => Some(Shape::Good),
+            Kind::Waits if args.number && args.plain == 0 => Some(Shape::Good),
+            Kind::Runs if args.code => Some(Shape::Sure),
+            Kind::Runs if args.path || args.url || args.file => Some(Shape::Good),
+            Kind::Runs if args.options && !word => Some(Shape::Good),
+            Kind::Runs if bare => Some(Shape::Weak),
+            Kind::Says if args.arithmetic || args.program || args.written => Some(Shape::Sure),
+            Kind::Says if args.substituted || args.escaped => Some(Shape::Good),
+            Kind::Says if args.count > 0 && args.count <= 2 => Some(Shape::Weak),
+            Kind::Word if args.path || args.short_options => Some(Shape::Good),
+            Kind::Word if args.subcommand => Some(Shape::Good),
+            Kind::Word if bare && matches!(&self.name[..], b"reboot" | b"poweroff") => Some(Shape::Weak),
+            Kind::Verbs if args.verb && args.switch => Some(Shape::Sure),
+            Kind::Verbs if args.verb && args.plain <= 2 => Some(Shape::Good),
+            _ => None,
+        }
+    }
+
+    fn told(&self, name: &str, args: &Args, command: &Command) -> String {
+        let mut told = format!("runs {name}");
+        if let Some(word) = self.args.iter().chain(&command.redirects).find(|word| is_secret(&word.text)) {
+            told.push_str(&format!(" on {}", shown(&word.text)));
+        } else if args.runs_shell {
+            told.push_str(", which hands a shell to another host");
+        } else if args.code {
+            told.push_str(" with code of its own");
+        } else if args.arithmetic {
+            told.push_str(" with a sum, to see whether it is run");
+        } else if args.written {
+            told.push_str(", written to a file");
+        } else if let Some(word) = self.args.first() {
+            told.push_str(&format!(" {}", shown(&word.text)));
+        }
+        if self.hidden {
+            told.push_str(", its name hidden by quoting, wildcards or expansions");
+        }
+        told
+    }
+}
+
+/// What a command's arguments look like.
+#[derive(Debug, Default)]
+struct Args {
+    count: usize,
+    options: bool,
+    short_options: bool,
+    path: bool,
+    secret: bool,
+    glob: bool,
+    url: bool,
+    host: bool,
+    file: bool,
+    number: bool,
+    arithmetic: bool,
+    substituted: bool,
+    /// A program of another language: `<?php`.
+    program: bool,
+    /// The output goes to a file.
+    written: bool,
+    /// `\x69`.
+    escaped: bool,
+    /// Words of letters alone.
+    plain: usize,
+    /// An option whose argument is code.
+    code: bool,
+    /// `nc -e /bin/sh`.
+    runs_shell: bool,
+    /// A verb of a program that has verbs.
+    verb: bool,
+    /// `/add`.
+    switch: bool,
+    subcommand: bool,
+}
+
+impl Args {
+    fn of(call: &Call<'_>, command: &Command) -> Self {
+        let mut args = Self { count: call.args.len(), ..Self::default() };
+        for (number, word) in call.args.iter().enumerate() {
+            let text = &word.text[..];
+            let follows = number + 1 < call.args.len();
+            args.secret |= is_secret(text);
+            args.arithmetic |= word.arithmetic;
+            args.substituted |= word.substituted;
+            args.glob |= word.glob
+                && text.len() <= 32
+                && !text.ends_with(b"?")
+                && !text.iter().any(|b| b"{}()<>".contains(b));
+            args.escaped |= memchr::memmem::find(text, b"\\x").is_some() || word.odd;
+            args.program |=
+                memchr::memmem::find(text, b"<?").is_some() || memchr::memmem::find(text, b"<%").is_some();
+            if is_option(text) && !word.is_quoted() {
+                args.options = true;
+                args.short_options |= text.len() <= 4 && !text.starts_with(b"--");
+                args.code |= is_code_option(call, text) && follows;
+                args.runs_shell |= hands_shell(text, &call.args[number + 1..]);
+                continue;
+            }
+            args.switch |= text.len() > 2 && text[0] == b'/' && text[1..].iter().all(u8::is_ascii_alphabetic);
+            // `cmd /c dir`.
+            args.code |= follows
+                && call.name == b"cmd"
+                && matches!(text, [b'/', b'c' | b'C' | b'k' | b'K' | b'r' | b'R', ..]);
+            // `dir /s /b`.
+            args.options |= matches!(text, [b'/', a] | [b'/', a, _] if a.is_ascii_alphabetic());
+            args.path |= is_path(text);
+            args.url |= is_url(text);
+            args.host |= is_host(text);
+            args.file |= is_file(text);
+            args.number |= is_duration(text);
+            args.plain += usize::from(is_plain(word));
+            args.subcommand |= number == 0 && is_subcommand(&call.name, text);
+            args.verb |= number == 0 && is_verb(&call.name, text);
+        }
+        if let Some(glued) = &call.glued {
+            args.path |= is_path(glued);
+            args.options |= glued.len() == 1;
+            args.code |= glued.starts_with(b"New-Object");
+            args.count += 1;
+        }
+        for target in &command.redirects {
+            args.secret |= is_secret(&target.text);
+            args.written |= is_path(&target.text) || is_file(&target.text);
+            args.path |= is_path(&target.text);
+            args.code |= target.text.starts_with(b"/dev/tcp/") || target.text.starts_with(b"/dev/udp/");
+        }
+        args
+    }
+}
+
+fn is_option(text: &[u8]) -> bool {
+    matches!(text, [b'-', b'-', c, ..] if c.is_ascii_alphabetic())
+        || matches!(text, [b'-', c, ..] if c.is_ascii_alphanumeric()) && text.len() <= 32
+}
+
+/// Whether an option of an interpreter takes code.
+fn is_code_option(call: &Call<'_>, text: &[u8]) -> bool {
+    if call.kind != Kind::Runs {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
+    if matches!(&call.name[..], b"powershell" | b"pwsh") {
+        // Any unambiguous beginning of -EncodedCommand, -Command, -NoProfile, -WindowStyle, -ExecutionPolicy.
+        return ["-e", "-c", "-no", "-w", "-ex", "-nop", "-sta", "-v"]
+            .iter()
+            .any(|begins| lower.starts_with(begins.as_bytes()));
+    }
+    matches!(
+        &lower[..],
+        b"-c"
+            | b"-e"
+            | b"-r"
+            | b"-ne"
+            | b"-pe"
+            | b"-ic"
+            | b"-lc"
+            | b"-mio"
+            | b"--eval"
+            | b"-eval"
+            | b"-execute"
+            | b"-d"
+    ) || lower.starts_with(b"-m") && matches!(&call.name[..], b"perl")
+}
+
+/// `-e /bin/sh`, `-c bash`, `EXEC:sh`.
+fn hands_shell(option: &[u8], rest: &[Word]) -> bool {
+    let gives = option.len() <= 8 && (option.contains(&b'e') || option.contains(&b'c'));
+    gives
+        && rest.iter().any(|word| {
+            let name = word.text.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
+            matches!(name, b"sh" | b"bash" | b"cmd.exe" | b"cmd" | b"zsh" | b"powershell" | b"powershell.exe")
+        })
+}
+
+fn is_path(text: &[u8]) -> bool {
+    match text {
+        [drive, b':', b'\\' | b'/', ..] => drive.is_ascii_alphabetic(),
+        [drive, b':'] => drive.is_ascii_alphabetic(),
+        [b'~', b'/', ..] | [b'.', b'/', ..] | [b'.', b'.', b'/', ..] | [b'\\', b'\\', _, ..] => true,
+        b"/" | b"~" | b".." | b"/*" => true,
+        [b'/', rest @ ..] => {
+            let first = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+            ROOTS.contains(&first)
+                || rest.len() > first.len() + 1 && first.len() > 1 && !text.starts_with(b"//")
+        }
+        _ => {
+            text.len() > 4
+                && [&b"/etc/"[..], b"/bin/", b"/tmp/", b"\\system32"]
+                    .iter()
+                    .any(|part| memchr::memmem::find(text, part).is_some())
+        }
+    }
+}
+
+fn is_url(text: &[u8]) -> bool {
+    [&b"http://"[..], b"https://", b"ftp://", b"tftp://", b"file://"].iter().any(|scheme| {
+        text.get(..scheme.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
+    })
+}
+
+/// A name with dots, or an address.
+fn is_host(text: &[u8]) -> bool {
+    let host = text.split(|byte| b":/".contains(byte)).next().unwrap_or_default();
+    let shaped = host.len() >= 3
+        && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte))
+        && host.iter().filter(|byte| **byte == b'.').count() >= 1
+        && !host.ends_with(b".")
+        && !host.starts_with(b".");
+    shaped || matches!(host, b"localhost") || text.starts_with(b"::1")
+}
+
+/// A name with an extension.
+fn is_file(text: &[u8]) -> bool {
+    let Some(dot) = memchr::memrchr(b'.', text) else { return false };
+    let extension = &text[dot + 1..];
+    dot > 0
+        && (1..=5).contains(&extension.len())
+        && extension.iter().all(u8::is_ascii_alphanumeric)
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/\\$*".contains(byte))
+}
+
+fn is_duration(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let unit = &text[digits..];
+    digits > 0
+        && text[0].is_ascii_digit()
+        && (unit.is_empty() || matches!(unit, b"s" | b"m" | b"h" | b"d" | b"'" | b"\"" | b")" | b"}" | b"#"))
+}
+
+/// A word of letters, as sentences have them.
+fn is_plain(word: &Word) -> bool {
+    let text = &word.text[..];
+    let trimmed = text
+        .strip_suffix(b",")
+        .or_else(|| text.strip_suffix(b"."))
+        .or_else(|| text.strip_suffix(b"?"))
+        .unwrap_or(text);
+    !trimmed.is_empty() && trimmed.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
+}
+
+fn is_verb(name: &[u8], text: &[u8]) -> bool {
+    known::VERBS.iter().any(|(program, verbs)| {
+        name == program.as_bytes() && verbs.iter().any(|verb| text.eq_ignore_ascii_case(verb.as_bytes()))
+    })
+}
+
+fn is_subcommand(name: &[u8], text: &[u8]) -> bool {
+    let subcommands: &[&[u8]] = match name {
+        b"docker" => &[b"run", b"exec", b"ps", b"images", b"pull", b"inspect"],
+        b"kubectl" => &[b"get", b"exec", b"apply", b"describe", b"delete", b"logs", b"run"],
+        b"git" => &[b"clone", b"config"],
+        b"apt" | b"apt-get" | b"yum" | b"apk" => &[b"install", b"add", b"update"],
+        b"init" => &[b"0", b"6"],
+        _ => return false,
+    };
+    subcommands.contains(&text)
+}
+
+fn is_assignment(text: &[u8]) -> bool {
+    let len = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    len > 0 && !text[0].is_ascii_digit() && text.get(len) == Some(&b'=')
+}
+
+/// The folder and the name of a program's path.
+fn split_folder(text: &[u8], dialect: Dialect) -> (&[u8], &[u8]) {
+    let is_separator = |byte: &u8| *byte == b'/' || *byte == b'\\' && dialect == Dialect::Windows;
+    match text.iter().rposition(is_separator) {
+        // `dir/s` has no folder.
+        Some(at) if dialect == Dialect::Posix || text[at] == b'\\' => (&text[..=at], &text[at + 1..]),
+        Some(at) if text.starts_with(b"/") || text.get(1) == Some(&b':') => (&text[..=at], &text[at + 1..]),
+        _ => (b"", text),
+    }
+}
+
+fn is_program_folder(folder: &[u8]) -> bool {
+    let lower: Vec<u8> = folder
+        .iter()
+        .take(128)
+        .map(|byte| if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() })
+        .collect();
+    let mut path = &lower[..];
+    while let Some(rest) = path.strip_prefix(b"/") {
+        path = rest;
+    }
+    // `/bin//../bin/` is one too; what counts is where it ends.
+    [&b"bin/"[..], b"sbin/", b"system32/", b"syswow64/", b"v1.0/"].iter().any(|end| path.ends_with(end))
+        && (lower.starts_with(b"/") || lower.get(1) == Some(&b':') || path.starts_with(b"windows/"))
+        && ![&b"node_modules/"[..], b"api/", b"cgi-bin/"]
+            .iter()
+            .any(|part| memchr::memmem::find(path, part).is_some())
+}
+
+/// `{cat,/etc/passwd}`.
+fn brace_list(word: &Word, dialect: Dialect) -> Option<Vec<Word>> {
+    let inner = word.text.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    if dialect == Dialect::Windows
+        || !inner.contains(&b',')
+        || inner.iter().any(|byte| b":{}\"".contains(byte))
+    {
+        return None;
+    }
+    Some(inner.split(|byte| *byte == b',').map(Word::of_list).collect())
+}
+
+/// Names of commands that sentences hold.
+fn is_english(name: &[u8]) -> bool {
+    ENGLISH.contains(&name)
+}
+
+const ENGLISH: &[&[u8]] = &[
+    b"head",
+    b"tail",
+    b"more",
+    b"less",
+    b"strings",
+    b"cut",
+    b"touch",
+    b"type",
+    b"copy",
+    b"move",
+    b"erase",
+    b"file",
+    b"source",
+    b"sort",
+    b"paste",
+    b"fold",
+    b"tree",
+    b"split",
+    b"host",
+    b"fetch",
+    b"links",
+    b"lynx",
+    b"node",
+    b"fish",
+    b"expect",
+    b"java",
+    b"ruby",
+    b"python",
+    b"perl",
+    b"dash",
+    b"ash",
+    b"cd",
+    b"md",
+    b"rd",
+    b"ed",
+    b"rev",
+    b"diff",
+    b"nl",
+    b"ren",
+    b"truncate",
+    b"tr",
+    b"tee",
+    b"truncate",
+    b"rm",
+    b"cp",
+    b"mv",
+    b"ln",
+    b"dd",
+    b"gc",
+    b"del",
+    b"zip",
+    b"tar",
+    b"cat",
+    b"ftp",
+    b"cmd",
+];
+
+/// Folders of a Unix system's root.
+const ROOTS: &[&[u8]] = &[
+    b"etc", b"tmp", b"var", b"usr", b"bin", b"sbin", b"home", b"root", b"opt", b"proc", b"dev", b"sys",
+    b"mnt", b"boot", b"srv", b"run", b"lib",
+];
+
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(48)]).into_owned()
+}

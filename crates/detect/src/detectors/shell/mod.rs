@@ -1,0 +1,250 @@
+//! Commands of an operating system, where an application would hand them to a shell.
+//!
+//! # What it finds
+//! A value that ends the command into which it is put, or substitutes into it, and then runs one of its own: in POSIX
+//! shells, cmd.exe and PowerShell, with the tricks of quoting and expansion that each of them undoes.
+//!
+//! # Why it matters
+//! Whoever runs a command on a server has the server.
+//!
+//! # How it decides
+//! The value is read as a command line three times: as it would stand bare, and from behind a quote of either kind that it
+//! closes; each time by POSIX rules and by Windows'. What counts is what would run: a known program with arguments that fit
+//! it (half of all names are English words: `find` alone is none), how surely it is meant, and behind what it begins. An
+//! injected command follows an argument: nothing, or a word. The same command among sentences or lines of a script is
+//! quoted by somebody. A complete command without anything before it may be meant for a console.
+//!
+//! # Example
+//! `8.8.8.8; c'a't${IFS}/etc/passwd` ends the command by `;`, then runs `cat` on `/etc/passwd`.
+//!
+//! # What it misses
+//! Programs that we do not know; English words that are programs, without arguments.
+//!
+//! # References
+//! CWE-77, CWE-78; POSIX.1-2024 "Shell Command Language"; bash reference manual, "Shell Expansions"; Microsoft, "cmd".
+
+mod known;
+mod lex;
+mod meaning;
+
+use palisade_codec::ByteSet;
+use palisade_model::Root;
+
+use self::lex::{Command, Dialect, Opening};
+use self::meaning::{Meaning, Shape, meaning};
+use super::{Detector, Evidence, frame::Frame};
+use crate::{Attack, Confidence, Value};
+
+pub(super) const DETECTOR: Detector =
+    Detector { name: "shell", attack: Attack::Rce, gate: ByteSet::of(b";|&\n\r`$<>{'\"/-^%\\"), look };
+
+/// Bytes without which nothing begins a command but the value's beginning.
+const BREAKS: ByteSet = ByteSet::of(b";|&\n\r`$<>{");
+
+/// Bytes with which a value of one quote begins a new reading.
+const WINDOWS: ByteSet = ByteSet::of(b";|&\n\r^%$:\\");
+
+fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
+    let text = value.bytes;
+    // What browsers say of themselves has semicolons and parentheses of its own.
+    if value.point.root == Root::Header
+        && matches!(value.point.path, b"accept" | b"accept-language" | b"accept-encoding")
+    {
+        return;
+    }
+    let frame = Frame::of(text);
+    let breaks = BREAKS.intersects(value.set);
+    if !breaks && frame.is_text() {
+        return;
+    }
+    let mut best: Option<Judged> = None;
+    let mut read = |from: usize, dialect: Dialect| {
+        let judged = judge(text, from, dialect, &frame);
+        if let Some(judged) = judged
+            && best.as_ref().is_none_or(|best| judged.confidence > best.confidence)
+        {
+            best = Some(judged);
+        }
+    };
+    read(0, Dialect::Posix);
+    if WINDOWS.intersects(value.set) {
+        read(0, Dialect::Windows);
+    }
+    for quote in [b'\'', b'"'] {
+        if let Some(at) = memchr::memchr(quote, text) {
+            read(at + 1, Dialect::Posix);
+            if quote == b'"' && WINDOWS.intersects(value.set) {
+                read(at + 1, Dialect::Windows);
+            }
+        }
+    }
+    // What is worth a hint in a text, every text about computers has.
+    if let Some(judged) = best.filter(|judged| judged.confidence > Confidence::HINT) {
+        evidence.found(judged.confidence, judged.at, judged.why);
+    }
+}
+
+/// What a reading of the value came to.
+struct Judged {
+    confidence: Confidence,
+    at: std::ops::Range<usize>,
+    why: String,
+}
+
+/// What stands before a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lead {
+    /// Nothing, or what closes a quote.
+    Nothing,
+    /// A word that is no word of a language: a number, an address, a path.
+    Argument,
+    /// A word.
+    Word,
+    /// A few words.
+    Words,
+    /// Sentences or lines.
+    Text,
+}
+
+impl Lead {
+    fn of(before: &[u8], frame: &Frame) -> Self {
+        let trimmed = before.trim_ascii();
+        let frame_before = Frame::of(trimmed);
+        if frame_before.lines > 2 || frame_before.words > 4 || frame.lines > 8 {
+            return Self::Text;
+        }
+        if trimmed.iter().all(|byte| b"'\")]}\\%*;&|$".contains(byte)) {
+            return Self::Nothing;
+        }
+        match frame_before.words {
+            0 | 1 if trimmed.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80) => Self::Word,
+            0 | 1 => Self::Argument,
+            _ => Self::Words,
+        }
+    }
+}
+
+/// Commands joined by pipes, understood.
+struct Pipeline<'c> {
+    first: &'c Command,
+    end: usize,
+    shape: Shape,
+    told: String,
+}
+
+fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Judged> {
+    let commands = lex::commands(text, from, dialect);
+    let pipelines = pipelines(&commands, dialect);
+    let injected = pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start);
+    let lead = injected.map_or(Lead::Nothing, |pipeline| Lead::of(&text[..pipeline.first.at], frame));
+    let last = pipelines.iter().map(|pipeline| pipeline.end).max().unwrap_or(0);
+    let mut best: Option<Judged> = None;
+    for pipeline in &pipelines {
+        let confidence = if pipeline.first.opening == Opening::Start {
+            alone(pipeline, frame)
+        } else {
+            broken_out(pipeline, lead, text, last, frame)
+        };
+        if best.as_ref().is_none_or(|best| confidence > best.confidence) {
+            let why = format!("{}{}", pipeline.first.opening.told(), pipeline.told);
+            best = Some(Judged { confidence, at: pipeline.first.at..pipeline.end, why });
+        }
+    }
+    best
+}
+
+/// A complete command at the beginning.
+fn alone(pipeline: &Pipeline<'_>, frame: &Frame) -> Confidence {
+    match pipeline.shape {
+        Shape::Sure if frame.lines <= 2 => Confidence::LIKELY,
+        Shape::Sure => Confidence::POSSIBLE,
+        Shape::Good if frame.lines <= 2 => Confidence::POSSIBLE,
+        _ => Confidence::HINT,
+    }
+}
+
+/// A command behind what ends another; `last` is where the last command of all ends.
+fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, frame: &Frame) -> Confidence {
+    let first = pipeline.first;
+    let after = Frame::of(&text[last.min(text.len())..]);
+    let opening = first.opening;
+    let attached = first.at > 0 && !text[first.at - 1].is_ascii_whitespace();
+    // Code in backticks among words is how people mark code; lines are how they write scripts.
+    let among_words = match opening {
+        Opening::Backtick => after.words > 2 || lead >= Lead::Word && !attached || lead > Lead::Word,
+        // `Run this:` and a line of it.
+        Opening::Line => {
+            frame.words > 10 && pipeline.shape < Shape::Sure
+                || frame.lines > 4
+                || text[..first.at].trim_ascii_end().ends_with(b":")
+        }
+        _ => after.words > 12 && pipeline.shape < Shape::Sure,
+    };
+    if lead == Lead::Text || among_words {
+        return match pipeline.shape {
+            Shape::Sure => Confidence::POSSIBLE,
+            _ => Confidence::HINT,
+        };
+    }
+    match (pipeline.shape, lead) {
+        (Shape::Sure, Lead::Words) => Confidence::STRONG,
+        (Shape::Sure, _) => Confidence::CERTAIN,
+        (Shape::Good, Lead::Words) if opening == Opening::Line => Confidence::POSSIBLE,
+        (Shape::Good, Lead::Words) => Confidence::LIKELY,
+        (Shape::Good, _) => Confidence::STRONG,
+        (Shape::Weak, _) => weak(pipeline, lead, text, frame),
+    }
+}
+
+/// A name of two letters, or one that pages also use.
+fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Confidence {
+    let first = pipeline.first;
+    let rest = text[pipeline.end.min(text.len())..].trim_ascii();
+    let ends = rest.iter().all(|byte| b"'\"#;|&`)}\\-/ ".contains(byte));
+    match first.opening {
+        // `$(id).hide()` is a script's, `users`.`id` a table's.
+        Opening::Dollar | Opening::Process if rest.starts_with(b").") => Confidence::HINT,
+        Opening::Dollar | Opening::Process if lead <= Lead::Word => Confidence::STRONG,
+        Opening::Backtick if first.at > 0 && text[first.at - 1] == b'.' => Confidence::HINT,
+        Opening::Backtick if lead <= Lead::Argument => Confidence::LIKELY,
+        // Columns of a table, and lists of fields.
+        Opening::Pipe if memchr::memchr_iter(b'|', text).count() > 2 || frame.lines > 1 => Confidence::HINT,
+        Opening::Line if lead == Lead::Nothing && ends => Confidence::LIKELY,
+        Opening::Line => Confidence::HINT,
+        Opening::Background if lead == Lead::Argument => Confidence::POSSIBLE,
+        // `user&&id` is a condition of many languages.
+        Opening::And | Opening::Or if text[..first.at].contains(&b'(') => Confidence::HINT,
+        Opening::And | Opening::Or if lead == Lead::Word && ends => Confidence::POSSIBLE,
+        _ if lead <= Lead::Argument && ends => Confidence::LIKELY,
+        _ => Confidence::HINT,
+    }
+}
+
+/// The commands that were understood, those joined by pipes as one.
+fn pipelines<'c>(commands: &'c [Command], dialect: Dialect) -> Vec<Pipeline<'c>> {
+    let mut out: Vec<Pipeline<'c>> = Vec::new();
+    for command in commands {
+        let Some(Meaning { shape, told, name, runs_input }) = meaning(command, dialect) else { continue };
+        // Substitutions in the words of the command before may stand between.
+        let before = out.iter_mut().rev().take(SUBSTITUTIONS_SEEN).find(|before| before.end == command.at);
+        match before.filter(|_| command.opening == Opening::Pipe) {
+            Some(before) => {
+                before.end = command.end;
+                if runs_input {
+                    before.shape = Shape::Sure;
+                    before.told = format!("{}, and runs what it gives by {name}", before.told);
+                } else {
+                    if shape > before.shape {
+                        before.told = told;
+                    }
+                    before.shape = before.shape.max(shape).max(Shape::Good);
+                }
+            }
+            None => out.push(Pipeline { first: command, end: command.end, shape, told }),
+        }
+    }
+    out
+}
+
+/// Substitutions of one command among which the command before a pipe is sought.
+const SUBSTITUTIONS_SEEN: usize = 8;
