@@ -6,6 +6,7 @@
 
 mod ascii;
 mod breakout;
+mod code;
 mod crlf;
 mod deserialization;
 mod frame;
@@ -22,6 +23,7 @@ mod shell;
 mod shellshock;
 mod sql;
 mod ssi;
+mod ssti;
 mod upload;
 mod url;
 mod xpath;
@@ -47,6 +49,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
     xpath::DETECTOR,
     xss::DETECTOR,
     ssi::DETECTOR,
+    ssti::DETECTOR,
     proto_pollution::DETECTOR,
     deserialization::DETECTOR,
     path::DETECTOR,
