@@ -5,7 +5,7 @@ use palisade_http::RequestHead;
 use palisade_model::{Part, Point, Root};
 
 use crate::descent::{BodyReader, Descent, Roots};
-use crate::detectors::{DETECTORS, Evidence, Findings};
+use crate::detectors::{DETECTORS, Evidence, Findings, leak};
 use crate::{Confidence, DetectLimits, Finding, Spent, Value};
 
 /// Looks at one exchange: its head, then its body piece by piece, then all of it.
@@ -59,6 +59,13 @@ impl Detection {
     /// The request's head.
     pub fn head(&self) -> &RequestHead {
         &self.head
+    }
+
+    /// Looks at a response's body, or the beginning of it, for what should not leave. What it finds is among
+    /// [`findings`](Self::findings), at `response.body`.
+    pub fn response_body(&mut self, text: &[u8]) {
+        let point = Point { root: Root::ResponseBody, part: Part::Value, path: b"" };
+        leak::look(text, &point.into(), &mut self.descent.findings);
     }
 
     /// What was found so far, the strongest of each detector and point.

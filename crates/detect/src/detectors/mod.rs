@@ -13,6 +13,7 @@ mod frame;
 pub(crate) mod graphql;
 mod jndi;
 mod ldap;
+pub(crate) mod leak;
 mod mail;
 mod nosql;
 mod path;
