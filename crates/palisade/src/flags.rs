@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
+    /// Ask a palisade on this machine whether it is ready: exit 0 when it is
+    Health(HealthFlags),
     /// What a configuration file and the environment may say: reference pages, or a JSON Schema for editors
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -277,6 +279,13 @@ pub(crate) struct ProfileFlags {
     /// Answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HealthFlags {
+    /// Its admin listener; PALISADE_ADMIN's when absent, else 127.0.0.1:9901
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 #[derive(Args, Debug)]

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Rules(RulesCommand::List(list)) => commands::rules::list(&list),
         Command::Rules(RulesCommand::Show(show)) => commands::rules::show(&show),
         Command::Run(run) => commands::run::run(&run),
+        Command::Health(health) => commands::health::run(&health),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),
         Command::Completions { shell } => commands::completions(shell),

@@ -68,7 +68,10 @@ impl Serving {
             // What is held is the profile's to say, and a reload may change it.
             listener.limits.request_body_held_max = u64::MAX;
             listener.limits.response_body_held_max = u64::MAX;
-            let listener = Bound::bind(listener).await.with_context(|| cannot_listen(name, address))?;
+            let listener = Bound::bind(listener).await.map_err(|error| {
+                let context = cannot_listen(name, address, &error);
+                anyhow::Error::new(error).context(context)
+            })?;
             listening.push(Listening { name: name.to_string(), address: listener.local_address()?, routes });
             bound.push(listener);
         }
@@ -223,7 +226,13 @@ impl<'s> Destinations<'s> {
     }
 }
 
-fn cannot_listen(name: &Name, listen: SocketAddr) -> String {
+fn cannot_listen(name: &Name, listen: SocketAddr, error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied && listen.port() < 1024 {
+        return format!(
+            "listener {name}: cannot listen on {listen}: ports below 1024 are not for this user; let them be by the \
+             sysctl net.ipv4.ip_unprivileged_port_start=0 (of the container or pod), or name a higher port"
+        );
+    }
     // In use is the usual reason; port 0 is the way out that always works.
     let free = SocketAddr::new(listen.ip(), 0);
     format!(

@@ -86,12 +86,14 @@ fn told(flags: &RunFlags) -> Result<Told> {
 /// Whoever replaces an image that inspects by CRS must not end up with less, and without a word.
 fn inspects(snapshot: &Snapshot, compat: Option<Compat>) -> Result<()> {
     let Some(compat) = compat.filter(|compat| compat.needs_crs()) else { return Ok(()) };
-    let nothing = |(name, profile): (_, &palisade_config::Profile)| {
-        let rules = snapshot.profiles.get(name).and_then(|profile| profile.rules.as_ref());
-        rules.is_none() && profile.mode != Mode::Off
-    };
-    if snapshot.config.profiles.iter().any(nothing) {
-        bail!("{} inspects by OWASP CRS, and none is here: {}", compat.image(), where_crs_comes_from());
+    let inspecting = snapshot.profiles.values().filter(|profile| profile.mode != Mode::Off);
+    let without: Vec<_> = inspecting.filter(|profile| profile.rules.is_none()).collect();
+    let message = format!("{} inspects by OWASP CRS, and none is here", compat.image());
+    if without.iter().any(|profile| profile.detector.is_none()) {
+        bail!("{message}: {}", where_crs_comes_from());
+    }
+    if !without.is_empty() {
+        say!("palisade: {message}; mount one at /opt/owasp-crs to have the same rules");
     }
     Ok(())
 }
