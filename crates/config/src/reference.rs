@@ -47,9 +47,9 @@ a file, with its line and a value that works. `examples/palisade.yaml` is one to
 - Flags win over the file. One that means one of several listeners, services or profiles of the file is refused.
 - Anchors and aliases work; merge keys (`<<`) and tags do not. A file has at most 4 MiB, 32 levels, 64 listeners,
   10,000 services, 10,000 profiles and 20,000 hosts of routes.
-- A change of the file, or of a rule file that it names, is in force within seconds, and with SIGHUP at once; requests
-  that have begun end by what they began with. A file that cannot be used leaves everything in force as it is. Rules
-  that cannot be used leave the profiles that name them as they were, while others change.
+- A change of the file, of a rule file or of a page that it names is in force within a second or two, and with SIGHUP at
+  once; requests that have begun end by what they began with. A file that cannot be used leaves everything in force as it
+  is. Rules that cannot be used leave the profiles that name them as they were, pages their services, while others change.
 
 ";
 

@@ -221,7 +221,7 @@ section! {
         rules: Vec<Located<RuleIds>>,
         /// Rules by one of their tags, as the rules write them.
         tags: Vec<Located<Wildcard>>,
-        /// Findings of the built-in detector, of which this version has none.
+        /// Findings of the built-in detector, by the kind of attack.
         attacks: Vec<Located<Attack>>,
         /// Points that are passed over; without any the rules do not run at all. `query:NAME`, `header:NAME`,
         /// `cookie:NAME`, `body.form:NAME`, `body.multipart:NAME`, `body.filename:NAME` and `body.file:NAME` (of an upload,

@@ -7,13 +7,62 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use palisade_seclang::{LoadError, Loader};
 
-/// How often a watcher looks. A change is acted upon when it has stood still for one more look, so that a copy in
-/// progress is not loaded half.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a watcher looks, at least.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Looking takes at most one part in so many of the time: thousands of files on a slow disk are looked at less often.
+const LOOK_SHARE: u32 = 50;
+
+/// A change is acted upon when it has stood still for one more look, so that a copy in progress is not loaded half; but
+/// not later than this after it was first seen, so that somebody who changes things all the time does not stop us.
+const UNSETTLED: Duration = Duration::from_secs(1);
+
+/// Looks after the files that a snapshot was made of.
+pub(crate) struct Watcher {
+    /// As they were when they were loaded, or when that was tried last.
+    in_force: Seen,
+    /// As they were at the last look.
+    last: Seen,
+    /// Since when they differ from what is in force.
+    differs: Option<Instant>,
+    /// How long the last look took.
+    took: Duration,
+}
+
+impl Watcher {
+    /// A watcher of what was seen when it was loaded.
+    pub(crate) fn of(seen: Seen) -> Self {
+        Self { in_force: seen.clone(), last: seen, differs: None, took: Duration::ZERO }
+    }
+
+    /// When to look next.
+    pub(crate) fn pause(&self) -> Duration {
+        LOOK_EVERY.max(self.took * LOOK_SHARE)
+    }
+
+    /// Looks. Whether something is to be loaded anew.
+    pub(crate) fn has_settled_change(&mut self, loader: &dyn Loader) -> bool {
+        let began = Instant::now();
+        let now = self.in_force.now(loader);
+        self.took = began.elapsed();
+        self.judge(now, began)
+    }
+
+    fn judge(&mut self, now: Seen, at: Instant) -> bool {
+        let stands = now == self.last;
+        self.last = now;
+        if self.last == self.in_force {
+            self.differs = None;
+            return false;
+        }
+        let since = *self.differs.get_or_insert(at);
+        stands || at.duration_since(since) >= UNSETTLED
+    }
+}
 
 /// A loader that remembers what it was asked for.
 pub(crate) struct Watched<'a> {
@@ -98,6 +147,28 @@ fn stamp(path: &str) -> Option<Stamp> {
 mod tests {
     use super::*;
     use crate::files::FileSystem;
+
+    #[test]
+    fn a_change_is_taken_when_it_stands_or_has_gone_on_for_long() {
+        let seen = |bytes| {
+            let stamp = Stamp { modified: (0, 0), bytes, inode: (0, 0) };
+            Seen { files: BTreeMap::from([("a".to_owned(), Some(stamp))]), ..Seen::default() }
+        };
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut watcher = Watcher::of(seen(0));
+        let looks = [(0, 0), (250, 1), (500, 1)];
+        assert_eq!(looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at))), [false, false, true]);
+        // It changes with every look.
+        let mut watcher = Watcher::of(seen(0));
+        let looks = [(0, 1), (250, 2), (500, 3), (750, 4), (1000, 5), (1250, 6)];
+        let taken = looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at)));
+        assert_eq!(taken, [false, false, false, false, true, true]);
+        // It was taken back.
+        let mut watcher = Watcher::of(seen(0));
+        let looks = [(0, 1), (250, 0), (2000, 2)];
+        assert_eq!(looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at))), [false, false, false]);
+    }
 
     #[test]
     fn a_swapped_link_a_new_file_and_a_change_are_seen() {

@@ -19,7 +19,7 @@ use crate::journal::Logs;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale, needs_restart};
-use crate::watch::{LOOK_EVERY, Seen};
+use crate::watch::Watcher;
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
@@ -56,8 +56,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
                         watcher = Watcher::of(maker.seen());
                     }
                 },
-                () = tokio::time::sleep(LOOK_EVERY) => {
-                    if watcher.has_settled_change() {
+                () = tokio::time::sleep(watcher.pause()) => {
+                    if watcher.has_settled_change(&FileSystem) {
                         reload(&mut maker, &mut snapshot, Effort::Changed, &mut serving, &logs, &process);
                         watcher = Watcher::of(maker.seen());
                     }
@@ -130,28 +130,6 @@ fn describe(snapshot: &Snapshot) {
 
 async fn again(signals: &mut Signals) {
     while let Word::Reload = signals.next().await {}
-}
-
-/// Looks after the files of the rules in force.
-struct Watcher {
-    /// As they were when they were loaded, or when that was tried last.
-    in_force: Seen,
-    /// As they were at the last look.
-    last: Seen,
-}
-
-impl Watcher {
-    fn of(seen: Seen) -> Self {
-        Self { in_force: seen.clone(), last: seen }
-    }
-
-    /// Whether they differ from what was loaded, and have not changed since the last look.
-    fn has_settled_change(&mut self) -> bool {
-        let now = self.in_force.now(&FileSystem);
-        let settled = now == self.last;
-        self.last = now;
-        settled && self.last != self.in_force
-    }
 }
 
 /// Makes everything anew; what cannot be made leaves in force what is.
