@@ -2,6 +2,7 @@
 //! log entry and the disruptive action.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use palisade_codec::transform::{Context, Transformation};
 use palisade_seclang::ast::{self, Ctl, PersistentCollection, Phase, RuleEngine, SetVar, Template};
@@ -281,14 +282,14 @@ impl Transaction {
             return;
         }
         let assigned = std::mem::take(&mut self.scratch.assigned);
-        let expand = |text: &Template| beginning(&self.expand(text));
+        let expand = |text: &Arc<Template>| beginning(&self.expand(text));
         let (mut name_buffer, mut value_buffer) = (Vec::new(), Vec::new());
         let last = rule.links.last().expect("a rule has a link");
         let conditional = rule.links.iter().any(|link| link.condition.is_some());
         let matched = self.vars.matched.var().filter(|_| conditional);
         let operator = last.condition.as_ref().map(|condition| {
             let argument = match &condition.operator {
-                OperatorSource::Fixed(_) => condition.argument.clone(),
+                OperatorSource::Fixed(_) => condition.argument.to_string(),
                 OperatorSource::Expanded(text) => {
                     String::from_utf8_lossy(&beginning(&text.expand(&self.vars))).into_owned()
                 }

@@ -95,7 +95,11 @@ impl Exceptions {
 impl Exception {
     fn means(&self, rule: &Rule) -> bool {
         self.ids.iter().any(|ids| ids.contains(&rule.id.0))
-            || rule.tags.iter().map(written).any(|tag| self.tags.iter().any(|wanted| wanted.matches(&tag)))
+            || rule
+                .tags
+                .iter()
+                .map(|tag| written(tag))
+                .any(|tag| self.tags.iter().any(|wanted| wanted.matches(&tag)))
     }
 }
 

@@ -1,13 +1,14 @@
-//! What rule sets share: compiled operators, and the filters made of them.
+//! What rule sets share: compiled operators, the filters made of them, and texts.
 //!
-//! Most of a rule set's memory and load time are its patterns. Services that differ in a few exclusions, and a rule
-//! set that is loaded anew, have nearly all of them in common. An interner holds nothing by itself: what no rule set
+//! Most of a rule set's memory and load time are its patterns, then the texts that rules log. Services that differ in a
+//! few exclusions, and a rule set that is loaded anew, have nearly all of them in common. An interner holds nothing by itself: what no rule set
 //! uses any more goes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use palisade_seclang::ast::OperatorName;
+use palisade_seclang::ast::{OperatorName, Template};
 
 use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
 use crate::plan::{OperatorSieve, SievedOperator};
@@ -17,6 +18,8 @@ use crate::plan::{OperatorSieve, SievedOperator};
 pub struct Interner {
     operators: Mutex<Shared<OperatorKey, Operator>>,
     sieves: Mutex<Vec<Weak<OperatorSieve>>>,
+    templates: Mutex<Equals<Template>>,
+    texts: Mutex<Equals<str>>,
 }
 
 /// All that an operator is made of. Data files count by what is in them.
@@ -71,6 +74,16 @@ impl Interner {
         locked(&self.operators).get_or_make(key, || Operator::compile(name, argument, options, &read))
     }
 
+    /// A text with macros.
+    pub(crate) fn template(&self, template: &Template) -> Arc<Template> {
+        locked(&self.templates).of(template, || Arc::new(template.clone()))
+    }
+
+    /// A text.
+    pub(crate) fn text(&self, text: &str) -> Arc<str> {
+        locked(&self.texts).of(text, || text.into())
+    }
+
     /// A sieve for some distinct operators, and the number of each of them: the one that knows most of them, or a new one.
     pub(crate) fn sieve(&self, operators: &[SievedOperator]) -> (Arc<OperatorSieve>, Vec<u32>) {
         let mut known = locked(&self.sieves);
@@ -87,6 +100,45 @@ impl Interner {
         known.push(Arc::downgrade(&sieve));
         let (numbers, _) = sieve.numbers_of(operators).expect("a sieve knows what it was made of");
         (sieve, numbers)
+    }
+}
+
+/// Equal values, one of each, that live as long as somebody else holds them.
+#[derive(Debug)]
+struct Equals<T: ?Sized> {
+    values: HashMap<u64, Vec<Weak<T>>, Hashed>,
+    hasher: RandomState,
+    /// As in [`Shared`].
+    sweep_at: usize,
+}
+
+/// Keys are hashes already.
+type Hashed = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
+
+impl<T: ?Sized> Default for Equals<T> {
+    fn default() -> Self {
+        Self { values: HashMap::default(), hasher: RandomState::new(), sweep_at: SWEEP_AT_LEAST }
+    }
+}
+
+impl<T: Hash + Eq + ?Sized> Equals<T> {
+    /// The one that is equal to `value`, or a new one.
+    fn of(&mut self, value: &T, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        if self.values.len() >= self.sweep_at {
+            self.values.retain(|_, equal| {
+                equal.retain(|value| value.strong_count() > 0);
+                !equal.is_empty()
+            });
+            self.sweep_at = (self.values.len() * 2).max(SWEEP_AT_LEAST);
+        }
+        let known = self.values.entry(self.hasher.hash_one(value)).or_default();
+        if let Some(equal) = known.iter().filter_map(Weak::upgrade).find(|known| **known == *value) {
+            return equal;
+        }
+        let new = make();
+        known.retain(|value| value.strong_count() > 0);
+        known.push(Arc::downgrade(&new));
+        new
     }
 }
 

@@ -120,9 +120,9 @@ pub struct Rule {
     /// First line, from 1.
     pub line: u32,
     /// `msg`.
-    pub msg: Option<Template>,
+    pub msg: Option<Arc<Template>>,
     /// `logdata`.
-    pub logdata: Option<Template>,
+    pub logdata: Option<Arc<Template>>,
     /// `severity`, 0 EMERGENCY to 7 DEBUG.
     pub severity: Option<u8>,
     /// `rev`.
@@ -134,7 +134,7 @@ pub struct Rule {
     /// `accuracy`.
     pub accuracy: u8,
     /// `tag`s in order.
-    pub tags: Vec<Template>,
+    pub tags: Vec<Arc<Template>>,
     /// What a match of the whole chain does to the transaction.
     pub disruptive: Disruptive,
     /// Whether a match writes an error-log line.
@@ -308,7 +308,7 @@ pub(crate) struct Condition {
     pub(crate) name: palisade_seclang::ast::OperatorName,
     pub(crate) operator: OperatorSource,
     /// The argument as written, for logs.
-    pub(crate) argument: String,
+    pub(crate) argument: Arc<str>,
 }
 
 /// An operator's argument is known at load time, or holds macros.

@@ -46,7 +46,7 @@ impl<T: PartialEq> PartialEq for Spanned<T> {
 impl<T: Eq> Eq for Spanned<T> {}
 
 /// A text with macros, `Found %{MATCHED_VAR} in %{tx.name}`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Template {
     /// Literal and macro parts in order; adjacent literals are one.
     pub parts: Vec<TemplatePart>,
@@ -64,7 +64,7 @@ impl Template {
 }
 
 /// A piece of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TemplatePart {
     /// Bytes as they are.
     Literal(BString),

@@ -6,6 +6,7 @@ use palisade_seclang::ast::{Action, Spanned, TransformationName};
 
 use super::draft::Draft;
 use super::lossy;
+use crate::interner::Interner;
 use crate::ruleset::{Disruptive, Rule};
 
 /// What the rule's disruptive action comes to: its own; `block`, or none at all, is that of its defaults.
@@ -62,16 +63,16 @@ pub(super) fn supersedes(new: &Action, old: &Action) -> bool {
 }
 
 /// Meta-data and logging flags; later actions win over earlier ones, the rule's over its defaults.
-pub(super) fn describe(rule: &mut Rule, action: &Action) {
+pub(super) fn describe(rule: &mut Rule, action: &Action, interner: &Interner) {
     match action {
-        Action::Msg(text) => rule.msg = Some(text.clone()),
-        Action::LogData(text) => rule.logdata = Some(text.clone()),
+        Action::Msg(text) => rule.msg = Some(interner.template(text)),
+        Action::LogData(text) => rule.logdata = Some(interner.template(text)),
         Action::Severity(severity) => rule.severity = Some(*severity),
         Action::Rev(text) => rule.rev = lossy(text),
         Action::Ver(text) => rule.ver = lossy(text),
         Action::Maturity(value) => rule.maturity = *value,
         Action::Accuracy(value) => rule.accuracy = *value,
-        Action::Tag(text) => rule.tags.push(text.clone()),
+        Action::Tag(text) => rule.tags.push(interner.template(text)),
         Action::Log => (rule.logs, rule.audits) = (true, true),
         Action::NoLog => (rule.logs, rule.audits) = (false, false),
         Action::AuditLog => rule.audits = true,

@@ -486,8 +486,9 @@ impl<'a> Compiler<'a> {
             links: Vec::with_capacity(draft.links.len()),
         };
         for action in draft.defaults.iter().chain(&draft.links[0].actions) {
-            describe(&mut rule, &action.node);
+            describe(&mut rule, &action.node, self.interner);
         }
+        rule.tags.shrink_to_fit();
         for action in draft.links.iter().flat_map(|link| &link.actions) {
             match &action.node {
                 Action::Skip(count) => rule.skip = *count,
@@ -555,6 +556,12 @@ impl<'a> Compiler<'a> {
         for action in &link.actions {
             self.add_action(&mut compiled, action, all);
         }
+        // Most lists have one or two members, and room for four when they have grown.
+        compiled.targets.shrink_to_fit();
+        compiled.exclusions.shrink_to_fit();
+        compiled.transformations.shrink_to_fit();
+        compiled.assignments.shrink_to_fit();
+        compiled.effects.shrink_to_fit();
         if growth(&compiled.transformations) > GROWTH_MAX {
             let message =
                 format!("the transformations can make a value more than {GROWTH_MAX} times as long");
@@ -714,7 +721,12 @@ impl<'a> Compiler<'a> {
         } else {
             OperatorSource::Fixed(self.operator(*name, argument, operator.span)?)
         };
-        Some(Condition { negated: *negated, name: *name, operator: source, argument: lossy(argument) })
+        Some(Condition {
+            negated: *negated,
+            name: *name,
+            operator: source,
+            argument: self.interner.text(&lossy(argument)),
+        })
     }
 
     fn operator(&mut self, name: OperatorName, argument: &[u8], span: Span) -> Option<Arc<Operator>> {

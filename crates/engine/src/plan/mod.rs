@@ -355,6 +355,7 @@ impl Planner {
     /// `wants` are what the operators may match, by their numbers.
     fn source(&mut self, base: Base, mut probes: Vec<Probe>, wants: &[Want], words: usize) -> Source {
         probes.sort_by_key(|probe| (probe.operator, probe.step, probe.place));
+        probes.shrink_to_fit();
         let mask = || vec![0u64; words].into_boxed_slice();
         let add = |mask: &mut [u64], operator: u32| mask[operator as usize / 64] |= 1 << (operator % 64);
         let mut unkeyed = mask();

@@ -19,7 +19,7 @@ pub(crate) fn list(flags: &RulesListFlags) -> Result<Finding> {
     for rule in rules.rules() {
         let tags = tags(rule);
         let level = paranoia_level(&tags);
-        let msg = rule.msg.as_ref().map_or_else(String::new, palisade_engine::written_text);
+        let msg = rule.msg.as_ref().map_or_else(String::new, |msg| palisade_engine::written_text(msg));
         let chosen = flags.phase.is_none_or(|phase| phase == rule.phase as u8)
             && flags.level.is_none_or(|wanted| level == Some(wanted))
             && flags.tag.as_ref().is_none_or(|wanted| tags.iter().any(|tag| tag.contains(wanted.as_str())))
@@ -120,7 +120,7 @@ fn action(rule: &Rule) -> String {
 }
 
 fn tags(rule: &Rule) -> Vec<String> {
-    rule.tags.iter().map(palisade_engine::written_text).collect()
+    rule.tags.iter().map(|tag| palisade_engine::written_text(tag)).collect()
 }
 
 fn paranoia_level(tags: &[String]) -> Option<u8> {
