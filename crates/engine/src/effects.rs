@@ -9,6 +9,7 @@ use palisade_seclang::ast::{self, Ctl, PersistentCollection, Phase, RuleEngine, 
 
 use crate::evaluate::Asked;
 use crate::expand::Text;
+use crate::interner::Interner;
 use crate::lookup::{Answer, Lookup};
 use crate::number::{Digits, leading_integer};
 use crate::operator;
@@ -28,7 +29,7 @@ const OPERATIONS_MAX: usize = 10_000;
 /// A `setvar`, its name and texts looked up when the rule set was compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct SetVariable {
-    written: SetVar,
+    written: Arc<SetVar>,
     store: Store,
     key: Key,
     change: VarChange,
@@ -53,20 +54,20 @@ enum VarChange {
 
 impl SetVariable {
     /// `None` for a collection that rules cannot write.
-    pub(crate) fn new(written: &SetVar, names: &mut Names) -> Option<Self> {
+    pub(crate) fn new(written: &SetVar, names: &mut Names, interner: &Interner) -> Option<Self> {
         let store = store_of(written.collection)?;
         let key = match written.key.as_literal() {
             Some(key) if store == Store::Tx => Key::Numbered(names.name(key)),
             Some(key) => Key::Written(key.to_vec()),
-            None => Key::Expanded(Text::new(&written.key, names)),
+            None => Key::Expanded(Text::new(&written.key, names, interner)),
         };
         let change = match &written.change {
-            ast::VarChange::Set(text) => VarChange::Set(Text::new(text, names)),
-            ast::VarChange::Add(text) => VarChange::Add(Text::new(text, names)),
-            ast::VarChange::Subtract(text) => VarChange::Subtract(Text::new(text, names)),
+            ast::VarChange::Set(text) => VarChange::Set(Text::new(text, names, interner)),
+            ast::VarChange::Add(text) => VarChange::Add(Text::new(text, names, interner)),
+            ast::VarChange::Subtract(text) => VarChange::Subtract(Text::new(text, names, interner)),
             ast::VarChange::Unset => VarChange::Unset,
         };
-        Some(Self { written: written.clone(), store, key, change })
+        Some(Self { written: interner.assignment(written), store, key, change })
     }
 
     /// As its rule has it.

@@ -1,9 +1,11 @@
 //! Macros in texts: `%{TX.score}`, `%{MATCHED_VAR}`, `%{REQUEST_HEADERS.host}`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use palisade_seclang::ast::{Template, TemplatePart, Variable};
 
+use crate::interner::Interner;
 use crate::number::leading_integer;
 use crate::store::{Names, TextId};
 use crate::variables::{Variables, store_of};
@@ -37,7 +39,7 @@ pub(crate) fn expand<'t>(vars: &Variables, template: &'t Template) -> Cow<'t, [u
 /// was compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
-    written: Template,
+    written: Arc<Template>,
     parts: Parts,
 }
 
@@ -59,7 +61,7 @@ enum Part {
 }
 
 impl Text {
-    pub(crate) fn new(template: &Template, names: &mut Names) -> Self {
+    pub(crate) fn new(template: &Template, names: &mut Names, interner: &Interner) -> Self {
         let parts = match template.as_literal() {
             Some(text) => {
                 let text = &text[..text.len().min(EXPANDED_BYTES_MAX)];
@@ -67,7 +69,7 @@ impl Text {
             }
             None => Parts::Macros(template.parts.iter().map(|part| Part::new(part, names)).collect()),
         };
-        Self { written: template.clone(), parts }
+        Self { written: interner.template(template), parts }
     }
 
     /// As its rule has it.

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use palisade_seclang::ast::{OperatorName, Template};
+use palisade_http::Fields;
+use palisade_seclang::ast::{OperatorName, SetVar, Template};
 
 use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
 use crate::plan::{OperatorSieve, SievedOperator};
@@ -19,7 +20,9 @@ pub struct Interner {
     operators: Mutex<Shared<OperatorKey, Operator>>,
     sieves: Mutex<Vec<Weak<OperatorSieve>>>,
     templates: Mutex<Equals<Template>>,
+    assignments: Mutex<Equals<SetVar>>,
     texts: Mutex<Equals<str>>,
+    fields: Mutex<Equals<Fields>>,
 }
 
 /// All that an operator is made of. Data files count by what is in them.
@@ -77,6 +80,16 @@ impl Interner {
     /// A text with macros.
     pub(crate) fn template(&self, template: &Template) -> Arc<Template> {
         locked(&self.templates).of(template, || Arc::new(template.clone()))
+    }
+
+    /// A `setvar`.
+    pub(crate) fn assignment(&self, assignment: &SetVar) -> Arc<SetVar> {
+        locked(&self.assignments).of(assignment, || Arc::new(assignment.clone()))
+    }
+
+    /// What RULE shows of a rule.
+    pub(crate) fn fields(&self, fields: &Fields) -> Arc<Fields> {
+        locked(&self.fields).of(fields, || Arc::new(fields.clone()))
     }
 
     /// A text.

@@ -59,7 +59,7 @@ pub struct RuleSet {
     /// Keys of fields that rules mention, for each [`List`](crate::variables::List).
     pub(crate) keys: Arc<[KeyTable<Key>; LISTS]>,
     /// For each rule what RULE shows while it runs: made once, since few rules ask and each transaction runs hundreds.
-    pub(crate) rule_fields: Arc<[Fields]>,
+    pub(crate) rule_fields: Arc<[Arc<Fields>]>,
     /// Some rule looks at FULL_REQUEST, so the body is kept whatever its type.
     pub(crate) keeps_full_request: bool,
     /// Some rule looks at FILES_TMP_CONTENT, so that what is uploaded is kept.

@@ -169,7 +169,7 @@ pub(crate) struct Variables {
     pub(crate) highest_severity: u8,
     /// The rule at work, which RULE shows.
     pub(crate) rule: RuleIndex,
-    pub(crate) rule_fields: Arc<[Fields]>,
+    pub(crate) rule_fields: Arc<[Arc<Fields>]>,
     pub(crate) pcre_limits_exceeded: bool,
     pub(crate) session_id: Vec<u8>,
     pub(crate) user_id: Vec<u8>,
@@ -383,7 +383,7 @@ impl Variables {
         if variable == Variable::Geo {
             return &self.geo;
         }
-        self.rule_fields.get(self.rule.0 as usize).unwrap_or(EMPTY_FIELDS)
+        self.rule_fields.get(self.rule.0 as usize).map_or(EMPTY_FIELDS, |fields| fields)
     }
 
     /// The bytes of a value. Numbers and computed texts are written to the buffer.

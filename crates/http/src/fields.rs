@@ -4,13 +4,13 @@ use std::ops::Range;
 
 /// An ordered multimap of byte strings. All bytes live in one buffer, so adding a field costs a copy and no
 /// allocation once the buffer has grown. Duplicates and empty names are kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Fields {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Entry {
     name: Range<u32>,
     value: Range<u32>,

@@ -594,7 +594,7 @@ impl Action {
 }
 
 /// `setvar:collection.key=value`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SetVar {
     /// TX, a persistent collection or ENV.
     pub collection: Variable,
@@ -605,7 +605,7 @@ pub struct SetVar {
 }
 
 /// What `setvar` does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum VarChange {
     /// `=text` (a bare `tx.x` sets `1`).
     Set(Template),

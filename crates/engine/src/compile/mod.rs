@@ -437,7 +437,7 @@ impl<'a> Compiler<'a> {
             tx_patterns: NamePattern::all(self.tx_patterns.into_values(), &self.names),
             names: Arc::new(self.names),
             keys: Arc::new(self.keys),
-            rule_fields: rules.iter().map(Rule::describe).collect(),
+            rule_fields: rules.iter().map(|rule| self.interner.fields(&rule.describe())).collect(),
             rules,
             plan,
             spares: Spares::default(),
@@ -597,7 +597,7 @@ impl<'a> Compiler<'a> {
             Action::MultiMatch => return link.multi_match = true,
             Action::Capture => return link.captures = true,
             Action::SetVar(written) => {
-                if let Some(assignment) = SetVariable::new(written, &mut self.names) {
+                if let Some(assignment) = SetVariable::new(written, &mut self.names, self.interner) {
                     link.assignments.push(Assignment::Set(assignment));
                 }
                 return;
@@ -687,7 +687,7 @@ impl<'a> Compiler<'a> {
             None => Selector::All,
             Some(ast::Selector::Key(template)) => match template.as_literal() {
                 Some(key) => Selector::Key(key.to_vec()),
-                None => Selector::ExpandedKey(Text::new(template, &mut self.names)),
+                None => Selector::ExpandedKey(Text::new(template, &mut self.names, self.interner)),
             },
             Some(ast::Selector::Regex(pattern)) => Selector::Regex(self.pattern(pattern, span)?),
             Some(ast::Selector::XPath(text)) => {
@@ -717,7 +717,7 @@ impl<'a> Compiler<'a> {
         // the loader only makes a macro of what has the name of a variable.
         let expands = template.parts.iter().any(|part| matches!(part, TemplatePart::Macro { .. }));
         let source = if expands {
-            OperatorSource::Expanded(Text::new(template, &mut self.names))
+            OperatorSource::Expanded(Text::new(template, &mut self.names, self.interner))
         } else {
             OperatorSource::Fixed(self.operator(*name, argument, operator.span)?)
         };
