@@ -35,7 +35,9 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
     let Some(head) = memchr::memchr2(b'(', b')', text) else { return };
     let closed = text[head..].iter().take_while(|byte| **byte == b')').count();
-    let from = head + closed;
+    // `)&(a=b`: an operator between filters is none, but sent.
+    let between = closed > 0 && matches!(text[head + closed..], [b'&' | b'|' | b'!', b'(', ..]);
+    let from = head + closed + usize::from(between);
     let rest = &text[from..];
     // Without a bracket that closes the assertion, only an operator is more than brackets in a text.
     let begins = if closed == 0 {

@@ -106,8 +106,11 @@ impl Parser<'_> {
             return Ok(list);
         }
         loop {
-            list.code |=
-                !matches!(self.kind(), Kind::Name | Kind::Word(_)) || self.spelled().starts_with(b"`");
+            list.code |= match self.kind() {
+                Kind::Name => self.spelled().starts_with(b"`"),
+                Kind::Word(word) => matches!(word, Word::Null | Word::Case),
+                _ => true,
+            };
             let before = self.marks.weight();
             let start = self.token.start;
             if !self.eat_kind(Kind::Star) {

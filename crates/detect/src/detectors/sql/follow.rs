@@ -7,7 +7,7 @@ use palisade_codec::ByteSet;
 use super::marks::{Mark, Marks};
 use super::parser::{Parsed, Parser, Shape, Stop};
 use super::statements::Statement;
-use super::tokens::{Kind, Manner};
+use super::tokens::{Kind, Manner, Says};
 use super::words::{self, Use, Word};
 use crate::Confidence;
 use crate::detectors::breakout::ends_of_string;
@@ -38,7 +38,18 @@ pub(super) struct Reading {
     pub(super) why: String,
 }
 
+/// Segments of a path that are tried.
+const SEGMENTS_MAX: usize = 12;
+
 impl Landing {
+    /// Places in a whole path: its segments, where a comment's slashes would cut them.
+    pub(super) fn in_path(text: &[u8]) -> impl Iterator<Item = Self> {
+        memchr::memchr_iter(b'/', text)
+            .filter(|slash| !text[slash + 1..].starts_with(b"*") && !text[..*slash].ends_with(b"*"))
+            .take(SEGMENTS_MAX)
+            .map(|slash| Self { place: Place::Bare, at: slash + 1 })
+    }
+
     /// Every place to try: few, whatever the text.
     pub(super) fn all(text: &[u8], set: &ByteSet) -> impl Iterator<Item = Self> {
         let mut landings = [None; 8];
@@ -83,9 +94,7 @@ impl Landing {
             headless,
             closed: parser.closed,
             led: parser.led,
-            immediate: manner.cut.is_some_and(|cut| {
-                text[self.at..cut.start].iter().all(|byte| byte.is_ascii_whitespace() || b");".contains(byte))
-            }),
+            ended: parser.ended,
         };
         let confidence = verdict.confidence()?;
         Some(Reading { confidence, at: self.at.saturating_sub(1)..end, why: verdict.why() })
@@ -159,7 +168,11 @@ impl Parser<'_> {
                 Kind::Semicolon => {
                     self.advance();
                     match self.kind() {
-                        Kind::End | Kind::Semicolon => {}
+                        Kind::End | Kind::Semicolon => self.ended = true,
+                        Kind::Text { closed: false } if self.token.end - self.token.start == 1 => {
+                            self.ended = true;
+                            self.advance();
+                        }
                         Kind::Open => {
                             self.operand()?;
                         }
@@ -228,7 +241,9 @@ impl Parser<'_> {
                 }
                 Kind::Word(_) => self.stacked(false)?,
                 // `(select ..)` after what was closed: nothing that runs, but tools send it.
-                Kind::Open if self.closed > 0 => {
+                Kind::Open
+                    if self.closed > 0 || self.tokens.clone().next().kind == Kind::Word(Word::Select) =>
+                {
                     self.operand()?;
                 }
                 _ => return self.stop(),
@@ -278,8 +293,8 @@ struct Verdict<'v> {
     headless: bool,
     closed: usize,
     led: bool,
-    /// A comment hides the rest right after the break-out.
-    immediate: bool,
+    /// A semicolon stands at the end.
+    ended: bool,
 }
 
 /// Words before a quote from which on they are prose rather than a value.
@@ -289,15 +304,18 @@ impl Verdict<'_> {
     fn confidence(&self) -> Option<Confidence> {
         let quoted = matches!(self.place, Place::Quoted(_) | Place::Comment);
         let complete = self.read == Ok(());
-        let cut = self.read != Err(Stop::Junk) && self.manner.cut.is_some_and(|cut| cut.bare);
+        let said = self.manner.cut.map(|cut| cut.says);
         if self.marks.is_empty() {
             // `admin'--`: all it does is to hide the rest.
-            return (quoted && cut && self.immediate && self.is_word()).then_some(if self.closed > 0 {
+            let hides = complete && said == Some(Says::Nothing);
+            return (quoted && hides && self.is_word()).then_some(if self.closed > 0 {
                 Confidence::STRONG
             } else {
                 Confidence::LIKELY
             });
         }
+        let hides = said.is_some_and(|says| says != Says::Text);
+        let cut = self.read != Err(Stop::Junk) && (hides || self.ended && quoted);
         let reopened = complete && self.reopens();
         let mut weight = self.marks.weight();
         weight += u32::from(quoted) + u32::from(self.number) + u32::from(cut) + u32::from(reopened);
@@ -316,7 +334,7 @@ impl Verdict<'_> {
             Err(Stop::Unfinished) => 1,
             Err(Stop::Junk) => 2,
         } + u32::from(call)
-            + u32::from(complete && self.manner.cut.is_some_and(|cut| !cut.bare))
+            + u32::from(complete && said == Some(Says::Text))
             + u32::from(quoted && self.is_prose());
         let weight = weight.saturating_sub(against);
         let weight = if filter || careless { weight.min(2) } else { weight };

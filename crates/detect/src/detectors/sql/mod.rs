@@ -36,6 +36,7 @@ mod tokens;
 mod words;
 
 use palisade_codec::ByteSet;
+use palisade_model::Root;
 
 use self::follow::{Landing, Reading};
 use self::parser::Parser;
@@ -60,7 +61,11 @@ const GATE: ByteSet = BLANKS.union(ByteSet::of(b"'\"`;=<>|&*#!~@{"));
 
 fn look_for_injection(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let mut best: Option<Reading> = None;
-    for landing in Landing::all(value.bytes, value.set) {
+    // Comments have slashes, which a path's segments do not keep together.
+    let whole_path =
+        value.point.root == Root::Path && value.point.path.is_empty() && value.set.contains(b'*');
+    let segments = whole_path.then(|| Landing::in_path(value.bytes)).into_iter().flatten();
+    for landing in Landing::all(value.bytes, value.set).chain(segments) {
         if let Some(reading) = landing.read(value.bytes)
             && best.as_ref().is_none_or(|best| best.confidence < reading.confidence)
         {

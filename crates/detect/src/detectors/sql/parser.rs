@@ -58,6 +58,8 @@ pub(super) struct Parser<'a> {
     operand_start: usize,
     /// Brackets of the text around that were closed.
     pub(super) closed: usize,
+    /// A semicolon ends all: what the text around adds is another statement.
+    pub(super) ended: bool,
     /// The last operand read at the outermost level was joined by an operator that makes text of it.
     pub(super) last_open_empty: bool,
 }
@@ -75,6 +77,7 @@ impl<'a> Parser<'a> {
             led: false,
             operand_start: at,
             closed: 0,
+            ended: false,
             last_open_empty: false,
         }
     }
@@ -217,6 +220,7 @@ impl<'a> Parser<'a> {
                 Mark::Condition
             }
             None if condition && side == Shape::Calculated && !self.marks.is_empty() => Mark::CompareCall,
+            None if condition && side == Shape::Calculated => Mark::Condition,
             None => return,
             Some(against) => match against.max(side) {
                 Shape::Constant => Mark::Constant(text()),
@@ -231,6 +235,7 @@ impl<'a> Parser<'a> {
         Some(match self.kind() {
             Kind::Logic | Kind::Word(Word::And | Word::Or | Word::Xor) => Infix::Logic,
             Kind::Compare => Infix::Compare,
+            Kind::Not if self.spelled() == b"~" => Infix::Compare,
             Kind::Word(
                 Word::Like
                 | Word::Ilike
@@ -252,6 +257,7 @@ impl<'a> Parser<'a> {
     fn comparison(&mut self) -> Parsed<()> {
         self.eat(Word::Not);
         match self.kind() {
+            Kind::Not => self.advance(),
             Kind::Word(Word::Similar) => {
                 self.advance();
                 if !self.is(b"to") {
@@ -331,6 +337,9 @@ impl<'a> Parser<'a> {
             }
             Kind::Cast => {
                 self.advance();
+                if side == Shape::Calculated && self.is_number_type() {
+                    self.marks.note(Mark::Call(Use::Errs, "a conversion to a number".into()));
+                }
                 self.type_name()?;
             }
             _ => return Ok(false),
@@ -547,8 +556,9 @@ impl<'a> Parser<'a> {
         if self.kind() != Kind::Open {
             let bare_call = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
                 || words::is_system_name(&path) && path.contains(&b'.');
-            if bare_call && self.inner > 0 {
+            if bare_call && (self.inner > 0 || self.kind() == Kind::Cast) {
                 self.marks.note(Mark::System(quoted(&path)));
+                return Ok(Shape::Calculated);
             }
             // `a[1]` of an array.
             while self.kind() == Kind::Name && self.spelled().starts_with(b"[") {

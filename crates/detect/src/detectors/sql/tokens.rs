@@ -84,8 +84,19 @@ pub(super) struct Manner {
 pub(super) struct Cut {
     /// Where it begins.
     pub(super) start: usize,
-    /// Whether nothing to speak of is written in it: what it is for is to hide what follows.
-    pub(super) bare: bool,
+    /// What is written in it.
+    pub(super) says: Says,
+}
+
+/// What a comment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Nothing to speak of: what it is for is to hide what follows.
+    Nothing,
+    /// One short word, as scanners write: `-- abcd`.
+    Word,
+    /// Text.
+    Text,
 }
 
 /// Reads tokens from a text, one after the other.
@@ -100,7 +111,7 @@ pub(super) struct Tokens<'a> {
     pub(super) manner: Manner,
 }
 
-/// The word that a comment of a scanner holds at most: sqlmap writes `-- abcd`.
+/// Bytes of the word that a comment of a scanner holds at most.
 const CUT_WORD_BYTES_MAX: usize = 10;
 
 impl<'a> Tokens<'a> {
@@ -131,14 +142,14 @@ impl<'a> Tokens<'a> {
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 0 => {
-                    self.manner.cut = Some(Cut { start: self.at, bare: true });
+                    self.manner.cut = Some(Cut { start: self.at, says: Says::Nothing });
                     return true;
                 }
                 1..=b' ' | 0xa0 => self.at += 1,
                 0xc2 if self.byte(1) == 0xa0 => self.at += 2,
                 b'+' if self.is_blank_plus() => self.at += 1,
                 0xe2 if self.dash_at_end() => {
-                    self.manner.cut = Some(Cut { start: self.at, bare: true });
+                    self.manner.cut = Some(Cut { start: self.at, says: Says::Nothing });
                     return true;
                 }
                 b'-' if self.byte(1) == b'-' => {
@@ -192,7 +203,7 @@ impl<'a> Tokens<'a> {
                 false
             }
             _ => {
-                self.manner.cut = Some(Cut { start: self.at, bare: is_bare(body) });
+                self.manner.cut = Some(Cut { start: self.at, says: says(body) });
                 true
             }
         }
@@ -217,7 +228,7 @@ impl<'a> Tokens<'a> {
                 false
             }
             None => {
-                self.manner.cut = Some(Cut { start: self.at, bare: is_bare(rest) });
+                self.manner.cut = Some(Cut { start: self.at, says: says(rest) });
                 true
             }
         }
@@ -497,10 +508,15 @@ fn is_mixed(word: &[u8]) -> bool {
     word.len() > 2 && word.iter().any(u8::is_ascii_lowercase) && word[1..].iter().any(u8::is_ascii_uppercase)
 }
 
-/// Whether a comment's text is only there to be one: dashes, blanks, a scanner's mark.
-fn is_bare(body: &[u8]) -> bool {
+/// What a comment's text is: only there to be one (dashes, blanks), a scanner's mark, or text.
+fn says(body: &[u8]) -> Says {
     let said = body.trim_ascii();
     let said = said.strip_suffix(b"*/").unwrap_or(said).trim_ascii();
-    said.iter().all(|byte| b"-+ #/*%;\0".contains(byte)) && said.len() < CUT_WORD_BYTES_MAX
-        || said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(u8::is_ascii_alphanumeric)
+    if said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(|byte| b"-+ #/*%;\0".contains(byte)) {
+        Says::Nothing
+    } else if said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(u8::is_ascii_alphanumeric) {
+        Says::Word
+    } else {
+        Says::Text
+    }
 }
