@@ -9,19 +9,28 @@ use super::words::{self, Word};
 #[derive(Clone, Copy, Debug, Default)]
 struct List {
     items: usize,
-    /// Something else than plain words was in it.
-    code: bool,
+    /// Items that are more than plain words.
+    code: usize,
+}
+
+/// What a query was made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Query {
+    /// Its list of columns or its clauses are more than plain words: `select one from list` is English.
+    pub(super) code: bool,
+    /// It says where from.
+    pub(super) from: bool,
 }
 
 impl Parser<'_> {
-    /// A query, its first word being the current token. Answers whether all of it could be English: `select one from list`.
-    pub(super) fn query(&mut self) -> Parsed<bool> {
+    /// A query, its first word being the current token.
+    pub(super) fn query(&mut self) -> Parsed<Query> {
         self.within(|parser| {
             let before = parser.marks.weight();
             let list = parser.query_body()?;
             let from = parser.at(Word::From);
             let clauses = parser.clauses()?;
-            Ok(!(from && (list.code || clauses)) && parser.marks.weight() == before)
+            Ok(Query { code: list.code > 0 || clauses || parser.marks.weight() > before, from })
         })
     }
 
@@ -36,12 +45,12 @@ impl Parser<'_> {
             Kind::Word(Word::Values) => {
                 self.advance();
                 let list = self.list()?;
-                Ok(List { code: true, ..list })
+                Ok(List { code: list.items, ..list })
             }
             Kind::Word(Word::Table) => {
                 self.advance();
                 self.operand()?;
-                Ok(List { items: 1, code: false })
+                Ok(List { items: 1, code: 0 })
             }
             Kind::Word(Word::Select) => {
                 self.advance();
@@ -106,7 +115,7 @@ impl Parser<'_> {
             return Ok(list);
         }
         loop {
-            list.code |= match self.kind() {
+            let literal = match self.kind() {
                 Kind::Name => self.spelled().starts_with(b"`"),
                 Kind::Word(word) => matches!(word, Word::Null | Word::Case),
                 _ => true,
@@ -116,9 +125,13 @@ impl Parser<'_> {
             if !self.eat_kind(Kind::Star) {
                 self.expression()?;
             }
+            let spelled = &self.tokens.whole()[start..self.token.start];
             list.items += 1;
-            list.code |= self.marks.weight() > before
-                || self.tokens.whole()[start..self.token.start].iter().any(|byte| b"(.@'\"=*".contains(byte));
+            list.code += usize::from(
+                literal
+                    || self.marks.weight() > before
+                    || spelled.iter().any(|byte| b"(.@'\"=*".contains(byte)),
+            );
             self.alias();
             if !self.eat_kind(Kind::Comma) {
                 return Ok(list);
@@ -310,25 +323,29 @@ impl Parser<'_> {
                 Err(stop) => {
                     // What was read of the columns may be enough.
                     let read = &parser.tokens.whole()[start..parser.token.start];
-                    if parser.marks.weight() > before || read.contains(&b',') {
-                        parser.marks.note_at(
-                            place,
-                            Mark::Union(1 + read.iter().filter(|byte| **byte == b',').count()),
-                        );
+                    let commas = read.iter().filter(|byte| **byte == b',').count();
+                    let code = read.iter().any(|byte| byte.is_ascii_digit() || b"(@'".contains(byte));
+                    if parser.marks.weight() > before || commas > 0 && code {
+                        parser.marks.note_at(place, Mark::Union(commas + 1));
                     }
                     return Err(stop);
                 }
             };
-            // Before the clauses: what is wrong there does not unmake the columns.
-            let read = List { code: list.code || list.items > 1, ..list };
-            if read.code {
-                parser.marks.note_at(place, Mark::Union(list.items));
-            }
+            let from = parser.at(Word::From);
             let clauses = parser.clauses();
-            if !read.code {
-                let mark = if clauses == Ok(true) { Mark::Union(list.items) } else { Mark::BareUnion };
-                parser.marks.note_at(place, mark);
-            }
+            let runs = match list.items {
+                0 => false,
+                items => list.code == items || list.code > 1 || from && (list.code > 0 || items > 1),
+            };
+            parser.marks.note_at(
+                place,
+                match clauses {
+                    _ if runs => Mark::Union(list.items),
+                    Ok(true) => Mark::Union(list.items),
+                    Ok(false) if from => Mark::PlainUnion,
+                    _ => Mark::BareUnion,
+                },
+            );
             clauses.map(|_| ())
         });
         if result == Err(Stop::Unfinished) && !self.marks.any(|mark| matches!(mark, Mark::Union(_))) {

@@ -87,6 +87,7 @@ impl Landing {
         let verdict = Verdict {
             place: self.place,
             prefix: &text[..self.at],
+            open: &text[manner.open_text.map_or(text.len(), |open| open.start)..],
             marks: &parser.marks,
             manner: &manner,
             read,
@@ -94,6 +95,7 @@ impl Landing {
             headless,
             closed: parser.closed,
             led: parser.led,
+            compared: parser.compared,
             ended: parser.ended,
         };
         let confidence = verdict.confidence()?;
@@ -215,8 +217,9 @@ impl Parser<'_> {
                     let joins = self.kind() == Kind::Logic
                         || matches!(self.spelled(), b"+" | b"-" | b"|" | b"&" | b"^" | b"*" | b"/" | b"%");
                     let start = self.token.start;
-                    self.tail(Shape::Constant, start)?;
-                    if joins && self.last_open_empty {
+                    let logic = self.kind() == Kind::Logic;
+                    let shape = self.tail(Shape::Constant, start)?;
+                    if joins && self.last_open_empty && (logic || shape == Shape::Calculated) {
                         self.marks.note(Mark::Joined);
                     }
                 }
@@ -267,14 +270,13 @@ impl Parser<'_> {
     fn stacked(&mut self, separated: bool) -> Parsed<()> {
         let name = String::from_utf8_lossy(self.spelled()).to_ascii_uppercase();
         let statement = self.statements()?;
-        let harmless = statement == Statement::Words
-            && !self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
-        if statement >= Statement::Code || separated && !harmless {
+        let telling = self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
+        if statement >= Statement::Code || separated && telling {
             self.marks.note(Mark::Stacked(name));
         } else if !separated {
             return Err(Stop::Junk);
-        } else {
-            self.marks.note(Mark::Clause("another statement"));
+        } else if statement == Statement::Words {
+            self.marks.note(Mark::PlainStacked(name));
         }
         Ok(())
     }
@@ -284,6 +286,8 @@ impl Parser<'_> {
 struct Verdict<'v> {
     place: Place,
     prefix: &'v [u8],
+    /// The string that is open at the end.
+    open: &'v [u8],
     marks: &'v Marks,
     manner: &'v Manner,
     read: Parsed<()>,
@@ -293,6 +297,8 @@ struct Verdict<'v> {
     headless: bool,
     closed: usize,
     led: bool,
+    /// The value begins with a comparison.
+    compared: bool,
     /// A semicolon stands at the end.
     ended: bool,
 }
@@ -323,7 +329,10 @@ impl Verdict<'_> {
         weight += 2 * u32::from(self.manner.versioned) + 3 * u32::from(self.manner.split_word);
         weight += u32::from(self.manner.blank_comments) + u32::from(self.manner.mixed_case);
         // Conditions that a language of filters has as well.
-        let filter = !quoted && !self.number && !self.headless && !cut && self.marks.heaviest() <= 2;
+        let conditions =
+            self.compared && !self.marks.any(|mark| !matches!(mark, Mark::Constant(_) | Mark::Compare));
+        let filter =
+            !quoted && !self.headless && !cut && (self.marks.heaviest() <= 2 && !self.number || conditions);
         // A call alone is a line of many languages.
         let call = !quoted && !self.led && !self.headless && self.only_calls();
         // A soft mark is one only where somebody took care of what follows.
@@ -334,10 +343,16 @@ impl Verdict<'_> {
             Err(Stop::Unfinished) => 1,
             Err(Stop::Junk) => 2,
         } + u32::from(call)
-            + u32::from(complete && said == Some(Says::Text))
-            + u32::from(quoted && self.is_prose());
+            + u32::from(complete && said == Some(Says::Text)) * if quoted && self.is_apart() { 2 } else { 1 }
+            + u32::from(reopened && self.opens_prose()) * 3
+            + u32::from(quoted && self.is_prose()) * 2;
         let weight = weight.saturating_sub(against);
-        let weight = if filter || careless { weight.min(2) } else { weight };
+        let most = match (careless, filter) {
+            (true, _) if !quoted => 1,
+            (true, _) | (_, true) => 2,
+            _ => u32::MAX,
+        };
+        let weight = weight.min(most);
         Some(match weight {
             0 => return None,
             1 => Confidence::HINT,
@@ -365,9 +380,20 @@ impl Verdict<'_> {
             >= PROSE_WORDS
     }
 
+    /// Whether a blank stands between a word and the quote: so people quote, and values seldom end.
+    fn is_apart(&self) -> bool {
+        matches!(self.prefix, [.., before, blank, _] if blank.is_ascii_whitespace() && before.is_ascii_alphabetic())
+    }
+
+    /// Whether the string that it leaves open is prose.
+    fn opens_prose(&self) -> bool {
+        self.reopens()
+            && self.open.iter().filter(|byte| byte.is_ascii_whitespace()).count() >= PROSE_WORDS - 1
+    }
+
     /// Whether it leaves a string open that the text after it closes.
     fn reopens(&self) -> bool {
-        matches!(self.place, Place::Quoted(quote) if self.manner.open_text == Some(quote))
+        matches!(self.place, Place::Quoted(quote) if self.manner.open_text.is_some_and(|open| open.quote == quote))
     }
 
     fn why(&self) -> String {

@@ -9,10 +9,14 @@ use super::words::Use;
 pub(super) enum Mark {
     /// A set operation with a query that could run; its columns.
     Union(usize),
+    /// A set operation of plain words: `union select name from list`.
+    PlainUnion,
     /// A set operation that was not finished, or could be English: `union select committee`.
     BareUnion,
     /// A statement after a semicolon; its first word.
     Stacked(String),
+    /// A statement of plain words after a semicolon; its first word.
+    PlainStacked(String),
     /// A query in brackets that names columns by more than plain words.
     Subquery,
     /// A query in brackets made of plain words.
@@ -21,8 +25,10 @@ pub(super) enum Mark {
     Call(Use, String),
     /// A table or variable in which the server describes itself.
     System(String),
-    /// `CASE WHEN .. THEN .. END`.
+    /// `CASE WHEN .. THEN .. END` that asks something of its own: a query, a call, constants.
     Case,
+    /// `CASE WHEN .. THEN .. END` on columns.
+    PlainCase,
     /// A comparison of constants, after a logical operator.
     Constant(String),
     /// A comparison of a column with something, after a logical operator.
@@ -58,7 +64,11 @@ impl Mark {
             Self::Call(Use::Waits | Use::Errs | Use::Files | Use::Calls | Use::Runs, _) => 4,
             Self::Stacked(_) | Self::Subquery | Self::Constant(_) | Self::Case => 3,
             Self::Call(Use::Tells, _) | Self::System(_) | Self::Numbered(_) => 2,
-            Self::CompareCall | Self::Variable => 2,
+            Self::CompareCall
+            | Self::Variable
+            | Self::PlainUnion
+            | Self::PlainCase
+            | Self::PlainStacked(_) => 2,
             Self::Call(Use::Text, _) | Self::Compare | Self::Condition | Self::NullTest => 1,
             Self::BareUnion | Self::PlainSubquery | Self::Clause(_) | Self::Joined => 1,
         }
@@ -68,8 +78,9 @@ impl Mark {
         let _ = match self {
             Self::Union(1) => write!(out, "UNION SELECT of 1 column"),
             Self::Union(columns) => write!(out, "UNION SELECT of {columns} columns"),
+            Self::PlainUnion => write!(out, "UNION SELECT"),
             Self::BareUnion => write!(out, "an unfinished UNION"),
-            Self::Stacked(word) => write!(out, "another statement, {word}"),
+            Self::Stacked(word) | Self::PlainStacked(word) => write!(out, "another statement, {word}"),
             Self::Subquery | Self::PlainSubquery => write!(out, "a query in brackets"),
             Self::Call(Use::Waits, name) => write!(out, "waits by {name}"),
             Self::Call(Use::Errs, name) => write!(out, "provokes an error by {name}"),
@@ -78,7 +89,7 @@ impl Mark {
             Self::Call(Use::Runs, name) => write!(out, "runs commands by {name}"),
             Self::Call(_, name) => write!(out, "calls {name}"),
             Self::System(name) => write!(out, "reads {name}"),
-            Self::Case => write!(out, "CASE WHEN"),
+            Self::Case | Self::PlainCase => write!(out, "CASE WHEN"),
             Self::Constant(text) => write!(out, "a condition on constants, {text}"),
             Self::Compare => write!(out, "one more condition"),
             Self::CompareCall => write!(out, "a condition on what is calculated"),

@@ -30,6 +30,7 @@
 mod clauses;
 mod follow;
 mod marks;
+mod operands;
 mod parser;
 mod statements;
 mod tokens;
@@ -114,6 +115,7 @@ fn look_for_statement(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         Statement::Code if expected || quoted => Confidence::POSSIBLE,
         Statement::Code => Confidence::LIKELY,
         Statement::Words => Confidence::HINT,
+        Statement::Phrase => return,
     };
     let mut why = String::from("a whole statement");
     parser.marks.read(&mut why);

@@ -5,7 +5,7 @@
 
 use super::marks::{Mark, Marks};
 use super::tokens::{Kind, Token, Tokens};
-use super::words::{self, Use, Word};
+use super::words::{Use, Word};
 
 /// Brackets, queries and cases inside one another. Servers stop at some hundred; payloads need a dozen.
 const DEPTH_MAX: usize = 64;
@@ -55,9 +55,11 @@ pub(super) struct Parser<'a> {
     /// Whether a logical operator was met at the outermost level: what follows is a condition of the injection's own.
     pub(super) led: bool,
     /// Where the last operand begins, for readings.
-    operand_start: usize,
+    pub(super) operand_start: usize,
     /// Brackets of the text around that were closed.
     pub(super) closed: usize,
+    /// A comparison came before any logical operator: the text is a condition itself.
+    pub(super) compared: bool,
     /// A semicolon ends all: what the text around adds is another statement.
     pub(super) ended: bool,
     /// The last operand read at the outermost level was joined by an operator that makes text of it.
@@ -77,6 +79,7 @@ impl<'a> Parser<'a> {
             led: false,
             operand_start: at,
             closed: 0,
+            compared: false,
             ended: false,
             last_open_empty: false,
         }
@@ -116,7 +119,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The token after this one, without moving.
-    fn ahead(&self) -> Kind {
+    pub(super) fn ahead(&self) -> Kind {
         self.tokens.clone().next().kind
     }
 
@@ -191,6 +194,7 @@ impl<'a> Parser<'a> {
                         self.settle(against, side, start, condition);
                     }
                     self.comparison()?;
+                    self.compared |= self.inner == 0 && !self.led;
                     against = Some(side);
                     side = self.operand()?;
                 }
@@ -214,7 +218,7 @@ impl<'a> Parser<'a> {
             // The rest of a quoted word is no condition: `dogs' and 'cats`.
             None if condition && side == Shape::Constant => {
                 let operand = self.tokens.spelled(start.min(end)..end).trim_ascii();
-                if operand.len() > 4 && b"'\"".contains(&operand[0]) {
+                if operand.len() > 4 && b"'\"".contains(&operand[0]) || operand.starts_with(b"`") {
                     return;
                 }
                 Mark::Condition
@@ -378,363 +382,6 @@ impl<'a> Parser<'a> {
         self.compared(side.max(shape));
         Ok(())
     }
-
-    /// A constant, column, call, query, or any of them in brackets.
-    pub(super) fn operand(&mut self) -> Parsed<Shape> {
-        while matches!(
-            self.kind(),
-            Kind::Not | Kind::Word(Word::Not | Word::Binary | Word::Distinct | Word::All)
-        ) || self.kind() == Kind::Arithmetic && matches!(self.spelled(), b"+" | b"-")
-        {
-            self.advance();
-        }
-        self.operand_start = self.token.start;
-        match self.kind() {
-            Kind::Number | Kind::Word(Word::Null | Word::True | Word::False) => {
-                self.advance();
-                Ok(Shape::Constant)
-            }
-            Kind::Text { .. } => {
-                // Texts side by side are one.
-                while let Kind::Text { closed } = self.kind() {
-                    self.last_open_empty = !closed && self.token.end - self.token.start <= 1;
-                    self.advance();
-                }
-                Ok(Shape::Constant)
-            }
-            Kind::Variable => self.variable(),
-            Kind::Open => self.bracket(),
-            Kind::Word(Word::Case) => self.case(),
-            Kind::Word(Word::Exists | Word::Any | Word::Some) => {
-                self.advance();
-                self.operand()
-            }
-            Kind::Word(Word::Interval) if self.ahead() != Kind::Open => {
-                self.advance();
-                self.operand()?;
-                if self.kind() == Kind::Name {
-                    self.advance();
-                }
-                Ok(Shape::Constant)
-            }
-            Kind::Word(
-                Word::Left
-                | Word::Right
-                | Word::Replace
-                | Word::If
-                | Word::Insert
-                | Word::Mod
-                | Word::Like
-                | Word::Glob
-                | Word::Values
-                | Word::Match
-                | Word::Interval
-                | Word::Truncate
-                | Word::Regexp,
-            ) => {
-                if self.ahead() == Kind::Open {
-                    self.name()
-                } else {
-                    self.stop()
-                }
-            }
-            Kind::Name => self.name(),
-            Kind::OpenBrace => self.braces(),
-            _ => self.stop(),
-        }
-    }
-
-    /// `@x`, `@@x`, and an assignment to it.
-    fn variable(&mut self) -> Parsed<Shape> {
-        if self.spelled().starts_with(b"@@") && self.spelled().len() > 3 {
-            self.marks.note(Mark::System(quoted(self.spelled())));
-        } else if self.led
-            && self.inner == 0
-            && self.spelled().len() > 2
-            && b"'\"`".contains(&self.spelled()[1])
-        {
-            self.marks.note(Mark::Variable);
-        }
-        self.advance();
-        while self.eat_kind(Kind::Dot) {
-            self.advance();
-        }
-        Ok(Shape::Name)
-    }
-
-    /// A query or operands in brackets.
-    fn bracket(&mut self) -> Parsed<Shape> {
-        let start = self.token.start;
-        self.advance();
-        let shape = self.deeper(|parser| {
-            if parser.is_query() {
-                parser.subquery()?;
-                return Ok(Shape::Calculated);
-            }
-            let mut shape = parser.expression()?;
-            while parser.eat_kind(Kind::Comma) {
-                shape = shape.max(parser.expression()?);
-            }
-            Ok(shape)
-        })?;
-        self.close()?;
-        self.operand_start = start;
-        Ok(shape)
-    }
-
-    /// Whether a query begins here.
-    pub(super) fn is_query(&self) -> bool {
-        match self.kind() {
-            Kind::Word(Word::Select | Word::Union | Word::With) => true,
-            Kind::Word(Word::Values | Word::Table) => self.ahead() != Kind::Open,
-            // `((select 1))` is a bracket first; its inside is asked again.
-            _ => false,
-        }
-    }
-
-    /// A query inside brackets.
-    fn subquery(&mut self) -> Parsed<()> {
-        if self.at(Word::Union) {
-            // Nothing that runs, but nothing else either: tools send it.
-            return self.within(Self::set_operation);
-        }
-        let plain = self.query()?;
-        self.marks.note(if plain { Mark::PlainSubquery } else { Mark::Subquery });
-        Ok(())
-    }
-
-    fn case(&mut self) -> Parsed<Shape> {
-        self.advance();
-        self.deeper(|parser| {
-            if !parser.at(Word::When) {
-                parser.expression()?;
-            }
-            if !parser.at(Word::When) {
-                return parser.stop();
-            }
-            while parser.eat(Word::When) {
-                parser.expression()?;
-                if !parser.eat(Word::Then) {
-                    return parser.stop();
-                }
-                parser.expression()?;
-            }
-            if parser.eat(Word::Else) {
-                parser.expression()?;
-            }
-            if parser.eat(Word::End) { Ok(()) } else { parser.stop() }
-        })?;
-        self.marks.note(Mark::Case);
-        Ok(Shape::Calculated)
-    }
-
-    /// `{d '2020-01-01'}`, and `{x 1}` for which one family of servers takes any name.
-    fn braces(&mut self) -> Parsed<Shape> {
-        self.advance();
-        if !matches!(self.kind(), Kind::Name | Kind::Word(_)) {
-            return self.stop();
-        }
-        self.advance();
-        let shape = self.deeper(Self::expression)?;
-        if self.eat_kind(Kind::CloseBrace) { Ok(shape) } else { self.stop() }
-    }
-
-    /// A name with dots, and a call if brackets follow.
-    fn name(&mut self) -> Parsed<Shape> {
-        let start = self.token.start;
-        let end = self.path()?;
-        let path = lower(self.tokens.spelled(start..end));
-        // Db2's registers are two words: `current user`.
-        if &path[..] == b"current" && matches!(self.kind(), Kind::Name | Kind::Word(_)) {
-            let register = [&b"user"[..], b"schema", b"server", b"sqlid", b"date", b"timestamp", b"path"];
-            if register.iter().any(|name| self.is(name)) {
-                self.advance();
-                self.marks.note(Mark::System("a register".into()));
-                return Ok(Shape::Name);
-            }
-        }
-        if self.kind() != Kind::Open {
-            let bare_call = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
-                || words::is_system_name(&path) && path.contains(&b'.');
-            if bare_call && (self.inner > 0 || self.kind() == Kind::Cast) {
-                self.marks.note(Mark::System(quoted(&path)));
-                return Ok(Shape::Calculated);
-            }
-            // `a[1]` of an array.
-            while self.kind() == Kind::Name && self.spelled().starts_with(b"[") {
-                self.advance();
-            }
-            return Ok(Shape::Name);
-        }
-        let known = words::function(&path);
-        let last = path.rsplit(|byte| *byte == b'.').next().unwrap_or(&path);
-        let first = self.call(matches!(last, b"convert" | b"cast"))?;
-        self.operand_start = start;
-        match known {
-            Some(usage) if usage != Use::Text => {
-                // `user(name)` and `edit(1)` are anybody's; what takes text apart needs an argument.
-                let fits = match usage {
-                    Use::Tells => true,
-                    Use::Waits if last == b"generate_series" || last == b"sleep" => first.is_some(),
-                    _ => true,
-                };
-                if fits {
-                    self.marks.note(Mark::Call(usage, quoted(&path)));
-                }
-            }
-            Some(_) => {
-                self.marks.note(Mark::Call(Use::Text, quoted(&path)));
-            }
-            None => {}
-        }
-        self.over()?;
-        Ok(
-            if known == Some(Use::Text)
-                && first == Some(Argument::Constant)
-                && matches!(last, b"char" | b"chr")
-            {
-                Shape::Constant
-            } else {
-                Shape::Calculated
-            },
-        )
-    }
-
-    /// `over (...)` and `filter (...)` after a call.
-    fn over(&mut self) -> Parsed<()> {
-        while self.kind() == Kind::Name
-            && (self.is(b"over") || self.is(b"filter"))
-            && self.ahead() == Kind::Open
-        {
-            self.advance();
-            self.call(false)?;
-        }
-        while self.eat_kind(Kind::Dot) {
-            // `xmltype(x).getstringval()`.
-            if !matches!(self.kind(), Kind::Name | Kind::Word(_)) {
-                return self.stop();
-            }
-            self.advance();
-            if self.kind() == Kind::Open {
-                self.call(false)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A name with dots; answers where it ends. The parts after a dot may be words of the language, and one may be
-    /// missing: `master..xp_cmdshell`.
-    pub(super) fn path(&mut self) -> Parsed<usize> {
-        let mut end = self.token.end;
-        self.advance();
-        while self.kind() == Kind::Dot {
-            end = self.token.end;
-            self.advance();
-            match self.kind() {
-                Kind::Name | Kind::Word(_) | Kind::Star | Kind::Number => {
-                    end = self.token.end;
-                    self.advance();
-                }
-                Kind::Dot => {}
-                _ => return self.stop(),
-            }
-        }
-        Ok(end)
-    }
-
-    /// The arguments of a call, the opening bracket being the current token. Answers what the first one is. What a call
-    /// that `converts` makes a number of shows in its error message.
-    fn call(&mut self, converts: bool) -> Parsed<Option<Argument>> {
-        self.advance();
-        let first = self.within(|parser| {
-            let mut first = None;
-            while !matches!(parser.kind(), Kind::Close | Kind::End) {
-                let argument = parser.argument()?;
-                if converts && argument == Argument::Type {
-                    parser.marks.note(Mark::Call(Use::Errs, "a conversion to a number".into()));
-                }
-                first = first.or(Some(argument));
-                match parser.kind() {
-                    Kind::Comma | Kind::Semicolon => parser.advance(),
-                    Kind::Word(Word::As | Word::Using) => {
-                        parser.advance();
-                        if converts && parser.is_number_type() {
-                            parser.marks.note(Mark::Call(Use::Errs, "a conversion to a number".into()));
-                        }
-                        parser.type_name()?;
-                    }
-                    Kind::Word(Word::From | Word::For | Word::In | Word::Separator) => parser.advance(),
-                    _ => {}
-                }
-                if matches!(parser.kind(), Kind::Word(Word::Order | Word::Limit | Word::Where)) {
-                    parser.clauses()?;
-                }
-            }
-            Ok(first)
-        })?;
-        self.close()?;
-        Ok(first)
-    }
-
-    fn argument(&mut self) -> Parsed<Argument> {
-        if self.kind() == Kind::Star {
-            self.advance();
-            return Ok(Argument::Other);
-        }
-        if self.is_query() {
-            self.subquery()?;
-            return Ok(Argument::Other);
-        }
-        if self.is(b"both") || self.is(b"leading") || self.is(b"trailing") {
-            self.advance();
-            if self.eat(Word::From) {
-                self.expression()?;
-                return Ok(Argument::Other);
-            }
-        }
-        if self.is_number_type() && matches!(self.ahead(), Kind::Comma | Kind::Open) {
-            self.type_name()?;
-            return Ok(Argument::Type);
-        }
-        let shape = self.expression()?;
-        Ok(if shape == Shape::Constant { Argument::Constant } else { Argument::Other })
-    }
-
-    /// Whether a type of numbers is named: a text that is made one of fails, and the error shows the text.
-    fn is_number_type(&self) -> bool {
-        [&b"int"[..], b"integer", b"bigint", b"numeric", b"decimal", b"float", b"real", b"money", b"signed"]
-            .iter()
-            .any(|name| self.is(name))
-    }
-
-    /// A type: words, and sizes in brackets.
-    pub(super) fn type_name(&mut self) -> Parsed<()> {
-        if !matches!(self.kind(), Kind::Name | Kind::Word(_)) {
-            return self.stop();
-        }
-        while self.kind() == Kind::Name || matches!(self.kind(), Kind::Word(Word::Binary | Word::Interval)) {
-            self.advance();
-        }
-        if self.kind() == Kind::Open {
-            while !matches!(self.kind(), Kind::Close | Kind::End) {
-                self.advance();
-                if !matches!(self.kind(), Kind::Number | Kind::Comma | Kind::Close | Kind::Name | Kind::End) {
-                    return self.stop();
-                }
-            }
-            self.close()?;
-        }
-        Ok(())
-    }
-}
-
-/// What an argument of a call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Argument {
-    Constant,
-    /// The name of a type of numbers.
-    Type,
-    Other,
 }
 
 /// A name in lower case, quotes and brackets taken off, bounded.

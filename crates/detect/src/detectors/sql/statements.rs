@@ -1,13 +1,15 @@
 //! Whole statements: what follows a semicolon, and what stands alone.
 
 use super::marks::Mark;
-use super::parser::{Parsed, Parser};
+use super::parser::{Parsed, Parser, Shape};
 use super::tokens::Kind;
 use super::words::Word;
 
 /// How much a statement that was read to its end is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Statement {
+    /// Plain words in an order that English has: `select one`, `use both`.
+    Phrase,
     /// Plain words that are a statement by their order: `select size from menu`, `delete from cart`.
     Words,
     /// More than words: `select * from t where a = 1`, `drop table users`.
@@ -22,22 +24,28 @@ impl Parser<'_> {
         let Kind::Word(word) = self.kind() else {
             // Inside a block a procedure is called by its name.
             if self.inner > 0 && self.kind() == Kind::Name {
-                self.within(Self::operand)?;
-                return Ok(Statement::Words);
+                let jump = self.is(b"goto");
+                let called = self.within(Self::operand)? == Shape::Calculated;
+                let label = self.spelled() == b":" || jump && self.eat_kind(Kind::Name);
+                return if called || label { Ok(Statement::Words) } else { self.stop() };
             }
             return self.stop();
         };
         match word {
             Word::Select | Word::With | Word::Values | Word::Table => {
-                let plain = self.query()?;
-                Ok(if plain { Statement::Words } else { Statement::Code })
+                let query = self.query()?;
+                Ok(match (query.code, query.from) {
+                    (true, true) => Statement::Code,
+                    (false, false) => Statement::Phrase,
+                    _ => Statement::Words,
+                })
             }
             Word::Explain | Word::Describe => {
                 self.advance();
                 while self.kind() == Kind::Name {
                     self.advance();
                 }
-                if self.kind() == Kind::End { Ok(Statement::Words) } else { self.statement() }
+                if self.kind() == Kind::End { Ok(Statement::Phrase) } else { self.statement() }
             }
             Word::Insert | Word::Replace => self.insert(),
             Word::Update => self.update(),
@@ -71,18 +79,20 @@ impl Parser<'_> {
                         self.within(Self::statement)?;
                     }
                 }
-                Ok(statement.max(Statement::Code))
+                Ok(statement)
             }
             Word::Grant | Word::Revoke => self.grant(),
             Word::Copy => self.copy(),
             Word::Load => self.load(),
             Word::Attach => {
                 self.advance();
-                if self.is(b"database") {
+                let database = self.is(b"database");
+                if database {
                     self.advance();
                 }
+                let named = matches!(self.kind(), Kind::Text { .. });
                 self.operand()?;
-                if !self.eat(Word::As) {
+                if !database && !named || !self.eat(Word::As) {
                     return self.stop();
                 }
                 self.operand()?;
@@ -91,23 +101,32 @@ impl Parser<'_> {
             Word::Pragma | Word::Show | Word::Use | Word::Kill | Word::Print | Word::Prepare | Word::Do => {
                 self.advance();
                 self.operand()?;
-                while matches!(self.kind(), Kind::Name | Kind::Word(_) | Kind::Text { .. } | Kind::Number) {
+                while matches!(
+                    self.kind(),
+                    Kind::Name | Kind::Word(_) | Kind::Text { .. } | Kind::Number | Kind::Variable
+                ) {
                     self.advance();
                 }
-                Ok(Statement::Words)
+                Ok(Statement::Phrase)
             }
-            Word::Backup | Word::Restore | Word::Bulk | Word::Merge | Word::Handler => {
+            Word::Backup | Word::Restore => {
                 self.advance();
-                if !matches!(self.kind(), Kind::Word(Word::Insert | Word::Into) | Kind::Name) {
+                let known = [&b"database"[..], b"log", b"filelistonly", b"headeronly", b"verifyonly"];
+                let known = known.iter().any(|what| self.is(what));
+                self.rest(if known { Statement::Words } else { Statement::Phrase })
+            }
+            Word::Merge | Word::Bulk => {
+                self.advance();
+                if !self.eat(Word::Into) && !self.eat(Word::Insert) {
                     return self.stop();
                 }
-                self.advance();
                 self.operand()?;
-                self.rest(Statement::Words)
+                let known = matches!(self.kind(), Kind::Word(Word::Using | Word::From | Word::As));
+                self.rest(if known { Statement::Code } else { Statement::Phrase })
             }
-            Word::Commit | Word::Rollback | Word::Reconfigure | Word::Vacuum => {
+            Word::Handler | Word::Commit | Word::Rollback | Word::Reconfigure | Word::Vacuum => {
                 self.advance();
-                self.rest(Statement::Words)
+                self.rest(Statement::Phrase)
             }
             _ => self.stop(),
         }
@@ -240,10 +259,10 @@ impl Parser<'_> {
 
     fn define(&mut self) -> Parsed<Statement> {
         self.advance();
-        while self.eat(Word::Or) || self.eat(Word::Replace) || self.is(b"temporary") || self.is(b"unique") {
-            if self.kind() == Kind::Name {
-                self.advance();
-            }
+        while matches!(self.kind(), Kind::Word(Word::Or | Word::Replace))
+            || [&b"temporary"[..], b"temp", b"unique", b"global"].iter().any(|word| self.is(word))
+        {
+            self.advance();
         }
         if !self.object_kind() {
             return self.stop();
@@ -253,7 +272,15 @@ impl Parser<'_> {
             return self.stop();
         }
         self.path()?;
-        let code = matches!(self.kind(), Kind::Open | Kind::Word(Word::As) | Kind::Semicolon);
+        // What a table is made of, or what changes in it.
+        let code = matches!(
+            self.kind(),
+            Kind::Open
+                | Kind::Semicolon
+                | Kind::Word(Word::As | Word::Drop | Word::Alter | Word::Rename | Word::Replace | Word::With)
+        ) || [&b"add"[..], b"modify", b"change", b"identified", b"password", b"owner"]
+            .iter()
+            .any(|word| self.is(word));
         self.rest(if code { Statement::Code } else { Statement::Words })
     }
 
@@ -338,7 +365,8 @@ impl Parser<'_> {
         if system {
             return Ok(Statement::Harm);
         }
-        Ok(if called || arguments > 0 && name.contains(&b'_') { Statement::Code } else { Statement::Words })
+        let procedure = name.iter().any(|byte| b"_.".contains(byte));
+        Ok(if (called || arguments > 0) && procedure { Statement::Code } else { Statement::Words })
     }
 
     fn declare(&mut self) -> Parsed<Statement> {
@@ -399,9 +427,9 @@ impl Parser<'_> {
     fn block(&mut self) -> Parsed<Statement> {
         self.advance();
         if self.is(b"transaction") || self.is(b"tran") || self.kind() == Kind::End {
-            return self.rest(Statement::Words);
+            return self.rest(Statement::Phrase);
         }
-        let mut strongest = Statement::Words;
+        let mut strongest = Statement::Phrase;
         while !self.at(Word::End) && self.kind() != Kind::End {
             strongest = strongest.max(self.within(Self::statement)?);
             // After a label.
@@ -416,17 +444,18 @@ impl Parser<'_> {
 
     fn grant(&mut self) -> Parsed<Statement> {
         self.advance();
-        let mut words = 0;
+        let (mut words, mut on) = (0, false);
         while words < 24 && !self.is(b"to") && !self.at(Word::From) {
             if !matches!(self.kind(), Kind::Name | Kind::Word(_) | Kind::Comma | Kind::Star | Kind::Dot) {
                 return self.stop();
             }
+            on |= self.at(Word::On);
             self.advance();
             words += 1;
         }
         self.advance();
         self.operand()?;
-        self.rest(Statement::Words)
+        self.rest(if on { Statement::Code } else { Statement::Phrase })
     }
 
     fn copy(&mut self) -> Parsed<Statement> {

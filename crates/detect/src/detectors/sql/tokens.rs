@@ -75,8 +75,16 @@ pub(super) struct Manner {
     pub(super) mixed_case: bool,
     /// A comment hides the rest of the statement.
     pub(super) cut: Option<Cut>,
-    /// The quote of a text that is open at the end.
-    pub(super) open_text: Option<u8>,
+    /// A text that is open at the end.
+    pub(super) open_text: Option<OpenText>,
+}
+
+/// A text without its closing quote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenText {
+    pub(super) quote: u8,
+    /// Where it begins.
+    pub(super) start: usize,
 }
 
 /// A comment that reaches the text's end.
@@ -300,6 +308,7 @@ impl<'a> Tokens<'a> {
 
     /// A text in quotes. A doubled quote and one after a backslash stand for themselves.
     fn text(&mut self, quote: u8) -> Kind {
+        let start = self.at;
         self.at += 1;
         while let Some(found) = memchr::memchr2(quote, b'\\', &self.text[self.at..]) {
             self.at += found;
@@ -312,7 +321,7 @@ impl<'a> Tokens<'a> {
             return Kind::Text { closed: true };
         }
         self.at = self.text.len();
-        self.manner.open_text = Some(quote);
+        self.manner.open_text = Some(OpenText { quote, start });
         Kind::Text { closed: false }
     }
 
@@ -322,8 +331,8 @@ impl<'a> Tokens<'a> {
         match memchr::memchr(close, &rest[..rest.len().min(128)]) {
             Some(len) => self.take(len + 2, Kind::Name),
             None if close == b'`' => {
+                self.manner.open_text = Some(OpenText { quote: b'`', start: self.at });
                 self.at = self.text.len();
-                self.manner.open_text = Some(b'`');
                 Kind::Text { closed: false }
             }
             None => self.take(1, Kind::Other),
@@ -386,7 +395,10 @@ impl<'a> Tokens<'a> {
         let start = self.at;
         self.name_bytes();
         let spelled = &self.text[start..self.at];
-        if self.byte(0) == b'\'' && (spelled.len() == 1 || spelled[0] == b'_') {
+        if self.byte(0) == b'\''
+            && self.at + 1 < self.text.len()
+            && (spelled.len() == 1 || spelled[0] == b'_')
+        {
             match spelled {
                 b"n" | b"N" | b"e" | b"E" | b"b" | b"B" | b"x" | b"X" => return self.text(b'\''),
                 b"q" | b"Q" => return self.oracle_text(),
