@@ -7,6 +7,7 @@
 mod ascii;
 mod breakout;
 mod code;
+mod code_injection;
 mod crlf;
 mod deserialization;
 mod frame;
@@ -51,6 +52,7 @@ pub(crate) static DETECTORS: &[Detector] = &[
     xss::DETECTOR,
     ssi::DETECTOR,
     ssti::DETECTOR,
+    code_injection::DETECTOR,
     proto_pollution::DETECTOR,
     deserialization::DETECTOR,
     path::DETECTOR,

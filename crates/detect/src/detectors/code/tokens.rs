@@ -26,6 +26,11 @@ pub(crate) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
+    /// The same token of a text that begins `by` bytes earlier.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        Self { start: self.start + by, end: self.end + by, ..self }
+    }
+
     pub(crate) fn name(&self) -> Option<&'a [u8]> {
         if let Kind::Name(name) = self.kind { Some(name) } else { None }
     }

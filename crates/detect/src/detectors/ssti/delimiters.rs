@@ -108,7 +108,8 @@ impl<'a> Templates<'a> {
             (b'<', b'#') => Some((Mark::Freemarker, 2)),
             (b'[', b'[') => Some((Mark::Brackets, 2)),
             (b'@', b'(') => Some((Mark::Razor, 2)),
-            (b'{', _) => Some((Mark::Brace, 1)),
+            // With a blank after it, it opens a block of a program.
+            (b'{', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | b'(') => Some((Mark::Brace, 1)),
             (b'#', b'a'..=b'z') => {
                 let name = &rest[1..1 + ascii::name_len(&rest[1..])];
                 let directive = ascii::is_one_of(

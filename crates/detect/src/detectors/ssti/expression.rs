@@ -17,8 +17,17 @@ pub(super) struct Judged {
 /// Tokens of an expression that are read.
 const TOKENS_MAX: usize = 1024;
 
+/// Bytes of an expression between single braces.
+const BRACE_BYTES_MAX: usize = 256;
+
 /// What an expression does; `None` where it is a template's own.
 pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
+    // Blocks of programs stand between single braces; an expression is short and in one line.
+    if template.mark == Mark::Brace
+        && (body.len() > BRACE_BYTES_MAX || memchr::memchr2(b'\n', b';', body).is_some())
+    {
+        return None;
+    }
     let tokens = Tokens::first(body, TOKENS_MAX);
     let mut best: Option<Judged> = None;
     let mut note = |confidence: Confidence, in_browser: bool, what: String| {
