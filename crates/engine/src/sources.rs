@@ -118,14 +118,21 @@ impl RuleSources {
         let Some(text) = loader.read(path).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
             return file;
         };
-        let mut edited = String::with_capacity(text.len() + 16);
-        let mut goes_on = false;
-        for line in text.split_inclusive('\n') {
-            let replaced = goes_on || default_action_phase(line).is_some_and(|phase| given.contains(&phase));
-            goes_on = replaced && line.trim_end().ends_with('\\');
-            edited.push_str(if replaced { "#" } else { "" });
-            // A comment must not go on: its next line is commented as well.
-            edited.push_str(if goes_on { "\n" } else { line });
+        let mut edited = String::with_capacity(text.len());
+        let mut lines = text.split_inclusive('\n');
+        while let Some(first) = lines.next() {
+            // A directive that goes on over several lines is one.
+            let mut directive = first.to_owned();
+            while directive.trim_end().ends_with('\\')
+                && let Some(next) = lines.next()
+            {
+                directive.push_str(next);
+            }
+            match default_action_phase(&directive).is_some_and(|phase| given.contains(&phase)) {
+                // As many lines as it had: those below keep their numbers.
+                true => edited.extend(directive.lines().map(|_| "\n")),
+                false => edited.push_str(&directive),
+            }
         }
         let directory = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Source::Text { name: path.to_owned(), text: edited.into_bytes(), directory: directory.to_owned() }
@@ -135,7 +142,8 @@ impl RuleSources {
 /// `phase:1` of a line that is a `SecDefaultAction`.
 fn default_action_phase(line: &str) -> Option<String> {
     let rest = line.trim_start().strip_prefix("SecDefaultAction")?;
-    let mut actions = rest.trim().trim_matches('"').split(',').map(str::trim);
+    let between = |char: char| char.is_whitespace() || matches!(char, '"' | ',' | '\\');
+    let mut actions = rest.split(between);
     actions.find(|action| action.starts_with("phase:")).map(str::to_owned)
 }
 

@@ -189,8 +189,22 @@ pub(crate) const VARIABLES: &[Variable] = &[
     crs("SSL_DH_BITS", "", &[Note(TLS)]),
     crs("SSL_VERIFY", "", &[Only(&["off", "none"], "certificates of clients come with TLS")]),
     crs("SSL_VERIFY_DEPTH", "", &[Note(TLS)]),
-    crs("NGINX_ALWAYS_TLS_REDIRECT", "", &[Only(&["off"], "a redirect to HTTPS comes with TLS")]),
-    crs("APACHE_ALWAYS_TLS_REDIRECT", "", &[Only(&["off"], "a redirect to HTTPS comes with TLS")]),
+    crs(
+        "NGINX_ALWAYS_TLS_REDIRECT",
+        "",
+        &[Only(
+            &["off"],
+            "nothing listens for HTTPS here; `redirect` of a listener in a configuration file leads to where something does",
+        )],
+    ),
+    crs(
+        "APACHE_ALWAYS_TLS_REDIRECT",
+        "",
+        &[Only(
+            &["off"],
+            "nothing listens for HTTPS here; `redirect` of a listener in a configuration file leads to where something does",
+        )],
+    ),
     // TLS towards the service.
     crs("PROXY_SSL", "", &[Only(&["off"], "services over TLS come with TLS")]),
     crs("PROXY_SSL_CERT", "", &[Note(TLS)]),

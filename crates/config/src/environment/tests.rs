@@ -269,3 +269,57 @@ fn unknown_variables_of_ours_are_warned_of_and_those_of_kubernetes_are_not() {
     let environment = Environment::read(&variables, &|_| false);
     assert_eq!(environment.notes(), ["the variable PALISADE_MOED is not known and has no effect"]);
 }
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Beginnings of the lines that rules of the environment are made of.
+    const LINES: [&str; 6] =
+        ["Sec", "# ", "Include /etc/", "SecAction \"id:98001", "SecDefaultAction \"", "SecRule "];
+
+    proptest! {
+        /// Whatever values say, they do not become lines, actions or assignments of their own.
+        #[test]
+        fn values_stay_values(
+            values in prop::collection::vec((0..VARIABLES.len(), value()), 0..6),
+            compat in prop::sample::select(vec!["crs", "crs-old", "wallarm"]),
+        ) {
+            let mut variables: BTreeMap<String, String> = values
+                .iter()
+                .map(|(index, value)| (VARIABLES[*index].name.to_owned(), value.clone()))
+                .collect();
+            variables.insert("PALISADE_COMPAT".to_owned(), compat.to_owned());
+            let environment = Environment::read(&variables, &|_| true);
+            for line in environment.rules().text.lines() {
+                prop_assert!(LINES.iter().any(|begin| line.starts_with(begin)), "{line}");
+                prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+                if line.starts_with("SecAction") {
+                    let set = line.matches("setvar:'").count();
+                    prop_assert_eq!(line.matches('\'').count(), 2 * set, "{}", line);
+                    prop_assert_eq!(line.matches('"').count(), 2, "{}", line);
+                }
+            }
+            let overrides = Overrides { environment, ..Overrides::default() };
+            let _ = read(None, &overrides);
+        }
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[a-zA-Z0-9 ,:'\"%{}$\n\\\\./|-]{0,40}",
+            prop::sample::select(vec![
+                "on",
+                "1",
+                "4",
+                "80",
+                "http://a:1",
+                "a',deny,setvar:'tx.b=1",
+                "x\nSecRuleEngine Off",
+                "%{ARGS.a}"
+            ])
+            .prop_map(str::to_owned),
+        ]
+    }
+}
