@@ -36,6 +36,10 @@ pub(super) const DETECTOR: Detector =
 /// Brackets inside one another.
 const DEPTH_MAX: usize = 64;
 
+const DEEP: &str = "any node below";
+const ROOT: &str = "the document's root";
+const AXIS: &str = "an axis";
+
 /// The namespace that makes an element an instruction.
 const TRANSFORM: &[u8] = b"http://www.w3.org/1999/XSL/Transform";
 
@@ -65,6 +69,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
 const REACHES: &[(&[u8], &str)] = &[
     (b"system-property(", "asks which processor runs it"),
     (b"http://php.net/xsl", "calls functions of PHP"),
+    (b"php:function", "calls functions of PHP"),
     (b"document(", "loads another document"),
     (b"unparsed-text(", "reads a file"),
     (b"http://exslt.org/common", "writes files"),
@@ -191,7 +196,9 @@ impl<'a> Reader<'a> {
                 Some((true, false))
             }
             b'.' => {
-                self.at += 1 + usize::from(self.byte(1) == b'.');
+                let parent = self.byte(1) == b'.';
+                self.at += 1 + usize::from(parent);
+                self.weigh(u32::from(parent));
                 Some((false, false))
             }
             b'*' => {
@@ -210,12 +217,12 @@ impl<'a> Reader<'a> {
     fn slash(&mut self) -> (bool, bool) {
         if self.byte(1) == b'/' {
             self.at += 2;
-            self.note(2, "any node below");
+            self.note(2, DEEP);
             return (true, false);
         }
         self.at += 1;
         if self.byte(0) == b'*' {
-            self.note(2, "the document's root");
+            self.note(2, ROOT);
         } else {
             self.weigh(1);
         }
@@ -235,7 +242,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
             self.at += 2;
-            self.note(2, "an axis");
+            self.note(2, AXIS);
             return Some((true, false));
         }
         self.blanks();
@@ -365,9 +372,17 @@ impl<'a> Reader<'a> {
         }
         let at = self.start.saturating_sub(1)..self.at;
         if self.quote.is_none() && !self.led && self.closed == 0 {
-            // An expression of its own: only what reaches outside counts.
-            let reaches = self.reaches.filter(|_| self.complete)?;
-            return Some((Confidence::STRONG, at, format!("an expression that calls {reaches}")));
+            // An expression of its own: what reaches outside counts, or asks about the whole document.
+            if !self.complete {
+                return None;
+            }
+            if let Some(reaches) = self.reaches {
+                return Some((Confidence::STRONG, at, format!("an expression that calls {reaches}")));
+            }
+            let asks = self.text.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic)
+                && self.weight >= 4
+                && self.met.iter().any(|met| matches!(*met, DEEP | ROOT | AXIS));
+            return asks.then(|| (Confidence::LIKELY, at, "an expression on the whole document".into()));
         }
         if !self.led && self.closed == 0 {
             return None;

@@ -94,6 +94,11 @@ fn operator(name: &[u8]) -> Option<Kind> {
     })
 }
 
+/// Operators of updates. Analytics has them as names of members, so they count where a string was left.
+fn update(name: &[u8]) -> Option<Kind> {
+    matches!(name, b"$set" | b"$unset" | b"$setOnInsert" | b"$pull" | b"$addToSet").then_some(Kind::Remarks)
+}
+
 /// The name of a field or member.
 fn name(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
@@ -165,7 +170,7 @@ fn object(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let whole = matches!(text.get(begin), Some(b'{' | b'['));
     for dollar in memchr::memchr_iter(b'$', text).take(MEMBERS_MAX) {
         let Some((name, end)) = member(text, dollar) else { continue };
-        let Some(kind) = operator(name) else { continue };
+        let Some(kind) = operator(name).or_else(|| update(name)) else { continue };
         // Before the name: what begins an object, goes on with one, or leaves a string.
         let before = text[..dollar].trim_ascii_end();
         let before =
@@ -176,6 +181,7 @@ fn object(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         let confidence = match kind {
             _ if !opens && !before.is_empty() => continue,
             Kind::Runs if whole => Confidence::CERTAIN,
+            Kind::Runs if before.is_empty() => Confidence::LIKELY,
             _ if expects_operators(value) => Confidence::POSSIBLE,
             Kind::Remarks if whole => continue,
             _ if whole && balanced(text) => Confidence::STRONG,

@@ -45,7 +45,7 @@ fn after_number(text: &[u8]) -> Option<Found> {
         return None;
     }
     let (weight, does) = match rest {
-        [b';', tail @ ..] => statement(tail)?,
+        [b';', tail @ ..] => statements(tail)?,
         [b'|', b'|', tail @ ..] | [b'&', b'&', tail @ ..] => condition(tail)?,
         _ => return None,
     };
@@ -59,7 +59,7 @@ fn after_string(text: &[u8], at: usize, quote: u8) -> Option<Found> {
     let closers = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || b")}]".contains(byte)).count();
     let rest = &rest[closers..];
     let (weight, does) = match rest {
-        [b';', tail @ ..] => statement(tail)?,
+        [b';', tail @ ..] => statements(tail)?,
         [b'|', b'|', tail @ ..] | [b'&', b'&', tail @ ..] => condition(tail)?,
         _ => return None,
     };
@@ -80,10 +80,22 @@ fn after_string(text: &[u8], at: usize, quote: u8) -> Option<Found> {
     Some((confidence, at - 1..text.len(), format!("closes the string, then {does}{end}")))
 }
 
-/// What a statement at the beginning of a text does, and how much that says: 3 where only this server's scripts do it, 2
-/// where it is plainly a script, 1 where prose could begin like it.
+/// Statements that are looked at.
+const STATEMENTS_MAX: usize = 8;
+
+/// The most telling of the statements that a text begins with.
+fn statements(text: &[u8]) -> Option<(u32, &'static str)> {
+    let read =
+        text.split(|byte| *byte == b';').take(STATEMENTS_MAX).map_while(|text| match text.trim_ascii() {
+            b"" => Some((0, "")),
+            text => statement(text),
+        });
+    read.max_by_key(|found| found.0).filter(|found| found.0 > 0)
+}
+
+/// What a statement does, and how much that says: 3 where only this server's scripts do it, 2 where it is plainly a
+/// script, 1 where prose could begin like it.
 fn statement(text: &[u8]) -> Option<(u32, &'static str)> {
-    let text = text.trim_ascii_start();
     if of_database(text).is_some() {
         return Some((3, "a statement on the database"));
     }
@@ -98,7 +110,13 @@ fn statement(text: &[u8]) -> Option<(u32, &'static str)> {
         b"var" | b"let" | b"const" if is_declaration(rest) => (1, "declares a variable"),
         b"if" if follows.starts_with(b"(") => (1, "a condition"),
         b"emit" | b"print" | b"printjson" | b"tojson" if follows.starts_with(b"(") => (2, "prints"),
-        b"" if follows.starts_with(b";") => return None,
+        _ if !word.is_empty()
+            && follows
+                .strip_prefix(b"=")
+                .is_some_and(|value| value.trim_ascii_start().starts_with(b"new ")) =>
+        {
+            (1, "makes an object")
+        }
         _ => return None,
     })
 }
@@ -116,6 +134,7 @@ fn condition(text: &[u8]) -> Option<(u32, &'static str)> {
         }
         b"sleep" if rest.starts_with(b"(") => Some((1, "makes the server wait")),
         b"db" if of_database(text).is_some() => Some((3, "a statement on the database")),
+        b"0" | b"1" if rest.trim_ascii_start().starts_with(b"==") => Some((1, "a condition on constants")),
         b"function" if rest.trim_ascii_start().starts_with(b"(") => Some((1, "a function")),
         _ => None,
     }

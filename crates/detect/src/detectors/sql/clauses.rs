@@ -20,6 +20,8 @@ pub(super) struct Query {
     pub(super) code: bool,
     /// It says where from.
     pub(super) from: bool,
+    /// Its list holds nothing but constants and calls of functions that are known, one at least.
+    pub(super) calculates: bool,
 }
 
 impl Parser<'_> {
@@ -28,9 +30,10 @@ impl Parser<'_> {
         self.within(|parser| {
             let before = parser.marks.weight();
             let list = parser.query_body()?;
+            let calculates = list.code == list.items && parser.marks.weight() > before;
             let from = parser.at(Word::From);
             let clauses = parser.clauses()?;
-            Ok(Query { code: list.code > 0 || clauses || parser.marks.weight() > before, from })
+            Ok(Query { code: list.code > 0 || clauses || parser.marks.weight() > before, from, calculates })
         })
     }
 
@@ -349,7 +352,7 @@ impl Parser<'_> {
             clauses.map(|_| ())
         });
         if result == Err(Stop::Unfinished) && !self.marks.any(|mark| matches!(mark, Mark::Union(_))) {
-            self.marks.note(Mark::BareUnion);
+            self.marks.note(Mark::OpenUnion);
         }
         result
     }

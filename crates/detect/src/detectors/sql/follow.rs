@@ -131,6 +131,7 @@ impl Parser<'_> {
                     | Word::Group
                     | Word::Order
                     | Word::Where
+                    | Word::As
                     | Word::Limit
                     | Word::Offset
                     | Word::Procedure
@@ -184,6 +185,12 @@ impl Parser<'_> {
                 Kind::Comma => {
                     self.advance();
                     self.expression()?;
+                }
+                Kind::Word(Word::As) => {
+                    self.advance();
+                    if !self.eat_kind(Kind::Name) || !matches!(self.kind(), Kind::Word(_)) {
+                        return self.stop();
+                    }
                 }
                 Kind::Logic
                 | Kind::Compare
@@ -268,6 +275,10 @@ impl Parser<'_> {
 
     /// Another statement. Without a semicolon it has to be code: `waitfor delay '0:0:5'`.
     fn stacked(&mut self, separated: bool) -> Parsed<()> {
+        if separated && self.kind() == Kind::Name {
+            // One that we do not know.
+            return self.rest(Statement::Phrase).map(|_| ());
+        }
         let name = String::from_utf8_lossy(self.spelled()).to_ascii_uppercase();
         let statement = self.statements()?;
         let telling = self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));

@@ -11,7 +11,9 @@ pub(super) enum Mark {
     Union(usize),
     /// A set operation of plain words: `union select name from list`.
     PlainUnion,
-    /// A set operation that was not finished, or could be English: `union select committee`.
+    /// A set operation at the end of the text: `union select`.
+    OpenUnion,
+    /// A set operation that goes astray, or could be English: `union select committee`.
     BareUnion,
     /// A statement after a semicolon; its first word.
     Stacked(String),
@@ -62,7 +64,7 @@ impl Mark {
         match self {
             Self::Union(_) | Self::IntoFile | Self::Procedure | Self::WaitFor => 4,
             Self::Call(Use::Waits | Use::Errs | Use::Files | Use::Calls | Use::Runs, _) => 4,
-            Self::Stacked(_) | Self::Subquery | Self::Constant(_) | Self::Case => 3,
+            Self::OpenUnion | Self::Stacked(_) | Self::Subquery | Self::Constant(_) | Self::Case => 3,
             Self::Call(Use::Tells, _) | Self::System(_) | Self::Numbered(_) => 2,
             Self::CompareCall
             | Self::Variable
@@ -79,7 +81,7 @@ impl Mark {
             Self::Union(1) => write!(out, "UNION SELECT of 1 column"),
             Self::Union(columns) => write!(out, "UNION SELECT of {columns} columns"),
             Self::PlainUnion => write!(out, "UNION SELECT"),
-            Self::BareUnion => write!(out, "an unfinished UNION"),
+            Self::OpenUnion | Self::BareUnion => write!(out, "an unfinished UNION"),
             Self::Stacked(word) | Self::PlainStacked(word) => write!(out, "another statement, {word}"),
             Self::Subquery | Self::PlainSubquery => write!(out, "a query in brackets"),
             Self::Call(Use::Waits, name) => write!(out, "waits by {name}"),

@@ -56,6 +56,8 @@ pub(super) struct Parser<'a> {
     pub(super) led: bool,
     /// Where the last operand begins, for readings.
     pub(super) operand_start: usize,
+    /// Where the last operator that compares begins.
+    operator_start: usize,
     /// Brackets of the text around that were closed.
     pub(super) closed: usize,
     /// A comparison came before any logical operator: the text is a condition itself.
@@ -78,6 +80,7 @@ impl<'a> Parser<'a> {
             inner: 0,
             led: false,
             operand_start: at,
+            operator_start: at,
             closed: 0,
             compared: false,
             ended: false,
@@ -193,6 +196,7 @@ impl<'a> Parser<'a> {
                     if against.is_some() {
                         self.settle(against, side, start, condition);
                     }
+                    self.operator_start = self.token.start;
                     self.comparison()?;
                     self.compared |= self.inner == 0 && !self.led;
                     against = Some(side);
@@ -228,11 +232,20 @@ impl<'a> Parser<'a> {
             None => return,
             Some(against) => match against.max(side) {
                 Shape::Constant => Mark::Constant(text()),
+                // A column compared with itself.
+                Shape::Name if self.is_same(start, end) => Mark::Constant(text()),
                 Shape::Name => Mark::Compare,
                 Shape::Calculated => Mark::CompareCall,
             },
         };
         self.marks.note(mark);
+    }
+
+    /// Whether both sides of the comparison that ends here are spelled alike.
+    fn is_same(&self, start: usize, end: usize) -> bool {
+        let spelled = |from: usize, to: usize| self.tokens.spelled(from.min(to)..to).trim_ascii();
+        let left = spelled(start, self.operator_start);
+        !left.is_empty() && left.eq_ignore_ascii_case(spelled(self.operand_start, end))
     }
 
     fn infix(&self) -> Option<Infix> {
@@ -377,6 +390,10 @@ impl<'a> Parser<'a> {
             }
             self.marks.note(Mark::Clause("IN BOOLEAN MODE"));
             return Ok(());
+        }
+        // English has `in` before words.
+        if !matches!(self.kind(), Kind::Open | Kind::Variable) {
+            return self.stop();
         }
         let shape = self.operand()?;
         self.compared(side.max(shape));

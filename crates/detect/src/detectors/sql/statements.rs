@@ -36,6 +36,7 @@ impl Parser<'_> {
                 let query = self.query()?;
                 Ok(match (query.code, query.from) {
                     (true, true) => Statement::Code,
+                    _ if query.calculates => Statement::Code,
                     (false, false) => Statement::Phrase,
                     _ => Statement::Words,
                 })
@@ -67,9 +68,12 @@ impl Parser<'_> {
             Word::Begin => self.block(),
             Word::If | Word::While => {
                 self.advance();
-                self.within(Self::expression)?;
+                let constant = self.within(Self::expression)? == Shape::Constant;
                 self.eat(Word::Then);
-                let statement = self.within(Self::statement)?;
+                let mut statement = self.within(Self::statement)?;
+                if constant {
+                    statement = statement.max(Statement::Code);
+                }
                 while self.eat_kind(Kind::Semicolon) || self.eat(Word::Else) {
                     if self.eat(Word::End) {
                         self.eat(Word::If);
@@ -494,7 +498,7 @@ impl Parser<'_> {
     }
 
     /// Whatever follows in a statement whose beginning told what it is, to its semicolon or the text's end.
-    fn rest(&mut self, statement: Statement) -> Parsed<Statement> {
+    pub(super) fn rest(&mut self, statement: Statement) -> Parsed<Statement> {
         let mut open = 0_usize;
         loop {
             match self.kind() {
