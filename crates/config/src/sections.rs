@@ -9,7 +9,7 @@ use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
 };
-use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
+use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
 section! {
     /// Everything that one process is told.
@@ -258,6 +258,11 @@ section! {
         /// How sure it must be to stop a request. low: only what has hardly an innocent reading; medium: what is more
         /// likely an attack than not; high: also what is as likely the one as the other.
         sensitivity: Sensitivity = "medium",
+        /// What becomes of a response that shows what it should not: private keys, credentials, errors of databases, stack
+        /// traces, listings of directories. Its beginning is looked at if it is a text. log: it passes, and the log says
+        /// what was seen; block: such responses are held until they were looked at, and withheld by 403 where the mode
+        /// stops anything; ignore: responses are not looked at.
+        leaks: Leaks = "log",
     }
 }
 

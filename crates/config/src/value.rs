@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use palisade_model::{Attack, Mode, PointPattern, Sensitivity, Wildcard};
+use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
 use crate::decode::{Decode, Decoder, Shape, nearest};
 use crate::exception::RuleIds;
@@ -58,6 +58,7 @@ decode_as_text!(
     UpstreamUrl,
     Mode,
     Sensitivity,
+    Leaks,
     OnFailure,
     OnRequestBody,
     OnResponseBody,
@@ -217,6 +218,18 @@ impl FromText for Sensitivity {
         Shape::OneOf(SENSITIVITIES)
     }
 }
+
+impl FromText for Leaks {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        Self::from_name(text).ok_or_else(|| not_a_word(text, "what to do about leaks", LEAKS))
+    }
+
+    fn shape() -> Shape {
+        Shape::OneOf(LEAKS)
+    }
+}
+
+const LEAKS: &[&str] = &[Leaks::Ignore.as_str(), Leaks::Log.as_str(), Leaks::Block.as_str()];
 
 const SENSITIVITIES: &[&str] =
     &[Sensitivity::Low.as_str(), Sensitivity::Medium.as_str(), Sensitivity::High.as_str()];

@@ -12,6 +12,7 @@ use palisade_inspect::{
     Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Service, Stance, Step, UnixMillis, decide,
 };
 
+use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
 use crate::settings::Plane;
@@ -32,6 +33,20 @@ pub(crate) struct Exchange {
     upstream: Stopwatch,
     counts: Arc<RequestCounts>,
     tally: Tally,
+    /// Reads the response's body on its way, where somebody watches it.
+    watch: Option<Watch>,
+}
+
+/// A response's body that is shown on its way.
+struct Watch {
+    decoder: ContentDecoder,
+    decoded: Vec<u8>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
 }
 
 /// Where an exchange belongs.
@@ -76,6 +91,7 @@ impl Exchange {
             upstream: Stopwatch::default(),
             counts: about.counts,
             tally: Tally::default(),
+            watch: None,
         };
         let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
         exchange.engine += began.elapsed();
@@ -129,6 +145,34 @@ impl Exchange {
     /// Whether the response's body is to be held and fed.
     pub(crate) fn wants_response_body(&self) -> bool {
         self.inspection.as_ref().is_some_and(|inspection| inspection.wants_response_body())
+    }
+
+    /// Whether somebody may want to watch the response's body on its way. Its head has a say as well.
+    pub(crate) fn may_watch_response(&self) -> bool {
+        let detector = |inspection: &Inspection| inspection.service().profile.detector.is_some();
+        self.inspection.as_deref().is_some_and(detector)
+    }
+
+    /// Shows the response's body, which is not held, to who watches it on its way, as the decoder gives it.
+    pub(crate) fn watch(&mut self, decoder: Option<Result<ContentDecoder, Undecoded>>) {
+        let watches = self.inspection.as_ref().is_some_and(|inspection| inspection.watches_response_body());
+        // What cannot be decoded cannot be read either.
+        let decoder = decoder.and_then(Result::ok).filter(|_| watches);
+        self.watch = decoder.map(|decoder| Watch { decoder, decoded: Vec::new() });
+    }
+
+    /// Shows some of the response's body as it came.
+    pub(crate) fn watched(&mut self, piece: &[u8]) {
+        let (Some(watch), Some(inspection)) = (&mut self.watch, &mut self.inspection) else { return };
+        let began = Instant::now();
+        watch.decoded.clear();
+        // What came out before an error, or before the bound, counts.
+        let decoded = watch.decoder.feed(piece, &mut watch.decoded).is_ok();
+        let goes_on = guarded(|| inspection.watch(&watch.decoded)).unwrap_or(false) && decoded;
+        self.engine += began.elapsed();
+        if !goes_on {
+            self.watch = None;
+        }
     }
 
     /// How much of the response's body rules are shown at most.

@@ -20,6 +20,8 @@ pub struct Detection {
     descent: Descent,
     /// The places of the exchange, once the body is whole, and how many have been looked at.
     roots: Option<Roots>,
+    /// The beginning of the response's body.
+    response: Vec<u8>,
 }
 
 /// Whether there is more to do.
@@ -42,6 +44,7 @@ impl Detection {
             head: head.clone(),
             descent: Descent::new(limits.clone()),
             roots: None,
+            response: Vec::new(),
         }
     }
 
@@ -61,11 +64,23 @@ impl Detection {
         &self.head
     }
 
-    /// Looks at a response's body, or the beginning of it, for what should not leave. What it finds is among
-    /// [`findings`](Self::findings), at `response.body`.
-    pub fn response_body(&mut self, text: &[u8]) {
+    /// Takes the next piece of the response's body, codings undone. Whether more of it is wanted: only its beginning is
+    /// looked at, [`DetectLimits::response_head_bytes_max`] of it.
+    pub fn feed_response(&mut self, chunk: &[u8]) -> bool {
+        let most = self.descent.limits.response_head_bytes_max;
+        let room = most - self.response.len();
+        self.response.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.response.len() < most
+    }
+
+    /// Looks at what came of the response for what should not leave. Its findings, at `response.body`; those of the request
+    /// are not among them.
+    pub fn run_response(&mut self) -> Vec<Finding> {
+        let text = std::mem::take(&mut self.response);
         let point = Point { root: Root::ResponseBody, part: Part::Value, path: b"" };
-        leak::look(text, &point.into(), &mut self.descent.findings);
+        let mut findings = Findings::new(self.descent.limits.findings_max);
+        leak::look(&text, &point.into(), &mut findings);
+        findings.as_slice().to_vec()
     }
 
     /// What was found so far, the strongest of each detector and point.

@@ -26,6 +26,8 @@ pub struct DetectLimits {
     pub raw_body_bytes_max: usize,
     /// Bytes of an uploaded file that are looked at: a file's kind shows at its beginning. Default 64 KiB.
     pub file_head_bytes_max: usize,
+    /// Bytes of a response's body that are looked at. Default 64 KiB: an error page says what it says at its beginning.
+    pub response_head_bytes_max: usize,
     /// Findings kept. Over it: weaker ones give way. Default 64: more says nothing new.
     pub findings_max: usize,
     /// Fields inside one another in a GraphQL document. Over it: a finding. Default 20: the schema's own description of
@@ -52,6 +54,7 @@ impl Default for DetectLimits {
             work_bytes_max: 64 << 20,
             raw_body_bytes_max: 1 << 20,
             file_head_bytes_max: 64 << 10,
+            response_head_bytes_max: 64 << 10,
             findings_max: 64,
             graphql_depth_max: 20,
             graphql_aliases_max: 50,

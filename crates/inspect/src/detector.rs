@@ -1,8 +1,8 @@
 //! The built-in detector's part in an inspection: how it takes part, and what its findings are worth.
 
-use palisade_detect::{Confidence, DetectLimits, Detection, Finding};
-use palisade_http::Target;
-use palisade_model::Sensitivity;
+use palisade_detect::{Confidence, DetectLimits, Finding};
+use palisade_http::{RequestHead, ResponseHead, Target};
+use palisade_model::{Leaks, Sensitivity};
 
 use crate::exceptions::Exceptions;
 
@@ -11,6 +11,8 @@ use crate::exceptions::Exceptions;
 pub struct Detector {
     /// How sure a finding must be to stop a request.
     pub sensitivity: Sensitivity,
+    /// What becomes of a response that shows what it should not.
+    pub leaks: Leaks,
     /// How far it looks.
     pub limits: DetectLimits,
 }
@@ -28,12 +30,10 @@ pub(crate) struct Judged {
 
 impl Detector {
     /// Judges what was found, under the exceptions of a service.
-    pub(crate) fn judge(&self, detection: &Detection, exceptions: &Exceptions) -> Judged {
-        let found = detection.findings();
+    pub(crate) fn judge(&self, found: &[Finding], head: &RequestHead, exceptions: &Exceptions) -> Judged {
         if found.is_empty() {
             return Judged::default();
         }
-        let head = detection.head();
         let target = Target::new(&head.target, &head.method);
         let allowed = exceptions.findings_at(target.path());
         let (excepted, findings): (Vec<Finding>, Vec<Finding>) = found
@@ -65,6 +65,29 @@ impl Detector {
         }
         decisive.map(|(_, number)| number)
     }
+}
+
+impl Judged {
+    /// The finding that decides, if one does.
+    pub(crate) fn decisive(&self) -> Option<&Finding> {
+        self.findings.get(self.decisive?)
+    }
+
+    /// Adds what was found later in the same exchange. What decided before decides still.
+    pub(crate) fn add(&mut self, later: Judged) {
+        let before = self.findings.len();
+        self.findings.extend(later.findings);
+        self.excepted.extend(later.excepted);
+        self.decisive = self.decisive.or(later.decisive.map(|number| before + number));
+    }
+}
+
+/// Whether a response is a text that can be looked at before it has ended.
+pub(crate) fn is_text(head: &ResponseHead) -> bool {
+    let kind = head.headers.first(b"content-type").unwrap_or(b"text/plain");
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    let ends = [&b"json"[..], b"xml", b"javascript", b"html"];
+    kind != b"text/event-stream" && (kind.starts_with(b"text/") || ends.iter().any(|end| kind.ends_with(end)))
 }
 
 /// What a finding's confidence must reach, in percent: the share of attacks among values that read alike. Low sensitivity

@@ -9,9 +9,9 @@ use palisade_engine::{
     Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
-use palisade_model::{Mode, Stage, Verdict};
+use palisade_model::{Leaks, Mode, Root, Stage, Verdict};
 
-use crate::detector::Judged;
+use crate::detector::{Judged, is_text};
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -140,6 +140,8 @@ pub struct Inspection {
     judged: Option<Judged>,
     /// It has begun to look, and has not ended.
     detecting: bool,
+    /// The response is looked at for leaks, and has not been looked at yet.
+    watching: bool,
     framing: Option<FramingFinding>,
     stage: Stage,
     clock: Clock,
@@ -197,6 +199,7 @@ impl Inspection {
             detection,
             judged: None,
             detecting: false,
+            watching: false,
             framing,
             stage: Stage::RequestHead,
             clock,
@@ -218,7 +221,36 @@ impl Inspection {
 
     /// Whether the response's body will be looked at. Known after the response's head was fed.
     pub fn wants_response_body(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|transaction| transaction.wants_response_body())
+        self.watching && self.leaks() == Leaks::Block
+            || self.transaction.as_ref().is_some_and(|transaction| transaction.wants_response_body())
+    }
+
+    /// Whether the response's body should be [shown](Self::watch) on its way, where it is not held and fed. Known after
+    /// the response's head was fed.
+    pub fn watches_response_body(&self) -> bool {
+        self.watching
+    }
+
+    /// Shows some of a response's body that is on its way to the client, codings undone. Whether more of it is wanted.
+    /// What is found is in the report; it stops nothing.
+    pub fn watch(&mut self, chunk: &[u8]) -> bool {
+        self.watching && self.detection.as_mut().is_some_and(|detection| detection.feed_response(chunk))
+    }
+
+    fn leaks(&self) -> Leaks {
+        self.service.profile.detector.as_ref().map_or(Leaks::Ignore, |detector| detector.leaks)
+    }
+
+    /// Looks at what was shown of the response.
+    fn look_at_response(&mut self) {
+        let (Some(detection), Some(detector)) = (&mut self.detection, &self.service.profile.detector) else {
+            return;
+        };
+        if std::mem::take(&mut self.watching) {
+            let found = detection.run_response();
+            let judged = detector.judge(&found, detection.head(), &self.service.exceptions);
+            self.judged.get_or_insert_default().add(judged);
+        }
     }
 
     /// Takes the next piece.
@@ -262,6 +294,7 @@ impl Inspection {
             }
             Input::ResponseHead(head) => {
                 self.stage = Stage::ResponseHead;
+                self.watching = self.detection.is_some() && self.leaks() != Leaks::Ignore && is_text(&head);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.response_head(head);
                 }
@@ -269,6 +302,7 @@ impl Inspection {
             }
             Input::ResponseChunk(chunk) => {
                 self.response_bytes += chunk.len() as u64;
+                self.watch(chunk);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.response_body_chunk(chunk);
                     if transaction.interruption().is_some() {
@@ -280,6 +314,9 @@ impl Inspection {
             }
             Input::ResponseEnd => {
                 self.stage = Stage::Response;
+                if self.leaks() == Leaks::Block {
+                    self.look_at_response();
+                }
                 self.run(Phase::ResponseBody)
             }
         }
@@ -302,6 +339,7 @@ impl Inspection {
     /// Ends the inspection: the logging phase runs, and what was seen comes out. Lookups that the logging phase
     /// asks for are not answered (a collection that it opens there is changed without being read).
     pub fn finish(mut self, end: End, clock: Clock) -> Report {
+        self.look_at_response();
         if let Some(transaction) = &mut self.transaction {
             let mut progress = transaction.run(Phase::Logging, clock);
             loop {
@@ -378,7 +416,7 @@ impl Inspection {
         if self.detecting {
             return Step::Yield;
         }
-        self.judged = Some(detector.judge(detection, &self.service.exceptions));
+        self.judged = Some(detector.judge(detection.findings(), detection.head(), &self.service.exceptions));
         self.conclude()
     }
 
@@ -399,8 +437,12 @@ impl Inspection {
         // The rules have seen an odd message, now nobody else shall: that holds in every mode, so what rules would
         // have done in another one does not come before it.
         let framing = self.framing.filter(|_| self.stage <= Stage::Request);
-        let judged = self.judged.as_ref().filter(|_| self.stage == Stage::Request);
-        let finding = judged.and_then(|judged| Some(judged.findings[judged.decisive?].attack));
+        // A request's finding stops the request, a response's the response.
+        let finding = self.judged.as_ref().and_then(Judged::decisive).filter(|finding| {
+            let of_response = finding.point.as_point().root == Root::ResponseBody;
+            self.stage == if of_response { Stage::Response } else { Stage::Request }
+        });
+        let finding = finding.map(|finding| finding.attack);
         let too_large = self.stage == Stage::Request && self.is_refused_by_size();
         let (verdict, cause) = match (stop, framing, would_stop, finding) {
             (Some(interruption), _, _, _) | (None, None, Some(interruption), _) => {

@@ -48,10 +48,11 @@ impl Profile {
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
         let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).collect();
-        let detector = profile
-            .detect
-            .enabled
-            .then(|| Detector { sensitivity: profile.detect.sensitivity, ..Detector::default() });
+        let detector = profile.detect.enabled.then(|| Detector {
+            sensitivity: profile.detect.sensitivity,
+            leaks: profile.detect.leaks,
+            ..Detector::default()
+        });
         let caps = caps(&profile.limits);
         Self { mode: profile.mode, rules, detector, on_failure, redactor, caps, exceptions }
     }

@@ -59,7 +59,7 @@ impl Report {
 
     /// The finding that stopped the request, or would have in a mode that stops.
     pub fn decisive_finding(&self) -> Option<&Finding> {
-        self.judged.findings.get(self.judged.decisive?)
+        self.judged.decisive()
     }
 
     /// The lines of the error log in order, without line ends. Raw: for somebody who explains a request of their own;

@@ -3,11 +3,11 @@
 mod attack;
 mod audit_record;
 mod calendar;
+mod detector;
 mod mode;
 mod places;
 mod point_pattern;
 mod redact;
-mod sensitivity;
 mod status;
 mod verdict;
 mod wildcard;
@@ -18,11 +18,11 @@ pub use audit_record::{
     Interception, Severity,
 };
 pub use calendar::Calendar;
+pub use detector::{Leaks, Sensitivity};
 pub use mode::{Mode, UnknownMode};
 pub use places::{Part, Point, Root};
 pub use point_pattern::{PointError, PointPattern};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
-pub use sensitivity::Sensitivity;
 pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};
 pub use wildcard::{WILDCARD_BYTES_MAX, WILDCARD_TEXT_BYTES_MAX, Wildcard};

@@ -21,6 +21,9 @@ use crate::upload::Upload;
 use crate::upstream::Upstream;
 use crate::wire::Wire;
 
+/// Bytes that come out of a body that is only watched on its way. Its beginning is all that anybody looks at.
+const WATCHED_BYTES_MAX: u64 = 64 * 1024;
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends the request on and its answer back.
     pub(super) async fn forward(
@@ -144,6 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ) -> Result<(Option<Held>, BodyReader), Stop> {
         let mut body = BodyReader::new(answer.framing);
         let decoder = ContentDecoder::new(&head.headers, self.listener.limits.response_body_decoded_max);
+        let watched =
+            exchange.may_watch_response().then(|| ContentDecoder::new(&head.headers, WATCHED_BYTES_MAX));
         let mut held = None;
         let mut stand = exchange.response_head(head).await?;
         if stand == Stand::More {
@@ -154,6 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if let Some(decided) = decided {
                     stand = decided;
                 }
+            } else {
+                exchange.watch(watched);
             }
             if stand == Stand::More {
                 stand = exchange.response_end().await?;

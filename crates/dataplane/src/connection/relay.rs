@@ -78,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     let mut write = |piece: &[u8]| {
                         written_bytes += piece.len() as u64;
                         coding.write(piece, output);
+                        exchange.watched(piece);
                     };
                     match body.take(server.input(), &mut write) {
                         Ok(used) => server.consume(used),
