@@ -648,7 +648,8 @@ impl Judge<'_, '_> {
             });
         }
         let outcome = match self.operator {
-            Some(operator) => operator.evaluate(value, self.evaluation),
+            Some(operator) if link.captures => operator.evaluate(value, self.evaluation),
+            Some(operator) => operator.test(value, self.evaluation),
             None => compare(condition.name, self.argument, value, self.evaluation),
         };
         let found = match outcome {

@@ -78,6 +78,9 @@ impl Names {
 #[derive(Debug)]
 pub(crate) struct NamePattern {
     pattern: Pattern,
+    /// What a name without a line break starts with, ASCII case ignored, if and only if the pattern finds it: most
+    /// patterns are of the form `^header_name_`.
+    prefix: Option<Box<[u8]>>,
     /// By text: whether it finds it. Texts that are no names are not asked.
     finds: Vec<Option<bool>>,
 }
@@ -101,10 +104,27 @@ impl NamePattern {
                 let is_name = names.by_name.contains_key(&text.to_ascii_lowercase());
                 is_name.then(|| finds(&pattern, text))
             });
-            Self { finds: answers.collect(), pattern }
+            Self { finds: answers.collect(), prefix: prefix(&pattern), pattern }
         };
         patterns.into_iter().map(make).collect()
     }
+
+    fn finds(&self, name: &[u8]) -> bool {
+        match &self.prefix {
+            Some(prefix) if !name.contains(&b'\n') => {
+                name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            }
+            _ => name.len() >= self.pattern.needs().length_min && finds(&self.pattern, name),
+        }
+    }
+}
+
+/// What names start with, when that is all that a pattern asks for. Patterns of keys ignore case, and `^` holds at the
+/// start and behind line breaks.
+fn prefix(pattern: &Pattern) -> Option<Box<[u8]>> {
+    let text = pattern.source().strip_prefix(b"^")?;
+    let is_plain = text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    is_plain.then(|| text.into())
 }
 
 /// The name of a captured group, at most 9.
@@ -232,7 +252,7 @@ impl VarStore {
     fn place_of(&self, name: &[u8]) -> Option<u32> {
         with_lower(name, |lower| match self.names.by_name.get(lower) {
             Some(slot) => Some(*slot),
-            None => self.others.slot(lower),
+            None => self.others.slot(lower, self.others.hash(lower)),
         })
     }
 
@@ -272,7 +292,18 @@ impl VarStore {
 
     /// Writes a value. Returns false, and changes nothing, when the store is full.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let known = self.place_of(name);
+        with_lower(name, |lower| self.set_lower(name, lower, value))
+    }
+
+    /// [`VarStore::set`] of a name that is also given in lower case.
+    fn set_lower(&mut self, name: &[u8], lower: &[u8], value: &[u8]) -> bool {
+        let (known, hash) = match self.names.by_name.get(lower) {
+            Some(slot) => (Some(*slot), 0),
+            None => {
+                let hash = self.others.hash(lower);
+                (self.others.slot(lower, hash), hash)
+            }
+        };
         let fresh = known.is_none_or(|slot| self.slots[slot as usize].value == Value::Unused);
         let Some(bytes) = self.bytes_with(known, fresh.then_some(name.len()), value.len()) else {
             return false;
@@ -280,14 +311,14 @@ impl VarStore {
         let slot = known.unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
             self.slots.push(Slot::UNUSED);
-            with_lower(name, |lower| self.others.add(lower, name, Some(slot)));
+            self.others.add(hash, name, Some(slot));
             slot
         });
         if fresh {
             // The rule set may know the name, but in another case.
             let named = match self.names.by_text.get(name) {
                 Some(text) => Named::Text(TextId(*text)),
-                None if known.is_some() => Named::Other(self.others.add(b"", name, None)),
+                None if known.is_some() => Named::Other(self.others.add(0, name, None)),
                 None => Named::Other(self.others.last()),
             };
             self.begin(slot, named);
@@ -346,8 +377,8 @@ impl VarStore {
                 .get(text as usize)
                 .copied()
                 .flatten()
-                .unwrap_or_else(|| finds(&pattern.pattern, self.name(*slot))),
-            Named::Other(number) => finds(&pattern.pattern, self.others.name(number)),
+                .unwrap_or_else(|| pattern.finds(self.name(*slot))),
+            Named::Other(number) => pattern.finds(self.others.name(number)),
         })
     }
 
@@ -464,9 +495,13 @@ impl Others {
         self.entries.len() as u32 - 1
     }
 
-    fn slot(&self, lower: &[u8]) -> Option<u32> {
+    fn hash(&self, lower: &[u8]) -> u64 {
+        self.state.hash_one(lower)
+    }
+
+    fn slot(&self, lower: &[u8], hash: u64) -> Option<u32> {
         let mask = self.buckets.len().checked_sub(1)?;
-        let mut bucket = self.state.hash_one(lower) as usize & mask;
+        let mut bucket = hash as usize & mask;
         loop {
             let number = self.buckets[bucket].checked_sub(1)?;
             if self.name(number).eq_ignore_ascii_case(lower) {
@@ -476,27 +511,27 @@ impl Others {
         }
     }
 
-    /// Adds a name, to be found if it has a slot; gives its number.
-    fn add(&mut self, lower: &[u8], name: &[u8], slot: Option<u32>) -> u32 {
+    /// Adds a name, to be found if it has a slot; gives its number. `hash` is that of its lower case.
+    fn add(&mut self, hash: u64, name: &[u8], slot: Option<u32>) -> u32 {
         self.names.extend_from_slice(name);
         self.entries.push((self.names.len() as u32, slot));
         if self.entries.len() * 2 > self.buckets.len() {
             self.buckets = vec![0; (self.entries.len() * 4).next_power_of_two()];
             for number in 0..self.entries.len() as u32 {
                 if self.entries[number as usize].1.is_some() {
-                    let lower = self.name(number).to_ascii_lowercase();
-                    self.place(&lower, number);
+                    let hash = self.hash(&self.name(number).to_ascii_lowercase());
+                    self.place(hash, number);
                 }
             }
         } else if slot.is_some() {
-            self.place(lower, self.last());
+            self.place(hash, self.last());
         }
         self.last()
     }
 
-    fn place(&mut self, lower: &[u8], number: u32) {
+    fn place(&mut self, hash: u64, number: u32) {
         let mask = self.buckets.len() - 1;
-        let mut bucket = self.state.hash_one(lower) as usize & mask;
+        let mut bucket = hash as usize & mask;
         while self.buckets[bucket] != 0 {
             bucket = (bucket + 1) & mask;
         }
@@ -526,7 +561,28 @@ impl Others {
 
 #[cfg(test)]
 mod tests {
+    use palisade_pcre::Options;
+
     use super::*;
+
+    #[test]
+    fn a_prefix_finds_what_its_pattern_finds() {
+        let options = Options { case_insensitive: true, ..Options::default() };
+        let mut found = 0;
+        for source in ["^h_", "^", "^a-1", "h_", "^h_*", "^h.", "^$", "^H_x$"] {
+            let pattern = Pattern::new(source.as_bytes(), options.clone()).unwrap();
+            let all = NamePattern::all([(0, pattern.clone())].into_iter(), &Names::new());
+            for name in ["h_", "H_x", "h", "", "xh_", "x\nh_", "\nh_", "h_\n", "A-1b", "a-", "hh", "\n"] {
+                assert_eq!(
+                    all[0].finds(name.as_bytes()),
+                    finds(&pattern, name.as_bytes()),
+                    "{source} {name:?}"
+                );
+                found += usize::from(all[0].finds(name.as_bytes()));
+            }
+        }
+        assert!(found > 20, "{found}");
+    }
 
     #[test]
     fn keys_ignore_case_and_slots_survive_removal() {

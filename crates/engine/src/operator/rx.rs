@@ -17,6 +17,8 @@ pub(super) struct Rx {
     /// `None` for an empty argument.
     pattern: Option<Pattern>,
     scope: Scope,
+    /// It matches every value, as a whole.
+    is_whole: bool,
 }
 
 /// How many matches count.
@@ -32,13 +34,19 @@ impl Rx {
         scope: Scope,
         options: &CompileOptions,
     ) -> Result<Self, CompileError> {
-        Ok(Self { pattern: compile_pattern(argument, &options.pattern)?, scope })
+        let is_whole = scope == Scope::First && argument == b"^.*$" && options.pattern.dot_all;
+        Ok(Self { pattern: compile_pattern(argument, &options.pattern)?, scope, is_whole })
     }
 
     pub(super) fn evaluate(&self, value: &[u8], context: &mut Evaluation) -> Outcome {
         let Some(pattern) = &self.pattern else {
             return Outcome::Match;
         };
+        if self.is_whole {
+            context.refer(0, value.len());
+            context.groups[0] = Some(0..value.len());
+            return Outcome::Match;
+        }
         let outcome = match self.scope {
             Scope::First => first(pattern, value, context),
             Scope::All => all(pattern, value, context),

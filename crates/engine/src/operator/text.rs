@@ -83,7 +83,7 @@ fn compare(relation: Relation, argument: &[u8], value: &[u8], context: &mut Eval
         Relation::EndsWith => value.ends_with(argument).then(|| value.len() - argument.len()),
         Relation::Contains => memmem::find(value, argument),
         Relation::ContainsWord => find_word(value, argument),
-        Relation::Within => memmem::find(argument, value),
+        Relation::Within => find(argument, value),
     };
     let length = if matches!(relation, Relation::Within) { value.len() } else { argument.len() };
     if let Some(offset) = found {
@@ -91,6 +91,21 @@ fn compare(relation: Relation, argument: &[u8], value: &[u8], context: &mut Eval
     }
     found.is_some()
 }
+
+/// [`memmem::find`] of a needle that is not empty. In a short text the search itself costs less than its preparation.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    if text.len() > SHORT_BYTES_MAX || needle.len() > text.len() {
+        return memmem::find(text, needle);
+    }
+    // Lists have the same separator at both ends of each member, so a byte from the middle tells more.
+    let middle = needle.len() / 2;
+    let last = text.len() - needle.len();
+    let places = memchr::memchr_iter(needle[middle], &text[middle..=middle + last]);
+    places.into_iter().find(|start| text[*start..*start + needle.len()] == *needle)
+}
+
+/// Some hundred bytes compared at some hundred places, at worst.
+const SHORT_BYTES_MAX: usize = 256;
 
 /// The first occurrence of `word` (not empty) with no ASCII letter on either side. Digits, `_` and bytes from
 /// 0x80 are no letters.
@@ -141,4 +156,25 @@ fn borders(word: &[u8]) -> Vec<usize> {
         borders[index] = length;
     }
     borders
+}
+
+#[cfg(test)]
+mod tests {
+    use memchr::memmem;
+
+    use super::find;
+
+    #[test]
+    fn a_short_text_is_searched_alike() {
+        let texts = ["", "a", "aa", "/a/ /ab/ /abc/", "aaaaaaaaab", "/x/", "abcabcabd"];
+        let mut found = 0;
+        for text in texts.map(str::as_bytes) {
+            for needle in ["a", "aa", "/", "/ab/", "/abc", "ab", "abd", "aab", "/ab/ ", "x", "c/", "/x/"] {
+                let expected = memmem::find(text, needle.as_bytes());
+                assert_eq!(find(text, needle.as_bytes()), expected, "{text:?} {needle}");
+                found += usize::from(expected.is_some());
+            }
+        }
+        assert!(found > 10, "{found}");
+    }
 }
