@@ -63,6 +63,13 @@ fn lines(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     // A list of headers in a message begins with one.
     let before = &text[..first];
     let one_word = Frame::of(before).words <= 1 && !before.ends_with(b":");
+    // `GET /admin HTTP/1.1`: a request of its own, for a connection that is kept.
+    if before.ends_with(b" HTTP/1.1") || before.ends_with(b" HTTP/1.0") {
+        let line = text[first..].trim_ascii_start();
+        if Frame::of(text).lines <= 4 && Header::read(line).is_some() {
+            evidence.found(Confidence::LIKELY, 0..text.len(), "a request of its own, with its headers");
+        }
+    }
     let carries_lines = !matches!(value.point.root, Root::Path | Root::Cookie | Root::Header);
     for at in memchr::memchr2_iter(b'\r', b'\n', text).take(BREAKS_MAX) {
         let rest = &text[at + 1..];

@@ -43,7 +43,13 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         let trimmed = line.trim_ascii();
         let place = at..at + line.len();
         at += line.len() + 1;
-        if trimmed.is_empty() {
+        // A dot alone ends the message, and commands follow.
+        if trimmed.is_empty() || trimmed == b"." {
+            continue;
+        }
+        let alone = VERBS.iter().any(|verb| trimmed.eq_ignore_ascii_case(verb.as_bytes()));
+        if alone && (address || subject.is_empty()) && Frame::of(text).lines <= 3 {
+            evidence.found(Confidence::LIKELY, place, "ends the line, then a command of a mail server");
             continue;
         }
         if let Some((confidence, why)) = command(trimmed, words) {
@@ -138,6 +144,9 @@ const UNQUOTED: &[&str] = &["bcc", "x-mailer", "mime-version", "content-transfer
 
 /// Headers that people see and quote.
 const PLAIN: &[&str] = &["to", "cc", "from", "subject", "sender", "date", "message-id"];
+
+/// Commands of SMTP and POP3 that stand alone.
+const VERBS: &[&str] = &["quit", "data", "rset", "noop", "stls", "starttls"];
 
 const IMAP: &[&str] = &[
     "CREATE",

@@ -37,17 +37,22 @@ const DECLARATIONS_MAX: usize = 256;
 /// phrase and do not nest.
 const GROWTH_MAX: u64 = 20;
 
+/// References in one entity to others that hold references themselves: honest ones have one or two.
+const REFERENCES_MIN: usize = 4;
+
+/// Entities looked through for one entity's references.
+const WORK_MAX: usize = 1 << 16;
+
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
     if value.set.contains(b'!') {
-        let mut entities: Vec<(&[u8], u64)> = Vec::new();
-        let mut nested = 0;
+        let mut entities: Vec<Entity<'_>> = Vec::new();
         let declarations = memchr::memmem::find_iter(text, b"<!").take(DECLARATIONS_MAX);
         for at in declarations {
             let mut words = Words { rest: &text[at + 2..] };
             let Some(keyword) = words.next() else { continue };
             if keyword.text.eq_ignore_ascii_case(b"ENTITY") {
-                entity(at, words, text, &mut entities, &mut nested, evidence);
+                entity(at, words, text, &mut entities, evidence);
             } else if keyword.text.eq_ignore_ascii_case(b"DOCTYPE") {
                 doctype(at, words, text, evidence);
             }
@@ -63,8 +68,7 @@ fn entity<'t>(
     at: usize,
     mut words: Words<'t>,
     text: &'t [u8],
-    entities: &mut Vec<(&'t [u8], u64)>,
-    nested: &mut usize,
+    entities: &mut Vec<Entity<'t>>,
     evidence: &mut Evidence<'_>,
 ) {
     let Some(mut name) = words.next() else { return };
@@ -105,9 +109,9 @@ fn entity<'t>(
                 format!("the parameter entity {shown} declares another when it is used"),
             );
         }
-        let (size, references) = written_out(what.text, entities);
-        *nested += usize::from(references > 1 && size > 2 * what.text.len() as u64);
-        if *nested >= 2 && size > GROWTH_MAX * what.text.len() as u64 || *nested >= 3 {
+        let Written { size, references, level } = Written::of(what.text, entities);
+        let grows = references >= REFERENCES_MIN || size > GROWTH_MAX * what.text.len() as u64;
+        if level >= 2 && grows || level >= 4 {
             evidence.found(
                 Confidence::CERTAIN,
                 at..end,
@@ -118,7 +122,7 @@ fn entity<'t>(
         if has_reference(what.text, name.text) {
             evidence.found(Confidence::STRONG, at..end, format!("the entity {shown} contains itself"));
         }
-        entities.push((name.text, size));
+        entities.push(Entity { name: name.text, size, level });
     }
 }
 
@@ -251,26 +255,44 @@ const PUBLISHERS: &[&[u8]] = &[
     b"schemas.xmlsoap.org",
 ];
 
-/// How long a text is with its references written out, by what is known of them; and how many it has.
-fn written_out(text: &[u8], entities: &[(&[u8], u64)]) -> (u64, usize) {
-    let (mut size, mut references) = (text.len() as u64, 0);
-    let mut rest = text;
-    // Each reference looks through the entities so far: both are bounded together.
-    let mut work = 0;
-    while let Some(at) = memchr::memchr2(b'&', b'%', rest) {
-        rest = &rest[at + 1..];
-        let Some(end) = rest.iter().take(64).position(|byte| *byte == b';') else { continue };
-        let name = &rest[..end];
-        work += entities.len();
-        if work > 1 << 20 {
-            break;
+/// An entity that was declared.
+struct Entity<'t> {
+    name: &'t [u8],
+    /// Bytes, written out.
+    size: u64,
+    /// 0 for a text, one more than the highest of the entities that it is made of.
+    level: usize,
+}
+
+/// What a text is with its references written out, by what is known of them.
+struct Written {
+    size: u64,
+    references: usize,
+    level: usize,
+}
+
+impl Written {
+    fn of(text: &[u8], entities: &[Entity<'_>]) -> Self {
+        let mut written = Self { size: text.len() as u64, references: 0, level: 0 };
+        let mut rest = text;
+        // Each reference looks through the entities so far: both are bounded together.
+        let mut work = 0;
+        while let Some(at) = memchr::memchr2(b'&', b'%', rest) {
+            rest = &rest[at + 1..];
+            let Some(end) = rest.iter().take(64).position(|byte| *byte == b';') else { continue };
+            let name = &rest[..end];
+            work += entities.len();
+            if work > WORK_MAX {
+                break;
+            }
+            if let Some(inner) = entities.iter().rev().find(|known| known.name == name) {
+                written.size = written.size.saturating_add(inner.size);
+                written.references += 1;
+                written.level = written.level.max(inner.level + 1);
+            }
         }
-        if let Some((_, inner)) = entities.iter().rev().find(|(known, _)| *known == name) {
-            size = size.saturating_add(*inner);
-            references += 1;
-        }
+        written
     }
-    (size, references)
 }
 
 fn has_reference(text: &[u8], name: &[u8]) -> bool {

@@ -26,26 +26,74 @@ pub(super) fn known(target: &[u8]) -> Option<Known> {
 /// What is known of an absolute path. Fewer files count: programs name `/etc/hosts` in honest messages.
 pub(super) fn known_from_root(target: &[u8]) -> Option<Known> {
     let target = without_suffix(target);
-    if SECRETS.contains(&target) || begins_with_any(target, SECRET_FOLDERS) {
+    let hidden = SECRETS.iter().filter(|name| name.starts_with(b".") || name.starts_with(b"w"));
+    let in_home = hidden.copied().any(|name| ends_with_any(target, &[name]));
+    if SECRETS.contains(&target) || in_home || begins_with_any(target, SECRET_FOLDERS) {
         return Some(Known::Secret);
     }
-    FILES.contains(&target).then_some(Known::File)
+    let served = begins_with_any(target, SERVED) && ends_with_any(target, FILES);
+    (served || FILES.contains(&target)).then_some(Known::File)
 }
 
-/// Whether a word names a file that holds secrets: a command's argument.
+/// Whether a relative path names a file of the application that it would never hand out.
+pub(super) fn is_kept(target: &[u8]) -> bool {
+    let target = without_suffix(target);
+    begins_with_any(target, &[b"web-inf/", b"meta-inf/"])
+        || [&b".git/config"[..], b".git/head", b".svn/entries", b".aws/credentials", b".ssh/id_rsa"]
+            .contains(&target)
+}
+
+/// Whether a word names a file that holds secrets: a command's argument. Wildcards stand for what they can only mean.
 pub(in super::super) fn is_secret(word: &[u8]) -> bool {
-    let lower: Vec<u8> = word
+    let mut path: Vec<u8> = word
         .iter()
         .take(256)
         .map(|byte| if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() })
+        .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
-    let path = match &lower[..] {
-        [_, b':', rest @ ..] => rest,
-        path => path,
-    };
-    let Some(path) = path.strip_prefix(b"/") else { return false };
-    let path = path.trim_ascii_start();
-    known_from_root(path.strip_prefix(b"/").unwrap_or(path)) == Some(Known::Secret)
+    if path.get(1) == Some(&b':') {
+        path.drain(..2);
+    }
+    if path.first() != Some(&b'/') {
+        return false;
+    }
+    path.dedup_by(|a, b| *a == b'/' && *b == b'/');
+    let path = &path[1..];
+    if path.iter().any(|byte| b"?*[".contains(byte)) {
+        let telling = path.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2;
+        return telling && [&b"etc/passwd"[..], b"etc/shadow"].iter().any(|secret| could_be(path, secret));
+    }
+    known_from_root(path) == Some(Known::Secret)
+}
+
+/// Whether a pattern of `?` and `*` means a path, segment by segment, each as long as it must be.
+fn could_be(pattern: &[u8], path: &[u8]) -> bool {
+    let (mut patterns, mut parts) = (pattern.split(|byte| *byte == b'/'), path.split(|byte| *byte == b'/'));
+    loop {
+        match (patterns.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(part)) if matches_part(pattern, part) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn matches_part(pattern: &[u8], part: &[u8]) -> bool {
+    match memchr::memchr(b'*', pattern) {
+        None => same(pattern, part),
+        // What stands before the first and behind the last star is fixed.
+        Some(first) => {
+            let last = memchr::memrchr(b'*', pattern).unwrap_or(first);
+            let tail = &pattern[last + 1..];
+            part.len() >= first + tail.len()
+                && same(&pattern[..first], &part[..first])
+                && same(tail, &part[part.len() - tail.len()..])
+        }
+    }
+}
+
+fn same(pattern: &[u8], part: &[u8]) -> bool {
+    pattern.len() == part.len() && pattern.iter().zip(part).all(|(a, b)| *a == b'?' || a == b)
 }
 
 /// Whether a file is of the kinds that pages link relatively.
@@ -261,6 +309,22 @@ const FOLDERS: &[&[u8]] = &[
     b".hg/",
     b".ssh/",
     b".aws/",
+];
+
+/// Where servers keep what they serve and write.
+const SERVED: &[&[u8]] = &[
+    b"var/log/",
+    b"etc/",
+    b"usr/local/",
+    b"opt/lampp/",
+    b"xampp/",
+    b"inetpub/",
+    b"apache",
+    b"program files",
+    b"windows/",
+    b"winnt/",
+    b"var/www/",
+    b"srv/",
 ];
 
 const ASSETS: &[&[u8]] = &[

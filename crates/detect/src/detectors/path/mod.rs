@@ -44,6 +44,9 @@ pub(super) const DETECTOR: Detector = Detector {
 /// Words of a text that may be one path: `Documents and Settings` is three.
 const PATH_WORDS_MAX: usize = 8;
 
+/// Levels of a JSON text below which paths are configuration.
+const NESTED_MIN: usize = 4;
+
 /// Bytes of a path that are walked. Longer ones are padded to be cut; both ends are seen.
 const PATH_BYTES_MAX: usize = 8192;
 
@@ -56,7 +59,11 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             evidence.found(why.0, 0..text.len(), why.1);
         }
         whole(trimmed, value, &frame, evidence);
-    } else if memchr::memmem::find(text, b"..").is_some() || memchr::memchr(0xc0, text).is_some() {
+    }
+    // In `include("../../etc/passwd")` too.
+    if frame.words > 1
+        && (memchr::memmem::find(text, b"..").is_some() || memchr::memchr(0xc0, text).is_some())
+    {
         in_text(text, evidence);
     }
 }
@@ -82,6 +89,8 @@ fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<
         (Some(Known::Folder), _) if climbs >= 2 => Confidence::STRONG,
         _ if walk.ups == 0 => Confidence::HINT,
         _ if value.point.root == Root::FileName => Confidence::STRONG,
+        _ if walk.above_root && climbs >= 2 => Confidence::LIKELY,
+        _ if walk.target.is_empty() && walk.ups >= 3 && value.point.root != Root::Json => Confidence::LIKELY,
         _ if walk.target.is_empty() => Confidence::POSSIBLE,
         _ if walk.ups >= 3 && !files::is_asset(&walk.target) => Confidence::LIKELY,
         _ if walk.ups >= 2 && files::is_internal(&walk.target) => Confidence::LIKELY,
@@ -96,7 +105,17 @@ fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<
 /// A path that does not climb.
 fn absolute(text: &[u8], walk: &Walk, value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<'_>) {
     let at = 0..value.bytes.len();
-    if !walk.absolute || frame.words > 2 {
+    if frame.words > 3 {
+        return;
+    }
+    if !walk.absolute {
+        if files::is_kept(&walk.target) && value.point.root != Root::Path {
+            evidence.found(
+                Confidence::LIKELY,
+                at,
+                format!("the file {}, which is served to nobody", shown(&walk.target)),
+            );
+        }
         return;
     }
     // The path of a request names pages: there, only the whole of it can be a file of the system.
@@ -117,7 +136,12 @@ fn absolute(text: &[u8], walk: &Walk, value: &Value<'_>, frame: &Frame, evidence
             );
         }
         (Some(Known::File), _) => {
-            evidence.found(Confidence::POSSIBLE, at, format!("the file {}", shown(&walk.target)));
+            // A manifest says deep inside where a file is to be put.
+            let nested = value.point.root == Root::Json
+                && memchr::memchr_iter(b'/', value.point.path).count() >= NESTED_MIN;
+            let confidence =
+                if nested || frame.words > 1 { Confidence::POSSIBLE } else { Confidence::LIKELY };
+            evidence.found(confidence, at, format!("the file {}", shown(&walk.target)));
         }
         _ => {}
     }
@@ -200,7 +224,10 @@ fn wrapper(text: &[u8]) -> Option<(Confidence, String)> {
         }),
         b"netdoc" => Some((Confidence::CERTAIN, "a file by Java's netdoc: scheme".into())),
         b"file" => {
-            let walk = Walk::of(rest);
+            // `file://C:/` and `file:\\\C:\`.
+            let slashes = rest.iter().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+            let drive = rest.get(slashes + 1) == Some(&b':');
+            let walk = Walk::of(&rest[if drive { slashes } else { slashes.saturating_sub(1) }..]);
             match files::known_from_root(&walk.target) {
                 _ if walk.ups > 0 => {
                     Some((Confidence::STRONG, format!("a file URL that climbs to {}", shown(&walk.target))))

@@ -9,8 +9,10 @@ pub(super) struct Walk {
     pub(super) dotted: usize,
     /// The oddest spelling among its dots and separators.
     pub(super) odd: Odd,
-    /// Whether it begins at a root: `/`, `\`, `C:`.
+    /// Whether it begins at a root: `/`, `\`, `C:`, `~`.
     pub(super) absolute: bool,
+    /// Whether it goes up from there: nobody does.
+    pub(super) above_root: bool,
     /// Where it arrives: the segments after the last that goes up, in lower case, joined by `/`; ends at a NUL, a `;`, `?`
     /// or `#`.
     pub(super) target: Vec<u8>,
@@ -37,13 +39,17 @@ impl Walk {
         let mut walk = Self::default();
         let (folded, spelled) = fold(text);
         let drive = folded.len() > 2 && folded[0].is_ascii_alphabetic() && folded[1] == b':';
-        walk.absolute = drive || folded.first() == Some(&b'/');
-        let mut rest = &folded[if drive { 2 } else { 0 }..];
+        walk.absolute = drive || folded.first() == Some(&b'/') || folded.starts_with(b"~/");
+        let mut depth = 0_usize;
+        let mut rest = &folded[if drive { 2 } else { usize::from(folded.starts_with(b"~/")) }..];
         // Segments since the last that went up.
         let mut since = rest;
         while !rest.is_empty() {
             let len = memchr::memchr(b'/', rest).unwrap_or(rest.len());
-            let segment = rest[..len].trim_ascii();
+            let mut segment = rest[..len].trim_ascii();
+            while let [before @ .., 0] = segment {
+                segment = before;
+            }
             rest = rest.get(len + 1..).unwrap_or_default();
             let up = match segment {
                 b".." => {
@@ -63,6 +69,10 @@ impl Walk {
             };
             if up {
                 since = rest;
+                walk.above_root |= walk.absolute && depth == 0;
+                depth = depth.saturating_sub(1);
+            } else if !segment.is_empty() && segment != b"." {
+                depth += 1;
             }
         }
         if walk.ups + walk.dotted > 0 || walk.absolute {

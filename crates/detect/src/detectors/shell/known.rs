@@ -123,6 +123,24 @@ fn in_class(class: &[u8], byte: u8) -> bool {
     found != negated
 }
 
+/// Options of programs that run what they are given, where the programs themselves are called by the application.
+pub(super) const RUNNING_OPTIONS: &[&str] = &[
+    "-oproxycommand=",
+    "-olocalcommand=",
+    "--gpu-launcher=",
+    "--renderer-cmd-prefix=",
+    "--utility-cmd-prefix=",
+    "--checkpoint-action=",
+    "--use-compress-program=",
+    "--upload-pack=",
+    "--receive-pack=",
+    "--to-command=",
+    "--rsh-command=",
+    "--use-askpass=",
+    "--post-file=/",
+    "--pager=",
+];
+
 const KINDS: &[(Kind, &[&str])] = &[
     (
         Kind::Tells,
@@ -132,6 +150,7 @@ const KINDS: &[(Kind, &[&str])] = &[
             "ifconfig",
             "netstat",
             "systeminfo",
+            "sysinfo",
             "tasklist",
             "printenv",
             "uname",
@@ -436,7 +455,7 @@ const KINDS: &[(Kind, &[&str])] = &[
     (
         Kind::Verbs,
         &[
-            "net", "net1", "reg", "sc", "wmic", "netsh", "query", "route", "ip", "assoc", "bcdedit",
+            "net", "net1", "reg", "sc", "wmic", "netsh", "for", "query", "route", "ip", "assoc", "bcdedit",
             "diskpart", "wevtutil", "auditpol", "fsutil",
         ],
     ),
@@ -563,6 +582,7 @@ pub(super) const VERBS: &[(&str, &[&str])] = &[
     ("wevtutil", &["cl", "qe", "el"]),
     ("auditpol", &["/get", "/set"]),
     ("fsutil", &["fsinfo"]),
+    ("for", &["/f", "/l", "/r", "/d"]),
 ];
 
 #[cfg(test)]

@@ -120,6 +120,10 @@ const WORD_BYTES_MAX: usize = 256;
 /// Substitutions inside one another.
 const DEPTH_MAX: usize = 8;
 
+/// Variables that are remembered, and bytes of their values.
+const ASSIGNED_MAX: usize = 8;
+const ASSIGNED_BYTES_MAX: usize = 64;
+
 /// Bytes in which an expansion has to end.
 const EXPANSION_BYTES_MAX: usize = 96;
 
@@ -134,6 +138,7 @@ pub(super) fn commands(text: &[u8], from: usize, dialect: Dialect) -> Vec<Comman
         last_backtick: memchr::memrchr(b'`', text).unwrap_or(0),
         open: vec![Open::new(Opening::Start, from, Opening::Start)],
         done: Vec::new(),
+        assigned: Vec::new(),
     };
     lexer.run();
     lexer.done.sort_by_key(|command| command.at);
@@ -150,6 +155,8 @@ struct Lexer<'t> {
     /// The command that is being read, and those in whose words it stands.
     open: Vec<Open>,
     done: Vec<Command>,
+    /// Variables that the text itself sets.
+    assigned: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A command that is being read.
@@ -201,12 +208,17 @@ impl Lexer<'_> {
             b'"' => self.double_quote(),
             b'\\' => {
                 let next = self.peek(1);
-                if next == b'\n' {
+                // `C:\` before the backtick that ends it all.
+                let last = self.top().level == Opening::Backtick && self.at + 1 == self.last_backtick;
+                if last && next == b'`' {
+                    self.push(byte);
+                } else if next == b'\n' {
                     self.at += 2;
                 } else if in_double && !b"\"\\$`".contains(&next) {
                     self.push(byte);
                 } else {
-                    self.top().word.odd |= next.is_ascii_alphanumeric();
+                    let word = &mut self.top().word;
+                    word.odd |= next.is_ascii_alphanumeric() && !word.text.is_empty();
                     self.at += 1;
                     if next != 0 {
                         self.push(next);
@@ -243,7 +255,8 @@ impl Lexer<'_> {
             _ if in_double => self.push(byte),
             b'^' | b'`' => {
                 let next = self.peek(1);
-                self.top().word.odd |= next.is_ascii_alphanumeric();
+                let word = &mut self.top().word;
+                word.odd |= next.is_ascii_alphanumeric() && !word.text.is_empty();
                 self.at += 1;
                 if next != 0 && next != b'\r' && next != b'\n' {
                     self.push(next);
@@ -312,9 +325,41 @@ impl Lexer<'_> {
         self.end_word();
         let Some(mut open) = self.open.pop() else { return };
         open.command.end = end;
+        self.remember(&open.command.words);
         if !(open.command.words.is_empty() && open.command.redirects.is_empty()) {
             self.done.push(open.command);
         }
+    }
+
+    /// Remembers what a command that only sets variables sets: `a=c;b=at;$a$b`.
+    fn remember(&mut self, words: &[Word]) {
+        if self.dialect == Dialect::Windows || !words.iter().all(|word| assignment(&word.text).is_some()) {
+            return;
+        }
+        for (name, value) in words.iter().filter_map(|word| assignment(&word.text)) {
+            if self.assigned.len() < ASSIGNED_MAX && value.len() <= ASSIGNED_BYTES_MAX {
+                self.assigned.push((name.to_vec(), value.to_vec()));
+            }
+        }
+    }
+
+    /// A variable: what the text set it to, nothing where nobody can have set it. `false` where the system sets it.
+    fn variable(&mut self, name: &[u8]) -> bool {
+        let known =
+            self.assigned.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        if known.is_none() && !name.iter().all(|byte| byte.is_ascii_lowercase()) {
+            return false;
+        }
+        let open = self.top();
+        open.word.odd |= known.is_some() || !open.word.text.is_empty();
+        for byte in known.unwrap_or_default() {
+            if byte == b' ' || byte == b'\t' {
+                self.end_word();
+            } else if self.top().word.text.len() < WORD_BYTES_MAX {
+                self.top().word.text.push(byte);
+            }
+        }
+        true
     }
 
     /// Begins a command inside a word.
@@ -409,6 +454,11 @@ impl Lexer<'_> {
                 self.single_quote(true);
             }
             Some(b'"') if !in_double => self.at += 1,
+            // The shell itself.
+            Some(b'0') if self.top().word.is_empty() && self.top().command.words.is_empty() => {
+                self.top().word.text.extend_from_slice(b"sh");
+                self.at += 2;
+            }
             Some(b'@' | b'*' | b'!' | b'-' | b'?' | b'0'..=b'9') => {
                 let word = &mut self.top().word;
                 word.odd |= !word.text.is_empty();
@@ -417,9 +467,12 @@ impl Lexer<'_> {
             Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
                 let len =
                     window.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-                if window[..len] == *b"IFS" {
+                let name = window[..len].to_vec();
+                if name == b"IFS" {
                     self.at += len + 1;
                     self.parameter(b"IFS");
+                } else if self.variable(&name) {
+                    self.at += len + 1;
                 } else {
                     self.push(b'$');
                 }
@@ -436,6 +489,9 @@ impl Lexer<'_> {
             // A blank; what stands before it is spelled on purpose.
             self.top().word.odd |= !self.top().word.is_empty();
             self.end_word();
+            return;
+        }
+        if how.is_empty() && self.variable(name) {
             return;
         }
         let word = &mut self.top().word;
@@ -475,8 +531,11 @@ impl Lexer<'_> {
             _ => return self.push(b'%'),
         };
         let word = &mut self.top().word;
-        word.odd |= sliced;
-        if !sliced {
+        if sliced {
+            // Mostly the blank in `C:\Program Files`.
+            word.odd = true;
+            self.end_word();
+        } else {
             word.text.extend_from_slice(value);
         }
         self.at += end + 2;
@@ -495,6 +554,13 @@ impl Lexer<'_> {
         }
         self.top().redirect = true;
     }
+}
+
+/// The name and value of `name=value`.
+pub(super) fn assignment(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    (len > 0 && !text[0].is_ascii_digit() && text.get(len) == Some(&b'='))
+        .then(|| (&text[..len], &text[len + 1..]))
 }
 
 /// `\x63\141t`, as `$'...'` and printf read it.

@@ -1,12 +1,14 @@
 //! What a command does, and how surely it is one.
 
 use super::known::{self, Kind};
-use super::lex::{Command, Dialect, Opening, Word};
+use super::lex::{Command, Dialect, Opening, Word, assignment};
 use crate::detectors::path::is_secret;
 
 /// How surely words are a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shape {
+    /// An English word, alone.
+    Word,
     /// A name that is also a word or a field's.
     Weak,
     /// A name with arguments that fit it.
@@ -25,6 +27,10 @@ pub(super) struct Meaning {
     pub(super) told: String,
     /// Whether it runs what is piped into it.
     pub(super) runs_input: bool,
+    /// Whether it has no arguments.
+    pub(super) bare: bool,
+    /// Whether another command gives its name: that one has to be known.
+    pub(super) made: bool,
 }
 
 /// Commands that carry one another: `sudo nohup sh`.
@@ -40,6 +46,8 @@ pub(super) fn meaning(command: &Command, dialect: Dialect) -> Option<Meaning> {
             name: "<".into(),
             told: format!("reads {}", shown(&secret.text)),
             runs_input: false,
+            bare: false,
+            made: false,
         });
     }
     let mut words = &command.words[..];
@@ -52,9 +60,12 @@ pub(super) fn meaning(command: &Command, dialect: Dialect) -> Option<Meaning> {
     for _ in 0..CARRIED_MAX {
         while let [first, rest @ ..] = words
             && dialect == Dialect::Posix
-            && is_assignment(&first.text)
+            && assignment(&first.text).is_some()
         {
             words = rest;
+        }
+        if let Some(meaning) = by_other_signs(words, command.opening, dialect) {
+            return Some(meaning);
         }
         let call = match Call::of(words, dialect) {
             Some(call) => call,
@@ -75,6 +86,71 @@ pub(super) fn meaning(command: &Command, dialect: Dialect) -> Option<Meaning> {
         return call.meaning(command, dialect);
     }
     None
+}
+
+/// Commands that have no name that we know: a path that is run, what another command gives, an option that runs.
+fn by_other_signs(words: &[Word], opening: Opening, dialect: Dialect) -> Option<Meaning> {
+    let (first, args) = words.split_first()?;
+    let text = &first.text[..];
+    let run = |shape, told: String| {
+        Some(Meaning {
+            shape,
+            name: shown(text),
+            told,
+            runs_input: false,
+            bare: args.is_empty(),
+            made: false,
+        })
+    };
+    if dialect == Dialect::Posix {
+        if first.glob && is_secret(text) {
+            return run(Shape::Sure, format!("names a file of secrets by wildcards, {}", shown(text)));
+        }
+        let made = known::kind(text).is_none()
+            && first.substituted
+            && opening != Opening::Start
+            && text.iter().all(u8::is_ascii_alphanumeric);
+        if made && !args.iter().any(is_plain) {
+            return run(Shape::Good, "runs what another command gives".into())
+                .map(|made| Meaning { made: true, ..made });
+        }
+        let placed = [&b"./"[..], b"/tmp/", b"/dev/shm/", b"/var/tmp/"].iter().any(|folder| {
+            text.strip_prefix(*folder).is_some_and(|file| {
+                !file.is_empty()
+                    && file.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+            })
+        });
+        if placed && !args.iter().any(is_plain) {
+            return run(Shape::Weak, format!("runs {}", shown(text)));
+        }
+    } else if is_windows_program(text) && args.len() <= 4 {
+        return run(Shape::Weak, format!("runs {}", shown(text)));
+    }
+    None
+}
+
+/// `calc.exe`, `a.bat`.
+fn is_windows_program(text: &[u8]) -> bool {
+    let Some(dot) = memchr::memrchr(b'.', text) else { return false };
+    let stem = &text[..dot];
+    let is_one = [&b"exe"[..], b"bat", b"cmd", b"ps1", b"vbs"]
+        .iter()
+        .any(|known| text[dot + 1..].eq_ignore_ascii_case(known));
+    is_one
+        && !stem.is_empty()
+        && stem.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-\\:".contains(byte))
+        && known::kind(&stem.to_ascii_lowercase()).is_none()
+}
+
+/// Whether words hand a program of the application an option that runs what it is given.
+pub(super) fn running_option(words: &[Word]) -> Option<String> {
+    let word = words.iter().find(|word| {
+        known::RUNNING_OPTIONS.iter().any(|option| {
+            word.text.len() > option.len()
+                && word.text[..option.len()].eq_ignore_ascii_case(option.as_bytes())
+        })
+    })?;
+    Some(format!("an option that runs what it is given, {}", shown(&word.text)))
 }
 
 /// A command's name and arguments.
@@ -114,7 +190,7 @@ impl<'c> Call<'c> {
         let mut glued = None;
         if dialect == Dialect::Windows
             && folder.is_empty()
-            && let Some(at) = base.iter().position(|byte| b"+/,(".contains(byte))
+            && let Some(at) = base.iter().position(|byte| b"/,(".contains(byte))
             && at > 0
         {
             glued = Some(base[at + 1..].to_vec());
@@ -141,7 +217,7 @@ impl<'c> Call<'c> {
             None => return None,
         };
         // In `print("a")` what is quoted is no part of the name.
-        let hidden = glued.is_none() && (first.odd || first.is_patched());
+        let hidden = glued.is_none() && (first.odd || first.substituted || first.is_patched());
         Some(Self {
             lower: base == &name[..base.len().min(name.len())],
             name,
@@ -164,7 +240,14 @@ impl<'c> Call<'c> {
         let name = String::from_utf8_lossy(&self.name).into_owned();
         let told = self.told(&name, &args, command);
         let bare = self.args.iter().all(|word| matches!(&word.text[..], b"-" | b"-s" | b"-i"));
-        Some(Meaning { shape, runs_input: self.kind == Kind::Runs && bare, told, name })
+        Some(Meaning {
+            shape,
+            runs_input: self.kind == Kind::Runs && bare,
+            bare: args.count == 0,
+            made: false,
+            told,
+            name,
+        })
     }
 
     fn shape(&self, args: &Args, command: &Command) -> Option<Shape> {
@@ -172,7 +255,9 @@ impl<'c> Call<'c> {
         if self.hidden {
             return Some(Shape::Sure);
         }
-        if args.plain >= 3 && shape != Some(Shape::Sure) && self.kind != Kind::Says {
+        let wordy = self.kind == Kind::Says
+            || self.kind == Kind::Verbs && !matches!(&self.name[..], b"net" | b"ip" | b"query" | b"route");
+        if args.plain >= 3 && shape != Some(Shape::Sure) && !(wordy && args.plain <= 5) {
             return None;
         }
         if self.by_path { shape.max(Some(Shape::Good)) } else { shape }
@@ -188,11 +273,13 @@ impl<'c> Call<'c> {
             Kind::Tells if args.plain <= 1 => Some(Shape::Good),
             Kind::Tells => None,
             Kind::Short if args.options || args.path => Some(Shape::Good),
-            Kind::Short if bare => Some(Shape::Weak),
+            Kind::Short if bare || args.subcommand => Some(Shape::Weak),
             Kind::Files if args.path || args.glob => Some(Shape::Good),
             Kind::Files if args.options && (!word || args.short_options) => Some(Shape::Good),
-            Kind::Files if args.file && !word => Some(Shape::Good),
-            Kind::Files if bare && command.opening == Opening::Pipe => Some(Shape::Weak),
+            Kind::Files if args.file && (!word || args.plain == 0 && args.count <= 2) => Some(Shape::Good),
+            Kind::Files if self.name == b"tr" && args.count == 2 && args.plain == 0 => Some(Shape::Good),
+            Kind::Files if bare && command.opening == Opening::Pipe && !word => Some(Shape::Weak),
+            Kind::Files if bare => Some(Shape::Word),
             Kind::Net if args.runs_shell => Some(Shape::Sure),
             Kind::Net if args.url || args.substituted => Some(Shape::Good),
             Kind::Net if args.host && (!word || args.count <= 2) => Some(Shape::Good),
@@ -206,10 +293,13 @@ impl<'c> Call<'c> {
             Kind::Says if args.substituted || args.escaped => Some(Shape::Good),
             Kind::Says if args.count > 0 && args.count <= 2 => Some(Shape::Weak),
             Kind::Word if args.path || args.short_options => Some(Shape::Good),
+            Kind::Word if args.options && self.name == b"find" => Some(Shape::Good),
+            Kind::Word if args.options && self.name == b"set" => Some(Shape::Good),
             Kind::Word if args.subcommand => Some(Shape::Good),
             Kind::Word if bare && matches!(&self.name[..], b"reboot" | b"poweroff") => Some(Shape::Weak),
+            Kind::Word if bare => Some(Shape::Word),
             Kind::Verbs if args.verb && args.switch => Some(Shape::Sure),
-            Kind::Verbs if args.verb && args.plain <= 2 => Some(Shape::Good),
+            Kind::Verbs if args.verb && args.plain <= 5 => Some(Shape::Good),
             _ => None,
         }
     }
@@ -301,7 +391,8 @@ impl Args {
             // `dir /s /b`.
             args.options |= matches!(text, [b'/', a] | [b'/', a, _] if a.is_ascii_alphabetic());
             args.path |= is_path(text);
-            args.url |= is_url(text);
+            args.url |= is_url(text) || call.name == b"socat" && text.contains(&b':');
+            args.options |= matches!(text, [b'+', c, ..] if c.is_ascii_alphabetic());
             args.host |= is_host(text);
             args.file |= is_file(text);
             args.number |= is_duration(text);
@@ -312,7 +403,7 @@ impl Args {
         if let Some(glued) = &call.glued {
             args.path |= is_path(glued);
             args.options |= glued.len() == 1;
-            args.code |= glued.starts_with(b"New-Object");
+            args.code |= matches!(&call.name[..], b"iex" | b"invoke-expression");
             args.count += 1;
         }
         for target in &command.redirects {
@@ -374,7 +465,7 @@ fn is_path(text: &[u8]) -> bool {
         [drive, b':', b'\\' | b'/', ..] => drive.is_ascii_alphabetic(),
         [drive, b':'] => drive.is_ascii_alphabetic(),
         [b'~', b'/', ..] | [b'.', b'/', ..] | [b'.', b'.', b'/', ..] | [b'\\', b'\\', _, ..] => true,
-        b"/" | b"~" | b".." | b"/*" => true,
+        b"/" | b"//" | b"~" | b"." | b".." | b"/*" => true,
         [b'/', rest @ ..] => {
             let first = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
             ROOTS.contains(&first)
@@ -410,8 +501,9 @@ fn is_host(text: &[u8]) -> bool {
 fn is_file(text: &[u8]) -> bool {
     let Some(dot) = memchr::memrchr(b'.', text) else { return false };
     let extension = &text[dot + 1..];
-    dot > 0
-        && (1..=5).contains(&extension.len())
+    // `.htaccess` is one too.
+    let lengths = if dot > 0 { 1..=5 } else { 3..=10 };
+    lengths.contains(&extension.len())
         && extension.iter().all(u8::is_ascii_alphanumeric)
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/\\$*".contains(byte))
 }
@@ -448,14 +540,11 @@ fn is_subcommand(name: &[u8], text: &[u8]) -> bool {
         b"git" => &[b"clone", b"config"],
         b"apt" | b"apt-get" | b"yum" | b"apk" => &[b"install", b"add", b"update"],
         b"init" => &[b"0", b"6"],
+        b"ps" => &[b"aux", b"axu", b"ax", b"ef"],
+        b"id" => &[b"root"],
         _ => return false,
     };
     subcommands.contains(&text)
-}
-
-fn is_assignment(text: &[u8]) -> bool {
-    let len = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-    len > 0 && !text[0].is_ascii_digit() && text.get(len) == Some(&b'=')
 }
 
 /// The folder and the name of a program's path.
@@ -475,6 +564,8 @@ fn is_program_folder(folder: &[u8]) -> bool {
         .take(128)
         .map(|byte| if *byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() })
         .collect();
+    let mut lower = lower;
+    lower.dedup_by(|a, b| *a == b'/' && *b == b'/');
     let mut path = &lower[..];
     while let Some(rest) = path.strip_prefix(b"/") {
         path = rest;

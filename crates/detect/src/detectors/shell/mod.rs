@@ -31,7 +31,7 @@ use palisade_codec::ByteSet;
 use palisade_model::Root;
 
 use self::lex::{Command, Dialect, Opening};
-use self::meaning::{Meaning, Shape, meaning};
+use self::meaning::{Meaning, Shape, meaning, running_option};
 use super::{Detector, Evidence, frame::Frame};
 use crate::{Attack, Confidence, Value};
 
@@ -58,29 +58,39 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         return;
     }
     let mut best: Option<Judged> = None;
-    let mut read = |from: usize, dialect: Dialect| {
-        let judged = judge(text, from, dialect, &frame);
-        if let Some(judged) = judged
-            && best.as_ref().is_none_or(|best| judged.confidence > best.confidence)
-        {
-            best = Some(judged);
-        }
-    };
-    read(0, Dialect::Posix);
+    keep(&mut best, judge(text, 0, Dialect::Posix, &frame));
     if WINDOWS.intersects(value.set) {
-        read(0, Dialect::Windows);
+        keep(&mut best, judge(text, 0, Dialect::Windows, &frame));
+    }
+    // `+` for a blank, where somebody has encoded twice.
+    let begins = text.first().is_some_and(|byte| b";|&$`'\"".contains(byte)) || text.starts_with(b"/?");
+    if begins && frame.words == 1 && value.set.contains(b'+') {
+        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        for dialect in [Dialect::Posix, Dialect::Windows] {
+            let judged = judge(&spaced, 0, dialect, &Frame::of(&spaced));
+            keep(&mut best, judged);
+        }
     }
     for quote in [b'\'', b'"'] {
         if let Some(at) = memchr::memchr(quote, text) {
-            read(at + 1, Dialect::Posix);
+            keep(&mut best, judge(text, at + 1, Dialect::Posix, &frame));
             if quote == b'"' && WINDOWS.intersects(value.set) {
-                read(at + 1, Dialect::Windows);
+                keep(&mut best, judge(text, at + 1, Dialect::Windows, &frame));
             }
         }
     }
     // What is worth a hint in a text, every text about computers has.
     if let Some(judged) = best.filter(|judged| judged.confidence > Confidence::HINT) {
         evidence.found(judged.confidence, judged.at, judged.why);
+    }
+}
+
+/// Keeps the stronger of two.
+fn keep(best: &mut Option<Judged>, judged: Option<Judged>) {
+    if let Some(judged) = judged
+        && best.as_ref().is_none_or(|best| judged.confidence > best.confidence)
+    {
+        *best = Some(judged);
     }
 }
 
@@ -130,12 +140,26 @@ struct Pipeline<'c> {
     end: usize,
     shape: Shape,
     told: String,
+    /// Whether none of them has arguments.
+    bare: bool,
 }
 
 fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Judged> {
     let commands = lex::commands(text, from, dialect);
+    if let Some(command) = commands.first().filter(|_| frame.lines <= 2)
+        && let Some(why) = running_option(&command.words)
+    {
+        return Some(Judged { confidence: Confidence::STRONG, at: command.at..command.end, why });
+    }
     let pipelines = pipelines(&commands, dialect);
-    let injected = pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start);
+    let injected = pipelines
+        .iter()
+        .find(|pipeline| pipeline.first.opening != Opening::Start && pipeline.shape > Shape::Word)
+        .or_else(|| pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start));
+    // A line that somebody types begins with a command.
+    let typed = pipelines
+        .first()
+        .is_some_and(|pipeline| pipeline.first.opening == Opening::Start && pipeline.shape >= Shape::Good);
     let lead = injected.map_or(Lead::Nothing, |pipeline| Lead::of(&text[..pipeline.first.at], frame));
     let last = pipelines.iter().map(|pipeline| pipeline.end).max().unwrap_or(0);
     let mut best: Option<Judged> = None;
@@ -144,6 +168,11 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
             alone(pipeline, frame)
         } else {
             broken_out(pipeline, lead, text, last, frame)
+        };
+        let confidence = if typed && from == 0 && pipeline.shape < Shape::Sure {
+            confidence.min(Confidence::POSSIBLE)
+        } else {
+            confidence
         };
         if best.as_ref().is_none_or(|best| confidence > best.confidence) {
             let why = format!("{}{}", pipeline.first.opening.told(), pipeline.told);
@@ -193,6 +222,15 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
         (Shape::Good, Lead::Words) => Confidence::LIKELY,
         (Shape::Good, _) => Confidence::STRONG,
         (Shape::Weak, _) => weak(pipeline, lead, text, frame),
+        // Nothing but a separator and a name.
+        (Shape::Word, Lead::Nothing)
+            if matches!(opening, Opening::Semicolon | Opening::And | Opening::Or | Opening::Pipe)
+                && Frame::of(text).words <= 2
+                && after.words == 0 =>
+        {
+            Confidence::LIKELY
+        }
+        (Shape::Word, _) => Confidence::HINT,
     }
 }
 
@@ -209,7 +247,7 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
         Opening::Backtick if lead <= Lead::Argument => Confidence::LIKELY,
         // Columns of a table, and lists of fields.
         Opening::Pipe if memchr::memchr_iter(b'|', text).count() > 2 || frame.lines > 1 => Confidence::HINT,
-        Opening::Line if lead == Lead::Nothing && ends => Confidence::LIKELY,
+        Opening::Line if lead <= Lead::Argument && ends && frame.lines <= 2 => Confidence::LIKELY,
         Opening::Line => Confidence::HINT,
         Opening::Background if lead == Lead::Argument => Confidence::POSSIBLE,
         // `user&&id` is a condition of many languages.
@@ -224,23 +262,38 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
 fn pipelines<'c>(commands: &'c [Command], dialect: Dialect) -> Vec<Pipeline<'c>> {
     let mut out: Vec<Pipeline<'c>> = Vec::new();
     for command in commands {
-        let Some(Meaning { shape, told, name, runs_input }) = meaning(command, dialect) else { continue };
+        let found = meaning(command, dialect);
+        let Some(Meaning { shape, told, name, runs_input, bare, made }) = found else { continue };
+        let inside = |inner: &&Command| inner.at > command.at && inner.at < command.end;
+        if made && !commands.iter().filter(inside).any(|inner| meaning(inner, dialect).is_some()) {
+            continue;
+        }
         // Substitutions in the words of the command before may stand between.
         let before = out.iter_mut().rev().take(SUBSTITUTIONS_SEEN).find(|before| before.end == command.at);
         match before.filter(|_| command.opening == Opening::Pipe) {
             Some(before) => {
                 before.end = command.end;
-                if runs_input {
+                if runs_input && !before.bare {
                     before.shape = Shape::Sure;
                     before.told = format!("{}, and runs what it gives by {name}", before.told);
                 } else {
+                    // Two names of programs are hardly words, unless both are.
+                    let joined =
+                        if before.shape.max(shape) == Shape::Word { Shape::Word } else { Shape::Good };
+                    let joined = if before.shape == Shape::Weak && shape == Shape::Weak && bare && runs_input
+                    {
+                        Shape::Weak
+                    } else {
+                        joined
+                    };
                     if shape > before.shape {
                         before.told = told;
                     }
-                    before.shape = before.shape.max(shape).max(Shape::Good);
+                    before.shape = before.shape.max(shape).max(joined);
                 }
+                before.bare &= bare;
             }
-            None => out.push(Pipeline { first: command, end: command.end, shape, told }),
+            None => out.push(Pipeline { first: command, end: command.end, shape, told, bare }),
         }
     }
     out

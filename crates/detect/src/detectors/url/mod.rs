@@ -44,6 +44,9 @@ const URL_WORDS_MAX: usize = 8;
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes.trim_ascii_start();
     let text = text.strip_prefix(b"\"").or_else(|| text.strip_prefix(b"'")).unwrap_or(text);
+    // `url=http://...`: a parameter inside a value.
+    let name = text.iter().take(24).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let text = if name > 0 && text.get(name) == Some(&b'=') { &text[name + 1..] } else { text };
     let text = &text[..text.len().min(URL_BYTES_MAX)];
     // What begins neither with a scheme nor with slashes is no URL, and most values are none.
     let Some(url) = Url::read(text) else { return };
@@ -83,7 +86,7 @@ impl<'t> Url<'t> {
             let url = Self::behind(Vec::new(), text);
             return (url.slashes >= 2).then_some(url);
         }
-        if !first.is_ascii_alphabetic() {
+        if !first.is_ascii_alphanumeric() {
             return None;
         }
         let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
@@ -99,8 +102,10 @@ impl<'t> Url<'t> {
             return Some(inner);
         }
         let url = Self::behind(scheme, rest);
-        // `name: value` is no URL.
-        (url.slashes > 0 || matches!(&url.scheme[..], b"http" | b"https")).then_some(url)
+        // `name: value` is no URL, `10:/20` is none either.
+        let by_name = url.scheme[0].is_ascii_alphabetic();
+        ((url.slashes > 0 && by_name || url.slashes > 1) || matches!(&url.scheme[..], b"http" | b"https"))
+            .then_some(url)
     }
 
     fn behind(scheme: Vec<u8>, rest: &'t [u8]) -> Self {
@@ -177,7 +182,7 @@ impl Said<'_> {
         let confidence = match place {
             // Where the visitor came from, or thinks to be: what a developer's browser sends.
             _ if self.filled_in_by_browsers() && !odd && !by_user => Confidence::HINT,
-            _ if url.scheme.is_empty() && !odd => Confidence::POSSIBLE,
+            host::Place::Internal if !odd && !by_user => Confidence::POSSIBLE,
             host::Place::Metadata | host::Place::Unspecified => Confidence::STRONG,
             _ if odd || by_user => Confidence::STRONG,
             _ if !fetched => Confidence::STRONG,
