@@ -225,7 +225,7 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
         // Nothing but a separator and a name.
         (Shape::Word, Lead::Nothing)
             if matches!(opening, Opening::Semicolon | Opening::And | Opening::Or | Opening::Pipe)
-                && Frame::of(text).words <= 2
+                && Frame::of(text).words <= 3
                 && after.words == 0 =>
         {
             Confidence::LIKELY
