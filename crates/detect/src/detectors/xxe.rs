@@ -142,6 +142,10 @@ fn doctype(at: usize, mut words: Words<'_>, text: &[u8], evidence: &mut Evidence
     let confidence = match target {
         Target::Public => return,
         Target::Relative => Confidence::POSSIBLE,
+        // Configuration that lies beside its type.
+        Target::Climbing if uri.text.ends_with(b".dtd") && !uri.text.starts_with(b"//") => {
+            Confidence::POSSIBLE
+        }
         Target::Elsewhere => Confidence::LIKELY,
         Target::Share | Target::Scheme | Target::Climbing => Confidence::CERTAIN,
     };

@@ -75,8 +75,12 @@ pub(super) struct Word {
     pub(super) text: Vec<u8>,
     /// Bytes of the text that stood in quotes.
     quoted: usize,
+    /// Letters and digits that did not.
+    bare: usize,
     /// Quoted parts, empty ones too.
     quotes: usize,
+    /// Where the last of them began.
+    quoted_at: usize,
     /// It is spelled as nobody spells who has nothing to hide: an escaped letter, an expansion inside, `${IFS}`.
     pub(super) odd: bool,
     /// It holds `$((...))`.
@@ -93,9 +97,10 @@ impl Word {
         Self { text: text.to_vec(), odd: true, ..Self::default() }
     }
 
-    /// Whether parts of a word are quoted and parts are not: `w'h'oami`.
+    /// Whether parts of a word are quoted and parts are not: `w'h'oami`, `who''ami`.
     pub(super) fn is_patched(&self) -> bool {
-        self.quotes > 0 && self.quoted < self.text.len() && self.text.iter().any(u8::is_ascii_alphanumeric)
+        let inside = self.quoted_at > 0 && self.quoted_at < self.text.len();
+        self.quotes > 0 && self.bare > 0 && (self.quoted > 0 || inside)
     }
 
     /// Whether it is quoted as a whole.
@@ -292,6 +297,7 @@ impl Lexer<'_> {
         if open.word.text.len() < WORD_BYTES_MAX {
             open.word.text.push(byte);
             open.word.quoted += usize::from(open.in_double);
+            open.word.bare += usize::from(!open.in_double && byte.is_ascii_alphanumeric());
         }
         self.at += 1;
     }
@@ -364,7 +370,10 @@ impl Lexer<'_> {
 
     /// Begins a command inside a word.
     fn substitute(&mut self, opening: Opening, len: usize) {
-        self.top().word.substituted = true;
+        let word = &mut self.top().word;
+        word.substituted = true;
+        // `wh``oami`.
+        word.odd |= word.text.last().is_some_and(u8::is_ascii_alphabetic);
         let at = self.at;
         self.at += len;
         if self.open.len() < DEPTH_MAX {
@@ -403,6 +412,7 @@ impl Lexer<'_> {
             let open = self.top();
             open.in_double = true;
             open.word.quotes += 1;
+            open.word.quoted_at = open.word.text.len();
         }
         // One that is never closed closes one before the text.
         self.at += 1;
@@ -418,6 +428,7 @@ impl Lexer<'_> {
         let Some(len) = memchr::memchr(b'\'', rest) else { return };
         let inner = if escapes { unescaped(&rest[..len]) } else { rest[..len].to_vec() };
         let word = &mut self.top().word;
+        word.quoted_at = word.text.len();
         let room = WORD_BYTES_MAX.saturating_sub(word.text.len());
         let kept = &inner[..inner.len().min(room)];
         word.text.extend_from_slice(kept);

@@ -217,7 +217,7 @@ impl<'c> Call<'c> {
             None => return None,
         };
         // In `print("a")` what is quoted is no part of the name.
-        let hidden = glued.is_none() && (first.odd || first.substituted || first.is_patched());
+        let hidden = glued.is_none() && (first.odd || first.is_patched());
         Some(Self {
             lower: base == &name[..base.len().min(name.len())],
             name,

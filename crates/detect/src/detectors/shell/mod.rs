@@ -120,7 +120,8 @@ impl Lead {
     fn of(before: &[u8], frame: &Frame) -> Self {
         let trimmed = before.trim_ascii();
         let frame_before = Frame::of(trimmed);
-        if frame_before.lines > 2 || frame_before.words > 4 || frame.lines > 8 {
+        let script = before.starts_with(b"#!") || memchr::memmem::find(before, b"```").is_some();
+        if frame_before.lines > 2 || frame_before.words > 4 || frame.lines > 4 || script {
             return Self::Text;
         }
         if trimmed.iter().all(|byte| b"'\")]}\\%*;&|$".contains(byte)) {
@@ -198,16 +199,22 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
     let after = Frame::of(&text[last.min(text.len())..]);
     let opening = first.opening;
     let attached = first.at > 0 && !text[first.at - 1].is_ascii_whitespace();
-    // Code in backticks among words is how people mark code; lines are how they write scripts.
+    let good = pipeline.shape < Shape::Sure;
+    let before = &text[..first.at];
+    // Code in backticks among words is how people mark code; lines, indented or after `name=$(..)`, are how they write
+    // scripts.
     let among_words = match opening {
         Opening::Backtick => after.words > 2 || lead >= Lead::Word && !attached || lead > Lead::Word,
-        // `Run this:` and a line of it.
         Opening::Line => {
-            frame.words > 10 && pipeline.shape < Shape::Sure
-                || frame.lines > 4
-                || text[..first.at].trim_ascii_end().ends_with(b":")
+            let line = text[first.at..].trim_ascii_start();
+            let indent = text.len() - first.at - line.len();
+            good && (frame.words > 10 || frame.lines > 2 || indent > 2)
+                // `Run this:` and a line of it.
+                || before.trim_ascii_end().ends_with(b":")
         }
-        _ => after.words > 12 && pipeline.shape < Shape::Sure,
+        Opening::Dollar if assigns(before) => true,
+        _ if frame.lines > 1 && before.len() > 1 && before.iter().all(u8::is_ascii_whitespace) => true,
+        _ => after.words > 12 && good,
     };
     if lead == Lead::Text || among_words {
         return match pipeline.shape {
@@ -234,6 +241,14 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
     }
 }
 
+/// Whether a line ends in `name=`, or `name="`: a script that keeps what a command gives.
+fn assigns(before: &[u8]) -> bool {
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    let Some(before) = before.strip_suffix(b"=") else { return false };
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
 /// A name of two letters, or one that pages also use.
 fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Confidence {
     let first = pipeline.first;
@@ -247,7 +262,7 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
         Opening::Backtick if lead <= Lead::Argument => Confidence::LIKELY,
         // Columns of a table, and lists of fields.
         Opening::Pipe if memchr::memchr_iter(b'|', text).count() > 2 || frame.lines > 1 => Confidence::HINT,
-        Opening::Line if lead <= Lead::Argument && ends && frame.lines <= 2 => Confidence::LIKELY,
+        Opening::Line if lead <= Lead::Argument && ends && pipeline.bare => Confidence::LIKELY,
         Opening::Line => Confidence::HINT,
         Opening::Background if lead == Lead::Argument => Confidence::POSSIBLE,
         // `user&&id` is a condition of many languages.
