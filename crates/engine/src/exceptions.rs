@@ -119,6 +119,11 @@ pub(crate) struct Excepted {
 }
 
 impl Excepted {
+    /// A number for what is excepted: another one while other exceptions are in use.
+    pub(crate) fn owner(&self) -> usize {
+        self.exceptions.as_ref().map_or(0, |exceptions| Arc::as_ptr(exceptions) as usize)
+    }
+
     pub(crate) fn of(exceptions: Arc<Exceptions>) -> Self {
         Self { exceptions: Some(exceptions), here: Vec::new() }
     }

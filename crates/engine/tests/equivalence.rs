@@ -40,6 +40,7 @@ fn the_plan_says_what_the_reference_says() {
     assert!(part(tally.with_match) >= 30 && part(tally.stopped) >= 10, "{tally:?}");
     assert!(tally.matches + tally.hits >= 2 * tally.exchanges, "{tally:?}");
     assert!(tally.candidates > tally.exchanges, "the plan finds no candidates, or is not at work: {tally:?}");
+    assert!(tally.known > tally.exchanges, "nothing is known of names and headers: {tally:?}");
     for (what, count) in [
         ("persistent operations", tally.with_operations),
         ("questions", tally.with_questions),
@@ -133,6 +134,7 @@ struct Tally {
     with_shortfalls: u64,
     with_captures: u64,
     candidates: u64,
+    known: u64,
 }
 
 impl Tally {
@@ -140,6 +142,7 @@ impl Tally {
         self.exchanges += 1;
         self.matches += said.matches.len() as u64;
         self.candidates += said.filters.candidates;
+        self.known += said.filters.known;
         self.hits += said.hits() as u64;
         self.with_match += u64::from(said.matched());
         self.stopped += u64::from(said.stopped());

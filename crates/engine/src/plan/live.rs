@@ -70,6 +70,8 @@ pub(super) struct Live {
     pub(super) operators: Vec<u64>,
     /// What is awake of each source.
     pub(super) sources: Vec<Awake>,
+    /// Goes up with each change of what is live.
+    pub(super) version: u64,
     /// Steps that are visited once the phase's values have been looked at.
     pub(super) visits: Steps,
     /// The outcomes in question.
@@ -115,6 +117,7 @@ impl Live {
             awake.update(source, &self.operators);
         }
         self.outcomes = Some(self.asked.clone());
+        self.version += 1;
     }
 }
 

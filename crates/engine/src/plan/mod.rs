@@ -21,6 +21,7 @@
 mod chains;
 mod live;
 mod masks;
+mod memo;
 mod needs;
 mod operators;
 mod scan;
@@ -47,6 +48,7 @@ use crate::variables::{FilePart, List, Part};
 use chains::{Chains, WALK_CHAINS, Want, prefixes};
 use live::Gates;
 use masks::{Keyed, OperatorMask, WalkMasks};
+use memo::Recurs;
 use operators::{Numbering, Settled};
 use steps::Steps;
 use tx::{TxTest, is_quiet};
@@ -92,6 +94,8 @@ struct PhasePlan {
 #[derive(Debug)]
 struct Source {
     base: Base,
+    /// What of it is kept.
+    recurs: Recurs,
     /// Sorted by operator.
     probes: Vec<Probe>,
     /// The operators of probes without a key: they look at every member.
@@ -409,7 +413,8 @@ impl Planner {
             keyed.selections =
                 walks.map(|(walk, masks)| walk.select(masks.chains_of(&operators, walk))).collect();
         }
-        Source { base, probes, unkeyed, keys, through, chains }
+        let recurs = Recurs::of(&base, probes.len());
+        Source { base, recurs, probes, unkeyed, keys, through, chains }
     }
 }
 

@@ -6,6 +6,7 @@ use palisade_seclang::ast::{Phase, Variable};
 use super::chains::{ChainScratch, Output, Selection, Walk};
 use super::live::Live;
 use super::masks::{KeptMasks, Keyed, WalkMasks};
+use super::memo::{Found, Known, Memo, Recurrent, Recurs};
 use super::sieve::Seen;
 use super::{Base, Instant, Probe, ProbeSelector, Source};
 use crate::evaluate::finds;
@@ -38,6 +39,9 @@ pub(crate) struct PlanState {
     pub(crate) texts: Vec<u8>,
     chains: ChainScratch,
     masks: KeptMasks,
+    memo: Memo,
+    /// What was found in the value.
+    found: Vec<Found>,
     /// Operators that look at the item.
     active: Vec<u64>,
     /// Those that may match the output.
@@ -54,6 +58,8 @@ impl PlanState {
         let Self {
             live,
             masks,
+            memo,
+            mut found,
             mut candidates,
             mut texts,
             mut chains,
@@ -72,11 +78,14 @@ impl PlanState {
             empty(words);
         }
         empty(&mut members);
+        empty(&mut found);
         chains.clear();
         // What was seen is all zero between scans.
         *self = Self {
             live,
             masks,
+            memo,
+            found,
             candidates,
             texts,
             chains,
@@ -95,6 +104,8 @@ impl PlanState {
 pub struct FilterCounts {
     /// Values that were looked at.
     pub values: u64,
+    /// Those of them of which all was known from earlier exchanges.
+    pub known: u64,
     /// Distinct texts that the rules' transformations made of them.
     pub outputs: u64,
     /// Pairs of a text and an operator that looks at it.
@@ -139,6 +150,8 @@ struct Sight<'a> {
     /// Its number.
     number: usize,
     vars: &'a Variables,
+    /// Whose exceptions hold.
+    owner: usize,
     /// Whether operators are asked at once. Not where somebody wants to know what each rule costs.
     asks: bool,
 }
@@ -172,7 +185,8 @@ impl Transaction {
                 }
                 state.at.1 += 1;
                 let (number, vars, asks) = (state.at.0, &self.vars, self.observer.is_none());
-                let sight = Sight { rules, phase, source, number, vars, asks };
+                let owner = self.control.excepted.owner();
+                let sight = Sight { rules, phase, source, number, vars, owner, asks };
                 self.cursor.work += state.look(&sight, item, &mut self.scratch.evaluation);
             }
             state.at = (state.at.0 + 1, 0);
@@ -209,9 +223,14 @@ impl Transaction {
         self.plan.has_begun = true;
         let plan = rules.plan.phase(phase);
         let evaluation = &mut self.scratch.evaluation;
-        self.plan.live[phase_slot(phase)].update(plan, plan.sieve.sieve.words(), |step| {
+        let live = &mut self.plan.live[phase_slot(phase)];
+        let version = live.version;
+        live.update(plan, plan.sieve.sieve.words(), |step| {
             plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars, evaluation))
         });
+        if live.version != version {
+            self.plan.memo.forget();
+        }
         for source in &plan.sources {
             if let Base::XPath { number, query } = &source.base {
                 self.xpath_values(*number, query);
@@ -243,6 +262,15 @@ impl Transaction {
 }
 
 impl PlanState {
+    /// Forgets which values it had to look at, and what the last one was like.
+    #[cfg(test)]
+    pub(crate) fn forget_looks(&mut self) {
+        self.filters = FilterCounts::default();
+        self.found.clear();
+        self.active.clear();
+        self.hits.clear();
+    }
+
     /// Makes the candidates of one value; gives what it cost, in bytes looked at.
     fn look(&mut self, sight: &Sight<'_>, item: Item, evaluation: &mut Evaluation) -> usize {
         let mut buffer = std::mem::take(&mut self.value);
@@ -254,15 +282,60 @@ impl PlanState {
         cost
     }
 
+    /// Makes them of what is known of the value, or looks closely.
     fn look_at(&mut self, sight: &Sight<'_>, item: Item, value: &[u8], evaluation: &mut Evaluation) -> usize {
-        let Sight { rules, phase, source, number, vars, asks } = *sight;
+        let Sight { source, owner, .. } = *sight;
         self.filters.values += 1;
+        let mut name = Vec::new();
+        let key = sight.vars.key(item, &mut name);
+        // Where rules are timed their operators are not asked here, and nothing is found out.
+        if source.recurs == Recurs::Never || !sight.asks {
+            return self.look_closely(sight, item, key, value, evaluation);
+        }
+        let place = (phase_slot(sight.phase) << 16 | sight.number) as u32;
+        let name = key.filter(|_| source.recurs == Recurs::ByKey).unwrap_or_default();
+        let text = Recurrent { owner, place, name, value };
+        let vacancy = match self.memo.find(&text) {
+            Ok(known) => {
+                self.find_again(source, item, known);
+                return 0;
+            }
+            Err(vacancy) => vacancy,
+        };
+        let cost = self.look_closely(sight, item, key, value, evaluation);
+        if let Some(vacancy) = vacancy.filter(|_| source.recurs.keeps(key)) {
+            self.memo.keep(vacancy, &text, &self.found);
+        }
+        cost
+    }
+
+    /// Makes the candidates that were found in an equal value.
+    fn find_again(&mut self, source: &Source, item: Item, known: Known) {
+        self.filters.known += 1;
+        for found in known.found() {
+            let probe = &source.probes[found.probe as usize];
+            let item = Item { variable: probe.variable, ..item };
+            let text = if found.is_raw { Text::Raw } else { Text::Remade };
+            self.filters.candidates += 1;
+            self.filters.asked += u64::from(found.asked);
+            self.push(probe.step, probe.place, item, text, found.asked);
+        }
+    }
+
+    fn look_closely(
+        &mut self,
+        sight: &Sight<'_>,
+        item: Item,
+        key: Option<&[u8]>,
+        value: &[u8],
+        evaluation: &mut Evaluation,
+    ) -> usize {
+        let Sight { rules, phase, source, number, asks, .. } = *sight;
+        self.found.clear();
         let live = &self.live[phase_slot(phase)];
         let awake = &live.sources[number];
         self.active.clear();
         self.active.extend_from_slice(&awake.operators);
-        let mut name = Vec::new();
-        let key = vars.key(item, &mut name);
         let mut keyed = key.and_then(|key| source.keys.get(key));
         if let Some(Keyed { operators, .. }) = keyed {
             let mut any = 0;
@@ -310,7 +383,7 @@ impl PlanState {
                         let operator = word as u32 * 64 + bits.trailing_zeros();
                         bits &= bits - 1;
                         let mut may_match = None;
-                        for probe in source.probes_of(operator) {
+                        for (place, probe) in source.probes_of(operator) {
                             if self.is_dead(phase, probe.step as usize)
                                 || !probe.selects(key)
                                 || !probe.every_stage && !walk.yields(&output, probe.chain)
@@ -334,11 +407,14 @@ impl PlanState {
                             }
                             if probe.every_stage {
                                 // Several stages are one try, and the visit goes through all of them.
-                                self.push_once(first_of_item, probe, item, asked);
+                                if self.push_once(first_of_item, probe, item, asked) {
+                                    self.found.push(Found::new(place, false, asked));
+                                }
                             } else {
                                 let text = *text.get_or_insert_with(|| self.keep(output.text));
                                 let item = Item { variable: probe.variable, ..item };
                                 self.push(probe.step, probe.place, item, text, asked);
+                                self.found.push(Found::new(place, text == Text::Raw, asked));
                             }
                         }
                     }
@@ -379,12 +455,14 @@ impl PlanState {
         Text::Kept { start: start as u32, end: self.texts.len() as u32 }
     }
 
-    fn push_once(&mut self, first_of_item: usize, probe: &Probe, item: Item, asked: bool) {
+    fn push_once(&mut self, first_of_item: usize, probe: &Probe, item: Item, asked: bool) -> bool {
         let known = self.candidates.get(first_of_item..).unwrap_or_default();
-        if !known.iter().any(|known| known.step == probe.step && known.place == probe.place) {
+        let is_new = !known.iter().any(|known| known.step == probe.step && known.place == probe.place);
+        if is_new {
             let item = Item { variable: probe.variable, ..item };
             self.push(probe.step, probe.place, item, Text::Remade, asked);
         }
+        is_new
     }
 
     /// Whether a step lies behind a gate that was found to skip it.
@@ -402,9 +480,10 @@ impl PlanState {
 }
 
 impl Source {
-    fn probes_of(&self, operator: u32) -> impl Iterator<Item = &Probe> {
+    /// With their places.
+    fn probes_of(&self, operator: u32) -> impl Iterator<Item = (usize, &Probe)> {
         let first = self.probes.partition_point(|probe| probe.operator < operator);
-        self.probes[first..].iter().take_while(move |probe| probe.operator == operator)
+        (first..).zip(&self.probes[first..]).take_while(move |(_, probe)| probe.operator == operator)
     }
 }
 

@@ -179,6 +179,7 @@ fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags, progress: 
 
 fn add(sum: &mut FilterCounts, more: &FilterCounts) {
     sum.values += more.values;
+    sum.known += more.known;
     sum.outputs += more.outputs;
     sum.pairs += more.pairs;
     sum.candidates += more.candidates;

@@ -48,7 +48,8 @@ pub(super) fn print_json(cases: &[Measured], shares: &Shares, load: Duration) ->
 fn filters_json(filters: &FilterCounts, exchanges: u64) -> serde_json::Value {
     let each = |count: u64| count as f64 / exchanges.max(1) as f64;
     json!({
-        "values": each(filters.values), "outputs": each(filters.outputs), "pairs": each(filters.pairs),
+        "values": each(filters.values), "known": each(filters.known),
+        "outputs": each(filters.outputs), "pairs": each(filters.pairs),
         "candidates": each(filters.candidates), "asked": each(filters.asked), "matched": each(filters.matched),
     })
 }
@@ -102,12 +103,19 @@ fn print_filters(out: &mut impl std::io::Write, cases: &[Measured]) -> Result<()
     }
     writeln!(
         out,
-        "\n{:32} {:>8} {:>8} {:>10} {:>18} {:>18} {:>8}",
-        "what filters leave of a request", "values", "texts", "pairs", "candidates", "asked", "matched"
+        "\n{:32} {:>8} {:>8} {:>8} {:>10} {:>18} {:>18} {:>8}",
+        "what filters leave of a request",
+        "values",
+        "known",
+        "texts",
+        "pairs",
+        "candidates",
+        "asked",
+        "matched"
     )?;
     for case in cases {
         let each = |count: u64| count as f64 / case.iterations.max(1) as f64;
-        let FilterCounts { values, outputs, pairs, candidates, asked, matched } = case.filters;
+        let FilterCounts { values, known, outputs, pairs, candidates, asked, matched } = case.filters;
         // Counts and what is only a number are candidates without being pairs.
         let part = |count: u64| match pairs {
             0 => String::new(),
@@ -115,9 +123,10 @@ fn print_filters(out: &mut impl std::io::Write, cases: &[Measured]) -> Result<()
         };
         writeln!(
             out,
-            "{:32} {:>8.1} {:>8.1} {:>10.1} {:>10.1} {:>7} {:>10.1} {:>7} {:>8.1}",
+            "{:32} {:>8.1} {:>8.1} {:>8.1} {:>10.1} {:>10.1} {:>7} {:>10.1} {:>7} {:>8.1}",
             case.name,
             each(values),
+            each(known),
             each(outputs),
             each(pairs),
             each(candidates),
