@@ -166,10 +166,17 @@ impl NewNames {
         let from = memchr::memrchr(b'/', &path[..shared]).map_or(0, |slash| slash + 1);
         self.before.truncate(shared);
         self.before.extend_from_slice(&path[shared..]);
+        let mut before =
+            path[..from.saturating_sub(1)].rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         for step in path[from..].split(|byte| *byte == b'/') {
             if !step.iter().all(u8::is_ascii_digit) {
                 met(&unescaped(step));
             }
+            // Two names that only together reach somewhere.
+            if before == b"constructor" && step == b"prototype" {
+                met(b"constructor.prototype");
+            }
+            before = step;
         }
     }
 }
