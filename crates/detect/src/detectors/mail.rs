@@ -36,8 +36,8 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let Some(first) = memchr::memchr2(b'\r', b'\n', text) else { return };
     let subject = text[..first].trim_ascii();
     let words = Frame::of(subject).words;
-    // An address, alone or in angle brackets behind a name.
-    let address = words <= 4 && is_address(subject);
+    // An address, alone or in angle brackets behind a name. `Author: a@example.com` is a header itself: a quotation.
+    let address = words <= 4 && header(subject).is_none() && is_address(subject);
     let mut at = first;
     for line in text[first..].split(|byte| *byte == b'\n').take(LINES_MAX) {
         let trimmed = line.trim_ascii();
@@ -72,6 +72,8 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
                 Confidence::LIKELY
             }
             (true, _) => Confidence::POSSIBLE,
+            // One word, and then somebody else to write to.
+            (_, true) if words <= 1 && header(subject).is_none() && is_address(trimmed) => Confidence::LIKELY,
             (_, true) if words <= 1 => Confidence::POSSIBLE,
             _ => continue,
         };
