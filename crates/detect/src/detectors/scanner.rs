@@ -20,6 +20,9 @@
 //! # References
 //! The tools' own documentation for their default user agents.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use palisade_http::{RequestHead, Target, target::percent_decode};
 use palisade_model::{Part, Point, Root};
 
@@ -48,14 +51,25 @@ fn look(head: &RequestHead, evidence: &mut HeadEvidence<'_>) {
 /// The tool that a user agent names.
 fn tool(agent: &[u8]) -> Option<&'static str> {
     let lower = agent[..agent.len().min(LOOKED_AT_BYTES_MAX)].to_ascii_lowercase();
-    TOOLS.iter().copied().find(|tool| {
-        memchr::memmem::find(&lower, tool.as_bytes()).is_some_and(|at| {
-            // A name stands alone; it is no part of a word.
-            let before = at == 0 || !lower[at - 1].is_ascii_alphanumeric();
-            before && !lower.get(at + tool.len()).is_some_and(u8::is_ascii_alphabetic)
-        })
+    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let words = lower.split(|byte| !in_word(*byte)).filter(|word| word.len() > 2);
+    let named = words.flat_map(beginnings).find_map(|word| TOOL_NAMES.get(word).copied());
+    named.or_else(|| {
+        PHRASES.iter().copied().find(|phrase| memchr::memmem::find(&lower, phrase.as_bytes()).is_some())
     })
 }
+
+/// A word, and what it is without a version behind it: `dirbuster-1.0-rc1`, `w3af.org`, `sqlmap1`.
+fn beginnings(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let until = |end: fn(&u8) -> bool| word.iter().position(end).unwrap_or(word.len());
+    let letters = until(|byte| !byte.is_ascii_alphabetic());
+    let ends = [word.len(), until(|byte| *byte == b'-'), until(|byte| *byte == b'.'), letters];
+    ends.into_iter().map(|end| &word[..end])
+}
+
+/// The names of tools, each found at once.
+static TOOL_NAMES: LazyLock<HashMap<&[u8], &str>> =
+    LazyLock::new(|| TOOLS.iter().map(|tool| (tool.as_bytes(), *tool)).collect());
 
 /// What a path asks for, if scanners do.
 fn asked_for(path: &[u8]) -> Option<(Confidence, String)> {
@@ -86,26 +100,21 @@ const TOOLS: &[&str] = &[
     "nikto",
     "nessus",
     "openvas",
-    "openvas-vt",
     "acunetix",
     "netsparker",
     "invicti",
     "appscan",
     "webinspect",
     "burpcollaborator",
-    "burp suite",
     "arachni",
     "w3af",
-    "w3af.org",
     "skipfish",
     "havij",
     "dirbuster",
-    "dirbuster-1",
     "dirsearch",
     "gobuster",
     "feroxbuster",
     "ffuf",
-    "fuzz faster u fool",
     "wfuzz",
     "wpscan",
     "joomscan",
@@ -120,7 +129,6 @@ const TOOLS: &[&str] = &[
     "morfeus",
     "muieblackcat",
     "hydra",
-    "(hydra)",
     "medusa",
     "patator",
     "commix",
@@ -137,13 +145,10 @@ const TOOLS: &[&str] = &[
     "wapiti",
     "paros",
     "webscarab",
-    "nmap scripting engine",
-    "nmap nse",
     "metasploit",
     "detectify",
     "rapid7",
     "nexpose",
-    "intruder.io",
     "probely",
     "jaeles",
     "sysscan",
@@ -163,8 +168,6 @@ const TOOLS: &[&str] = &[
     "internet-measurement",
     "netcraftsurveyagent",
     "securityscan",
-    "security scan",
-    "openvas-nasl",
     "brutus",
     "n-stealth",
     "whisker",
@@ -172,9 +175,7 @@ const TOOLS: &[&str] = &[
     "cgichk",
     "core-project",
     "datacha0s",
-    "dragostea mea",
     "sf.pl",
-    "toata dragostea",
     "webbandit",
     "prog.customcrawler",
     "gootkit",
@@ -182,6 +183,16 @@ const TOOLS: &[&str] = &[
     "kerbrute",
     "crackmapexec",
     "evilginx",
+];
+
+/// Those that give themselves several words.
+const PHRASES: &[&str] = &[
+    "burp suite",
+    "fuzz faster u fool",
+    "nmap scripting engine",
+    "nmap nse",
+    "security scan",
+    "dragostea mea",
 ];
 
 /// Files that no application serves on purpose.

@@ -143,13 +143,16 @@ fn doctype(at: usize, mut words: Words<'_>, text: &[u8], evidence: &mut Evidence
         Target::Public => return,
         Target::Relative => Confidence::POSSIBLE,
         // Configuration that lies beside its type.
-        Target::Climbing if uri.text.ends_with(b".dtd") && !uri.text.starts_with(b"//") => {
-            Confidence::POSSIBLE
-        }
+        Target::Climbing | Target::Scheme if is_local_dtd(uri.text) => Confidence::POSSIBLE,
         Target::Elsewhere => Confidence::LIKELY,
         Target::Share | Target::Scheme | Target::Climbing => Confidence::CERTAIN,
     };
     evidence.found(confidence, at..end, format!("takes its document type from {}", target.told(uri.text)));
+}
+
+/// A type that lies where its program lies.
+fn is_local_dtd(uri: &[u8]) -> bool {
+    uri.ends_with(b".dtd") && (uri.starts_with(b"file:///usr/share/") || uri.starts_with(b"../"))
 }
 
 /// `<xi:include href="..."/>`, and the name space that makes any prefix one.

@@ -52,6 +52,9 @@ const PATH_BYTES_MAX: usize = 8192;
 
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
+    if !may_lead_somewhere(text, value.set) {
+        return;
+    }
     let frame = Frame::of(text);
     if frame.words <= PATH_WORDS_MAX && frame.lines <= 1 {
         let trimmed = text.trim_ascii();
@@ -66,6 +69,20 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     {
         in_text(text, evidence);
     }
+}
+
+/// Bytes in odd spellings of dots and separators.
+const ODD: ByteSet = ByteSet::of(b"\0\x01\x15\x16\xc0\xc1\xe0\xe2\xef\xf0\xf8");
+
+/// Whether a value has anything of what counts: dots that climb, a root, a scheme, a hidden file. Most have a slash only.
+fn may_lead_somewhere(text: &[u8], set: &ByteSet) -> bool {
+    let begins = text.trim_ascii_start();
+    let scheme = begins.iter().take(20).position(|byte| *byte == b':');
+    matches!(begins.first(), Some(b'/' | b'\\' | b'~' | b'\'' | b'"' | b'.'))
+        || matches!(begins, [b'W' | b'w' | b'M' | b'm', ..])
+        || scheme.is_some_and(|at| at == 1 || !begins[..at].eq_ignore_ascii_case(b"https"))
+        || set.intersects(&ODD)
+        || memchr::memmem::find(text, b"..").is_some()
 }
 
 /// The value is one path.

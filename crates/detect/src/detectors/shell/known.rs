@@ -3,6 +3,9 @@
 //! Half of the names are English words. So a name alone says little; an option, a path, a host in its place says that a
 //! program is called.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What kind of program a name is, which says what arguments it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -28,10 +31,16 @@ pub(super) enum Kind {
     Carries,
 }
 
+/// All names with their kinds.
+static NAMES: LazyLock<HashMap<&str, Kind>> = LazyLock::new(|| {
+    // Of a name that stands twice the first kind counts.
+    KINDS.iter().rev().flat_map(|(kind, names)| names.iter().map(|name| (*name, *kind))).collect()
+});
+
 /// What a name in lower case is.
 pub(super) fn kind(name: &[u8]) -> Option<Kind> {
     let name = std::str::from_utf8(name).ok()?;
-    KINDS.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind).or_else(|| {
+    NAMES.get(name).copied().or_else(|| {
         // `python3.11`, `php8.2`, `ruby2`.
         let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         (bare.len() < name.len() && matches!(bare, "python" | "php" | "ruby" | "perl" | "lua" | "pip"))

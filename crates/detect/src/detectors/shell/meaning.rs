@@ -289,9 +289,11 @@ impl<'c> Call<'c> {
             Kind::Runs if args.path || args.url || args.file => Some(Shape::Good),
             Kind::Runs if args.options && !word => Some(Shape::Good),
             Kind::Runs if bare => Some(Shape::Weak),
-            Kind::Says if args.arithmetic || args.program || args.written => Some(Shape::Sure),
-            Kind::Says if args.substituted || args.escaped => Some(Shape::Good),
+            Kind::Says if args.arithmetic || args.program || args.planted => Some(Shape::Sure),
+            Kind::Says if args.substituted || args.escaped || args.written => Some(Shape::Good),
             Kind::Says if args.count > 0 && args.count <= 2 => Some(Shape::Weak),
+            // A condition alone runs nothing; what follows it does.
+            Kind::Word if matches!(&self.name[..], b"[" | b"[[") => Some(Shape::Weak),
             Kind::Word if args.path || args.short_options => Some(Shape::Good),
             Kind::Word if args.options && self.name == b"find" => Some(Shape::Good),
             Kind::Word if args.options && self.name == b"set" => Some(Shape::Good),
@@ -345,6 +347,8 @@ struct Args {
     program: bool,
     /// The output goes to a file.
     written: bool,
+    /// It goes to a program, or to where programs lie.
+    planted: bool,
     /// `\x69`.
     escaped: bool,
     /// Words of letters alone.
@@ -409,6 +413,8 @@ impl Args {
         for target in &command.redirects {
             args.secret |= is_secret(&target.text);
             args.written |= is_path(&target.text) || is_file(&target.text);
+            args.planted |=
+                is_path(&target.text) && !target.text.starts_with(b".") || is_planted(&target.text);
             args.path |= is_path(&target.text);
             args.code |= target.text.starts_with(b"/dev/tcp/") || target.text.starts_with(b"/dev/udp/");
         }
@@ -506,6 +512,17 @@ fn is_file(text: &[u8]) -> bool {
     lengths.contains(&extension.len())
         && extension.iter().all(u8::is_ascii_alphanumeric)
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-/\\$*".contains(byte))
+}
+
+/// A file that something runs.
+fn is_planted(text: &[u8]) -> bool {
+    let extension = memchr::memrchr(b'.', text).map_or(&b""[..], |dot| &text[dot + 1..]);
+    [
+        "php", "phtml", "asp", "aspx", "jsp", "pl", "py", "rb", "sh", "cgi", "bat", "cmd", "ps1", "vbs",
+        "exe", "js",
+    ]
+    .iter()
+    .any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 fn is_duration(text: &[u8]) -> bool {

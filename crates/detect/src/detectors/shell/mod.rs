@@ -23,6 +23,7 @@
 //! # References
 //! CWE-77, CWE-78; POSIX.1-2024 "Shell Command Language"; bash reference manual, "Shell Expansions"; Microsoft, "cmd".
 
+mod hint;
 mod known;
 mod lex;
 mod meaning;
@@ -39,7 +40,7 @@ pub(super) const DETECTOR: Detector =
     Detector { name: "shell", attack: Attack::Rce, gate: ByteSet::of(b";|&\n\r`$<>{'\"/-^%\\"), look };
 
 /// Bytes without which nothing begins a command but the value's beginning.
-const BREAKS: ByteSet = ByteSet::of(b";|&\n\r`$<>{");
+const BREAKS: ByteSet = ByteSet::of(hint::BREAKS);
 
 /// Bytes with which a value of one quote begins a new reading.
 const WINDOWS: ByteSet = ByteSet::of(b";|&\n\r^%$:\\");
@@ -54,7 +55,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     }
     let frame = Frame::of(text);
     let breaks = BREAKS.intersects(value.set);
-    if !breaks && frame.is_text() {
+    if !hint::worth_reading(text, breaks) || !breaks && frame.is_text() {
         return;
     }
     let mut best: Option<Judged> = None;
@@ -71,7 +72,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             keep(&mut best, judged);
         }
     }
-    for quote in [b'\'', b'"'] {
+    for quote in [b'\'', b'"'].into_iter().filter(|_| breaks) {
         if let Some(at) = memchr::memchr(quote, text) {
             keep(&mut best, judge(text, at + 1, Dialect::Posix, &frame));
             if quote == b'"' && WINDOWS.intersects(value.set) {
@@ -158,9 +159,10 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
         .find(|pipeline| pipeline.first.opening != Opening::Start && pipeline.shape > Shape::Word)
         .or_else(|| pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start));
     // A line that somebody types begins with a command.
-    let typed = pipelines
-        .first()
-        .is_some_and(|pipeline| pipeline.first.opening == Opening::Start && pipeline.shape >= Shape::Good);
+    let typed = keeps_output(text)
+        || pipelines.first().is_some_and(|pipeline| {
+            pipeline.first.opening == Opening::Start && pipeline.shape >= Shape::Good
+        });
     let lead = injected.map_or(Lead::Nothing, |pipeline| Lead::of(&text[..pipeline.first.at], frame));
     let last = pipelines.iter().map(|pipeline| pipeline.end).max().unwrap_or(0);
     let mut best: Option<Judged> = None;
@@ -204,6 +206,7 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
     // Code in backticks among words is how people mark code; lines, indented or after `name=$(..)`, are how they write
     // scripts.
     let among_words = match opening {
+        Opening::Dollar | Opening::Backtick if assigns(before) => true,
         Opening::Backtick => after.words > 2 || lead >= Lead::Word && !attached || lead > Lead::Word,
         Opening::Line => {
             let line = text[first.at..].trim_ascii_start();
@@ -212,7 +215,6 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
                 // `Run this:` and a line of it.
                 || before.trim_ascii_end().ends_with(b":")
         }
-        Opening::Dollar if assigns(before) => true,
         _ if frame.lines > 1 && before.len() > 1 && before.iter().all(u8::is_ascii_whitespace) => true,
         _ => after.words > 12 && good,
     };
@@ -239,6 +241,13 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
         }
         (Shape::Word, _) => Confidence::HINT,
     }
+}
+
+/// Whether a text begins by keeping what a command gives, as scripts do: `name=$(..)`.
+fn keeps_output(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let Some((_, value)) = lex::assignment(text) else { return false };
+    matches!(value, [b'`' | b'$', ..] | [b'"', b'`' | b'$', ..])
 }
 
 /// Whether a line ends in `name=`, or `name="`: a script that keeps what a command gives.
