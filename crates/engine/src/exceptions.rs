@@ -15,13 +15,14 @@
 //! that hold more than the point (REQUEST_URI, REQUEST_BODY, FULL_REQUEST, MATCHED_VARS) are looked at all the same: a
 //! body is excepted by `body`, not by a field of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use palisade_http::{BodyKind, normal_path};
 use palisade_model::{self as model, Point, PointPattern, Root, Wildcard};
-use palisade_seclang::ast::Variable;
+use palisade_seclang::ast::{Template, Variable};
 
 use crate::ruleset::{Rule, RuleIndex, RuleSelection, RuleSet, written};
 use crate::transaction::Control;
@@ -94,12 +95,13 @@ impl Exceptions {
 
 impl Exception {
     fn means(&self, rule: &Rule) -> bool {
+        let meant = |tag: &Template| {
+            // A rule set has thousands of tags, a process thousands of exceptions: few tags hold macros.
+            let text = tag.as_literal().map_or_else(|| Cow::Owned(written(tag)), Cow::Borrowed);
+            self.tags.iter().any(|wanted| wanted.matches(&text))
+        };
         self.ids.iter().any(|ids| ids.contains(&rule.id.0))
-            || rule
-                .tags
-                .iter()
-                .map(|tag| written(tag))
-                .any(|tag| self.tags.iter().any(|wanted| wanted.matches(&tag)))
+            || !self.tags.is_empty() && rule.tags.iter().any(|tag| meant(tag))
     }
 }
 

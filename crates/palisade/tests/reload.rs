@@ -129,3 +129,71 @@ fn ten_thousand_requests_while_rules_change_every_second_and_none_fails() {
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(proxy.end(), 0);
 }
+
+/// How long the storm lasts here; bench/proxy/services has a minute of it.
+const STORM: Duration = Duration::from_secs(4);
+
+#[test]
+fn a_file_that_changes_all_the_time_is_taken_and_no_request_fails() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let rules = folder.write("site.conf", rules(0));
+    let text = |open: u32| {
+        format!(
+            "admin: {{address: 127.0.0.1:0}}\ndataDir: data\nlisteners: [{{name: web, address: 127.0.0.1:0}}]\n\
+             services: [{{name: s, upstream: {{url: \"{}\"}}, exceptions: [{{rules: [1], paths: [/open{open}/]}}]}}]\n\
+             profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{rules}]}}}}}}\n",
+            upstream.url
+        )
+    };
+    let config = folder.write("c.yaml", text(0));
+    let mut proxy = Running::start(support::command(&["run", "--config", &config]));
+    let (web, admin) = (proxy.listener("web"), proxy.listener("admin"));
+    let reloads = || -> u64 {
+        let request = format!("GET /api/v1/status HTTP/1.1\r\nHost: {admin}\r\n\r\n");
+        let status: serde_json::Value =
+            serde_json::from_str(&support::send(admin, request.as_bytes()).body).expect("JSON");
+        assert_eq!(status["reloads"]["failed"], 0, "{status}");
+        status["reloads"]["succeeded"].as_u64().expect("a number")
+    };
+    let (asked, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (last, failed, during) = std::thread::scope(|scope| {
+        let client = || {
+            let mut client = Client { address: web, stream: None };
+            let mut failed = Vec::new();
+            while !over.load(Ordering::Relaxed) && failed.len() < 10 {
+                for (target, status) in [("/?good=1", 200), ("/?bad=1", 410)] {
+                    match client.ask(target) {
+                        Ok((there, _)) if there == status => {}
+                        other => failed.push(format!("{target}: {other:?}")),
+                    }
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            failed
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        let (started, mut turn) = (Instant::now(), 0);
+        while started.elapsed() < STORM {
+            turn += 1;
+            // As editors do it: a file is there whole or not at all.
+            folder.write("next.yaml", text(turn));
+            std::fs::rename(folder.at("next.yaml"), folder.at("c.yaml")).expect("a rename");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        // Whatever comes next, clients end: a scope waits for them.
+        over.store(true, Ordering::Relaxed);
+        let during = reloads();
+        let failed: Vec<String> =
+            clients.into_iter().flat_map(|client| client.join().expect("a client ends")).collect();
+        (turn, failed, during)
+    });
+    println!("{} requests, {last} changes, {during} reloads meanwhile", asked.into_inner());
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(during >= 1, "changes that never stop are taken all the same");
+    let target = format!("/open{last}/?bad=1");
+    eventually("the last change", || {
+        let status = Client { address: web, stream: None }.ask(&target).ok()?.0;
+        (status == 200).then_some(())
+    });
+    assert_eq!(proxy.end(), 0);
+}
