@@ -678,7 +678,8 @@ impl Judge<'_, '_> {
         }
         let captures = first..self.hits.captures.len();
         if found != condition.negated {
-            let value = (!is_raw || !self.item.lasts()).then(|| self.hits.copy(value));
+            let lasts = is_raw && self.item.lasts() && !value.is_empty();
+            let value = (!lasts).then(|| self.hits.copy(value));
             self.hits.list.push(Hit { meaning: Meaning::Match, value, captures });
         } else if !captures.is_empty() {
             self.hits.list.push(Hit { meaning: Meaning::CapturesOnly, value: None, captures });

@@ -53,9 +53,14 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// Whether its value stays as it is for the rest of the transaction.
+    /// Whether its value, unless it is empty, stays as it is for the rest of the transaction.
     pub(crate) fn lasts(self) -> bool {
-        matches!(self.kind, ItemKind::Field { .. } | ItemKind::Number(_) | ItemKind::Count { .. })
+        match self.kind {
+            ItemKind::Field { .. } | ItemKind::Number(_) | ItemKind::Count { .. } => true,
+            // The body comes between two phases, and may be large.
+            ItemKind::Scalar => self.variable == Variable::ResponseBody,
+            _ => false,
+        }
     }
 }
 
