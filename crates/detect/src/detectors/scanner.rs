@@ -20,7 +20,6 @@
 //! # References
 //! The tools' own documentation for their default user agents.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use palisade_http::{RequestHead, Target, target::percent_decode};
@@ -51,25 +50,26 @@ fn look(head: &RequestHead, evidence: &mut HeadEvidence<'_>) {
 /// The tool that a user agent names.
 fn tool(agent: &[u8]) -> Option<&'static str> {
     let lower = agent[..agent.len().min(LOOKED_AT_BYTES_MAX)].to_ascii_lowercase();
-    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let words = lower.split(|byte| !in_word(*byte)).filter(|word| word.len() > 2);
-    let named = words.flat_map(beginnings).find_map(|word| TOOL_NAMES.get(word).copied());
+    let begins_word = |at: usize| at == 0 || !lower[at - 1].is_ascii_alphanumeric();
+    let named = (0..lower.len()).filter(|at| begins_word(*at)).find_map(|at| {
+        let rest = &lower[at..];
+        let initial = usize::from(rest[0].checked_sub(b'a')?);
+        // Behind a name there may be a version, and no more letters.
+        BY_INITIAL.get(initial)?.iter().copied().find(|tool| {
+            rest.starts_with(tool.as_bytes()) && !rest.get(tool.len()).is_some_and(u8::is_ascii_alphabetic)
+        })
+    });
     named.or_else(|| {
         PHRASES.iter().copied().find(|phrase| memchr::memmem::find(&lower, phrase.as_bytes()).is_some())
     })
 }
 
-/// A word, and what it is without a version behind it: `dirbuster-1.0-rc1`, `w3af.org`, `sqlmap1`.
-fn beginnings(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let until = |end: fn(&u8) -> bool| word.iter().position(end).unwrap_or(word.len());
-    let letters = until(|byte| !byte.is_ascii_alphabetic());
-    let ends = [word.len(), until(|byte| *byte == b'-'), until(|byte| *byte == b'.'), letters];
-    ends.into_iter().map(|end| &word[..end])
-}
-
-/// The names of tools, each found at once.
-static TOOL_NAMES: LazyLock<HashMap<&[u8], &str>> =
-    LazyLock::new(|| TOOLS.iter().map(|tool| (tool.as_bytes(), *tool)).collect());
+/// The names of tools by their first letters.
+static BY_INITIAL: LazyLock<[Vec<&str>; 26]> = LazyLock::new(|| {
+    let begins =
+        |letter: usize| TOOLS.iter().copied().filter(move |tool| usize::from(tool.as_bytes()[0]) == letter);
+    std::array::from_fn(|number| begins(usize::from(b'a') + number).collect())
+});
 
 /// What a path asks for, if scanners do.
 fn asked_for(path: &[u8]) -> Option<(Confidence, String)> {

@@ -80,7 +80,12 @@ fn may_lead_somewhere(text: &[u8], set: &ByteSet) -> bool {
     let scheme = begins.iter().take(20).position(|byte| *byte == b':');
     matches!(begins.first(), Some(b'/' | b'\\' | b'~' | b'\'' | b'"' | b'.'))
         || matches!(begins, [b'W' | b'w' | b'M' | b'm', ..])
-        || scheme.is_some_and(|at| at == 1 || !begins[..at].eq_ignore_ascii_case(b"https"))
+        || scheme.is_some_and(|at| {
+            let scheme = &begins[..at];
+            scheme.first().is_some_and(u8::is_ascii_alphabetic)
+                && !(scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http"))
+                && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+        })
         || set.intersects(&ODD)
         || memchr::memmem::find(text, b"..").is_some()
 }

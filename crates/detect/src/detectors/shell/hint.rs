@@ -3,6 +3,8 @@
 //! A command has to be where one can begin: at the beginning, behind a quote, behind whatever ends another. What stands
 //! there is looked up as it is, quotes and escapes left out; what expansions would make of it makes it worth reading.
 
+use palisade_codec::ByteSet;
+
 use super::known;
 
 /// Bytes behind which a command can begin.
@@ -10,6 +12,18 @@ pub(super) const BREAKS: &[u8] = b";|&\n\r`$<>{";
 
 /// Bytes of a word that are looked at.
 const WORD_BYTES_MAX: usize = 64;
+
+/// Bytes that may stand before a command, and mean nothing.
+const SKIPPED: ByteSet = ByteSet::of(b" \t+('\"@!{");
+
+/// Bytes that end a word.
+const ENDS: ByteSet = ByteSet::of(b" \t\r\n;|&+<>");
+
+/// Bytes of a word that is not what it looks like.
+const SPELLED: ByteSet = ByteSet::of(b"$`%/\\-?*[.,'\"^()}]=");
+
+/// Letters of the longest name.
+const NAME_BYTES_MAX: usize = 24;
 
 /// Whether anything in a text may be a command. O(n).
 pub(super) fn worth_reading(text: &[u8], breaks: bool) -> bool {
@@ -34,14 +48,21 @@ pub(super) fn worth_reading(text: &[u8], breaks: bool) -> bool {
 
 /// Whether a text begins with what may be a command; `alone`, with arguments.
 fn may_begin(text: &[u8], alone: bool) -> bool {
-    let skipped = text.iter().take(WORD_BYTES_MAX).take_while(|byte| b" \t+('\"@!{".contains(byte)).count();
+    let skipped = text.iter().take(WORD_BYTES_MAX).take_while(|byte| SKIPPED.contains(**byte)).count();
     let braced = text[..skipped].contains(&b'{');
     let text = &text[skipped..];
     let window = &text[..text.len().min(WORD_BYTES_MAX)];
-    let end = window.iter().position(|byte| b" \t\r\n;|&+<>".contains(byte)).unwrap_or(window.len());
+    let end = window.iter().position(|byte| ENDS.contains(*byte)).unwrap_or(window.len());
     let word = &window[..end];
     if word.is_empty() {
         return window.first() == Some(&b'<') && !alone;
+    }
+    // Most are words as they stand.
+    if !word.iter().any(|byte| SPELLED.contains(*byte)) {
+        let arguments = !alone || end < text.len();
+        return arguments
+            && word.len() <= NAME_BYTES_MAX
+            && known::kind(&word.to_ascii_lowercase()).is_some();
     }
     // What it is only shows when it is expanded.
     if word.iter().any(|byte| b"$`%".contains(byte)) && !alone

@@ -53,8 +53,12 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     {
         return;
     }
-    let frame = Frame::of(text);
     let breaks = BREAKS.intersects(value.set);
+    // A word alone runs nothing, unless it names a file by wildcards or is an option.
+    if !breaks && !value.set.contains(b' ') && !matches!(text.first(), Some(b'/' | b'-')) {
+        return;
+    }
+    let frame = Frame::of(text);
     if !hint::worth_reading(text, breaks) || !breaks && frame.is_text() {
         return;
     }

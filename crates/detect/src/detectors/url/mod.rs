@@ -205,7 +205,6 @@ impl Said<'_> {
         if self.filled_in_by_browsers() {
             return;
         }
-        let numbers = Host::read(without_user(url.authority)).is_some_and(|host| host.address.is_some());
         let end = url.path.iter().position(|byte| b"?#\0".contains(byte)).unwrap_or(url.path.len());
         let (path, tail) = url.path.split_at(end);
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_ascii_lowercase();
@@ -215,6 +214,7 @@ impl Said<'_> {
         if !script && extension != b"txt" {
             return;
         }
+        let numbers = Host::read(without_user(url.authority)).is_some_and(|host| host.address.is_some());
         // What the application appends (`.php`) is cut off by it.
         let cut = matches!(tail, [b'\0', ..] | b"?" | b"??" | b"#");
         let shell = SHELLS.contains(&stem);
