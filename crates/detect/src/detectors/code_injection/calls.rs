@@ -167,21 +167,22 @@ impl<'a> Call<'_, 'a> {
     }
 
     fn judge(&self) -> Option<(Confidence, String)> {
+        let gap = self.tokens[self.open].start > self.back(1)?.end;
         if let Some(text) = self.back(1).and_then(Token::text) {
-            // `"system"("id")`, PHP calls what a text names.
-            return code::is_handler_name(text).then(|| {
+            // `"system"("id")`, PHP calls what a text names; a name between backticks is talk.
+            let named = code::is_handler_name(text) && !gap && self.back(1)?.quote != b'`';
+            return named.then(|| {
                 (Confidence::CERTAIN, format!("calls {} by its name as a text", ascii::shown(text)))
             });
         }
         if self.back(1).is_some_and(|token| token.is(b')')) {
-            return self.pieced_together();
+            return if gap { None } else { self.pieced_together() };
         }
         let name = self
             .back(1)?
             .name()
             .or_else(|| self.back(2).filter(|_| self.back(1).is_some_and(|token| token.is(b'!')))?.name())?;
         // A blank before the bracket: prose (`system (see below)`), unless a literal follows.
-        let gap = self.tokens[self.open].start > self.back(1)?.end;
         if gap && self.first().and_then(Token::text).is_none() {
             return None;
         }
@@ -216,7 +217,8 @@ impl<'a> Call<'_, 'a> {
     /// What only an attack writes.
     fn anywhere(&self, name: &[u8]) -> Option<(Confidence, String)> {
         let shown = ascii::shown(name);
-        let runs = matches!(code::call(name), Some(Does::Runs | Does::Evaluates));
+        let runs = matches!(code::call(name), Some(Does::Runs | Does::Evaluates))
+            && (!is_shared(name) || name == b"assert");
         let first = self.first()?;
         let first_name = first.name().unwrap_or_default();
         if matches!(code::call(name), Some(Does::Calls)) {
@@ -314,9 +316,17 @@ impl<'a> Call<'_, 'a> {
             return Some((confidence, format!("calls {shown}(), which {what}")));
         }
         let first = self.first();
+        // `time.sleep(10)` and no more.
+        let number = matches!(first.map(|token| token.kind), Some(Kind::Number(_)));
+        if name.eq_ignore_ascii_case(b"sleep")
+            && number
+            && standing == Standing::Alone
+            && self.tokens.len() < self.open + 6
+        {
+            return Some((Confidence::LIKELY, format!("has the interpreter wait by {shown}")));
+        }
         let module = first.and_then(Token::text).unwrap_or_default();
         // `response.write(9*9)`
-        let number = matches!(first.map(|token| token.kind), Some(Kind::Number(_)));
         if lower == b"response.write" && number && standing != Standing::Text {
             return Some((
                 Confidence::LIKELY,
@@ -381,27 +391,21 @@ impl<'a> Call<'_, 'a> {
         let variable =
             first.name().is_some_and(|name| name.starts_with(b"$")) || first.is(b'$') || first.is(b'@');
         let nested = first.name().is_some() && self.token(self.open + 2).is_some_and(|token| token.is(b'('));
-        // Names that languages share with ordinary programs, which call them with anything.
-        let shared = ascii::is_one_of(
-            name,
-            &[
-                "compile",
-                "function",
-                "execute",
-                "evaluate",
-                "spawn",
-                "fork",
-                "assert",
-                "expect_popen",
-                "iex",
-                "qx",
-            ],
-        );
+        let shared = is_shared(name);
         let phps = memchr::memchr(b'_', name).is_some()
             || ascii::is_one_of(
                 name,
                 &["phpinfo", "passthru", "popen", "execsync", "spawnsync", "phpversion", "phpcredits"],
             );
+        // What a program evaluates or loads by a name of its own is its own.
+        let own = nested
+            && !self
+                .first()
+                .and_then(Token::name)
+                .is_some_and(|name| code::call(name).is_some() || ascii::is_one_of(name, DECODERS));
+        if own || ascii::is_one_of(name, &["__import__", "import_module"]) {
+            return Some(if standing == Standing::Text { Confidence::HINT } else { Confidence::POSSIBLE });
+        }
         match does {
             Does::Runs | Does::Evaluates if shared => {
                 let code = text.is_some_and(|text| memchr::memchr2(b'(', b'$', text).is_some());
@@ -420,6 +424,14 @@ impl<'a> Call<'_, 'a> {
                 let remote = text.is_some_and(|text| is_reach(text) || ascii::is_one_of(text, NODE_MODULES));
                 match standing {
                     _ if !remote && !phps => None,
+                    // `require("fs")` begins many a program; what follows it is judged by itself.
+                    _ if name.eq_ignore_ascii_case(b"require") && !text.is_some_and(is_reach) => {
+                        Some(if standing == Standing::Alone {
+                            Confidence::LIKELY
+                        } else {
+                            Confidence::POSSIBLE
+                        })
+                    }
                     Standing::Alone => Some(if remote { Confidence::CERTAIN } else { Confidence::LIKELY }),
                     Standing::Line => Some(if remote { Confidence::STRONG } else { Confidence::POSSIBLE }),
                     Standing::Text => Some(Confidence::HINT),
@@ -504,9 +516,34 @@ impl<'a> Call<'_, 'a> {
         pieces.reverse();
         let name = pieces.concat();
         // `(f)(x)` of any language is a call of a name; one of these names is meant.
-        let pieced = !name.is_empty() && name.len() <= NAME_BYTES_MAX && code::is_handler_name(&name);
+        let given = self.first().is_some_and(|first| {
+            first.text().is_some()
+                || first.is(b'$')
+                || first.name().is_some_and(|name| name.starts_with(b"$"))
+        });
+        let pieced =
+            given && !name.is_empty() && name.len() <= NAME_BYTES_MAX && code::is_handler_name(&name);
         pieced.then(|| (Confidence::CERTAIN, format!("calls {} by its name in pieces", ascii::shown(&name))))
     }
+}
+
+/// Names that attacks share with ordinary programs, which call them with anything.
+fn is_shared(name: &[u8]) -> bool {
+    ascii::is_one_of(
+        name,
+        &[
+            "compile",
+            "function",
+            "execute",
+            "evaluate",
+            "spawn",
+            "fork",
+            "assert",
+            "expect_popen",
+            "iex",
+            "qx",
+        ],
+    )
 }
 
 fn by_standing(standing: Standing, alone: Confidence, line: Confidence) -> Confidence {
@@ -538,7 +575,6 @@ fn is_reach(text: &[u8]) -> bool {
         b"file:",
         b"expect:",
         b"phar:",
-        b"../",
         b"c:\\",
         b"c:/",
         b"\\\\",
@@ -621,18 +657,8 @@ const DECODERS: &[&str] = &[
 ];
 
 /// Modules of Node that start programs or open files.
-const NODE_MODULES: &[&str] = &[
-    "child_process",
-    "node:child_process",
-    "fs",
-    "node:fs",
-    "os",
-    "vm",
-    "net",
-    "cluster",
-    "worker_threads",
-    "module",
-];
+const NODE_MODULES: &[&str] =
+    &["child_process", "node:child_process", "fs", "node:fs", "os", "vm", "net", "cluster", "worker_threads"];
 
 /// Paths that are called: whether only attacks write them, and what they do.
 const CHAINS: &[(&str, bool, &str)] = &[
@@ -684,8 +710,6 @@ const CHAINS: &[(&str, bool, &str)] = &[
     ("system.getenv", false, "reads the environment"),
     ("system.shell", false, "starts a program"),
     ("class.forname", false, "gets at a class by name"),
-    ("thread.sleep", false, "waits"),
-    ("time.sleep", false, "waits"),
     ("wscript.shell.run", false, "starts a program"),
     ("server.createobject", false, "makes an object of a class"),
     ("object.const_get", false, "gets at a class by name"),

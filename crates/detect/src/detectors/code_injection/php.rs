@@ -24,6 +24,8 @@ pub(super) fn tags(text: &[u8], evidence: &mut Evidence<'_>) {
                 _ if quoted && body.first() == Some(&b'`') => Confidence::HINT,
                 true => Confidence::CERTAIN,
                 false if quoted || words => Confidence::HINT,
+                // A file of somebody's program, as people paste it.
+                false if standing::is_program(text) => Confidence::POSSIBLE,
                 false => Confidence::STRONG,
             };
             evidence.found(confidence, place, "opens PHP code");

@@ -16,10 +16,14 @@ pub(super) enum Standing {
 /// How the code that begins at `start` stands in the text.
 pub(super) fn of(text: &[u8], start: usize) -> Standing {
     let before = &text[..start];
+    let program = is_program(text);
     if before.len() <= LEADING_BYTES_MAX && is_leading(before) && !goes_on_as_text(&text[start..]) {
-        return Standing::Alone;
+        // A program may begin with any call; what closes something first is no program.
+        let closes =
+            before.iter().any(|byte| matches!(byte, b'\'' | b'"' | b';' | b')' | b'}' | b'|' | b'&'));
+        return if program && !closes { Standing::Text } else { Standing::Alone };
     }
-    if is_program(text) {
+    if program {
         return Standing::Text;
     }
     // A word and a blank before it: a sentence, or a statement of a few languages.
@@ -38,7 +42,7 @@ pub(super) fn of(text: &[u8], start: usize) -> Standing {
 }
 
 /// Whether a text is a program or a manual rather than what is typed into one field.
-fn is_program(text: &[u8]) -> bool {
+pub(super) fn is_program(text: &[u8]) -> bool {
     const LINES_MAX: usize = 3;
     const BYTES_MAX: usize = 1500;
     text.len() > BYTES_MAX || memchr::memchr_iter(b'\n', text.trim_ascii()).count() >= LINES_MAX

@@ -118,7 +118,7 @@ const GADGETS: &[&str] = &[
     "org.jdom",
     "org.jboss.",
     "org.mortbay.",
-    "org.eclipse.jetty.",
+    "org.eclipse.jetty.plus.jndi.",
     "org.docx4j.",
     "org.arrah.",
     "org.slf4j.ext.",

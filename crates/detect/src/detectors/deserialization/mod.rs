@@ -296,8 +296,8 @@ fn says_type(value: &Value<'_>) -> Option<bool> {
     let mut steps = path.rsplit(|byte| *byte == b'/');
     let (key, parent) = (steps.next().unwrap_or_default(), steps.next().unwrap_or_default());
     if xml {
-        let makes = ascii::is_one_of(parent, MAKING_ELEMENTS) || key == b"@serialization";
-        return (key == b"@class" || key == b"@serialization").then_some(makes);
+        let makes = MAKING_ELEMENTS.contains(&parent) || key == b"@serialization";
+        return (makes && (key == b"@class" || key == b"@serialization")).then_some(true);
     }
     if ascii::is_one_of(key, TYPE_KEYS) {
         Some(true)
@@ -309,8 +309,8 @@ fn says_type(value: &Value<'_>) -> Option<bool> {
 /// Members that nothing but a reader of types looks at.
 const TYPE_KEYS: &[&str] = &["@type", "$type", "@class", "__type", "_class", "javaclass", "java_class"];
 
-/// Elements by which XMLDecoder makes objects; others with a class (`<bean class=..>`) are somebody's configuration.
-const MAKING_ELEMENTS: &[&str] = &["java", "object", "void", "array", "new", "method"];
+/// Elements by which XMLDecoder makes objects, in its own small letters; others with a class (`<bean class=..>`) are somebody's configuration.
+const MAKING_ELEMENTS: &[&[u8]] = &[b"java", b"object", b"void", b"array", b"new", b"method"];
 
 /// Classes inside a text: attributes and elements of XML, types of JSON that nobody has parsed.
 fn classes_inside(text: &[u8], evidence: &mut Evidence<'_>) {
@@ -340,7 +340,7 @@ fn classes_inside(text: &[u8], evidence: &mut Evidence<'_>) {
             if let Some(attribute) = key_before.strip_suffix(b"=") {
                 let tag = memchr::memrchr(b'<', attribute).map_or(&b""[..], |open| &attribute[open + 1..]);
                 let element = &tag[..ascii::name_len(tag)];
-                if ascii::is_one_of(element, MAKING_ELEMENTS) {
+                if MAKING_ELEMENTS.contains(&element) {
                     let why = format!("an element that makes an object of the class {}", class_shown());
                     return evidence.found(Confidence::CERTAIN, place, why);
                 }

@@ -104,7 +104,7 @@ impl<'a> Templates<'a> {
             (b'#', b'{') => Some((Mark::Hash, 2)),
             (b'%', b'{') => Some((Mark::Percent, 2)),
             (b'*' | b'@' | b'~', b'{') => Some((Mark::Thymeleaf, 2)),
-            (b'<', b'%') => Some((Mark::Scriptlet, 2)),
+            (b'<', b'%') if !is_format(&rest[2..]) => Some((Mark::Scriptlet, 2)),
             (b'<', b'#') => Some((Mark::Freemarker, 2)),
             (b'[', b'[') => Some((Mark::Brackets, 2)),
             (b'@', b'(') => Some((Mark::Razor, 2)),
@@ -143,6 +143,17 @@ impl<'a> Templates<'a> {
                 nested(rest, b'{', b'}').map(|found| (from + found, 1))
             }
         }
+    }
+}
+
+/// Whether what follows `<%` is the place of a value in a formatted text: `<%s>`, `<%7d>`.
+fn is_format(rest: &[u8]) -> bool {
+    match rest {
+        [b'0'..=b'9', ..] => true,
+        [b's' | b'd' | b'r' | b'i' | b'f' | b'x' | b'c' | b'u' | b'q' | b'p', next, ..] => {
+            !ascii::is_name_byte(*next)
+        }
+        _ => false,
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Judged {
 /// Tokens of an expression that are read.
 const TOKENS_MAX: usize = 1024;
 
-/// Bytes of an expression between single braces.
+/// Bytes of an expression between single braces, or double brackets.
 const BRACE_BYTES_MAX: usize = 256;
 
 /// What an expression does; `None` where it is a template's own.
@@ -163,7 +163,9 @@ impl<'a> Reader<'_, 'a> {
         if let Some(found) = self.path(at) {
             return Some(found);
         }
-        if self.mark == Mark::Brace && !called {
+        // Programs have calls of their own between braces.
+        let dotted = self.before(at, 1).is_some_and(|token| token.is(b'.'));
+        if self.mark == Mark::Brace && (!called || dotted) {
             return None;
         }
         if called {

@@ -277,7 +277,7 @@ fn is_directive(name: &[u8]) -> bool {
 }
 
 /// Whether a URL leads to another host.
-fn is_elsewhere(url: &[u8]) -> bool {
+pub(super) fn is_elsewhere(url: &[u8]) -> bool {
     let url = url.trim_ascii();
     let url = url.strip_prefix(b"\"").unwrap_or(url);
     [&b"http:"[..], b"https:", b"//", b"\\\\", b"/\\", b"\\/", b"ftp:", b"javascript:", b"data:"]

@@ -44,7 +44,11 @@ fn closed_string(text: &[u8], at: usize, quote: u8, seen: &mut Seen) {
     let place = at..(at + 1 + near.len()).min(text.len());
     match script::read_at_once(near) {
         Code::Browser(what) => {
-            let confidence = if ends { Confidence::CERTAIN } else { Confidence::LIKELY };
+            let confidence = match (ends, is_program(text)) {
+                (true, false) => Confidence::CERTAIN,
+                (false, true) => Confidence::POSSIBLE,
+                _ => Confidence::LIKELY,
+            };
             seen.note(confidence, place, || format!("closes a string of a script, then {what}"));
         }
         Code::Own(what) if ends && !rest.is_empty() && before.len() < BEFORE_BYTES_MAX => {
@@ -57,6 +61,14 @@ fn closed_string(text: &[u8], at: usize, quote: u8, seen: &mut Seen) {
 
 /// What may stand between the closed string and the code.
 const SIGNS: ByteSet = ByteSet::of(b" \t\r\n)]};,-+*/%^&|?:!~<>=(");
+
+/// Whether a text is a program with strings of its own, by its lines.
+pub(super) fn is_program(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', text.trim_ascii()).take(PROGRAM_LINES).count() >= PROGRAM_LINES
+}
+
+/// Lines from which on a text is a program with strings of its own.
+const PROGRAM_LINES: usize = 3;
 
 /// Bytes before the quote: what is typed into a field is short.
 const BEFORE_BYTES_MAX: usize = 64;
@@ -83,7 +95,7 @@ fn alone(text: &[u8], seen: &mut Seen) {
     let (leading, code) = trimmed.split_at(signs);
     let name = &code[..ascii::name_len(code)];
     let rest = &code[name.len()..];
-    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt", "eval"])
+    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"])
         && matches!(rest.first(), Some(b'(' | b'`'))
         && rest.get(1) != Some(&b')');
     let reads = ascii::is_one_of(name, &["document", "window", "location"])

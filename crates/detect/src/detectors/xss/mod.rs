@@ -149,16 +149,24 @@ fn content<'t>(text: &'t [u8], tag: &Tag<'_>, end: &[u8]) -> (&'t [u8], bool) {
     }
 }
 
+/// Bytes before an element in which the fence of a code block is sought.
+const FENCE_BYTES_MAX: usize = 256;
+
 /// Bytes of an element's content that are looked at.
 const CONTENT_BYTES_MAX: usize = 2048;
 
 fn script_element(text: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut Seen) {
     if tag.closing {
         let before = &text[tag.start.saturating_sub(CONTENT_BYTES_MAX)..tag.start];
+        // One that was opened here was judged there.
+        if ascii::find(before, b"<script").is_some() {
+            return;
+        }
         if let Code::Browser(what) = script::read(before) {
-            seen.note(Confidence::STRONG, place.clone(), || {
-                format!("{what}, then the end of a script element")
-            });
+            // The end of a page that somebody pasted, or of a string in a script.
+            let program = breakout::is_program(text);
+            let confidence = if program { Confidence::POSSIBLE } else { Confidence::STRONG };
+            seen.note(confidence, place.clone(), || format!("{what}, then the end of a script element"));
         }
         return;
     }
@@ -187,11 +195,16 @@ fn script_element(text: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut S
         Code::Browser(what) => {
             seen.note(Confidence::CERTAIN, place.clone(), || format!("a script element with {what}"));
         }
+        // `Map::<Script>::new()`: a type of a program.
+        Code::Own(_) | Code::Nothing if !closed && is_generic(content) => {}
         Code::Own(what) if closed || !is_prose(content) => {
             seen.note(Confidence::CERTAIN, place.clone(), || format!("a script element with {what}"));
         }
         _ if closed && !bare => {
             seen.note(Confidence::STRONG, place.clone(), || "a script element with content".into());
+        }
+        _ if bare && closed => {
+            seen.note(Confidence::POSSIBLE, place.clone(), || "a script element with nothing in it".into());
         }
         _ if open || bare => {
             seen.note(Confidence::LIKELY, place.clone(), || "the beginning of a script element".into());
@@ -203,6 +216,12 @@ fn script_element(text: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut S
         }
         _ => seen.note(Confidence::LIKELY, place.clone(), || "a script element that is not closed".into()),
     }
+}
+
+/// Whether a text goes on as after the parameter of a type.
+fn is_generic(text: &[u8]) -> bool {
+    text.starts_with(b"::")
+        || text.first().is_some_and(|byte| matches!(byte, b'(' | b'>' | b',' | b')' | b'&'))
 }
 
 /// Whether a text goes on like a sentence: a blank or a sign, then words.
@@ -241,6 +260,9 @@ fn whole_url(text: &[u8], seen: &mut Seen) {
                 _ => seen.note(Confidence::HINT, at, || format!("what begins like a {scheme}: URL")),
             }
         }
+        // `data: text/html` is a sentence.
+        Some(Runs::Data(_))
+            if !ascii::starts(trimmed, b"data:") || trimmed.get(5).is_some_and(u8::is_ascii_whitespace) => {}
         Some(Runs::Data(kind)) => {
             seen.note(Confidence::LIKELY, 0..text.len(), || {
                 format!("a data: URL of {kind}, which browsers run")
