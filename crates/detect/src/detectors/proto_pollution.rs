@@ -1,9 +1,9 @@
 //! Names that reach an object's prototype.
 //!
 //! # What it finds
-//! `__proto__`, or `constructor` and then `prototype`, as a step of a name: in parameters (`a[__proto__][b]`), in keys of
+//! `__proto__`, or `constructor` and then `prototype` or another, as a step of a name: in parameters (`a[__proto__][b]`), in keys of
 //! JSON, in paths that a program would follow (`user.__proto__.admin`). Also names that become such when a filter takes
-//! `__proto__` out of them once.
+//! `__proto__` out of them once, and names that reach the class loader in the same way (`class.module.classLoader.x`).
 //!
 //! # Why it matters
 //! A program that merges what it is sent into an object changes all objects: who is admin, which file is a template, which
@@ -42,8 +42,24 @@ const NAME_BYTES_MAX: usize = 1024;
 /// A value without the two words is passed over at the price of one search each.
 fn guard(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
-    if memmem::find(text, b"proto").is_some() {
+    if memmem::find(text, b"proto").is_some() || memmem::find(text, b"constructor").is_some() {
         look(value, evidence);
+    } else if value.set.contains(b'L')
+        && let Some(at) = memmem::find(text, b"lassLoader")
+    {
+        class_loader(value, at, evidence);
+    }
+}
+
+/// `class.module.classLoader.x`: a name that a framework binds to the class of the object it fills.
+fn class_loader(value: &Value<'_>, at: usize, evidence: &mut Evidence<'_>) {
+    let steps = value.bytes[..at].split(|byte| matches!(byte, b'.' | b'[' | b']' | b'\'' | b'"'));
+    let path = value.bytes[..at].iter().all(|byte| is_path_byte(*byte));
+    if path && steps.clone().any(|step| step == b"class") {
+        let confidence =
+            if value.point.part == Part::Name { Confidence::CERTAIN } else { Confidence::LIKELY };
+        let why = "a name that reaches the class loader through an object's class";
+        evidence.found_as(Attack::CodeInjection, confidence, 0..at + 10, why);
     }
 }
 
@@ -71,7 +87,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         return;
     }
     if let Some(how) = reaches(path) {
-        let steps = path.split(|byte| matches!(byte, b'.' | b'[' | b'/')).count();
+        let steps = path.split(|byte| matches!(byte, b'.' | b'[' | b'/' | b':')).count();
         let set = path.len() < text.len();
         // A page about prototypes has such a path too.
         let page = how != BY_NAME && memchr::memchr(b'/', path).is_some();
@@ -87,7 +103,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
 }
 
 fn is_path_byte(byte: u8) -> bool {
-    ascii::is_name_byte(byte) || matches!(byte, b'.' | b'[' | b']' | b'\'' | b'"' | b'/' | b'-')
+    ascii::is_name_byte(byte) || matches!(byte, b'.' | b'[' | b']' | b'\'' | b'"' | b'/' | b'-' | b':')
 }
 
 /// The short way.
@@ -95,7 +111,9 @@ const BY_NAME: &str = "__proto__";
 
 /// How a name gets to a prototype, if it does.
 fn reaches(name: &[u8]) -> Option<&'static str> {
-    if name.len() > NAME_BYTES_MAX || memmem::find(name, b"proto").is_none() {
+    if name.len() > NAME_BYTES_MAX
+        || memmem::find(name, b"proto").is_none() && memmem::find(name, b"constructor").is_none()
+    {
         return None;
     }
     if steps_reach(name) {
@@ -121,7 +139,7 @@ fn steps_reach(name: &[u8]) -> bool {
         if step.is_empty() {
             continue;
         }
-        if step == b"__proto__" || after_constructor && step == b"prototype" {
+        if step == b"__proto__" || after_constructor && (step == b"prototype" || step == b"constructor") {
             return true;
         }
         after_constructor = step == b"constructor";

@@ -175,7 +175,7 @@ impl<'a> Call<'_, 'a> {
                 (Confidence::CERTAIN, format!("calls {} by its name as a text", ascii::shown(text)))
             });
         }
-        if self.back(1).is_some_and(|token| token.is(b')')) {
+        if self.back(1).is_some_and(|token| token.is(b')') || token.is(b']') || token.is(b'}')) {
             return if gap { None } else { self.pieced_together() };
         }
         let name = self
@@ -415,6 +415,8 @@ impl<'a> Call<'_, 'a> {
             Does::Runs | Does::Evaluates => Some(match (standing, text.is_some() || variable || nested) {
                 (Standing::Alone, true) => Confidence::STRONG,
                 (Standing::Alone, false) if phps && !empty => Confidence::STRONG,
+                // `system(whoami)`: PHP takes a word without quotes for a text.
+                (Standing::Alone, false) if first.name().is_some_and(is_command) => Confidence::STRONG,
                 (Standing::Line, true) => Confidence::LIKELY,
                 (Standing::Text, true) if phps => Confidence::POSSIBLE,
                 (Standing::Alone | Standing::Line, false) if phps => Confidence::POSSIBLE,
@@ -502,29 +504,44 @@ impl<'a> Call<'_, 'a> {
         })
     }
 
-    /// `('sys'.'tem')('id')`: a name of pieces.
+    /// `('sys'.'tem')('id')`, `[system][0]('id')`: a name of pieces.
     fn pieced_together(&self) -> Option<(Confidence, String)> {
+        let first = self.first()?;
+        let given = first.text().is_some()
+            || first.is(b'$')
+            || first.is(b'@')
+            || first.name().is_some_and(|name| name.starts_with(b"$") || is_command(name));
+        if !given {
+            return None;
+        }
         let mut pieces: Vec<&[u8]> = Vec::new();
-        for token in self.tokens[self.open.saturating_sub(24)..self.open - 1].iter().rev() {
+        for token in self.tokens[self.open.saturating_sub(24)..self.open].iter().rev() {
             match token.kind {
                 Kind::Text(text) => pieces.push(text),
                 Kind::Name(name) => pieces.push(name),
-                Kind::Sign(b'.' | b'+') => {}
-                _ => break,
+                // An index, or a number that is none of the pieces.
+                Kind::Number(_) | Kind::Sign(b'.' | b'+' | b'(' | b')' | b'[' | b']' | b'{' | b'}') => {}
+                Kind::Sign(_) => break,
             }
         }
         pieces.reverse();
         let name = pieces.concat();
         // `(f)(x)` of any language is a call of a name; one of these names is meant.
-        let given = self.first().is_some_and(|first| {
-            first.text().is_some()
-                || first.is(b'$')
-                || first.name().is_some_and(|name| name.starts_with(b"$"))
-        });
-        let pieced =
-            given && !name.is_empty() && name.len() <= NAME_BYTES_MAX && code::is_handler_name(&name);
+        let pieced = !name.is_empty() && name.len() <= NAME_BYTES_MAX && code::is_handler_name(&name);
         pieced.then(|| (Confidence::CERTAIN, format!("calls {} by its name in pieces", ascii::shown(&name))))
     }
+}
+
+/// Whether a word is a command that payloads try first.
+fn is_command(word: &[u8]) -> bool {
+    ascii::is_one_of(
+        word,
+        &[
+            "id", "whoami", "ls", "dir", "uname", "pwd", "cat", "ifconfig", "ipconfig", "hostname",
+            "netstat", "ps", "ping", "curl", "wget", "nc", "bash", "sh", "cmd", "env", "printenv", "uptime",
+            "nslookup", "ver",
+        ],
+    )
 }
 
 /// Names that attacks share with ordinary programs, which call them with anything.

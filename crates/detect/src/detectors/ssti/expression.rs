@@ -29,6 +29,14 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         return None;
     }
     let tokens = Tokens::first(body, TOKENS_MAX);
+    if template.mark == Mark::Thymeleaf && perl(body, template) {
+        let why = "a list @{[..]} that Perl computes inside a text".into();
+        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
+    }
+    if template.mark == Mark::Brace && ascii::is_one_of(body, &["php"]) {
+        let why = "a template tag that opens PHP code".into();
+        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
+    }
     let mut best: Option<Judged> = None;
     let mut note = |confidence: Confidence, in_browser: bool, what: String| {
         if best.as_ref().is_none_or(|best| best.confidence < confidence) {
@@ -47,6 +55,13 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         }
     }
     best
+}
+
+/// Whether the body of `@{..}` is a list of Perl's: brackets around something, and nothing after them.
+fn perl(body: &[u8], template: &Template) -> bool {
+    let Some(list) = body.trim_ascii().strip_prefix(b"[") else { return false };
+    let inside = list.strip_suffix(b"]");
+    (inside.is_some() || !template.closed) && list.iter().any(u8::is_ascii_alphabetic)
 }
 
 /// An expression of constants and signs alone: `7*7`, `7*'7'`, `(1337)*2`.

@@ -33,6 +33,9 @@ pub(super) fn judge(name: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut
         b"meta" => meta(&of, place, seen),
         b"link" => {
             let relation = of(b"rel").unwrap_or_default();
+            if of(b"type").is_some_and(|kind| ascii::find(&kind, b"script").is_some()) {
+                seen.note(Confidence::STRONG, place.clone(), || "a link element that is script".into());
+            }
             let loads = [&b"stylesheet"[..], b"import", b"preload", b"modulepreload", b"manifest"];
             if loads.iter().any(|kind| ascii::find(&relation, kind).is_some())
                 && let Some(target) = of(b"href").filter(|target| is_elsewhere(target))
@@ -53,11 +56,13 @@ pub(super) fn judge(name: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut
                 });
             }
         }
-        b"iframe" | b"frame" | b"ilayer" | b"layer" | b"portal" | b"fencedframe" | b"webview" => {
+        b"iframe" | b"frame" | b"ilayer" | b"layer" | b"vmlframe" | b"portal" | b"fencedframe"
+        | b"webview" => {
             if let Some(source) = of(b"src").or_else(|| of(b"href")) {
                 let source = source.trim_ascii();
                 let confidence = match source {
                     _ if is_embed_host(source) => Confidence::HINT,
+                    _ if name == b"vmlframe" => Confidence::STRONG,
                     _ if is_elsewhere(source) => Confidence::LIKELY,
                     _ => Confidence::POSSIBLE,
                 };
@@ -103,7 +108,11 @@ pub(super) fn judge(name: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut
 fn meta(of: &dyn Fn(&[u8]) -> Option<Vec<u8>>, place: &Range<usize>, seen: &mut Seen) {
     let content = of(b"content").unwrap_or_default();
     let equivalent = of(b"http-equiv").unwrap_or_default();
-    if equivalent.trim_ascii().eq_ignore_ascii_case(b"refresh") && ascii::find(&content, b"url").is_some() {
+    if equivalent.trim_ascii().eq_ignore_ascii_case(b"refresh")
+        && [&b"url"[..], b"//", b"http", b"javascript"]
+            .iter()
+            .any(|word| ascii::find(&content, word).is_some())
+    {
         let last = content.split(|byte| *byte == b'=').next_back().unwrap_or_default();
         seen.note(Confidence::STRONG, place.clone(), || {
             format!("a refresh of the page to {}", ascii::shown(last))

@@ -3,6 +3,7 @@
 use palisade_codec::ByteSet;
 
 use super::super::ascii;
+use super::super::code::{Token, Tokens};
 use super::Seen;
 use super::script::{self, Code};
 use crate::Confidence;
@@ -18,6 +19,9 @@ pub(super) fn read(text: &[u8], set: &ByteSet, seen: &mut Seen) {
             let at = memchr::memchr(quote, text).expect("the set says that it is there");
             closed_string(text, at, quote, seen);
         }
+    }
+    if set.contains(b'!') && set.contains(b'[') && script::is_without_letters(text) {
+        seen.note(Confidence::STRONG, 0..text.len(), || "script spelled without letters".into());
     }
     if !seen.is_certain() {
         alone(text, seen);
@@ -46,7 +50,9 @@ fn closed_string(text: &[u8], at: usize, quote: u8, seen: &mut Seen) {
         Code::Browser(what) => {
             let confidence = match (ends, is_program(text)) {
                 (true, false) => Confidence::CERTAIN,
+                // A program's own strings end, too, and templates go over lines.
                 (false, true) => Confidence::POSSIBLE,
+                (true, true) if quote == b'`' => Confidence::POSSIBLE,
                 _ => Confidence::LIKELY,
             };
             seen.note(confidence, place, || format!("closes a string of a script, then {what}"));
@@ -85,44 +91,116 @@ fn ends(code: &[u8], quote: u8) -> bool {
         || matches!(last, b';' | b'{' | b'}' | b'(' | b'+' | b'-' | b'*' | b'|' | b'&' | b',')
 }
 
-/// A value that is a call and nothing else, or that goes on with one after a sign: `alert(document.cookie)`, `*/alert(1)/*`.
+/// A value that is script and nothing else, or that goes on with it after signs: `alert(document.cookie)`,
+/// `*/alert(1)/*`, `self["document"]["cookie"]`.
 fn alone(text: &[u8], seen: &mut Seen) {
     let trimmed = text.trim_ascii();
     if trimmed.len() > CODE_BYTES_MAX || memchr::memchr(b'\n', trimmed).is_some() {
         return;
     }
+    let all = 0..text.len();
     let signs = trimmed.iter().position(|byte| !SIGNS.contains(*byte)).unwrap_or(trimmed.len());
-    let (leading, code) = trimmed.split_at(signs);
-    let name = &code[..ascii::name_len(code)];
-    let rest = &code[name.len()..];
-    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"])
-        && matches!(rest.first(), Some(b'(' | b'`'))
-        && rest.get(1) != Some(&b')');
-    let reads = ascii::is_one_of(name, &["document", "window", "location"])
-        && matches!(rest, [b'.' | b'[', ..])
-        && [&b".cookie"[..], b".write(", b".location", b"[", b".open(", b".eval(", b".alert("]
-            .iter()
-            .any(|member| ascii::starts(rest, member));
-    let jsfuck = matches!(script::read(trimmed), Code::Browser(what) if what.starts_with("script spelled"));
-    // A sentence may begin with such a name; code ends as code.
-    let whole = memchr::memchr(b')', rest).is_some_and(|close| {
-        let after = rest[close..].split(|byte| matches!(byte, b' ')).nth(1).unwrap_or_default();
-        !after.first().is_some_and(u8::is_ascii_alphabetic)
-    });
-    if jsfuck || shows && whole {
-        let confidence = if leading.iter().any(|byte| !byte.is_ascii_whitespace()) {
-            Confidence::STRONG
+    let tokens = Tokens::first(&trimmed[signs..], TOKENS_MAX);
+    let Some(name) = tokens.first().and_then(Token::name) else {
+        return by_template(trimmed, all, seen);
+    };
+    let is = |at: usize, sign: u8| tokens.get(at).is_some_and(|token| token.is(sign));
+    let text_at = |at: usize| tokens.get(at).and_then(Token::text);
+    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"]);
+    let given =
+        is(1, b'(') && tokens.len() > 2 && !is(2, b')') || text_at(1).is_some() && tokens[1].quote == b'`';
+    if shows && given && !goes_on_as_sentence(trimmed) {
+        let leads = trimmed[..signs].iter().any(|byte| !byte.is_ascii_whitespace());
+        let confidence = if leads { Confidence::STRONG } else { Confidence::LIKELY };
+        return seen.note(confidence, all, || format!("a call of {}() and nothing else", ascii::shown(name)));
+    }
+    if !ascii::is_one_of(name, WINDOWS) {
+        return by_template(trimmed, all, seen);
+    }
+    // The members that a path goes through, by dots and by texts in brackets.
+    let (mut at, mut computed, mut matters) = (1, false, false);
+    while at < tokens.len() {
+        let member = if is(at, b'.') && tokens.get(at + 1).is_some_and(|token| token.name().is_some()) {
+            at += 2;
+            tokens[at - 1].name()
+        } else if is(at, b'[') && text_at(at + 1).is_some() && is(at + 2, b']') {
+            at += 3;
+            computed = true;
+            text_at(at - 2)
+        } else if is(at, b')') {
+            at += 1;
+            continue;
         } else {
-            Confidence::LIKELY
+            break;
         };
-        seen.note(confidence, 0..text.len(), || {
-            if jsfuck {
-                "script spelled without letters".into()
-            } else {
-                format!("a call of {}() and nothing else", ascii::shown(name))
-            }
+        matters |= member.is_some_and(|member| ascii::is_one_of(member, MEMBERS));
+    }
+    let called = is(at, b'(') || is(at, b'=') && !is(at + 1, b'=');
+    // `window.open()` in a sentence is talk; brackets around a member's name are not.
+    if (matters && (at == tokens.len() || called) || computed && called) && !goes_on_as_sentence(trimmed) {
+        seen.note(Confidence::LIKELY, all, || {
+            format!("script that uses {}", ascii::shown(&trimmed[signs..]))
         });
-    } else if reads && memchr::memchr(b' ', rest).is_none() {
-        seen.note(Confidence::LIKELY, 0..text.len(), || format!("script that uses {}", ascii::shown(code)));
     }
 }
+
+/// `[].sort.call`${alert}1337``: a function given to another by a template.
+fn by_template(text: &[u8], all: std::ops::Range<usize>, seen: &mut Seen) {
+    let given = memchr::memmem::find_iter(text, b"${").any(|at| {
+        let name = text[at + 2..].trim_ascii_start();
+        let name = &name[..ascii::name_len(name)];
+        ascii::is_one_of(name, &["alert", "confirm", "prompt", "eval", "navigation", "location", "document"])
+    });
+    if given && memchr::memchr(b'`', text).is_some() && ascii::find(text, b"call").is_some() {
+        seen.note(Confidence::STRONG, all, || "calls a function that it names in a template".into());
+    }
+}
+
+/// Whether words follow the first bracket: `alert(s) were shown to me`.
+fn goes_on_as_sentence(text: &[u8]) -> bool {
+    memchr::memchr(b')', text).is_some_and(|close| {
+        let after = text[close..].split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        after.first().is_some_and(u8::is_ascii_alphabetic)
+    })
+}
+
+/// Objects from which all of a page is reached.
+const WINDOWS: &[&str] = &[
+    "document",
+    "window",
+    "self",
+    "top",
+    "parent",
+    "frames",
+    "globalthis",
+    "location",
+    "this",
+    "navigator",
+    "opener",
+];
+
+/// Members of theirs that tell, write or go somewhere.
+const MEMBERS: &[&str] = &[
+    "cookie",
+    "write",
+    "writeln",
+    "eval",
+    "alert",
+    "confirm",
+    "prompt",
+    "globaleval",
+    "settimeout",
+    "setinterval",
+    "location",
+    "execscript",
+    "domain",
+    "localstorage",
+    "open",
+    "function",
+    "constructor",
+    "fetch",
+    "sendbeacon",
+];
+
+/// Tokens of such a value that are read.
+const TOKENS_MAX: usize = 64;

@@ -65,6 +65,13 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     if has(b'<') {
         markup(text, 0, None, &mut seen);
     }
+    if has(b'?')
+        && has(b'<')
+        && let Some(at) = ascii::find(text, b"<?import")
+        && ascii::find(&text[at..text.len().min(at + FENCE_BYTES_MAX)], b"implementation").is_some()
+    {
+        seen.note(Confidence::STRONG, at..at + 60, || "the import of a behaviour into the page".into());
+    }
     if has(b'=') && (has(b'(') || has(b'`') || has(b'[') || has(b':') || has(b'=')) {
         handlers::read(text, &mut seen);
     }
@@ -105,6 +112,7 @@ impl Seen {
 /// Reads tags. `within` is where the text stands in the value, for a text that was decoded out of it.
 fn markup(text: &[u8], depth: usize, within: Option<&Range<usize>>, seen: &mut Seen) {
     let mut from = 0;
+    let mut raw_text = RawText::default();
     while let Some(tag) = Tag::next(text, from) {
         if seen.is_certain() {
             return;
@@ -112,6 +120,7 @@ fn markup(text: &[u8], depth: usize, within: Option<&Range<usize>>, seen: &mut S
         from = tag.end;
         let place = within.cloned().unwrap_or(tag.start..tag.end);
         let name = tag.plain_name();
+        raw_text.note(&name, &tag, &place, seen);
         match &name[..] {
             b"script" => script_element(text, &tag, &place, seen),
             b"style" if !tag.closing => {
@@ -133,6 +142,33 @@ fn markup(text: &[u8], depth: usize, within: Option<&Range<usize>>, seen: &mut S
                         markup(&inner, depth + 1, Some(&place), seen);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Elements whose content is no markup, opened and closed in a text: who does not know in which the value lands closes
+/// several.
+#[derive(Debug, Default)]
+struct RawText {
+    opened: [bool; RAW_TEXT.len()],
+    closed: [bool; RAW_TEXT.len()],
+}
+
+const RAW_TEXT: [&[u8]; 9] =
+    [b"script", b"style", b"title", b"textarea", b"noscript", b"noembed", b"template", b"xmp", b"iframe"];
+
+impl RawText {
+    fn note(&mut self, name: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut Seen) {
+        let Some(which) = RAW_TEXT.iter().position(|element| *element == name) else { return };
+        if !tag.closing {
+            self.opened[which] = true;
+        } else if !self.opened[which] && !self.closed[which] {
+            self.closed[which] = true;
+            if self.closed.iter().filter(|closed| **closed).count() == 3 {
+                seen.note(Confidence::STRONG, place.clone(), || {
+                    "closes whatever element of text it may land in".into()
+                });
             }
         }
     }
@@ -177,8 +213,11 @@ fn script_element(text: &[u8], tag: &Tag<'_>, place: &Range<usize>, seen: &mut S
     for source in [&b"src"[..], b"href", b"xlink:href"] {
         if let Some(source) = tag.attribute(source).filter(|source| !source.trim_ascii().is_empty()) {
             let shown = ascii::shown(source.trim_ascii());
-            return seen
-                .note(Confidence::CERTAIN, place.clone(), || format!("a script element that loads {shown}"));
+            // A manual shows how to include a file of one's own.
+            let near = &text[tag.start.saturating_sub(FENCE_BYTES_MAX)..tag.start];
+            let manual = memchr::memmem::find(near, b"```").is_some() && !attributes::is_elsewhere(&source);
+            let confidence = if manual { Confidence::POSSIBLE } else { Confidence::CERTAIN };
+            return seen.note(confidence, place.clone(), || format!("a script element that loads {shown}"));
         }
     }
     let kind = tag.attribute(b"type").unwrap_or_default();

@@ -28,8 +28,8 @@ impl Code {
 /// What a text does if it is run as script. O(n).
 pub(super) fn read(text: &[u8]) -> Code {
     let mut best = Code::Nothing;
-    if let Some(what) = without_letters(text) {
-        return Code::Browser(what);
+    if is_without_letters(text) {
+        return Code::Browser("script spelled without letters".into());
     }
     let mut at = 0;
     while at < text.len() {
@@ -78,8 +78,8 @@ pub(super) fn read_at_once(text: &[u8]) -> Code {
         }
         break;
     }
-    if let Some(what) = without_letters(text) {
-        return Code::Browser(what);
+    if is_without_letters(text) {
+        return Code::Browser("script spelled without letters".into());
     }
     let mut at = 0;
     let mut best = Code::Nothing;
@@ -170,7 +170,7 @@ fn without_comments(text: &[u8]) -> &[u8] {
 const COMMENT_BYTES_MAX: usize = 64;
 
 /// Whether a text, or a long piece of it, is script spelled without letters: `(![]+[])[+!+[]]`.
-fn without_letters(text: &[u8]) -> Option<String> {
+pub(super) fn is_without_letters(text: &[u8]) -> bool {
     const LEAST: usize = 20;
     const KINDS_LEAST: usize = 4;
     let mut from = 0;
@@ -182,13 +182,15 @@ fn without_letters(text: &[u8]) -> Option<String> {
             let kinds = b"[]()!+{}".iter().filter(|kind| run.contains(kind)).count();
             let brackets =
                 memchr::memmem::find(run, b"[]").is_some() || memchr::memmem::find(run, b"{}").is_some();
-            if kinds >= KINDS_LEAST && brackets && run.contains(&b'+') {
-                return Some("script spelled without letters".into());
+            // In a form the plus becomes a blank.
+            let joined = run.contains(&b'+') || memchr::memmem::find_iter(run, b"![]").count() >= 3;
+            if kinds >= KINDS_LEAST && brackets && joined {
+                return true;
             }
         }
         from += len + 1;
     }
-    None
+    false
 }
 
 const LETTERLESS: palisade_codec::ByteSet = palisade_codec::ByteSet::of(b"[]()!+{}01 \t\n-~");
