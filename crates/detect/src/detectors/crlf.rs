@@ -152,8 +152,23 @@ impl<'t> Header<'t> {
             return None;
         }
         let name = &line[..end];
+        let value =
+            behind[1..].split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default().trim_ascii();
+        // `Location: Berlin` is a fact, `Host: Ann` another.
+        let fits = match name.to_ascii_lowercase().as_slice() {
+            b"location" | b"refresh" | b"link" | b"origin" | b"referer" => {
+                value.is_empty() || value.iter().any(|byte| b"/=<".contains(byte))
+            }
+            b"host" => value.iter().any(|byte| b".:".contains(byte)) || value == b"localhost",
+            b"connection" => [&b"close"[..], b"keep-alive", b"upgrade"]
+                .iter()
+                .any(|known| value.eq_ignore_ascii_case(known)),
+            _ => true,
+        };
         let among = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
-        let kind = if among(ANSWER) {
+        let kind = if !fits {
+            Kind::Other
+        } else if among(ANSWER) {
             Kind::Answer
         } else if among(MESSAGE) || name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case(b"x-")) {
             Kind::Message
@@ -197,12 +212,9 @@ const MESSAGE: &[&str] = &[
     "user-agent",
     "referer",
     "origin",
-    "expires",
     "pragma",
-    "accept",
-    "upgrade",
-    "forwarded",
-    "via",
-    "server",
-    "proxy",
+    "accept-encoding",
+    "if-none-match",
+    "vary",
+    "proxy-connection",
 ];

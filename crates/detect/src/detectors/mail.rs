@@ -37,7 +37,8 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let subject = text[..first].trim_ascii();
     let words = Frame::of(subject).words;
     // An address, alone or in angle brackets behind a name. `Author: a@example.com` is a header itself: a quotation.
-    let address = words <= 4 && header(subject).is_none() && is_address(subject);
+    let by_itself = words == 1 || words <= 4 && subject.ends_with(b">");
+    let address = by_itself && header(subject).is_none() && is_address(subject);
     let mut at = first;
     for line in text[first..].split(|byte| *byte == b'\n').take(LINES_MAX) {
         let trimmed = line.trim_ascii();
