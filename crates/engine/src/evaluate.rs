@@ -288,18 +288,14 @@ impl Transaction {
         self.assign(matching.link, &mut matching.begun)
     }
 
-    /// Tells the match of a variable, or of a number, as it stands.
+    /// Tells the match of a variable of TX, or of a number, as it stands.
     fn tell_held(&mut self, item: Item, name: Option<TextId>) {
         let mut buffer = std::mem::take(&mut self.scratch.value);
-        let held = match item.kind {
-            ItemKind::Var { slot, .. } => {
-                buffer.clear();
-                buffer.extend_from_slice(self.vars.tx.value(slot).unwrap_or_default());
-                Some(buffer.as_slice())
-            }
-            // A number, made when somebody asks for it.
-            _ => None,
-        };
+        buffer.clear();
+        let held = self.vars.held(item).map(|held| {
+            buffer.extend_from_slice(held);
+            buffer.as_slice()
+        });
         // As every look.
         self.cursor.work += held.map_or(1, <[u8]>::len) + 16;
         self.vars.tell_match(item, name, held);
@@ -314,7 +310,11 @@ impl Transaction {
         self.vars.rule = index;
         if let Some(item) = item {
             let name = matches!(item.kind, ItemKind::Count { .. }).then(|| link.targets[0].name);
-            self.tell_held(item, name);
+            if link.assignments.is_empty() {
+                self.cursor.work += self.vars.tell_alone(item, name) + 16;
+            } else {
+                self.tell_held(item, name);
+            }
         }
         self.set_all(link);
         self.vars.matched.end_link();

@@ -99,6 +99,18 @@ impl Matched {
 }
 
 impl List {
+    fn push(&mut self, item: Item, name: Name, value: Option<&[u8]>) {
+        let value = match value {
+            None => Value::OfItem,
+            Some(value) => {
+                let begins = self.bytes.len();
+                self.bytes.extend_from_slice(value);
+                Value::Copied(begins..self.bytes.len())
+            }
+        };
+        self.matches.push(Entry { item, name, value });
+    }
+
     fn get(&self, index: usize) -> Option<MatchedVar<'_>> {
         Some(MatchedVar { list: self, entry: self.matches.get(index)? })
     }
@@ -125,17 +137,32 @@ impl Variables {
             }
             (None, _) => Name::OfItem,
         };
-        let value = match value {
-            None => Value::OfItem,
-            Some(value) => {
-                let begins = list.bytes.len();
-                list.bytes.extend_from_slice(value);
-                Value::Copied(begins..list.bytes.len())
-            }
-        };
-        list.matches.push(Entry { item, name, value });
+        list.push(item, name, value);
         self.matched.link = list;
         self.matched.interrupted.clear();
+    }
+}
+
+impl Variables {
+    /// What a variable of TX holds, whose value does not last; nothing for a number.
+    pub(crate) fn held(&self, item: Item) -> Option<&[u8]> {
+        match item.kind {
+            ItemKind::Var { slot, .. } => Some(self.tx.value(slot).unwrap_or_default()),
+            _ => None,
+        }
+    }
+
+    /// All of a link that has one match and no assignments: [`Variables::tell_match`] of a variable of TX, or of a
+    /// number, as it stands, and [`Matched::end_link`]. Gives the bytes that were looked at.
+    pub(crate) fn tell_alone(&mut self, item: Item, name: Option<TextId>) -> usize {
+        let mut last = std::mem::take(&mut self.matched.last);
+        last.clear();
+        let held = self.held(item);
+        let looked_at = held.map_or(1, <[u8]>::len);
+        last.push(item, name.map_or(Name::OfItem, Name::Text), held);
+        self.matched.last = last;
+        self.matched.interrupted.clear();
+        looked_at
     }
 }
 

@@ -4,6 +4,10 @@
 ///
 /// Blanks before it and one sign are skipped, as C's `atoi` does: `" 12abc"` is 12, `abc` is 0.
 pub fn leading_integer(text: &[u8]) -> i64 {
+    // Most numbers of rules are scores and levels.
+    if let [digit @ b'0'..=b'9'] = text {
+        return i64::from(digit - b'0');
+    }
     // C's isspace, which unlike Rust's ASCII white space knows the vertical tab.
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     let text = &text[blanks..];

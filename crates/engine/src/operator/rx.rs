@@ -62,6 +62,9 @@ impl Rx {
         let Some(pattern) = &self.pattern else {
             return Outcome::Match;
         };
+        if self.is_whole {
+            return Outcome::Match;
+        }
         match pattern.is_match_in(&mut context.workspace, value) {
             Ok(matched) => Outcome::from(matched),
             Err(StepLimit { .. }) => Outcome::StepLimit,
