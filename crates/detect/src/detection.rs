@@ -5,7 +5,7 @@ use palisade_http::RequestHead;
 use palisade_model::{Part, Point, Root};
 
 use crate::descent::{BodyReader, Descent, Roots};
-use crate::detectors::{DETECTORS, Evidence, Findings, leak};
+use crate::detectors::{self, DETECTORS, Evidence, Findings, leak};
 use crate::{Confidence, DetectLimits, Finding, Spent, Value};
 
 /// Looks at one exchange: its head, then its body piece by piece, then all of it.
@@ -100,6 +100,11 @@ pub fn detect_value(bytes: &[u8], limits: &DetectLimits) -> Vec<Finding> {
     let mut descent = Descent::new(limits.clone());
     descent.look(Point { root: Root::Query, part: Part::Value, path: b"q" }, bytes);
     descent.findings().to_vec()
+}
+
+/// Makes what all detections share, so that the first request does not wait for it. Cheap when it is made already.
+pub fn prepare() {
+    detectors::prepare();
 }
 
 /// The names of the detectors that read values, in the order in which they are asked.

@@ -24,7 +24,7 @@ mod limits;
 mod value;
 
 pub use descent::BodyForm;
-pub use detection::{Detection, Progress, detect_value, detect_with, detectors, strongest};
+pub use detection::{Detection, Progress, detect_value, detect_with, detectors, prepare, strongest};
 pub use finding::{Confidence, Finding, FindingPoint};
 pub use limits::{DetectLimits, Spent};
 pub use palisade_model::Attack;

@@ -68,6 +68,12 @@ pub(crate) static DETECTORS: &[Detector] = &[
 /// All that read a request's head as a whole.
 pub(crate) static HEAD_DETECTORS: &[HeadDetector] = &[protocol::DETECTOR, scanner::DETECTOR];
 
+/// Makes the tables of all detectors, so that no request waits for them.
+pub(crate) fn prepare() {
+    scanner::prepare();
+    shell::prepare();
+}
+
 /// Reads a value.
 #[derive(Debug)]
 pub(crate) struct Detector {

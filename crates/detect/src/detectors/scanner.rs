@@ -71,6 +71,11 @@ static BY_INITIAL: LazyLock<[Vec<&str>; 26]> = LazyLock::new(|| {
     std::array::from_fn(|number| begins(usize::from(b'a') + number).collect())
 });
 
+/// Makes the tables that it reads by.
+pub(super) fn prepare() {
+    LazyLock::force(&BY_INITIAL);
+}
+
 /// What a path asks for, if scanners do.
 fn asked_for(path: &[u8]) -> Option<(Confidence, String)> {
     let from = path.len().saturating_sub(LOOKED_AT_BYTES_MAX);

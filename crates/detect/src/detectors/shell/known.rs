@@ -37,6 +37,11 @@ static NAMES: LazyLock<HashMap<&str, Kind>> = LazyLock::new(|| {
     KINDS.iter().rev().flat_map(|(kind, names)| names.iter().map(|name| (*name, *kind))).collect()
 });
 
+/// Makes the table of names.
+pub(super) fn prepare() {
+    LazyLock::force(&NAMES);
+}
+
 /// What a name in lower case is.
 pub(super) fn kind(name: &[u8]) -> Option<Kind> {
     let name = std::str::from_utf8(name).ok()?;

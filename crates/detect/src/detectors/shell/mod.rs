@@ -45,6 +45,11 @@ const BREAKS: ByteSet = ByteSet::of(hint::BREAKS);
 /// Bytes with which a value of one quote begins a new reading.
 const WINDOWS: ByteSet = ByteSet::of(b";|&\n\r^%$:\\");
 
+/// Makes the tables that it reads by.
+pub(super) fn prepare() {
+    known::prepare();
+}
+
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
     // What browsers say of themselves has semicolons and parentheses of its own.
