@@ -37,6 +37,7 @@ impl Profile {
     /// The same with the built-in detector, or without it.
     #[must_use]
     pub fn with_detector(self, detector: Option<Detector>) -> Self {
+        palisade_detect::prepare();
         Self { detector, ..self }
     }
 
@@ -48,6 +49,7 @@ impl Profile {
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
         let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).collect();
+        palisade_detect::prepare();
         let detector = profile.detect.enabled.then(|| Detector {
             sensitivity: profile.detect.sensitivity,
             leaks: profile.detect.leaks,
