@@ -32,7 +32,11 @@ pub(super) fn known_from_root(target: &[u8]) -> Option<Known> {
         return Some(Known::Secret);
     }
     let served = begins_with_any(target, SERVED) && ends_with_any(target, FILES);
-    (served || FILES.contains(&target)).then_some(Known::File)
+    let configured =
+        target.strip_prefix(b"etc/").is_some_and(|name| CONFIGURED.contains(&name) || is_internal(name));
+    let kept = begins_with_any(target, KEPT) && !target.ends_with(b"/") && !is_asset(target);
+    let known = FILES.contains(&target) || ends_with_any(target, EVERYWHERE);
+    (known || served || configured || kept).then_some(Known::File)
 }
 
 /// Whether a relative path names a file of the application that it would never hand out.
@@ -309,6 +313,104 @@ const FOLDERS: &[&[u8]] = &[
     b".hg/",
     b".ssh/",
     b".aws/",
+];
+
+/// Files of servers that are known wherever they lie.
+const EVERYWHERE: &[&[u8]] = &[
+    b"php.ini",
+    b"httpd.conf",
+    b"access_log",
+    b"error_log",
+    b"access.log",
+    b"error.log",
+    b"my.cnf",
+    b"my.ini",
+    b"pure-ftpd.conf",
+    b"pure-config.pl",
+    b"xferlog",
+    b"config.inc.php",
+    b"ntuser.dat",
+    b"unattend.xml",
+    b"tomcat-users.xml",
+    b"anaconda-ks.cfg",
+    b"sam",
+    b"ntds.dit",
+];
+
+/// Files of /etc without an extension that tells.
+const CONFIGURED: &[&[u8]] = &[
+    b"aliases",
+    b"anacrontab",
+    b"at.allow",
+    b"at.deny",
+    b"bootptab",
+    b"chrootusers",
+    b"cron.allow",
+    b"cron.deny",
+    b"environment",
+    b"ftpaccess",
+    b"ftpchroot",
+    b"ftphosts",
+    b"groups",
+    b"gshadow-",
+    b"hosts.equiv",
+    b"init.d",
+    b"inittab",
+    b"ld.so.preload",
+    b"localtime",
+    b"login.defs",
+    b"logrotate.d",
+    b"lsb-release",
+    b"machine-id",
+    b"modules",
+    b"mail/sendmail.mc",
+    b"mtab",
+    b"network/interfaces",
+    b"networks",
+    b"printcap",
+    b"protocols",
+    b"rc.local",
+    b"rpc",
+    b"securetty",
+    b"services",
+    b"shells",
+    b"subuid",
+    b"termcap",
+    b"timezone",
+    b"vsftpd.chroot_list",
+    b"wu-ftpd/ftpaccess",
+    b"wu-ftpd/ftphosts",
+    b"apt/sources.list",
+    b"sysconfig/network",
+    b"apache2/sites-available/default",
+    b"apache2/envvars",
+    b"security/environ",
+    b"security/limits",
+    b"security/lastlog",
+    b"security/user",
+    b"pure-ftpd/pureftpd.pdb",
+    b"logrotate.d/ftp",
+    b"logrotate.d/proftpd",
+    b"ssh/ssh_host_dsa_key",
+    b"centos-release",
+    b"fedora-release",
+    b"system-release",
+];
+
+/// Folders whose files belong to the system.
+const KEPT: &[&[u8]] = &[
+    b"var/log/",
+    b"var/mail/",
+    b"var/spool/",
+    b"var/lib/mysql/",
+    b"var/cpanel/",
+    b"var/adm/",
+    b"root/.",
+    b"windows/",
+    b"winnt/",
+    b"inetpub/",
+    b"proc/net/",
+    b"proc/sys/",
 ];
 
 /// Where servers keep what they serve and write.

@@ -32,7 +32,7 @@ use self::files::Known;
 pub(super) use self::files::is_secret;
 use self::walk::{Odd, Walk};
 use super::{Detector, Evidence, frame::Frame};
-use crate::{Attack, Confidence, Value};
+use crate::{Attack, Confidence, Decoding, Value};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "path",
@@ -114,6 +114,8 @@ fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<
         _ if walk.above_root && climbs >= 2 => Confidence::LIKELY,
         _ if walk.target.is_empty() && walk.ups >= 3 && value.point.root != Root::Json => Confidence::LIKELY,
         _ if walk.target.is_empty() => Confidence::POSSIBLE,
+        // Somewhere in a sentence.
+        _ if frame.words > 3 && !text.starts_with(b".") && !walk.absolute => Confidence::HINT,
         _ if walk.ups >= 3 && !files::is_asset(&walk.target) => Confidence::LIKELY,
         _ if walk.ups >= 2 && files::is_internal(&walk.target) => Confidence::LIKELY,
         // A client resolves dots in a path before it asks.
@@ -127,7 +129,9 @@ fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<
 /// A path that does not climb.
 fn absolute(text: &[u8], walk: &Walk, value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<'_>) {
     let at = 0..value.bytes.len();
-    if frame.words > 3 {
+    // `C:\\Program Files\\Apache Group\\...` is a path of three words.
+    let in_words = memchr::memmem::find(text, b"rogram Files").is_some();
+    if frame.words > if in_words { 5 } else { 3 } {
         return;
     }
     if !walk.absolute {
@@ -161,8 +165,8 @@ fn absolute(text: &[u8], walk: &Walk, value: &Value<'_>, frame: &Frame, evidence
             // A manifest says deep inside where a file is to be put.
             let nested = value.point.root == Root::Json
                 && memchr::memchr_iter(b'/', value.point.path).count() >= NESTED_MIN;
-            let confidence =
-                if nested || frame.words > 1 { Confidence::POSSIBLE } else { Confidence::LIKELY };
+            let in_text = frame.words > 1 && !in_words || value.came_through(Decoding::Xml);
+            let confidence = if nested || in_text { Confidence::POSSIBLE } else { Confidence::LIKELY };
             evidence.found(confidence, at, format!("the file {}", shown(&walk.target)));
         }
         _ => {}
