@@ -45,7 +45,7 @@ pub(super) const DETECTOR: Detector = Detector {
 const PATH_WORDS_MAX: usize = 8;
 
 /// Levels of a JSON text below which paths are configuration.
-const NESTED_MIN: usize = 4;
+const NESTED_MIN: usize = 6;
 
 /// Bytes of a path that are walked. Longer ones are padded to be cut; both ends are seen.
 const PATH_BYTES_MAX: usize = 8192;

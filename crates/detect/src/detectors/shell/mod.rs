@@ -168,7 +168,7 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
         .find(|pipeline| pipeline.first.opening != Opening::Start && pipeline.shape > Shape::Word)
         .or_else(|| pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start));
     // A line that somebody types begins with a command.
-    let typed = keeps_output(text)
+    let typed = begins_as_a_script(text)
         || pipelines.first().is_some_and(|pipeline| {
             pipeline.first.opening == Opening::Start && pipeline.shape >= Shape::Good
         });
@@ -252,9 +252,13 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
     }
 }
 
-/// Whether a text begins by keeping what a command gives, as scripts do: `name=$(..)`.
-fn keeps_output(text: &[u8]) -> bool {
+/// Whether a text begins as scripts do: with a loop or a condition, or by keeping what a command gives, `name=$(..)`.
+fn begins_as_a_script(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
+    if [&b"for "[..], b"while ", b"until ", b"if [", b"case "].iter().any(|keyword| text.starts_with(keyword))
+    {
+        return true;
+    }
     let Some((_, value)) = lex::assignment(text) else { return false };
     matches!(value, [b'`' | b'$', ..] | [b'"', b'`' | b'$', ..])
 }

@@ -47,6 +47,9 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     // `url=http://...`: a parameter inside a value.
     let name = text.iter().take(24).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     let text = if name > 0 && text.get(name) == Some(&b'=') { &text[name + 1..] } else { text };
+    // `/proxy/http://...`: a path that carries one.
+    let in_path = value.point.root == Root::Path && value.point.path.is_empty();
+    let text = if in_path { in_path_of(text) } else { text };
     let text = &text[..text.len().min(URL_BYTES_MAX)];
     // What begins neither with a scheme nor with slashes is no URL, and most values are none.
     let Some(url) = Url::read(text) else { return };
@@ -60,6 +63,16 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     }
     said.inclusion(&url, evidence);
     said.redirect(&url, evidence);
+}
+
+/// The URL inside a path, or the path.
+fn in_path_of(path: &[u8]) -> &[u8] {
+    let Some(colon) = memchr::memmem::find(path, b"://").or_else(|| memchr::memmem::find(path, b":\\\\"))
+    else {
+        return b"";
+    };
+    let scheme = path[..colon].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    &path[colon - scheme..]
 }
 
 /// A URL as lenient parsers take it apart.
