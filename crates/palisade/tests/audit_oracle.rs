@@ -47,7 +47,11 @@ fn both(format: &str) -> Option<(String, String)> {
     let rules_of =
         |log: &str| format!("{RULES}SecAuditLogFormat {format}\nSecAuditLogType Serial\nSecAuditLog {log}\n");
     let our_rules = folder.write("rules.conf", rules_of(&ours));
-    let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &our_rules]);
+    let mut proxy = Running::proxy(
+        &folder,
+        &upstream.url,
+        &["--mode", "block", "--rules", &our_rules, "--detect", "off"],
+    );
     let address = proxy.address();
     let mut request = format!("POST {TARGET} HTTP/1.1\r\n");
     HEADERS.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
