@@ -279,15 +279,16 @@ impl Parser<'_> {
             // One that we do not know.
             return self.rest(Statement::Phrase).map(|_| ());
         }
-        let name = String::from_utf8_lossy(self.spelled()).to_ascii_uppercase();
+        let word = self.spelled();
+        let name = || String::from_utf8_lossy(word).to_ascii_uppercase();
         let statement = self.statements()?;
         let telling = self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
         if statement >= Statement::Code || separated && telling {
-            self.marks.note(Mark::Stacked(name));
+            self.marks.note(Mark::Stacked(name()));
         } else if !separated {
             return Err(Stop::Junk);
         } else if statement == Statement::Words {
-            self.marks.note(Mark::PlainStacked(name));
+            self.marks.note(Mark::PlainStacked(name()));
         }
         Ok(())
     }

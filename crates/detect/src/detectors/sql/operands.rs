@@ -173,29 +173,11 @@ impl Parser<'_> {
     fn name(&mut self) -> Parsed<Shape> {
         let start = self.token.start;
         let end = self.path()?;
-        let path = lower(self.tokens.spelled(start..end));
-        // Db2's registers are two words: `current user`.
-        if &path[..] == b"current" && matches!(self.kind(), Kind::Name | Kind::Word(_)) {
-            let register = [&b"user"[..], b"schema", b"server", b"sqlid", b"date", b"timestamp", b"path"];
-            if register.iter().any(|name| self.is(name)) {
-                self.advance();
-                self.marks.note(Mark::System("a register".into()));
-                return Ok(Shape::Name);
-            }
-        }
+        let spelled = self.tokens.spelled(start..end);
         if self.kind() != Kind::Open {
-            let bare_call = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
-                || words::is_system_name(&path) && path.contains(&b'.');
-            if bare_call && (self.inner > 0 || self.kind() == Kind::Cast) {
-                self.marks.note(Mark::System(quoted(&path)));
-                return Ok(Shape::Calculated);
-            }
-            // `a[1]` of an array.
-            while self.kind() == Kind::Name && self.spelled().starts_with(b"[") {
-                self.advance();
-            }
-            return Ok(Shape::Name);
+            return Ok(self.column(spelled));
         }
+        let path = lower(spelled);
         let known = words::function(&path);
         let last = path.rsplit(|byte| *byte == b'.').next().unwrap_or(&path);
         let arguments = self.call(matches!(last, b"convert" | b"cast"))?;
@@ -214,6 +196,33 @@ impl Parser<'_> {
         self.over()?;
         let character = arguments.constant && matches!(last, b"char" | b"chr");
         Ok(if character { Shape::Constant } else { Shape::Calculated })
+    }
+
+    /// A name that is no call: a column, or a register that tells about the server.
+    fn column(&mut self, spelled: &[u8]) -> Shape {
+        // Db2's registers are two words: `current user`.
+        if spelled.eq_ignore_ascii_case(b"current") && matches!(self.kind(), Kind::Name | Kind::Word(_)) {
+            let registers = [&b"user"[..], b"schema", b"server", b"sqlid", b"date", b"timestamp", b"path"];
+            if registers.iter().any(|name| self.is(name)) {
+                self.advance();
+                self.marks.note(Mark::System("a register".into()));
+                return Shape::Name;
+            }
+        }
+        if self.inner > 0 || self.kind() == Kind::Cast {
+            let path = lower(spelled);
+            let register = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
+                || path.contains(&b'.') && words::is_system_name(&path);
+            if register {
+                self.marks.note(Mark::System(quoted(&path)));
+                return Shape::Calculated;
+            }
+        }
+        // `a[1]` of an array.
+        while self.kind() == Kind::Name && self.spelled().starts_with(b"[") {
+            self.advance();
+        }
+        Shape::Name
     }
 
     /// `over (...)` and `filter (...)` after a call.
