@@ -151,6 +151,8 @@ impl<'a> Reader<'a> {
         let mut operand = self.quote.is_none() && !self.word_follows(&[b"or", b"and"]);
         // After an opening bracket or a slash an operand may be missing.
         let mut optional = false;
+        // Whether what is read belongs to the expression around, rather than to a value in it.
+        let mut joined = !operand;
         loop {
             self.blanks();
             if self.at >= self.text.len() {
@@ -161,6 +163,12 @@ impl<'a> Reader<'a> {
             match step {
                 Some(next) => (operand, optional) = next,
                 None => return self,
+            }
+            // What stood before the operator was the value's own.
+            if !joined && (self.led || self.closed > 0) {
+                joined = true;
+                self.weight = 0;
+                self.met.clear();
             }
         }
     }
@@ -205,7 +213,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 Some((false, false))
             }
-            b'/' => Some(self.slash()),
+            b'/' => self.slash(),
             byte if is_name_byte(byte) => self.name(),
             // `/` alone is the document; an operator follows.
             _ if optional => self.operator(),
@@ -214,11 +222,15 @@ impl<'a> Reader<'a> {
     }
 
     /// `/` or `//`: the document or any node below.
-    fn slash(&mut self) -> (bool, bool) {
+    fn slash(&mut self) -> Option<(bool, bool)> {
         if self.byte(1) == b'/' {
+            // A comment of many languages begins like it.
+            if self.byte(2) == b'/' || self.byte(2).is_ascii_whitespace() {
+                return None;
+            }
             self.at += 2;
             self.note(2, DEEP);
-            return (true, false);
+            return Some((true, false));
         }
         self.at += 1;
         if self.byte(0) == b'*' {
@@ -226,7 +238,7 @@ impl<'a> Reader<'a> {
         } else {
             self.weigh(1);
         }
-        (true, true)
+        Some((true, true))
     }
 
     fn name(&mut self) -> Option<(bool, bool)> {

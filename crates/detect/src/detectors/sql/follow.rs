@@ -77,6 +77,7 @@ impl Landing {
         let number = matches!(parser.kind(), Kind::Number)
             || parser.kind() == Kind::Arithmetic
                 && text[parser.token.end..].first().is_some_and(u8::is_ascii_digit);
+        let symbol = self.place == Place::Bare && parser.kind() == Kind::Logic;
         let (headless, read) = match self.place {
             Place::Bare => parser.bare(),
             Place::Quoted(_) => (false, parser.follow(true)),
@@ -93,6 +94,7 @@ impl Landing {
             read,
             number: number && self.place == Place::Bare,
             headless,
+            symbol,
             closed: parser.closed,
             led: parser.led,
             compared: parser.compared,
@@ -249,6 +251,7 @@ impl Parser<'_> {
                 ) => {
                     self.clause()?;
                 }
+                // A query needs its semicolon; tools leave it out where they read what the server says of itself.
                 Kind::Word(_) => self.stacked(false)?,
                 // `(select ..)` after what was closed: nothing that runs, but tools send it.
                 Kind::Open
@@ -269,6 +272,9 @@ impl Parser<'_> {
             let start = self.token.start;
             let shape = self.operand()?;
             self.tail(shape, start)?;
+            if self.marks.heaviest() < 2 {
+                return Err(Stop::Junk);
+            }
         }
         Ok(())
     }
@@ -283,10 +289,11 @@ impl Parser<'_> {
         let name = || String::from_utf8_lossy(word).to_ascii_uppercase();
         let statement = self.statements()?;
         let telling = self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
-        if statement >= Statement::Code || separated && telling {
-            self.marks.note(Mark::Stacked(name()));
-        } else if !separated {
+        let query = word.eq_ignore_ascii_case(b"select");
+        if !separated && (statement < Statement::Code || query && !telling) {
             return Err(Stop::Junk);
+        } else if statement >= Statement::Code || telling {
+            self.marks.note(Mark::Stacked(name()));
         } else if statement == Statement::Words {
             self.marks.note(Mark::PlainStacked(name()));
         }
@@ -307,6 +314,8 @@ struct Verdict<'v> {
     number: bool,
     /// The value begins with an operator or clause.
     headless: bool,
+    /// That operator is `&&` or `||`, which most languages have.
+    symbol: bool,
     closed: usize,
     led: bool,
     /// The value begins with a comparison.
@@ -325,7 +334,7 @@ impl Verdict<'_> {
         let said = self.manner.cut.map(|cut| cut.says);
         if self.marks.is_empty() {
             // `admin'--`: all it does is to hide the rest.
-            let hides = complete && said == Some(Says::Nothing);
+            let hides = complete && said == Some(Says::Nothing) && !self.opens_here();
             return (quoted && hides && self.is_word()).then_some(if self.closed > 0 {
                 Confidence::STRONG
             } else {
@@ -343,8 +352,10 @@ impl Verdict<'_> {
         // Conditions that a language of filters has as well.
         let conditions =
             self.compared && !self.marks.any(|mark| !matches!(mark, Mark::Constant(_) | Mark::Compare));
-        let filter =
-            !quoted && !self.headless && !cut && (self.marks.heaviest() <= 2 && !self.number || conditions);
+        let filter = !quoted
+            && (!self.headless || self.symbol)
+            && !cut
+            && (self.marks.heaviest() <= 2 && !self.number || conditions);
         // A call alone is a line of many languages.
         let call = !quoted && !self.led && !self.headless && self.only_calls();
         // A soft mark is one only where somebody took care of what follows.
@@ -356,7 +367,8 @@ impl Verdict<'_> {
             Err(Stop::Junk) => 2,
         } + u32::from(call)
             + u32::from(complete && said == Some(Says::Text)) * if quoted && self.is_apart() { 2 } else { 1 }
-            + u32::from(reopened && self.opens_prose()) * 3
+            + u32::from(reopened && self.opens_text()) * 3
+            + u32::from(quoted && self.opens_here())
             + u32::from(quoted && self.is_prose()) * 2;
         let weight = weight.saturating_sub(against);
         let most = match (careless, filter) {
@@ -384,7 +396,7 @@ impl Verdict<'_> {
     fn is_word(&self) -> bool {
         let before = &self.prefix[..self.prefix.len().saturating_sub(1)];
         before.len() <= 64
-            && !before.trim_ascii().iter().any(|byte| byte.is_ascii_whitespace() || b"'\"<>{".contains(byte))
+            && !before.iter().any(|byte| byte.is_ascii_whitespace() || b"'\"<>{".contains(byte))
     }
 
     fn is_prose(&self) -> bool {
@@ -397,10 +409,17 @@ impl Verdict<'_> {
         matches!(self.prefix, [.., before, blank, _] if blank.is_ascii_whitespace() && before.is_ascii_alphabetic())
     }
 
-    /// Whether the string that it leaves open is prose.
-    fn opens_prose(&self) -> bool {
-        self.reopens()
-            && self.open.iter().filter(|byte| byte.is_ascii_whitespace()).count() >= PROSE_WORDS - 1
+    /// Whether the string that it leaves open goes on as a text or as code: an injection leaves what a value holds.
+    fn opens_text(&self) -> bool {
+        let content = self.open.get(1..).unwrap_or_default();
+        let blanks = content.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+        let value = |byte: &u8| byte.is_ascii_alphanumeric() || b"%_-.@ ".contains(byte) || *byte >= 0x80;
+        blanks >= PROSE_WORDS - 1 || !content.iter().all(value)
+    }
+
+    /// Whether the quote is one that opens: a bracket, comma or blank stands before it.
+    fn opens_here(&self) -> bool {
+        matches!(self.prefix, [.., before, _] if before.is_ascii_whitespace() || b"(,=[{:<".contains(before))
     }
 
     /// Whether it leaves a string open that the text after it closes.

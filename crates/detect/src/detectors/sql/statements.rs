@@ -154,7 +154,13 @@ impl Parser<'_> {
                     | Word::Declare
                     | Word::Select
                     | Word::If,
-                ) => strongest = strongest.max(self.statement()?).max(Statement::Code),
+                ) if !separated => {
+                    let next = self.statement()?;
+                    strongest = strongest.max(next);
+                    if next > Statement::Phrase {
+                        strongest = strongest.max(Statement::Code);
+                    }
+                }
                 Kind::Word(_) if separated => {
                     strongest = strongest.max(self.statement()?).max(Statement::Code)
                 }

@@ -101,6 +101,8 @@ pub(super) struct Cut {
 pub(super) enum Says {
     /// Nothing to speak of: what it is for is to hide what follows.
     Nothing,
+    /// It is no comment: a null byte, which ends the statement for libraries in C.
+    Null,
     /// One short word, as scanners write: `-- abcd`.
     Word,
     /// Text.
@@ -150,7 +152,7 @@ impl<'a> Tokens<'a> {
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 0 => {
-                    self.manner.cut = Some(Cut { start: self.at, says: Says::Nothing });
+                    self.manner.cut = Some(Cut { start: self.at, says: Says::Null });
                     return true;
                 }
                 1..=b' ' | 0xa0 => self.at += 1,
