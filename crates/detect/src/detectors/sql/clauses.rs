@@ -1,7 +1,7 @@
 //! Queries and their clauses.
 
 use super::marks::Mark;
-use super::parser::{Parsed, Parser, Stop, lower, quoted};
+use super::parser::{Parsed, Parser, Shape, Stop, lower, quoted};
 use super::tokens::Kind;
 use super::words::{self, Word};
 
@@ -118,22 +118,14 @@ impl Parser<'_> {
             return Ok(list);
         }
         loop {
-            let literal = match self.kind() {
-                Kind::Name => self.spelled().starts_with(b"`"),
-                Kind::Word(word) => matches!(word, Word::Null | Word::Case),
-                _ => true,
-            };
-            let before = self.marks.weight();
-            let start = self.token.start;
-            if !self.eat_kind(Kind::Star) {
-                self.expression()?;
-            }
+            let (before, start) = (self.marks.weight(), self.token.start);
+            let plain = !self.eat_kind(Kind::Star) && self.expression()? == Shape::Name;
             let spelled = &self.tokens.whole()[start..self.token.start];
             list.items += 1;
             list.code += usize::from(
-                literal
+                !plain
                     || self.marks.weight() > before
-                    || spelled.iter().any(|byte| b"(.@'\"=*".contains(byte)),
+                    || spelled.iter().any(|byte| b".@'\"=*`".contains(byte)),
             );
             self.alias();
             if !self.eat_kind(Kind::Comma) {

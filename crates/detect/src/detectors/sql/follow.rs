@@ -288,8 +288,14 @@ impl Parser<'_> {
         let word = self.spelled();
         let name = || String::from_utf8_lossy(word).to_ascii_uppercase();
         let statement = self.statements()?;
-        let telling = self.marks.any(|mark| matches!(mark, Mark::Call(..) | Mark::System(_)));
-        let query = word.eq_ignore_ascii_case(b"select");
+        let telling = self.marks.any(|mark| match mark {
+            Mark::Call(usage, _) => *usage != Use::Text,
+            Mark::System(_) => true,
+            _ => false,
+        });
+        let query = [&b"select"[..], b"values", b"with", b"table"]
+            .iter()
+            .any(|query| word.eq_ignore_ascii_case(query));
         if !separated && (statement < Statement::Code || query && !telling) {
             return Err(Stop::Junk);
         } else if statement >= Statement::Code || telling {
@@ -353,11 +359,12 @@ impl Verdict<'_> {
         let conditions =
             self.compared && !self.marks.any(|mark| !matches!(mark, Mark::Constant(_) | Mark::Compare));
         let filter = !quoted
-            && (!self.headless || self.symbol)
+            && (!self.headless || self.symbol || self.one_call())
             && !cut
             && (self.marks.heaviest() <= 2 && !self.number || conditions);
         // A call alone is a line of many languages.
         let call = !quoted && !self.led && !self.headless && self.only_calls();
+        let ended = call && self.ended;
         // A soft mark is one only where somebody took care of what follows.
         let disguised = self.manner.versioned || self.manner.split_word;
         let careless = self.marks.heaviest() <= 1 && !cut && !reopened && !disguised;
@@ -366,6 +373,8 @@ impl Verdict<'_> {
             Err(Stop::Unfinished) => 1,
             Err(Stop::Junk) => 2,
         } + u32::from(call)
+            + u32::from(ended)
+            + u32::from(self.place == Place::Quoted(b'`'))
             + u32::from(complete && said == Some(Says::Text)) * if quoted && self.is_apart() { 2 } else { 1 }
             + u32::from(reopened && self.opens_text()) * 3
             + u32::from(quoted && self.opens_here())
@@ -384,6 +393,13 @@ impl Verdict<'_> {
             3 => Confidence::LIKELY,
             4 => Confidence::STRONG,
             _ => Confidence::CERTAIN,
+        })
+    }
+
+    /// Whether all there is to it is a condition on one call, as scripts have on a line.
+    fn one_call(&self) -> bool {
+        !self.marks.any(|mark| {
+            !matches!(mark, Mark::Call(Use::Text, _) | Mark::CompareCall | Mark::Compare | Mark::Condition)
         })
     }
 

@@ -25,6 +25,8 @@ pub(super) enum Mark {
     PlainSubquery,
     /// A call of a function known for something; its name.
     Call(Use, String),
+    /// Another function that takes text apart.
+    Nested,
     /// A table or variable in which the server describes itself.
     System(String),
     /// `CASE WHEN .. THEN .. END` that asks something of its own: a query, a call, constants.
@@ -73,6 +75,7 @@ impl Mark {
             | Self::PlainStacked(_) => 2,
             Self::Call(Use::Text, _) | Self::Compare | Self::Condition | Self::NullTest => 1,
             Self::BareUnion | Self::PlainSubquery | Self::Clause(_) | Self::Joined => 1,
+            Self::Nested => 0,
         }
     }
 
@@ -90,6 +93,7 @@ impl Mark {
             Self::Call(Use::Calls, name) => write!(out, "calls out by {name}"),
             Self::Call(Use::Runs, name) => write!(out, "runs commands by {name}"),
             Self::Call(_, name) => write!(out, "calls {name}"),
+            Self::Nested => write!(out, "other functions"),
             Self::System(name) => write!(out, "reads {name}"),
             Self::Case | Self::PlainCase => write!(out, "CASE WHEN"),
             Self::Constant(text) => write!(out, "a condition on constants, {text}"),

@@ -113,7 +113,8 @@ impl Parser<'_> {
     pub(super) fn is_query(&self) -> bool {
         match self.kind() {
             Kind::Word(Word::Select | Word::Union | Word::With) => true,
-            Kind::Word(Word::Values | Word::Table) => self.ahead() != Kind::Open,
+            Kind::Word(Word::Values) => self.ahead() == Kind::Open,
+            Kind::Word(Word::Table) => self.ahead() == Kind::Name,
             // `((select 1))` is a bracket first; its inside is asked again.
             _ => false,
         }
@@ -180,7 +181,7 @@ impl Parser<'_> {
         let path = lower(spelled);
         let known = words::function(&path);
         let last = path.rsplit(|byte| *byte == b'.').next().unwrap_or(&path);
-        let arguments = self.call(matches!(last, b"convert" | b"cast"))?;
+        let arguments = self.call(last)?;
         self.operand_start = start;
         let fits = match known {
             // English has them, and other languages.
@@ -188,9 +189,13 @@ impl Parser<'_> {
                 arguments.constant || arguments.count == 1 && self.inner > 0
             }
             Some(Use::Waits) if last == b"benchmark" => arguments.count > 1,
+            Some(Use::Files) if matches!(last, b"readfile" | b"writefile") => self.inner > 0,
             _ => true,
         };
         if let Some(usage) = known.filter(|_| fits) {
+            if usage == Use::Text && self.marks.any(|mark| matches!(mark, Mark::Call(..))) {
+                self.marks.note(Mark::Nested);
+            }
             self.marks.note(Mark::Call(usage, quoted(&path)));
         }
         self.over()?;
@@ -212,7 +217,7 @@ impl Parser<'_> {
         if self.inner > 0 || self.kind() == Kind::Cast {
             let path = lower(spelled);
             let register = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
-                || path.contains(&b'.') && words::is_system_name(&path);
+                || path.contains(&b'.') && !path.starts_with(b"sys.") && words::is_system_name(&path);
             if register {
                 self.marks.note(Mark::System(quoted(&path)));
                 return Shape::Calculated;
@@ -232,7 +237,7 @@ impl Parser<'_> {
             && self.ahead() == Kind::Open
         {
             self.advance();
-            self.call(false)?;
+            self.call(b"")?;
         }
         while self.eat_kind(Kind::Dot) {
             // `xmltype(x).getstringval()`.
@@ -241,7 +246,7 @@ impl Parser<'_> {
             }
             self.advance();
             if self.kind() == Kind::Open {
-                self.call(false)?;
+                self.call(b"")?;
             }
         }
         Ok(())
@@ -267,15 +272,15 @@ impl Parser<'_> {
         Ok(end)
     }
 
-    /// The arguments of a call, the opening bracket being the current token. Answers what the first one is. What a call
-    /// that `converts` makes a number of shows in its error message.
-    fn call(&mut self, converts: bool) -> Parsed<Arguments> {
+    /// The arguments of a call, the opening bracket being the current token. Answers what the first one is. What a
+    /// conversion, `convert(int, x)` or `cast(x as int)`, cannot make a number of shows in its error message.
+    fn call(&mut self, name: &[u8]) -> Parsed<Arguments> {
         self.advance();
         let arguments = self.within(|parser| {
             let mut arguments = Arguments::default();
             while !matches!(parser.kind(), Kind::Close | Kind::End) {
                 let argument = parser.argument()?;
-                if converts && argument == Argument::Type {
+                if name == b"convert" && argument == Argument::Type {
                     parser.marks.note(Mark::Call(Use::Errs, "a conversion to a number".into()));
                 }
                 arguments.constant |= arguments.count == 0 && argument == Argument::Constant;
@@ -284,7 +289,7 @@ impl Parser<'_> {
                     Kind::Comma | Kind::Semicolon => parser.advance(),
                     Kind::Word(Word::As | Word::Using) => {
                         parser.advance();
-                        if converts && parser.is_number_type() {
+                        if name == b"cast" && parser.is_number_type() {
                             parser.marks.note(Mark::Call(Use::Errs, "a conversion to a number".into()));
                         }
                         parser.type_name()?;

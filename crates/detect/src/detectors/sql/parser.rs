@@ -58,6 +58,8 @@ pub(super) struct Parser<'a> {
     pub(super) operand_start: usize,
     /// Where the last operator that compares begins.
     operator_start: usize,
+    /// Where what it compares with begins.
+    right_start: usize,
     /// Brackets of the text around that were closed.
     pub(super) closed: usize,
     /// A comparison came before any logical operator: the text is a condition itself.
@@ -81,6 +83,7 @@ impl<'a> Parser<'a> {
             led: false,
             operand_start: at,
             operator_start: at,
+            right_start: at,
             closed: 0,
             compared: false,
             ended: false,
@@ -198,6 +201,7 @@ impl<'a> Parser<'a> {
                     }
                     self.operator_start = self.token.start;
                     self.comparison()?;
+                    self.right_start = self.token.start;
                     self.compared |= self.inner == 0 && !self.led;
                     against = Some(side);
                     side = self.operand()?;
@@ -222,7 +226,11 @@ impl<'a> Parser<'a> {
             // The rest of a quoted word is no condition: `dogs' and 'cats`.
             None if condition && side == Shape::Constant => {
                 let operand = self.tokens.spelled(start.min(end)..end).trim_ascii();
-                if operand.len() > 4 && b"'\"".contains(&operand[0]) || operand.starts_with(b"`") {
+                if operand.len() < 2 && operand.starts_with(b"'")
+                    || operand.starts_with(b"\"") && operand.len() < 2
+                    || operand.len() > 4 && b"'\"".contains(&operand[0])
+                    || operand.starts_with(b"`")
+                {
                     return;
                 }
                 Mark::Condition
@@ -245,7 +253,7 @@ impl<'a> Parser<'a> {
     fn is_same(&self, start: usize, end: usize) -> bool {
         let spelled = |from: usize, to: usize| self.tokens.spelled(from.min(to)..to).trim_ascii();
         let left = spelled(start, self.operator_start);
-        !left.is_empty() && left.eq_ignore_ascii_case(spelled(self.operand_start, end))
+        !left.is_empty() && left.eq_ignore_ascii_case(spelled(self.right_start, end))
     }
 
     fn infix(&self) -> Option<Infix> {

@@ -18,6 +18,10 @@ pub(super) enum Statement {
     Harm,
 }
 
+/// Statements that some dialects begin without a semicolon before them.
+const BY_THEMSELVES: &[Word] =
+    &[Word::Exec, Word::Execute, Word::Waitfor, Word::Set, Word::Declare, Word::Select, Word::If];
+
 impl Parser<'_> {
     /// A statement, its first word being the current token.
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
@@ -71,8 +75,8 @@ impl Parser<'_> {
                 let constant = self.within(Self::expression)? == Shape::Constant;
                 self.eat(Word::Then);
                 let mut statement = self.within(Self::statement)?;
-                if constant {
-                    statement = statement.max(Statement::Code);
+                if constant && statement > Statement::Phrase {
+                    statement = Statement::Code;
                 }
                 while self.eat_kind(Kind::Semicolon) || self.eat(Word::Else) {
                     if self.eat(Word::End) {
@@ -146,23 +150,11 @@ impl Parser<'_> {
                 Kind::Word(Word::End | Word::Commit) if separated => {
                     self.advance();
                 }
-                Kind::Word(
-                    Word::Exec
-                    | Word::Execute
-                    | Word::Waitfor
-                    | Word::Set
-                    | Word::Declare
-                    | Word::Select
-                    | Word::If,
-                ) if !separated => {
+                Kind::Word(word) if separated || BY_THEMSELVES.contains(&word) => {
                     let next = self.statement()?;
-                    strongest = strongest.max(next);
-                    if next > Statement::Phrase {
-                        strongest = strongest.max(Statement::Code);
-                    }
-                }
-                Kind::Word(_) if separated => {
-                    strongest = strongest.max(self.statement()?).max(Statement::Code)
+                    // Two statements in a row are no English, unless each could be a phrase.
+                    let both = if next > Statement::Phrase { Statement::Code } else { next };
+                    strongest = strongest.max(next).max(both);
                 }
                 Kind::Semicolon => {}
                 _ => return Ok(strongest),
@@ -335,8 +327,13 @@ impl Parser<'_> {
     /// `EXEC name args`, `EXEC('..')`, `CALL name(..)`, `EXECUTE IMMEDIATE '..'`.
     fn execute(&mut self) -> Parsed<Statement> {
         self.advance();
-        if self.kind() == Kind::Open {
-            self.within(Self::operand)?;
+        if self.eat_kind(Kind::Open) {
+            // Other languages have a function of the name, with more arguments than a text.
+            if !matches!(self.kind(), Kind::Text { .. } | Kind::Variable) {
+                return self.stop();
+            }
+            self.within(Self::expression)?;
+            self.close()?;
             return Ok(Statement::Code);
         }
         if self.is(b"immediate") {

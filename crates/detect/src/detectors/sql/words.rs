@@ -175,7 +175,6 @@ pub(super) fn function(path: &[u8]) -> Option<Use> {
         | b"load_extension"
         | b"readfile"
         | b"writefile"
-        | b"edit"
         | b"csvread"
         | b"csvwrite"
         | b"file_read"
