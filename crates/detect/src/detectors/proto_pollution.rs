@@ -42,9 +42,12 @@ const NAME_BYTES_MAX: usize = 1024;
 /// A value without the two words is passed over at the price of one search each.
 fn guard(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
-    if memmem::find(text, b"proto").is_some() || memmem::find(text, b"constructor").is_some() {
+    let has = |byte| value.set.contains(byte);
+    let proto = has(b'p') && has(b't') && has(b'_') && memmem::find(text, b"proto").is_some();
+    let constructor = || has(b'c') && has(b'u') && memmem::find(text, b"constructor").is_some();
+    if proto || constructor() {
         look(value, evidence);
-    } else if value.set.contains(b'L')
+    } else if has(b'L')
         && let Some(at) = memmem::find(text, b"lassLoader")
     {
         class_loader(value, at, evidence);

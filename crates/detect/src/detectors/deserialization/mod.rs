@@ -44,7 +44,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     if set.contains(b':') && set.contains(b'"') {
         php(text, evidence);
     }
-    if set.contains(b'!') || set.contains(b'<') || set.contains(b',') {
+    if set.contains(b'!') {
         yaml(text, evidence);
     }
     if set.contains(b'\n') && set.contains(b'.') {
@@ -66,6 +66,10 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
 /// Formats that begin with a number of their own.
 fn magic(text: &[u8], evidence: &mut Evidence<'_>) {
     let trimmed = text.trim_ascii_start();
+    let first = trimmed.first().copied().unwrap_or(0);
+    if !FIRST_BYTES.contains(first) && text.first() != Some(&0) {
+        return;
+    }
     let all = 0..text.len();
     for (beginning, what) in MAGICS {
         if trimmed.starts_with(beginning) {
@@ -110,6 +114,9 @@ fn magic(text: &[u8], evidence: &mut Evidence<'_>) {
         );
     }
 }
+
+/// What the formats below begin with.
+const FIRST_BYTES: ByteSet = ByteSet::of(b"\xac\x04\x80\xffrAa/\0");
 
 const MAGICS: &[(&[u8], &str)] = &[
     (b"\xac\xed\x00\x05", "a serialised Java object"),
@@ -160,64 +167,67 @@ fn php(text: &[u8], evidence: &mut Evidence<'_>) {
 /// Digits of a length in PHP's format.
 const DIGITS_MAX: usize = 10;
 
-/// Tags that construct: `!!python/object/apply:os.system`, `!!java.net.URL [..]`, `!ruby/object:Gem::Installer`.
+/// Tags that construct: `!!python/object/apply:os.system`, `!!java.net.URL [..]`, `!ruby/object:Gem::Installer`, and the
+/// long way, `!<tag:yaml.org,2002:python/object/apply:os.system>`.
 fn yaml(text: &[u8], evidence: &mut Evidence<'_>) {
-    let tag = |prefix: &[u8]| memmem::find(text, prefix).map(|at| (at, &text[at + prefix.len()..]));
-    for prefix in [&b"!!python/"[..], b"tag:yaml.org,2002:python/", b"!python/"] {
-        let Some((at, rest)) = tag(prefix) else { continue };
-        let name =
-            &rest[..rest.iter().take(64).position(|byte| !is_tag_byte(*byte)).unwrap_or(rest.len().min(64))];
-        let confidence = if name.starts_with(b"object")
-            || memchr::memchr(b':', name).is_none() && name.starts_with(b"apply")
-        {
-            Confidence::CERTAIN
-        } else if name.starts_with(b"name:") || name.starts_with(b"module:") {
-            // Configuration of documentation tools has such names; what calls them is the harm.
-            Confidence::POSSIBLE
-        } else {
-            Confidence::HINT
-        };
-        evidence.found(
-            confidence,
-            at..at + prefix.len() + name.len(),
-            format!("a YAML tag that makes a Python {}", ascii::shown(name)),
-        );
-    }
-    for (prefix, language) in [
-        (&b"!ruby/object"[..], "Ruby object"),
-        (b"!ruby/hash:", "Ruby object"),
-        (b"!ruby/struct:", "Ruby object"),
-        (b"!ruby/sym", "Ruby symbol"),
-        (b"!ruby/class", "Ruby class"),
-        (b"!php/object", "PHP object"),
-        (b"!!js/function", "JavaScript function"),
-        (b"tag:yaml.org,2002:js/function", "JavaScript function"),
-        (b"tag:yaml.org,2002:ruby", "Ruby object"),
-    ] {
-        if let Some((at, _)) = tag(prefix) {
+    for at in memchr::memchr_iter(b'!', text) {
+        let rest = &text[at + 1..];
+        let rest = [&b"!"[..], b"<tag:yaml.org,2002:", b"<!"]
+            .into_iter()
+            .find_map(|long| rest.strip_prefix(long))
+            .unwrap_or(rest);
+        let near = &rest[..rest.len().min(TAG_BYTES_MAX)];
+        let name = &near[..near.iter().position(|byte| !is_tag_byte(*byte)).unwrap_or(near.len())];
+        let place = at..at + 2 + name.len();
+        let shown = || ascii::shown(name);
+        if let Some(kind) = name.strip_prefix(b"python/") {
+            let confidence = if kind.starts_with(b"object") || kind.starts_with(b"apply") {
+                Confidence::CERTAIN
+            } else if kind.starts_with(b"name:") || kind.starts_with(b"module:") {
+                // Configuration of documentation tools has such names; what calls them is the harm.
+                Confidence::POSSIBLE
+            } else {
+                Confidence::HINT
+            };
+            evidence.found(
+                confidence,
+                place,
+                format!("a YAML tag that makes an object of Python, {}", shown()),
+            );
+        } else if CONSTRUCTING_TAGS.iter().any(|tag| name.starts_with(tag.as_bytes())) {
             evidence.found(
                 Confidence::STRONG,
-                at..at + prefix.len() + 20,
-                format!("a YAML tag that makes a {language}"),
+                place,
+                format!("a YAML tag that makes an object, {}", shown()),
             );
-        }
-    }
-    // A class of Java, then the arguments of its constructor.
-    for at in memmem::find_iter(text, b"!!") {
-        let rest = &text[at + 2..];
-        let name = &rest
-            [..rest.iter().take(128).position(|byte| !is_tag_byte(*byte)).unwrap_or(rest.len().min(128))];
-        let arguments = rest[name.len()..].trim_ascii_start().first();
-        let dotted = name.split(|byte| *byte == b'.').filter(|step| !step.is_empty()).count() >= 3;
-        if dotted && matches!(arguments, Some(b'[' | b'{' | b'!')) {
-            evidence.found(
-                Confidence::STRONG,
-                at..at + 2 + name.len(),
-                format!("a YAML tag that makes an object of the class {}", ascii::shown(name)),
-            );
+        } else if name.contains(&b'.') {
+            // A class of Java, then the arguments of its constructor.
+            let arguments = rest[name.len()..].trim_ascii_start().first();
+            let dotted = name.split(|byte| *byte == b'.').filter(|step| !step.is_empty()).count() >= 3;
+            if dotted && matches!(arguments, Some(b'[' | b'{' | b'!')) {
+                let why = format!("a YAML tag that makes an object of the class {}", shown());
+                evidence.found(Confidence::STRONG, place, why);
+            }
         }
     }
 }
+
+/// Bytes of a tag that are read.
+const TAG_BYTES_MAX: usize = 128;
+
+/// Tags of readers that make objects of any class.
+const CONSTRUCTING_TAGS: &[&str] = &[
+    "ruby/object",
+    "ruby/hash:",
+    "ruby/struct:",
+    "ruby/sym",
+    "ruby/class",
+    "ruby/exception",
+    "php/object",
+    "js/function",
+    "perl/hash:",
+    "perl/code",
+];
 
 fn is_tag_byte(byte: u8) -> bool {
     ascii::is_name_byte(byte) || matches!(byte, b'.' | b'/' | b':' | b'-')
@@ -259,7 +269,7 @@ fn pickle_text(text: &[u8], evidence: &mut Evidence<'_>) {
 /// The whole value is a class that does harm, where a reader takes classes from.
 fn class_name(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let name = value.bytes.trim_ascii();
-    if name.len() > 300 {
+    if name.len() > 300 || memchr::memchr_iter(b'.', name).take(2).count() < 2 {
         return;
     }
     // `Type, Assembly, Version=...` of .NET; `[Lclass;` of Java.
@@ -328,7 +338,8 @@ fn classes_inside(text: &[u8], evidence: &mut Evidence<'_>) {
             .position(|byte| !ascii::is_name_byte(*byte) && !matches!(byte, b'.' | b'-'))
             .unwrap_or(name.len().min(200));
         let class = &name[..len];
-        if !classes::is_harmful(class) {
+        let dots = memchr::memchr_iter(b'.', class.strip_suffix(b".").unwrap_or(class)).take(2).count();
+        if dots < 2 || !classes::is_harmful(class) {
             continue;
         }
         let before = &text[start.saturating_sub(48)..start];

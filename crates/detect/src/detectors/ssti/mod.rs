@@ -49,7 +49,8 @@ const DEPTH_MAX: usize = 3;
 
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
-    for (probe, engine) in PROBES {
+    let probes = if value.set.contains(b'%') && value.set.contains(b'{') { PROBES } else { &[] };
+    for (probe, engine) in probes {
         if let Some(at) = memchr::memmem::find(text, probe) {
             let why = format!("signs that upset {engine}, to see whether one is there");
             evidence.found(Confidence::STRONG, at..at + probe.len(), why);

@@ -99,14 +99,19 @@ fn alone(text: &[u8], seen: &mut Seen) {
         return;
     }
     let all = 0..text.len();
+    if memchr::memchr(b'`', trimmed).is_some() {
+        by_template(trimmed, all.clone(), seen);
+    }
     let signs = trimmed.iter().position(|byte| !SIGNS.contains(*byte)).unwrap_or(trimmed.len());
-    let tokens = Tokens::first(&trimmed[signs..], TOKENS_MAX);
-    let Some(name) = tokens.first().and_then(Token::name) else {
-        return by_template(trimmed, all, seen);
-    };
+    let code = &trimmed[signs..];
+    let name = &code[..ascii::name_len(code)];
+    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"]);
+    if !shows && !ascii::is_one_of(name, WINDOWS) {
+        return;
+    }
+    let tokens = Tokens::first(code, TOKENS_MAX);
     let is = |at: usize, sign: u8| tokens.get(at).is_some_and(|token| token.is(sign));
     let text_at = |at: usize| tokens.get(at).and_then(Token::text);
-    let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"]);
     let given =
         is(1, b'(') && tokens.len() > 2 && !is(2, b')') || text_at(1).is_some() && tokens[1].quote == b'`';
     if shows && given && !goes_on_as_sentence(trimmed) {
@@ -114,8 +119,8 @@ fn alone(text: &[u8], seen: &mut Seen) {
         let confidence = if leads { Confidence::STRONG } else { Confidence::LIKELY };
         return seen.note(confidence, all, || format!("a call of {}() and nothing else", ascii::shown(name)));
     }
-    if !ascii::is_one_of(name, WINDOWS) {
-        return by_template(trimmed, all, seen);
+    if shows {
+        return;
     }
     // The members that a path goes through, by dots and by texts in brackets.
     let (mut at, mut computed, mut matters) = (1, false, false);

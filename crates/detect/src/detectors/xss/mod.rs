@@ -280,6 +280,12 @@ fn is_prose(text: &[u8]) -> bool {
 /// The value as a URL: what a link or a redirect would be made of.
 fn whole_url(text: &[u8], seen: &mut Seen) {
     let trimmed = text.trim_ascii();
+    // Most URLs only go somewhere.
+    if ascii::starts(trimmed, b"http")
+        || trimmed.first().is_some_and(u8::is_ascii_digit) && !trimmed.contains(&b'&')
+    {
+        return;
+    }
     match url::read(&html::resolved(&trimmed[..trimmed.len().min(CONTENT_BYTES_MAX)])) {
         Some(Runs::Script { scheme, code }) => {
             let after =

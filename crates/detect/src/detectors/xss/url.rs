@@ -16,6 +16,9 @@ pub(super) enum Runs {
 /// Bytes of a URL's beginning in which its scheme is sought: payloads put blanks and control characters into it.
 const SCHEME_BYTES_MAX: usize = 512;
 
+/// Bytes of it that are kept: schemes, and the beginning of what they run.
+const PLAIN_BYTES_MAX: usize = 160;
+
 /// Reads a URL whose character references are resolved. `None` where it only goes somewhere.
 pub(super) fn read(url: &[u8]) -> Option<Runs> {
     let plain = plain_beginning(url);
@@ -46,7 +49,9 @@ pub(super) fn read(url: &[u8]) -> Option<Runs> {
 fn plain_beginning(url: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = &url[..url.len().min(SCHEME_BYTES_MAX)];
-    while let [byte, tail @ ..] = rest {
+    while let [byte, tail @ ..] = rest
+        && out.len() < PLAIN_BYTES_MAX
+    {
         if rest.starts_with(b"<!--") || rest.starts_with(b"]]>") {
             // `javas<!-- -->cript:`, `javas]]><![CDATA[cript:`
             let end = if rest[0] == b']' { &b"<![cdata["[..] } else { b"-->" };
