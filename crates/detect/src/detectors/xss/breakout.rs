@@ -47,6 +47,8 @@ fn closed_string(text: &[u8], at: usize, quote: u8, seen: &mut Seen) {
     let (ends, rest) = (ends(near, quote), &near[signs..]);
     let place = at..(at + 1 + near.len()).min(text.len());
     match script::read_at_once(near) {
+        // `--eval` in a manual: the backticks are around a word.
+        Code::Browser(what) if quote == b'`' && what.ends_with("``") => {}
         Code::Browser(what) => {
             let confidence = match (ends, is_program(text)) {
                 (true, false) => Confidence::CERTAIN,
@@ -105,15 +107,31 @@ fn alone(text: &[u8], seen: &mut Seen) {
     let signs = trimmed.iter().position(|byte| !SIGNS.contains(*byte)).unwrap_or(trimmed.len());
     let code = &trimmed[signs..];
     let name = &code[..ascii::name_len(code)];
+    // `onerror=alert;throw 1`: what is thrown is shown.
+    if ascii::is_one_of(name, &["onerror", "throw"])
+        && ascii::find(code, b"onerror=").is_some()
+        && ascii::find(code, b"throw").is_some()
+    {
+        return seen.note(Confidence::STRONG, all, || "sets a handler of errors, then throws one".into());
+    }
     let shows = ascii::is_one_of(name, &["alert", "confirm", "prompt"]);
+    let evaluates =
+        ascii::is_one_of(name, &["settimeout", "setinterval", "execscript", "function", "import", "eval"]);
+    if evaluates && code_in_text(&code[name.len()..]) {
+        return seen.note(Confidence::LIKELY, all, || format!("has {}() run a text", ascii::shown(name)));
+    }
     if !shows && !ascii::is_one_of(name, WINDOWS) {
         return;
     }
     let tokens = Tokens::first(code, TOKENS_MAX);
     let is = |at: usize, sign: u8| tokens.get(at).is_some_and(|token| token.is(sign));
     let text_at = |at: usize| tokens.get(at).and_then(Token::text);
-    let given =
-        is(1, b'(') && tokens.len() > 2 && !is(2, b')') || text_at(1).is_some() && tokens[1].quote == b'`';
+    // `(alert)(1)`, `alert?.(1)`
+    let around = is(1, b')') && is(2, b'(') && !is(3, b')')
+        || is(1, b'?') && is(2, b'.') && is(3, b'(') && !is(4, b')');
+    let given = around
+        || is(1, b'(') && tokens.len() > 2 && !is(2, b')')
+        || text_at(1).is_some() && tokens[1].quote == b'`';
     if shows && given && !goes_on_as_sentence(trimmed) {
         let leads = trimmed[..signs].iter().any(|byte| !byte.is_ascii_whitespace());
         let confidence = if leads { Confidence::STRONG } else { Confidence::LIKELY };
@@ -147,6 +165,18 @@ fn alone(text: &[u8], seen: &mut Seen) {
             format!("script that uses {}", ascii::shown(&trimmed[signs..]))
         });
     }
+}
+
+/// Whether the arguments of a call begin with a text that is code, or the URL of some.
+fn code_in_text(arguments: &[u8]) -> bool {
+    let tokens = Tokens::first(arguments, 3);
+    let text = tokens.get(1).and_then(Token::text);
+    tokens.first().is_some_and(|token| token.is(b'('))
+        && text.is_some_and(|text| {
+            memchr::memchr2(b'(', b'`', text).is_some()
+                || text.starts_with(b"//")
+                || ascii::starts(text, b"data:")
+        })
 }
 
 /// `[].sort.call`${alert}1337``: a function given to another by a template.

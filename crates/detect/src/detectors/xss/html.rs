@@ -100,6 +100,8 @@ pub(super) struct Attribute<'a> {
     pub(super) value: &'a [u8],
     /// Whether quotes stood around it.
     pub(super) quoted: bool,
+    /// Whether a quote was opened and not closed: the value goes on with the page that follows.
+    pub(super) open: bool,
 }
 
 /// The attributes of a tag, in order; stands after the tag's `>` when there are no more.
@@ -144,7 +146,7 @@ impl<'a> Iterator for Attributes<'a> {
         self.skip(is_blank);
         if text.get(self.at) != Some(&b'=') {
             self.at = after_name;
-            return Some(Attribute { name, value: b"", quoted: false });
+            return Some(Attribute { name, value: b"", quoted: false, open: false });
         }
         self.at += 1;
         self.skip(is_blank);
@@ -154,19 +156,19 @@ impl<'a> Iterator for Attributes<'a> {
             match memchr::memchr(quote, inside) {
                 Some(close) => {
                     self.at += close + 2;
-                    return Some(Attribute { name, value: &inside[..close], quoted: true });
+                    return Some(Attribute { name, value: &inside[..close], quoted: true, open: false });
                 }
                 // The page itself closes it.
                 None if quote != b'`' => {
                     self.at = text.len();
-                    return Some(Attribute { name, value: inside, quoted: true });
+                    return Some(Attribute { name, value: inside, quoted: true, open: true });
                 }
                 None => {}
             }
         }
         let from = self.at;
         self.skip(|byte| !is_blank(byte) && byte != b'>');
-        Some(Attribute { name, value: &text[from..self.at], quoted: false })
+        Some(Attribute { name, value: &text[from..self.at], quoted: false, open: false })
     }
 }
 
