@@ -23,6 +23,7 @@
 //! # References
 //! CWE-77, CWE-78; POSIX.1-2024 "Shell Command Language"; bash reference manual, "Shell Expansions"; Microsoft, "cmd".
 
+mod arguments;
 mod hint;
 mod known;
 mod lex;
