@@ -42,14 +42,6 @@ pub(super) struct Reading {
 const SEGMENTS_MAX: usize = 12;
 
 impl Landing {
-    /// Places in a whole path: its segments, where a comment's slashes would cut them.
-    pub(super) fn in_path(text: &[u8]) -> impl Iterator<Item = Self> {
-        memchr::memchr_iter(b'/', text)
-            .filter(|slash| !text[slash + 1..].starts_with(b"*") && !text[..*slash].ends_with(b"*"))
-            .take(SEGMENTS_MAX)
-            .map(|slash| Self { place: Place::Bare, at: slash + 1 })
-    }
-
     /// Every place to try: few, whatever the text.
     pub(super) fn all(text: &[u8], set: &ByteSet) -> impl Iterator<Item = Self> {
         let mut landings = [None; 8];
@@ -69,6 +61,14 @@ impl Landing {
                 .map(|end| Self { place: Place::Comment, at: end + 2 });
         }
         landings.into_iter().flatten()
+    }
+
+    /// Places in a whole path: its segments, where a comment's slashes would cut them.
+    pub(super) fn in_path(text: &[u8]) -> impl Iterator<Item = Self> {
+        memchr::memchr_iter(b'/', text)
+            .filter(|slash| !text[slash + 1..].starts_with(b"*") && !text[..*slash].ends_with(b"*"))
+            .take(SEGMENTS_MAX)
+            .map(|slash| Self { place: Place::Bare, at: slash + 1 })
     }
 
     /// Reads on from here. `None` where nothing was met that injections do.

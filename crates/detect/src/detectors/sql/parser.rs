@@ -66,7 +66,7 @@ pub(super) struct Parser<'a> {
     pub(super) compared: bool,
     /// A semicolon ends all: what the text around adds is another statement.
     pub(super) ended: bool,
-    /// The last operand read at the outermost level was joined by an operator that makes text of it.
+    /// The last text that was read is an open one with nothing in it: a quote for the text around to close.
     pub(super) last_open_empty: bool,
 }
 
@@ -223,14 +223,11 @@ impl<'a> Parser<'a> {
         let end = self.token.start.min(self.tokens.whole().len());
         let text = || quoted(self.tokens.spelled(start.min(end)..end));
         let mark = match against {
-            // The rest of a quoted word is no condition: `dogs' and 'cats`.
             None if condition && side == Shape::Constant => {
                 let operand = self.tokens.spelled(start.min(end)..end).trim_ascii();
-                if operand.len() < 2 && operand.starts_with(b"'")
-                    || operand.starts_with(b"\"") && operand.len() < 2
-                    || operand.len() > 4 && b"'\"".contains(&operand[0])
-                    || operand.starts_with(b"`")
-                {
+                let quoted = operand.first().is_some_and(|byte| b"'\"`".contains(byte));
+                // The rest of a quoted word is no condition, nor is nothing: `dogs' and 'cats`, `'or'`.
+                if quoted && !(2..=4).contains(&operand.len()) {
                     return;
                 }
                 Mark::Condition
