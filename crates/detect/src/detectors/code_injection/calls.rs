@@ -1,8 +1,9 @@
 //! Calls, and what they do where they stand.
 
 use super::super::Evidence;
-use super::super::ascii::{self, name_len};
+use super::super::ascii;
 use super::super::code::{self, Does, Kind, Token, Tokens};
+use super::known::{CHAINS, DECODERS, NODE_MODULES, is_command, is_shared};
 use super::standing::{self, Standing};
 use crate::Confidence;
 
@@ -532,37 +533,6 @@ impl<'a> Call<'_, 'a> {
     }
 }
 
-/// Whether a word is a command that payloads try first.
-fn is_command(word: &[u8]) -> bool {
-    ascii::is_one_of(
-        word,
-        &[
-            "id", "whoami", "ls", "dir", "uname", "pwd", "cat", "ifconfig", "ipconfig", "hostname",
-            "netstat", "ps", "ping", "curl", "wget", "nc", "bash", "sh", "cmd", "env", "printenv", "uptime",
-            "nslookup", "ver",
-        ],
-    )
-}
-
-/// Names that attacks share with ordinary programs, which call them with anything.
-fn is_shared(name: &[u8]) -> bool {
-    ascii::is_one_of(
-        name,
-        &[
-            "compile",
-            "function",
-            "execute",
-            "evaluate",
-            "spawn",
-            "fork",
-            "assert",
-            "expect_popen",
-            "iex",
-            "qx",
-        ],
-    )
-}
-
 fn by_standing(standing: Standing, alone: Confidence, line: Confidence) -> Confidence {
     match standing {
         Standing::Alone => alone,
@@ -603,131 +573,7 @@ fn is_reach(text: &[u8]) -> bool {
     .any(|prefix| ascii::starts(text, prefix))
 }
 
-/// Python's walks: two internals in one path, `().__class__.__bases__[0].__subclasses__()`.
-pub(super) fn internals(text: &[u8], evidence: &mut Evidence<'_>) {
-    let mut seen: Option<(usize, usize)> = None;
-    let mut from = 0;
-    while let Some(found) = memchr::memmem::find(&text[from..], b"__") {
-        let at = from + found;
-        let name = &text[at..at + name_len(&text[at..]).min(NAME_BYTES_MAX)];
-        from = at + name.len().max(2);
-        if !code::python_internal(name)
-            || name == b"__init__" && seen.is_none() && text[..at].last() != Some(&b'.')
-        {
-            continue;
-        }
-        if let Some((start, end)) = seen
-            && at - end <= WALK_GAP_MAX
-            && text[end..at].iter().all(|byte| !byte.is_ascii_whitespace())
-        {
-            // A walk that tells a class's name ends there.
-            let why = "walks from an object through Python's internals";
-            let confidence = if standing::of(text, start) == Standing::Text {
-                Confidence::POSSIBLE
-            } else {
-                Confidence::STRONG
-            };
-            return evidence.found(confidence, start..from, why);
-        }
-        seen = Some((at, from));
-    }
-}
-
-/// Bytes between two internals of one walk: an index, a name.
-const WALK_GAP_MAX: usize = 32;
-
 /// Tokens of arguments, and of a path, that are read.
 const ARGUMENTS_MAX: usize = 32;
 const PATH_TOKENS_MAX: usize = 24;
 const EXPRESSION_TOKENS_MAX: usize = 64;
-
-/// Functions that give the text that `eval` is to run.
-const DECODERS: &[&str] = &[
-    "base64_decode",
-    "gzinflate",
-    "gzuncompress",
-    "gzdecode",
-    "str_rot13",
-    "hex2bin",
-    "urldecode",
-    "rawurldecode",
-    "convert_uudecode",
-    "strrev",
-    "atob",
-    "unescape",
-    "compile",
-    "b64decode",
-    "chr",
-    "decode",
-    "fromCharCode",
-    "String",
-    "Buffer",
-    "pack",
-    "implode",
-    "request",
-    "params",
-    "bytes",
-    "codecs",
-    "marshal",
-    "zlib",
-    "base64",
-];
-
-/// Modules of Node that start programs or open files.
-const NODE_MODULES: &[&str] =
-    &["child_process", "node:child_process", "fs", "node:fs", "os", "vm", "net", "cluster", "worker_threads"];
-
-/// Paths that are called: whether only attacks write them, and what they do.
-const CHAINS: &[(&str, bool, &str)] = &[
-    ("runtime.getruntime", true, "gets at the Java runtime"),
-    ("lang.processbuilder", true, "makes a program to start"),
-    ("process.mainmodule.require", true, "loads a module of Node from inside"),
-    ("mainmodule.require", true, "loads a module of Node from inside"),
-    ("process.binding", true, "gets at Node's own modules"),
-    ("process.dlopen", true, "loads a library"),
-    ("global.process.exit", true, "ends the process"),
-    ("constructor.constructor", true, "makes a function of a text"),
-    ("constructor._load", true, "loads a module of Node from inside"),
-    ("child_process.exec", false, "starts a program"),
-    ("child_process.execsync", false, "starts a program"),
-    ("child_process.spawn", false, "starts a program"),
-    ("os.system", false, "starts a program"),
-    ("os.popen", false, "starts a program"),
-    ("os.execute", false, "starts a program"),
-    ("os.spawnl", false, "starts a program"),
-    ("os.execl", false, "starts a program"),
-    ("os.execv", false, "starts a program"),
-    ("os.execve", false, "starts a program"),
-    ("os.listdir", false, "lists a folder"),
-    ("os.environ.get", false, "reads the environment"),
-    ("subprocess.popen", false, "starts a program"),
-    ("subprocess.call", false, "starts a program"),
-    ("subprocess.run", false, "starts a program"),
-    ("subprocess.check_output", false, "starts a program"),
-    ("subprocess.check_call", false, "starts a program"),
-    ("subprocess.getoutput", false, "starts a program"),
-    ("commands.getoutput", false, "starts a program"),
-    ("platform.popen", false, "starts a program"),
-    ("pty.spawn", false, "starts a program"),
-    ("importlib.import_module", false, "loads a module"),
-    ("builtins.exec", false, "runs a text as code"),
-    ("builtins.eval", false, "runs a text as code"),
-    ("pickle.loads", false, "makes objects of a text"),
-    ("io.popen", false, "starts a program"),
-    ("kernel.exec", false, "starts a program"),
-    ("kernel.system", false, "starts a program"),
-    ("kernel.open", false, "opens a file or a program"),
-    ("kernel.eval", false, "runs a text as code"),
-    ("open3.capture2", false, "starts a program"),
-    ("open3.popen3", false, "starts a program"),
-    ("process.spawn", false, "starts a program"),
-    ("diagnostics.process.start", false, "starts a program"),
-    ("reflection.assembly.load", false, "loads code"),
-    ("scriptengine.eval", false, "runs a text as code"),
-    ("system.getenv", false, "reads the environment"),
-    ("system.shell", false, "starts a program"),
-    ("class.forname", false, "gets at a class by name"),
-    ("wscript.shell.run", false, "starts a program"),
-    ("server.createobject", false, "makes an object of a class"),
-    ("object.const_get", false, "gets at a class by name"),
-];

@@ -29,8 +29,10 @@
 //! CWE-94, CWE-95, CWE-98; PHP manual, "Program execution Functions"; Node.js, "Child process"; OWASP, "Code Injection".
 
 mod calls;
+mod known;
 mod php;
 mod standing;
+mod walks;
 
 use palisade_codec::ByteSet;
 
@@ -49,7 +51,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         calls::read(text, evidence);
     }
     if set.contains(b'_') {
-        calls::internals(text, evidence);
+        walks::internals(text, evidence);
         php::superglobals(text, evidence);
     }
 }

@@ -3,6 +3,7 @@
 use super::super::ascii;
 use super::super::code::{self, Does, Kind, Token, Tokens};
 use super::delimiters::{Mark, Template};
+use super::places::{MODULES, PATHS, ROOTS};
 use crate::Confidence;
 
 /// An expression that does something.
@@ -48,7 +49,7 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         note(confidence, false, what);
     }
     // A brace alone is too common for anything but a call or a walk; what it holds is read again for other marks.
-    let reader = Reader { tokens: &tokens, mark: template.mark };
+    let reader = Reader { tokens: &tokens, mark: template.mark, closed: template.closed };
     for at in 0..tokens.len() {
         if let Some((confidence, in_browser, what)) = reader.at(at) {
             note(confidence, in_browser, what);
@@ -115,6 +116,7 @@ fn token_sign(token: &Token<'_>) -> Option<u8> {
 struct Reader<'t, 'a> {
     tokens: &'t [Token<'a>],
     mark: Mark,
+    closed: bool,
 }
 
 type Found = Option<(Confidence, bool, String)>;
@@ -544,7 +546,8 @@ impl<'a> Reader<'_, 'a> {
             return Some((Confidence::STRONG, false, format!("includes {} of the server", shown())));
         }
         // A command between backticks.
-        let command = self.tokens[at].quote == b'`'
+        let command = self.closed
+            && self.tokens[at].quote == b'`'
             && matches!(self.mark, Mark::Scriptlet | Mark::Hash)
             && !text.is_empty();
         command.then(|| (Confidence::STRONG, false, format!("starts the program {}", shown())))
@@ -572,58 +575,6 @@ fn is_server_path(text: &[u8]) -> bool {
         || [&b"/etc/passwd"[..], b"win.ini"].iter().any(|word| ascii::find(text, word).is_some())
 }
 
-/// Modules and libraries that start programs or get at the system.
-const MODULES: &[&str] = &[
-    "os",
-    "sys",
-    "subprocess",
-    "commands",
-    "importlib",
-    "platform",
-    "pty",
-    "socket",
-    "popen2",
-    "open3",
-    "shutil",
-    "child_process",
-    "fs",
-    "shellwords",
-    "posix",
-    "builtins",
-    "ctypes",
-    "pickle",
-];
-
-/// Roots from which everything can be reached.
-const ROOTS: &[&str] = &[
-    "self",
-    "os",
-    "subprocess",
-    "runtime",
-    "process",
-    "global",
-    "root",
-    "cycler",
-    "joiner",
-    "namespace",
-    "lipsum",
-    "request",
-    "config",
-    "application",
-    "class",
-    "system",
-    "java",
-    "javax",
-    "kernel",
-    "io",
-    "open3",
-    "app",
-    "_self",
-    "context",
-    "env",
-    "$class",
-];
-
 /// Parts of names of Python's internals, as texts: `['__class__']`, `"__cla"~"ss__"`, `["__","class","__"]|join`.
 const INTERNALS: &[&[u8]] = &[
     b"__class",
@@ -638,54 +589,4 @@ const INTERNALS: &[&[u8]] = &[
     b"__cla",
     b"__glo",
     b"__bui",
-];
-
-/// Paths that lead somewhere by themselves, with what they do.
-const PATHS: &[(&str, Confidence, &str)] = &[
-    ("process.mainModule", Confidence::CERTAIN, "gets at Node's modules"),
-    ("process.binding", Confidence::CERTAIN, "gets at Node's modules"),
-    ("global.process", Confidence::STRONG, "gets at Node's process"),
-    ("root.process", Confidence::STRONG, "gets at Node's process"),
-    ("this.constructor.constructor", Confidence::CERTAIN, "gets at the constructor of functions"),
-    ("process.env", Confidence::LIKELY, "reads the environment"),
-    ("config.items", Confidence::STRONG, "reads the application's configuration"),
-    ("config.iteritems", Confidence::STRONG, "reads the application's configuration"),
-    ("config.SECRET_KEY", Confidence::STRONG, "reads the application's secret"),
-    ("config.from_pyfile", Confidence::STRONG, "loads a configuration"),
-    ("config.from_object", Confidence::STRONG, "loads a configuration"),
-    ("settings.SECRET_KEY", Confidence::STRONG, "reads the application's secret"),
-    ("settings.DATABASES", Confidence::STRONG, "reads the application's secret"),
-    ("app.request.server", Confidence::STRONG, "reads the server's variables"),
-    ("request.application", Confidence::STRONG, "gets at the application"),
-    ("request.environ", Confidence::LIKELY, "reads the request's environment"),
-    ("_self.env", Confidence::CERTAIN, "gets at the template's environment"),
-    ("self.env", Confidence::LIKELY, "gets at the template's environment"),
-    ("smarty.template_object", Confidence::STRONG, "gets at the template engine"),
-    ("$smarty.template_object", Confidence::STRONG, "gets at the template engine"),
-    ("$smarty.version", Confidence::LIKELY, "asks for the engine's version"),
-    ("smarty.version", Confidence::LIKELY, "asks for the engine's version"),
-    ("class.base", Confidence::LIKELY, "goes from a class to others"),
-    ("class.mro", Confidence::LIKELY, "goes from a class to others"),
-    ("class.classLoader", Confidence::STRONG, "gets at the class loader"),
-    ("class.module.classLoader", Confidence::STRONG, "gets at the class loader"),
-    ("class.protectionDomain", Confidence::STRONG, "gets at the class loader"),
-    ("System.Diagnostics", Confidence::STRONG, "gets at programs"),
-    ("System.shell", Confidence::STRONG, "starts a program"),
-    ("System.cmd", Confidence::STRONG, "starts a program"),
-    ("System.getProperty", Confidence::LIKELY, "reads the server's properties"),
-    ("System.getenv", Confidence::STRONG, "reads the environment"),
-    ("File.read", Confidence::LIKELY, "reads a file"),
-    ("File.open", Confidence::LIKELY, "reads a file"),
-    ("IO.popen", Confidence::STRONG, "starts a program"),
-    ("IO.read", Confidence::LIKELY, "reads a file"),
-    ("IO.readlines", Confidence::LIKELY, "reads a file"),
-    ("Dir.entries", Confidence::LIKELY, "lists a folder"),
-    ("Dir.glob", Confidence::LIKELY, "lists a folder"),
-    ("Kernel.exec", Confidence::STRONG, "starts a program"),
-    ("Kernel.system", Confidence::STRONG, "starts a program"),
-    ("Open3.popen3", Confidence::STRONG, "starts a program"),
-    ("Open3.capture2", Confidence::STRONG, "starts a program"),
-    ("Process.spawn", Confidence::STRONG, "starts a program"),
-    ("Code.eval_string", Confidence::STRONG, "runs a text as code"),
-    ("Runtime.getRuntime", Confidence::CERTAIN, "gets at the Java runtime"),
 ];

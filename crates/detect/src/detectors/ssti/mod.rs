@@ -15,6 +15,7 @@
 //! ```text
 //!  delimiters   where expressions stand, nested and not closed ones too
 //!  expression   what one does: tokens, then calls, walks, filters, arithmetic
+//!  places       names from which everything is reached
 //! ```
 //!
 //! # Example
@@ -29,6 +30,7 @@
 
 mod delimiters;
 mod expression;
+mod places;
 
 use palisade_codec::ByteSet;
 
