@@ -40,6 +40,7 @@ macro_rules! attacks {
 
 attacks! {
     Sqli = "sqli", "SQL injection";
+    SqlStatement = "sql-statement", "SQL statement that stands alone";
     Nosqli = "nosqli", "NoSQL operator injection";
     Ldapi = "ldapi", "LDAP filter injection";
     Xpath = "xpath", "XPath or XSLT injection";

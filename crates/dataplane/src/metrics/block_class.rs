@@ -100,7 +100,7 @@ impl BlockClass {
 
     fn of_attack(attack: Attack) -> Self {
         match attack {
-            Attack::Sqli => Self::Sqli,
+            Attack::Sqli | Attack::SqlStatement => Self::Sqli,
             Attack::Xss => Self::Xss,
             Attack::Rce | Attack::Shellshock => Self::Rce,
             Attack::PathTraversal => Self::Lfi,

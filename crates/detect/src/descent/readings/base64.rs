@@ -103,7 +103,8 @@ fn makes_sense(bytes: &[u8]) -> bool {
         b"\x04\x08",
     ];
     let is_text = |bytes: &[u8]| {
-        let odd = bytes.iter().filter(|byte| byte.is_ascii_control() && !b"\t\r\n".contains(byte)).count();
+        let odd =
+            bytes.iter().filter(|byte| byte.is_ascii_control() && !b"\t\n\x0b\x0c\r".contains(byte)).count();
         odd * 20 <= bytes.len() && std::str::from_utf8(bytes).is_ok()
     };
     let (units, _) = bytes.as_chunks::<2>();

@@ -52,7 +52,7 @@ pub(super) const INJECTION: Detector =
 
 /// Finds what stands alone.
 pub(super) const STATEMENT: Detector =
-    Detector { name: "sql-statement", attack: Attack::Sqli, gate: BLANKS, look: look_for_statement };
+    Detector { name: "sql-statement", attack: Attack::SqlStatement, gate: BLANKS, look: look_for_statement };
 
 /// Bytes that can stand between two words.
 const BLANKS: ByteSet = ByteSet::of(b" \t\n\r\x0b\x0c\xa0(/+");
