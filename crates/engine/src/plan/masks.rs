@@ -18,6 +18,8 @@ pub(super) struct Keyed {
 #[derive(Default)]
 pub(super) struct Awake {
     pub(super) operators: Vec<u64>,
+    /// How many they are.
+    pub(super) count: u64,
     /// What they look through, by walk.
     pub(super) selections: Vec<Selection>,
 }
@@ -25,9 +27,10 @@ pub(super) struct Awake {
 impl Awake {
     /// Makes it that of a source of which these operators are live.
     pub(super) fn update(&mut self, source: &Source, live: &[u64]) {
-        let Self { operators, selections } = self;
+        let Self { operators, count, selections } = self;
         operators.clear();
         operators.extend(source.unkeyed.iter().zip(live).map(|(unkeyed, live)| unkeyed & live));
+        *count = operators.iter().map(|word| u64::from(word.count_ones())).sum();
         let walks = source.chains.walks().iter().zip(&source.through);
         selections.clear();
         selections.extend(walks.map(|(walk, masks)| walk.select(masks.chains_of(operators, walk))));
@@ -101,8 +104,8 @@ impl WalkMasks {
     #[inline]
     pub(super) fn of_kept<'k>(&self, chains: u64, all: u64, kept: &'k mut KeptMasks) -> &'k [u64] {
         let key = (std::ptr::from_ref(self) as usize, chains);
-        let folded = chains ^ (chains >> 32) ^ (chains >> 17);
-        let slot = ((key.0 / 64) ^ folded as usize) % KEPT_MASKS;
+        let hash = (chains ^ key.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let slot = (hash >> (u64::BITS - KEPT_MASKS.ilog2())) as usize;
         let (known, mask) = &mut kept.0[slot];
         if *known != key {
             self.of(chains, all, mask);
@@ -127,7 +130,7 @@ impl WalkMasks {
 #[derive(Default)]
 pub(super) struct KeptMasks([((usize, u64), Vec<u64>); KEPT_MASKS]);
 
-const KEPT_MASKS: usize = 16;
+const KEPT_MASKS: usize = 32;
 
 /// What is kept says nothing about the exchange that left it.
 impl std::fmt::Debug for KeptMasks {

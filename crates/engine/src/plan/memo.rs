@@ -25,16 +25,21 @@ const FOUND_MAX: usize = 5;
 const TEXT_BYTES_MAX: usize = 192;
 /// Texts that are kept.
 const ENTRIES: usize = 1 << 10;
+/// Entries that texts of one hash share.
+const WAYS: usize = 4;
 /// Bytes of them.
 const RING_BYTES: usize = 32 << 10;
+/// Texts of which it is known that they came once. Many: a body may have hundreds of names, and all come before any comes
+/// again.
+const HINTS: usize = 1 << 13;
 
 /// Texts and what was found in them.
 #[derive(Default)]
 pub(super) struct Memo {
-    /// Two for each hash; none before the first text.
+    /// [`WAYS`] for each hash; none before the first text.
     entries: Vec<Entry>,
-    /// The hash that last came to a place in vain.
-    hints: Vec<u32>,
+    /// By other bits of a hash: what is left of the one that last came in vain.
+    hints: Vec<u16>,
     /// Texts one after the other, the newest over the oldest.
     ring: Vec<u8>,
     /// Bytes written so far, those that are gone included.
@@ -189,20 +194,20 @@ impl Memo {
         }
         if self.entries.is_empty() {
             self.entries = vec![Entry::default(); ENTRIES];
-            self.hints = vec![0; ENTRIES / 2];
+            self.hints = vec![0; HINTS];
             self.ring = vec![0; RING_BYTES];
             // What is empty lies before it.
             (self.end, self.valid_from) = (1, 1);
         }
         let hash = hash(text);
-        let pair = hash as usize % (ENTRIES / 2);
-        for at in [2 * pair, 2 * pair + 1] {
+        for at in places_of(hash) {
             if self.entries[at].hash == hash && self.holds(&self.entries[at], text) {
                 return Ok(self.entries[at].known);
             }
         }
         // What comes once is not worth a place.
-        if std::mem::replace(&mut self.hints[pair], hash) == hash {
+        let hint = (hash >> 16) as u16 | 1;
+        if std::mem::replace(&mut self.hints[hash as usize / (ENTRIES / WAYS) % HINTS], hint) == hint {
             Err(Some(Vacancy { hash }))
         } else {
             Err(None)
@@ -245,10 +250,10 @@ impl Memo {
         self.ring[begin + text.name.len()..begin + len].copy_from_slice(text.value);
         // An empty text takes room as well, so that no two begin at the same place.
         self.end += len.max(1) as u64;
-        let pair = vacancy.hash as usize % (ENTRIES / 2);
-        // The older of the two goes.
-        let at = 2 * pair + usize::from(self.entries[2 * pair + 1].begin < self.entries[2 * pair].begin);
-        self.entries[at] = entry;
+        // The oldest goes.
+        if let Some(at) = places_of(vacancy.hash).min_by_key(|at| self.entries[*at].begin) {
+            self.entries[at] = entry;
+        }
     }
 
     /// Forgets everything.
@@ -262,6 +267,12 @@ impl std::fmt::Debug for Memo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Memo")
     }
+}
+
+/// The entries that a text of this hash may have.
+fn places_of(hash: u32) -> std::ops::Range<usize> {
+    let first = hash as usize % (ENTRIES / WAYS) * WAYS;
+    first..first + WAYS
 }
 
 /// Eight bytes at a time. Who finds two texts of one hash has them take each other's place, and no more.
@@ -278,8 +289,7 @@ fn hash(text: &Recurrent<'_>) -> u32 {
         let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
         hash = mix(hash, last);
     }
-    // Never zero, which a hint begins with.
-    ((hash >> 32) as u32).max(1)
+    (hash >> 32) as u32
 }
 
 #[cfg(test)]

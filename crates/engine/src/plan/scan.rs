@@ -336,6 +336,7 @@ impl PlanState {
         let awake = &live.sources[number];
         self.active.clear();
         self.active.extend_from_slice(&awake.operators);
+        let count = awake.count;
         let mut keyed = key.and_then(|key| source.keys.get(key));
         if let Some(Keyed { operators, .. }) = keyed {
             let mut any = 0;
@@ -368,7 +369,10 @@ impl PlanState {
                 if !self.choose_operators(selection, walk, masks, &output) {
                     continue;
                 }
-                self.filters.pairs += self.hits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+                self.filters.pairs += match keyed {
+                    None if output.chains == selection.chains => count,
+                    _ => self.hits.iter().map(|word| u64::from(word.count_ones())).sum(),
+                };
                 rules.plan.phase(phase).sieve.sieve.sift(
                     output.text,
                     output.bytes,

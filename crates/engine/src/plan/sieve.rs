@@ -26,9 +26,10 @@ pub struct Sieve {
     slots: Vec<Slot>,
     /// What is known of the slots of each word of a mask.
     fixed: Vec<Fixed>,
-    /// Bytes that alone are what some slot needs: one of a factor, or of its first set where it has no factor.
-    telling: ByteSet,
-    /// For each byte its marks, as a range of `marks`.
+    /// By a number of words: bytes that alone are what some slot in them needs, one of a factor, or of its first set where
+    /// it has no factor.
+    telling: Vec<ByteSet>,
+    /// For each byte its marks in order, as a range of `marks`.
     byte_marks: Box<[(u32, u32); 256]>,
     /// The state that follows, by state and symbol.
     next: Box<[u16; NEXT_SIZE]>,
@@ -99,9 +100,10 @@ impl Sieve {
         let mut fixed = vec![Fixed::default(); needs.len().div_ceil(64)];
         let mut builder = Builder::new();
         let mut by_byte: Vec<Vec<Mark>> = vec![Vec::new(); 256];
-        let mut telling = ByteSet::EMPTY;
+        let mut telling = vec![ByteSet::EMPTY; fixed.len() + 1];
         let mut tell = |set: ByteSet, place: u32, bits: u64| {
-            telling = telling.union(set);
+            let telling = &mut telling[place as usize / 2 + 1..];
+            telling.iter_mut().for_each(|telling| *telling = telling.union(set));
             set.iter().for_each(|byte| add_mark(&mut by_byte[usize::from(byte)], place, bits));
         };
         // Where there is too little room, what needs the least of it comes first.
@@ -134,7 +136,8 @@ impl Sieve {
         }
         let Automaton { next, states, first_output, outputs, mut marks } = builder.finish();
         let mut byte_marks = Box::new([(0, 0); 256]);
-        for (range, list) in byte_marks.iter_mut().zip(by_byte) {
+        for (range, mut list) in byte_marks.iter_mut().zip(by_byte) {
+            list.sort_unstable_by_key(|mark| mark.place);
             *range = (marks.len() as u32, list.len() as u32);
             marks.extend(list);
         }
@@ -161,10 +164,17 @@ impl Sieve {
             seen.0.resize(room, 0);
         }
         let seen = &mut seen.0[..room];
-        for (quarter, word) in self.telling.intersection(*present).words().iter().enumerate() {
+        let telling = self.telling[asked.len()].intersection(*present);
+        for (quarter, word) in telling.words().iter().enumerate() {
             let mut left = *word;
             while left != 0 {
-                self.mark(self.byte_marks[quarter * 64 + left.trailing_zeros() as usize], seen);
+                let (start, count) = self.byte_marks[quarter * 64 + left.trailing_zeros() as usize];
+                for mark in &self.marks[start as usize..][..count as usize] {
+                    if mark.place as usize >= 2 * asked.len() {
+                        break;
+                    }
+                    seen[mark.place as usize] |= mark.bits;
+                }
                 left &= left - 1;
             }
         }
