@@ -139,6 +139,6 @@ fn repeated_pieces_cost_no_more_than_their_length() {
 /// A window, so that nothing is cut.
 const WINDOW_BYTES: usize = 32 << 10;
 
-/// Generous for linear work in a build without optimisation on a busy machine (measured: 60 ms at most), and a small part
-/// of what quadratic work over a window takes (minutes).
+/// Generous for linear work in a build without optimisation on a busy machine, and a small part of what
+/// quadratic work over a window takes (minutes).
 const TIME_MAX: Duration = Duration::from_secs(4);

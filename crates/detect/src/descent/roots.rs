@@ -92,7 +92,10 @@ fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bo
             parse_cookies(value, CookieFormat::V0, b';', &mut cookies);
             return cookies.iter().all(|(name, value)| {
                 let point = Point { root: Root::Cookie, part: Part::Value, path: name };
-                place(descent, &mut |descent| descent.look(point, &percent_decode(value)))
+                place(descent, &mut |descent| {
+                    descent.look(Point { part: Part::Name, ..point }, &percent_decode(name));
+                    descent.look(point, &percent_decode(value));
+                })
             });
         }
         let point = Point { root: Root::Header, part: Part::Value, path: &name };

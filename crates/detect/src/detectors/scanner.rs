@@ -51,23 +51,20 @@ fn look(head: &RequestHead, evidence: &mut HeadEvidence<'_>) {
 fn tool(agent: &[u8]) -> Option<&'static str> {
     let lower = agent[..agent.len().min(LOOKED_AT_BYTES_MAX)].to_ascii_lowercase();
     let begins_word = |at: usize| at == 0 || !lower[at - 1].is_ascii_alphanumeric();
-    let named = (0..lower.len()).filter(|at| begins_word(*at)).find_map(|at| {
+    (0..lower.len()).filter(|at| begins_word(*at)).find_map(|at| {
         let rest = &lower[at..];
         let initial = usize::from(rest[0].checked_sub(b'a')?);
         // Behind a name there may be a version, and no more letters.
         BY_INITIAL.get(initial)?.iter().copied().find(|tool| {
             rest.starts_with(tool.as_bytes()) && !rest.get(tool.len()).is_some_and(u8::is_ascii_alphabetic)
         })
-    });
-    named.or_else(|| {
-        PHRASES.iter().copied().find(|phrase| memchr::memmem::find(&lower, phrase.as_bytes()).is_some())
     })
 }
 
 /// The names of tools by their first letters.
 static BY_INITIAL: LazyLock<[Vec<&str>; 26]> = LazyLock::new(|| {
-    let begins =
-        |letter: usize| TOOLS.iter().copied().filter(move |tool| usize::from(tool.as_bytes()[0]) == letter);
+    let all = || TOOLS.iter().chain(PHRASES).copied();
+    let begins = |letter: usize| all().filter(move |tool| usize::from(tool.as_bytes()[0]) == letter);
     std::array::from_fn(|number| begins(usize::from(b'a') + number).collect())
 });
 
@@ -88,7 +85,7 @@ fn asked_for(path: &[u8]) -> Option<(Confidence, String)> {
     if let Some(name) = LEFT_LYING.iter().find(ends_in) {
         return Some((Confidence::LIKELY, format!("asks for {name}, which nobody serves on purpose")));
     }
-    if holds(b"/.git/") || holds(b"/.svn/") {
+    if holds(b"/.") && (holds(b"/.git/") || holds(b"/.svn/")) {
         return Some((Confidence::LIKELY, "asks for a part of a repository".into()));
     }
     let copy = BACKUPS.iter().any(|end| path.ends_with(end.as_bytes()));
