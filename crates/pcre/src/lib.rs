@@ -30,7 +30,7 @@
 //! # Time
 //! `Kind::Linear` patterns take O(pattern x haystack) at worst, whatever they are given. Small patterns are matched by
 //! a DFA that was built with them, the others by a lazily built one, a few nanoseconds a byte at most. Its states live in
-//! a cache of 1 MiB a direction, and when a haystack makes it throw its states away over and over, the search goes on
+//! a cache of 4 MiB a direction, and when a haystack makes it throw its states away over and over, the search goes on
 //! with an NFA simulation: slower, by up to the number of states
 //! of the pattern, and still linear. `Kind::Backtracking` patterns stop at [`Options::step_limit`] with [`StepLimit`].
 //! Searching again and again for all matches is the one thing that linear searches alone do not keep linear;
