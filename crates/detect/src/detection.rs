@@ -112,7 +112,7 @@ pub fn detectors() -> impl ExactSizeIterator<Item = &'static str> {
     DETECTORS.iter().map(|detector| detector.name)
 }
 
-/// Puts one text to one detector, by its place in [`detectors`], past its gate and as it stands: for fuzzing.
+/// Puts one text to one detector, by its place in [`detectors()`], past its gate and as it stands: for fuzzing.
 pub fn detect_with(detector: usize, bytes: &[u8]) -> Vec<Finding> {
     let Some(detector) = DETECTORS.get(detector) else { return Vec::new() };
     let point = Point { root: Root::Query, part: Part::Value, path: b"q" };

@@ -12,7 +12,7 @@
 //! The one idea to hold: **a detector reads one value at a time and says what it reads there.** Where values come from,
 //! how they were wrapped and how much of that is affordable is the descent's; what a finding is worth is `inspect`'s to
 //! decide. Nothing here knows of profiles, modes or rules, does I/O, or panics on any input; all work is bounded by
-//! [`Limits`] and linear in what is looked at.
+//! [`DetectLimits`] and linear in what is looked at.
 //!
 //! A new detector is one file in `detectors/`, one line in its table, and one case file in `testdata/detect/`.
 
