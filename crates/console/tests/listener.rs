@@ -219,7 +219,8 @@ fn status_is_json_with_the_keys_that_scripts_read() {
         "listeners": [{"name": "web", "url": "http://127.0.0.1:8080"}],
         "services": [{"name": "web", "mode": "block", "rule_set": "web"}],
         "rule_sets": [{"name": "web", "rules": 2, "loaded_at": "1970-01-01T00:00:01Z"}],
-        "reloads": {"succeeded": 1, "failed": 1, "last": {"at": "1970-01-02T00:00:00Z", "error": "<no>"}},
+        "reloads": {"succeeded": 1, "failed": 1, "last": {"at": "1970-01-02T00:00:00Z", "error": "<no>", "seconds": 0.25}},
+        "stale": [],
     });
     assert_eq!(status, expected);
 }
