@@ -181,6 +181,8 @@ impl Parser<'_> {
                         Kind::Open => {
                             self.operand()?;
                         }
+                        // A server that drops the semicolon goes on with the query; whoever sends this has seen one.
+                        Kind::Word(Word::Union | Word::Intersect | Word::Except | Word::Minus) => {}
                         _ => self.stacked(true)?,
                     }
                 }
