@@ -139,7 +139,7 @@ fn rules_before_stand_between_setup_and_crs_and_rules_come_last() {
     let mut proxy = Running::proxy(
         &folder,
         &upstream.url,
-        &["--mode", "block", "--crs", &crs, "--rules-before", &before, "--rules", &after],
+        &["--mode", "block", "--detect", "off", "--crs", &crs, "--rules-before", &before, "--rules", &after],
     );
     let address = proxy.address();
     let query = UNION_ATTACK.trim_start_matches('/');
