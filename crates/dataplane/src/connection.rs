@@ -17,7 +17,6 @@ mod relay;
 mod stop;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use self::elsewhere::elsewhere;
 use self::head::Read;
 use self::stop::Stop;
 pub(crate) use self::stop::told;
+use crate::arrival::Arrival;
 use crate::body::BodyReader;
 use crate::exchange::{About, Exchange, own_line};
 use crate::journal::Remark;
@@ -44,8 +44,7 @@ use crate::wire::{Timer, Wire};
 /// A client's connection.
 pub(crate) struct Connection<S> {
     client: Wire<S>,
-    peer: SocketAddr,
-    local: SocketAddr,
+    arrival: Arrival,
     listener: Arc<Listener>,
     plane: Arc<Plane>,
     drain: Drain,
@@ -99,8 +98,7 @@ const LINGER: Duration = Duration::from_secs(2);
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(crate) fn new(
         stream: S,
-        peer: SocketAddr,
-        local: SocketAddr,
+        arrival: Arrival,
         listener: Arc<Listener>,
         plane: Arc<Plane>,
         drain: Drain,
@@ -109,8 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let client = Wire::new(stream);
         Self {
             client,
-            peer,
-            local,
+            arrival,
             listener,
             drain,
             timer,
@@ -167,15 +164,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             upstream.and_then(|upstream| upstream.response()).unwrap_or(self.listener.timeouts.response);
         if let (None, Some(upstream)) = (plan.refusal, upstream) {
             let hop = request::Hop {
-                client: self.peer.ip(),
+                arrival: &self.arrival,
                 forwarded_for: self.listener.forwarded_for,
                 request_id: &id,
                 authority: upstream.authority().as_bytes(),
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
-        let peer =
-            Peer { peer_addr: self.peer, client_addr: self.peer, server_addr: self.local, request_id: id };
+        let peer = Peer {
+            peer_addr: self.arrival.peer_addr,
+            client_addr: self.arrival.client_addr,
+            server_addr: self.arrival.local_addr,
+            request_id: id,
+        };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
         let service =
             destination.as_ref().map_or(&self.plane.nobody, |destination| &destination.service).clone();
@@ -248,8 +249,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn remark(&self, text: &str, id: &str) {
         self.plane.journal.remark(Remark {
             listener: self.listener.name.clone(),
-            client_addr: self.peer,
-            line: own_line(self.peer, self.local, b"", id, text),
+            client_addr: self.arrival.client_addr,
+            line: own_line(self.arrival.client_addr, self.arrival.local_addr, b"", id, text),
         });
     }
 }

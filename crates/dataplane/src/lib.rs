@@ -22,6 +22,7 @@
 //! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. TLS
 //! and HTTP/2 come later; a connection is generic over its stream for their sake.
 
+mod arrival;
 mod block_page;
 mod body;
 mod connection;
@@ -45,6 +46,7 @@ mod upload;
 mod upstream;
 mod wire;
 
+pub use arrival::{Alpn, Arrival, TlsArrival};
 pub use hold::Budget;
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};

@@ -7,6 +7,7 @@
 
 use palisade_http::{Framing, FramingFinding, RequestHead, Target, TargetForm, request_body_framing};
 
+use crate::arrival::Arrival;
 use crate::body::{Coding, write_field};
 use crate::forwarded::{self, Known};
 use crate::settings::ForwardedFor;
@@ -86,7 +87,7 @@ impl RequestPlan {
 /// What the listener adds to a forwarded head.
 #[derive(Debug)]
 pub(crate) struct Hop<'a> {
-    pub(crate) client: std::net::IpAddr,
+    pub(crate) arrival: &'a Arrival,
     pub(crate) forwarded_for: ForwardedFor,
     pub(crate) request_id: &'a str,
     /// The Host of a request that has none.
@@ -142,7 +143,12 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
         write_field(b"Connection", b"TE", out);
         write_field(b"TE", b"trailers", out);
     }
-    let known = Known { client: hop.client, scheme: "http", host, request_id: hop.request_id };
+    let known = Known {
+        client: hop.arrival.client_addr.ip(),
+        scheme: hop.arrival.scheme(),
+        host,
+        request_id: hop.request_id,
+    };
     forwarded::write(&head.headers, &known, hop.forwarded_for, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -240,8 +246,9 @@ mod tests {
     fn forwarded(text: &str) -> String {
         let head = head(text);
         let plan = RequestPlan::of(&head);
+        let address = "192.0.2.7:1".parse().unwrap();
         let hop = Hop {
-            client: "192.0.2.7".parse().unwrap(),
+            arrival: &Arrival::plain(address, address),
             forwarded_for: ForwardedFor::Replace,
             request_id: "id",
             authority: b"upstream:80",

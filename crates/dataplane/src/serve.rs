@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
+use crate::arrival::{Arrival, canonical};
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::connection::{Connection, told};
 use crate::exchange::own_line;
@@ -182,13 +183,12 @@ async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
 /// listener's bound.
 pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    peer: SocketAddr,
-    local: SocketAddr,
+    arrival: Arrival,
     listener: Arc<Listener>,
     plane: Arc<Plane>,
     drain: Drain,
 ) {
-    Connection::new(stream, canonical(peer), canonical(local), listener, plane, drain).run().await;
+    Connection::new(stream, arrival, listener, plane, drain).run().await;
 }
 
 fn accept(
@@ -202,20 +202,9 @@ fn accept(
     plane.metrics.events.connections_total.one();
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let connection = Connection::new(
-        stream,
-        canonical(peer),
-        canonical(local),
-        listener.clone(),
-        plane.clone(),
-        drain.clone(),
-    );
+    let arrival = Arrival::plain(peer, local);
+    let connection = Connection::new(stream, arrival, listener.clone(), plane.clone(), drain.clone());
     connections.spawn(connection.run());
-}
-
-/// An IPv4 address as such, also where the socket takes both families.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Connections that are too many.

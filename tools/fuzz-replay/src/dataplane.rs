@@ -13,7 +13,8 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use palisade_dataplane::{
-    Budget, Destination, Ended, Journal, Listener, Plane, Remark, Routes, Upstream, drain, serve_stream,
+    Arrival, Budget, Destination, Ended, Journal, Listener, Plane, Remark, Routes, Upstream, drain,
+    serve_stream,
 };
 use palisade_http::{
     ChunkProgress, ChunkedDecoder, Framing, HeadParse, RequestHead, parse_request_head, request_body_framing,
@@ -169,7 +170,7 @@ impl Run {
         let (client, stream) = tokio::io::duplex(1 << 20);
         let (_trigger, ear) = drain();
         let (reads, writes) = tokio::io::split(client);
-        let serve = serve_stream(stream, address, address, listener, plane, ear);
+        let serve = serve_stream(stream, Arrival::plain(address, address), listener, plane, ear);
         let ((), (), answers) = tokio::join!(serve, send(writes, sent, cut), receive(reads));
         let ended = std::mem::take(&mut *journal.0.lock().expect("not poisoned"));
         let forwarded = std::mem::take(&mut *forwarded.lock().expect("not poisoned"));

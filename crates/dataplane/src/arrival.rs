@@ -1,0 +1,58 @@
+//! How a connection arrived: from where, for whom, and what its TLS handshake said. Made once, before the first byte of a
+//! request is read; what a single request says of its client (`X-Forwarded-For`) is not here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A connection, as far as it is known before its first request.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The socket's other end: identity and policy go by it.
+    pub peer_addr: SocketAddr,
+    /// Who the connection is from: the peer, or whom a trusted one names by the PROXY protocol.
+    pub client_addr: SocketAddr,
+    /// Where it arrived.
+    pub local_addr: SocketAddr,
+    /// What TLS knows of it; `None` where it is plain.
+    pub tls: Option<Arc<TlsArrival>>,
+}
+
+/// What a TLS handshake settled.
+#[derive(Clone, Debug)]
+pub struct TlsArrival {
+    /// The name that the client asked for, in lower case.
+    pub sni: Option<String>,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite as the IANA names it.
+    pub cipher: &'static str,
+    /// The protocol that both sides chose, if they talked about it.
+    pub alpn: Option<Alpn>,
+}
+
+/// A protocol that ALPN names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpn {
+    /// `http/1.1`.
+    Http1,
+    /// `h2`.
+    Http2,
+}
+
+impl Arrival {
+    /// A plain connection. IPv4 addresses become such, also where the socket takes both families.
+    pub fn plain(peer: SocketAddr, local: SocketAddr) -> Self {
+        let peer = canonical(peer);
+        Self { peer_addr: peer, client_addr: peer, local_addr: canonical(local), tls: None }
+    }
+
+    /// How its requests are addressed.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+/// An IPv4 address as such, also where the socket takes both families.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
