@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use palisade_model::PeerIdentity;
+
 /// A connection, as far as it is known before its first request.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -28,6 +30,8 @@ pub struct TlsArrival {
     pub cipher: &'static str,
     /// The protocol that both sides chose, if they talked about it.
     pub alpn: Option<Alpn>,
+    /// Who the client is, where it was asked for a certificate.
+    pub identity: Option<Arc<PeerIdentity>>,
 }
 
 /// A protocol that ALPN names.
@@ -44,6 +48,11 @@ impl Arrival {
     pub fn plain(peer: SocketAddr, local: SocketAddr) -> Self {
         let peer = canonical(peer);
         Self { peer_addr: peer, client_addr: peer, local_addr: canonical(local), tls: None }
+    }
+
+    /// Who the peer is, where it was asked for a certificate.
+    pub(crate) fn identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.tls.as_ref()?.identity.as_ref()
     }
 
     /// How its requests are addressed.

@@ -175,6 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             peer_addr: self.arrival.peer_addr,
             client_addr: self.arrival.client_addr,
             server_addr: self.arrival.local_addr,
+            identity: self.arrival.identity().cloned(),
             request_id: id,
         };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.

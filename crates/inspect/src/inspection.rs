@@ -9,7 +9,7 @@ use palisade_engine::{
     Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
-use palisade_model::{Leaks, Mode, Root, Stage, Verdict};
+use palisade_model::{Leaks, Mode, PeerIdentity, Root, Stage, Verdict};
 
 use crate::detector::{Judged, is_text};
 use crate::profile::{Profile, Service};
@@ -25,6 +25,8 @@ pub struct Peer {
     pub client_addr: SocketAddr,
     /// Where it arrived.
     pub server_addr: SocketAddr,
+    /// What its certificate says and whether that is believed; `None` where none was asked for.
+    pub identity: Option<Arc<PeerIdentity>>,
     /// The id that we gave the request.
     pub request_id: String,
 }

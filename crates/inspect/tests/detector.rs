@@ -22,8 +22,13 @@ fn begin(service: &Arc<Service>, target: &str) -> (Inspection, Step) {
     };
     head.headers.push(b"Host", b"shop.example.com");
     let address = "192.0.2.7:1234".parse().unwrap();
-    let peer =
-        Peer { peer_addr: address, client_addr: address, server_addr: address, request_id: "r1".into() };
+    let peer = Peer {
+        peer_addr: address,
+        client_addr: address,
+        server_addr: address,
+        identity: None,
+        request_id: "r1".into(),
+    };
     Inspection::begin(peer, head, service, Detail::Normal, clock())
 }
 

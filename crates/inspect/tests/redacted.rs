@@ -39,8 +39,13 @@ fn report(asked: &Asked<'_>) -> Report {
     let profile = Profile::new(asked.mode, loaded.rules);
     let service = Service::new("test", profile);
     let address = "192.0.2.7:1234".parse().unwrap();
-    let peer =
-        Peer { peer_addr: address, client_addr: address, server_addr: address, request_id: "r1".into() };
+    let peer = Peer {
+        peer_addr: address,
+        client_addr: address,
+        server_addr: address,
+        identity: None,
+        request_id: "r1".into(),
+    };
     let clock = Clock { now: UnixMillis(1_578_613_306_195), utc_offset_seconds: 0, monotonic_micros: 0 };
     let mut head = RequestHead {
         line: format!("POST {} HTTP/1.1", asked.target).into_bytes(),

@@ -43,8 +43,13 @@ fn head(target: &str) -> RequestHead {
 
 fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
     let address = "192.0.2.7:1234".parse().unwrap();
-    let peer =
-        Peer { peer_addr: address, client_addr: address, server_addr: address, request_id: "r1".into() };
+    let peer = Peer {
+        peer_addr: address,
+        client_addr: address,
+        server_addr: address,
+        identity: None,
+        request_id: "r1".into(),
+    };
     Inspection::begin(peer, head, service, Detail::Normal, clock())
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn inspect(
         peer_addr: exchange.client,
         client_addr: exchange.client,
         server_addr: exchange.server,
+        identity: None,
         request_id,
     };
     let stance = Stance { mode: service.profile.mode, gray: false, on_failure: service.profile.on_failure };
