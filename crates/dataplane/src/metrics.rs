@@ -11,7 +11,7 @@ mod requests;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use palisade_inspect::Report;
+use palisade_inspect::{Attack, Report};
 use palisade_model::Verdict;
 
 pub use self::block_class::BlockClass;
@@ -155,6 +155,7 @@ pub struct Metrics {
     requests: RequestFamilies,
     blocked: [Count; BlockClass::ALL.len()],
     would_block: [Count; BlockClass::ALL.len()],
+    findings: [Count; Attack::ALL.len()],
     duration_proxy: Seconds,
     duration_engine: Seconds,
     duration_upstream: Seconds,
@@ -208,6 +209,9 @@ impl Metrics {
             let counts = if tally.blocked { &self.blocked } else { &self.would_block };
             counts[BlockClass::of(report) as usize].one();
         }
+        for finding in report.into_iter().flat_map(Report::notable_findings) {
+            self.findings[finding.attack as usize].one();
+        }
     }
 
     /// Shows every metric. Samples of one name follow each other.
@@ -229,6 +233,14 @@ impl Metrics {
                 let labels = [("class", class.name())];
                 take(Sample { name, help, labels: &labels, value: Value::Counter(count.value()) });
             }
+        }
+        for (attack, count) in Attack::ALL.iter().zip(&self.findings) {
+            take(Sample {
+                name: "palisade_findings_total",
+                help: "Findings of the built-in detector that are worth a line of the error log, by the kind of attack.",
+                labels: &[("attack", attack.name())],
+                value: Value::Counter(count.value()),
+            });
         }
         for (part, seconds) in [
             ("proxy", &self.duration_proxy),

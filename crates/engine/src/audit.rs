@@ -58,8 +58,9 @@ impl std::fmt::Debug for RelevantStatus {
 }
 
 impl Transaction {
-    /// Whether the audit log takes this exchange, whose answer had this status (`None`: there was no answer).
-    pub fn is_audited(&self, status: Option<u16>) -> bool {
+    /// Whether the audit log takes this exchange, whose answer had this status (`None`: there was no answer). `found`: what
+    /// is no rule found something in it, which makes it relevant as a match does.
+    pub fn is_audited(&self, status: Option<u16>, found: bool) -> bool {
         if self.vars.engine == RuleEngine::Off {
             return false;
         }
@@ -68,7 +69,8 @@ impl Transaction {
             AuditEngine::Off => false,
             AuditEngine::RelevantOnly => {
                 let relevant = self.rules.settings.audit.relevant_status.as_ref();
-                self.control.relevant
+                found
+                    || self.control.relevant
                     || relevant.zip(status).is_some_and(|(relevant, status)| relevant.contains(status))
             }
         }

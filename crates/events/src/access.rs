@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use palisade_model::Excerpt;
+use palisade_model::{AuditFinding, Excerpt};
 use serde::Serialize;
 
 /// One exchange in the access log. Times are seconds, sizes bytes; what is not known is `null`.
@@ -51,12 +51,17 @@ pub struct AccessRecord<'a> {
     pub duration_engine: f64,
     /// How much of that was waiting for the upstream.
     pub duration_upstream: Option<f64>,
-    /// What the rules wanted: `pass`, `deny`, `drop`, `redirect`; `error` when the inspection failed.
+    /// What rules and detector wanted: `pass`, `deny`, `drop`, `redirect`; `error` when the inspection failed.
     pub verdict: &'static str,
     /// The mode in force: whether that happened.
     pub mode: &'static str,
     /// Rules that were logged, in order, at most 64.
     pub rules: Vec<u64>,
+    /// Kinds of attack that the detector found, each once, in order: those that are worth a line of the error log.
+    pub attacks: Vec<&'static str>,
+    /// The finding that decided; `null` when none did.
+    #[serde(serialize_with = "optional_finding")]
+    pub finding: Option<AuditFinding>,
     /// The client's program.
     #[serde(serialize_with = "optional_text")]
     pub user_agent: Option<Excerpt>,
@@ -82,4 +87,26 @@ fn optional_text<S: serde::Serializer>(text: &Option<Excerpt>, serializer: S) ->
         Some(text) => serializer.serialize_str(text.as_str()),
         None => serializer.serialize_none(),
     }
+}
+
+fn optional_finding<S: serde::Serializer>(
+    finding: &Option<AuditFinding>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Finding<'f> {
+        attack: &'static str,
+        detector: &'static str,
+        confidence: u8,
+        point: &'f str,
+        decoded: &'f str,
+    }
+    let shown = finding.as_ref().map(|finding| Finding {
+        attack: finding.attack.name(),
+        detector: finding.detector,
+        confidence: finding.confidence,
+        point: finding.point.as_str(),
+        decoded: finding.decoded.as_str(),
+    });
+    shown.serialize(serializer)
 }

@@ -1,4 +1,4 @@
-//! Findings of the built-in detector as lines of the error log.
+//! Findings of the built-in detector as logs have them.
 //!
 //! ```text
 //! [client 203.0.113.9] Palisade: Access denied with code 403 (phase 2). SQL injection at query:q: closes the string, ...
@@ -9,57 +9,101 @@
 //! The fields that a ModSecurity line has as well have its names, so that one parser reads both. There is no `id`: ids are
 //! rules'.
 
-use std::fmt::Write as _;
-
 use palisade_detect::Finding;
 use palisade_http::Target;
-use palisade_model::{Mode, Redactor};
+use palisade_model::{
+    AuditFinding, Excerpt, Intercepted, Interception, Mode, Part, Place, Point, Redactor, Root, Verdict,
+};
 
-use crate::detector::LOGGED_FROM;
 use crate::inspection::Cause;
 use crate::report::Report;
 
-/// Bytes of a finding's texts in a line, of each.
+/// Bytes of a finding's texts in a log, of each.
 const TEXT_BYTES_MAX: usize = 400;
 /// Bytes of the path in a line.
 const URI_BYTES_MAX: usize = 200;
 
 /// A line for each finding that is worth one, without line ends, the one that decided last.
 pub(crate) fn lines(report: &Report, redactor: &Redactor) -> Vec<String> {
-    let told = report.findings().iter().filter(|finding| finding.confidence.get() >= LOGGED_FROM);
-    let decisive = report.decisive_finding().filter(|_| denies(report));
-    let mut lines: Vec<String> = told
-        .filter(|finding| decisive != Some(*finding))
-        .map(|finding| line(report, finding, redactor, false))
-        .collect();
-    lines.extend(decisive.map(|finding| line(report, finding, redactor, true)));
-    lines
-}
-
-/// Whether a finding, and nothing else, stopped the request.
-fn denies(report: &Report) -> bool {
-    report.service.profile.mode == Mode::Block
-        && report.outcome.as_ref().is_some_and(|outcome| matches!(outcome.cause, Cause::Finding(_)))
-}
-
-fn line(report: &Report, finding: &Finding, redactor: &Redactor, denied: bool) -> String {
-    let text = |bytes: &[u8]| redactor.finding(bytes, TEXT_BYTES_MAX).as_str().replace('"', "\\x22");
-    let mut out = format!("[client {}] Palisade: ", report.peer.client_addr.ip());
-    out.push_str(if denied { "Access denied with code 403 (phase 2). " } else { "Warning. " });
-    let (point, why) = (text(finding.point.to_string().as_bytes()), text(finding.why.as_bytes()));
-    let _ = write!(out, "{} at {point}: {why}", finding.attack.title());
-    let _ = write!(out, " [attack \"{}\"] [detector \"{}\"]", finding.attack.name(), finding.detector);
-    let _ = write!(out, " [confidence \"{}\"] [point \"{point}\"]", finding.confidence.get());
-    if !finding.decode_path.is_empty() {
-        let _ = write!(out, " [decoded \"{}\"]", text(finding.decoded().as_bytes()));
+    let findings = told(report, redactor);
+    if findings.is_empty() {
+        return Vec::new();
     }
-    let _ = write!(out, " [data \"{}\"]", text(&finding.excerpt));
     let target = report.detection.as_ref().map(|detection| {
         let head = detection.head();
         redactor.target(Target::new(&head.target, &head.method).path(), URI_BYTES_MAX)
     });
     let uri = target.as_ref().map_or("", |target| target.as_str()).replace('"', "\\x22");
-    let _ = write!(out, " [hostname \"{}\"] [uri \"{uri}\"]", report.peer.server_addr.ip());
-    let _ = write!(out, " [unique_id \"{}\"]", report.peer.request_id);
-    out
+    let (client, server) = (report.peer.client_addr.ip(), report.peer.server_addr.ip());
+    let id = &report.peer.request_id;
+    let line = |finding: &AuditFinding| {
+        let finding = finding.line();
+        format!("[client {client}] {finding} [hostname \"{server}\"] [uri \"{uri}\"] [unique_id \"{id}\"]")
+    };
+    findings.iter().map(line).collect()
+}
+
+/// The findings that are worth a line, as they may leave the process, the one that decided last.
+pub(crate) fn told(report: &Report, redactor: &Redactor) -> Vec<AuditFinding> {
+    let decisive = report.decisive_finding();
+    let denying = decisive.filter(|_| denies(report));
+    let others = report.notable_findings().filter(|finding| denying != Some(*finding));
+    others
+        .map(|finding| shown(report, finding, redactor, false))
+        .chain(denying.map(|finding| shown(report, finding, redactor, true)))
+        .collect()
+}
+
+/// Whether a finding, and nothing else, stopped the exchange.
+fn denies(report: &Report) -> bool {
+    report.service.profile.mode == Mode::Block
+        && report.outcome.as_ref().is_some_and(|outcome| matches!(outcome.cause, Cause::Finding(_)))
+}
+
+/// A finding as it may leave the process.
+pub(crate) fn shown(report: &Report, finding: &Finding, redactor: &Redactor, denied: bool) -> AuditFinding {
+    let point = finding.point.as_point();
+    let phase = if point.root == Root::ResponseBody { 4 } else { 2 };
+    let status = match report.outcome.as_ref().map(|outcome| &outcome.verdict) {
+        Some(Verdict::Deny { status }) => *status,
+        _ => 403,
+    };
+    let words = |text: &str| redactor.finding(text.as_bytes(), TEXT_BYTES_MAX);
+    AuditFinding {
+        attack: finding.attack,
+        detector: finding.detector,
+        confidence: finding.confidence.get(),
+        point: words(&finding.point.to_string()),
+        decoded: words(&finding.decoded()),
+        data: data(&point, &finding.excerpt, redactor),
+        why: words(&finding.why),
+        phase,
+        intercepted: denied.then_some(Intercepted { phase, by: Interception::Status(status) }),
+    }
+}
+
+/// What was seen at a point: shown where the finding is about that point alone, with its secrets masked where it is a
+/// composite text, and hidden where rules sanitise the point.
+fn data(point: &Point<'_>, seen: &[u8], redactor: &Redactor) -> Excerpt {
+    let name = point.path.to_vec();
+    let place = match (point.root, point.part) {
+        (_, Part::Name) => None,
+        (Root::Query | Root::Form | Root::Multipart, _) => Some(Place::Argument(name)),
+        // The last name of a path is the key that rules sanitise.
+        (Root::Json, _) => {
+            Some(Place::Argument(name.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec()))
+        }
+        (Root::Cookie, _) => Some(Place::Cookie(name)),
+        (Root::Header, _) => Some(Place::RequestHeader(name)),
+        _ => None,
+    };
+    if place.is_some_and(|place| redactor.is_hidden_by_rule(&place)) {
+        return redactor.all_but_ends(seen, 0, 0, TEXT_BYTES_MAX);
+    }
+    let composite = match point.root {
+        Root::Query | Root::Body | Root::ResponseBody => point.path.is_empty(),
+        Root::Header => point.path == b"referer",
+        _ => false,
+    };
+    if composite { redactor.text(seen, TEXT_BYTES_MAX) } else { redactor.finding(seen, TEXT_BYTES_MAX) }
 }

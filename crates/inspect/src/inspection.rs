@@ -422,10 +422,10 @@ impl Inspection {
         self.conclude()
     }
 
-    /// Whether the profile refuses a body of this size. Where there are rules, they have the same bound and say so.
+    /// Whether the profile refuses a body of this size. Where rules look at bodies, they have the same bound and say so.
     fn is_refused_by_size(&self) -> bool {
         let caps = &self.service.profile.caps;
-        self.transaction.is_none()
+        !self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
             && self.detection.is_some()
             && caps.on_request_body == LimitAction::Reject
             && self.request_bytes > caps.request_body_bytes_max

@@ -11,10 +11,11 @@
 
 use palisade_engine::{DebugText, InterruptionAction, Match, RuleId, Sanitised, Transaction, error_log};
 use palisade_model::{
-    AuditFile, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, BodyForm, EngineMode,
-    Excerpt, Intercepted, Interception, Place, Redactor, Severity,
+    AuditFile, AuditFinding, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, BodyForm,
+    EngineMode, Excerpt, Intercepted, Interception, Place, Redactor, Severity,
 };
 
+use crate::inspection::Cause;
 use crate::report::Report;
 
 /// Bytes of a body that an inspection keeps for the audit log, and that a record shows.
@@ -84,10 +85,36 @@ impl Redacted<'_> {
         lines
     }
 
-    /// What the audit log keeps of the exchange; `None` when the rules do not want it logged, or when none ran.
+    /// What the audit log keeps of the exchange; `None` when the rules do not want it logged, or when there are none. A
+    /// finding makes an exchange relevant as a match of a rule does.
     pub fn audit_record(&self, sent: Sent) -> Option<AuditRecord> {
         let transaction = self.report.transaction()?;
-        transaction.is_audited(sent.status).then(|| self.record(transaction, sent))
+        let found = self.report.notable_findings().next().is_some();
+        let audited = transaction.is_audited(sent.status, found);
+        audited.then(|| self.record(transaction, sent))
+    }
+
+    /// Findings of the built-in detector that are worth a line, the one that decided last.
+    pub fn findings(&self) -> Vec<AuditFinding> {
+        crate::findings::told(self.report, &self.redactor)
+    }
+
+    /// Kinds of attack of these findings, each once, in the order in which they were found.
+    pub fn attacks(&self) -> Vec<&'static str> {
+        let mut attacks: Vec<&'static str> = Vec::new();
+        for finding in self.report.notable_findings() {
+            if !attacks.contains(&finding.attack.name()) {
+                attacks.push(finding.attack.name());
+            }
+        }
+        attacks
+    }
+
+    /// The finding that stopped the exchange, or would have in a mode that stops.
+    pub fn decisive_finding(&self) -> Option<AuditFinding> {
+        let decided = self.report.outcome.as_ref().is_some_and(|it| matches!(it.cause, Cause::Finding(_)));
+        let finding = self.report.decisive_finding().filter(|_| decided)?;
+        Some(crate::findings::shown(self.report, finding, &self.redactor, false))
     }
 
     /// The lines of the debug log, without line ends, in ModSecurity 3's form: `[unique_id] [uri] [level] text`.
@@ -173,6 +200,13 @@ impl Redacted<'_> {
             .filter(|matched| transaction.audits_match(matched))
             .map(|matched| self.message(transaction, matched))
             .collect();
+        let findings = self.findings();
+        let by_rule = transaction.interruption().map(|stop| Intercepted {
+            phase: stop.phase as u8,
+            by: self.interception(&stop.action, stop.status),
+        });
+        let intercepted =
+            by_rule.or_else(|| findings.iter().rev().find_map(|finding| finding.intercepted.clone()));
         AuditRecord {
             parts,
             unique_id: redactor.words(&connection.unique_id),
@@ -184,10 +218,8 @@ impl Redacted<'_> {
             request: self.request(transaction, parts),
             response: self.response(transaction, parts, sent),
             messages,
-            intercepted: transaction.interruption().map(|stop| Intercepted {
-                phase: stop.phase as u8,
-                by: self.interception(&stop.action, stop.status),
-            }),
+            findings,
+            intercepted,
             engine: match transaction.rule_engine() {
                 palisade_engine::RuleEngine::On => EngineMode::On,
                 palisade_engine::RuleEngine::DetectionOnly => EngineMode::DetectionOnly,

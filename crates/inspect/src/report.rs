@@ -8,7 +8,7 @@ use palisade_engine::persistent::Operation;
 use palisade_engine::{Shortfall, Transaction, error_log};
 use palisade_model::Verdict;
 
-use crate::detector::Judged;
+use crate::detector::{Judged, LOGGED_FROM};
 use crate::inspection::{End, Outcome, Peer};
 use crate::profile::Service;
 
@@ -50,6 +50,11 @@ impl Report {
     /// What the built-in detector found, hints included. Raw, as [`error_log_lines`](Self::error_log_lines).
     pub fn findings(&self) -> &[Finding] {
         &self.judged.findings
+    }
+
+    /// Those of them that are worth a line in a log.
+    pub fn notable_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.judged.findings.iter().filter(|finding| finding.confidence.get() >= LOGGED_FROM)
     }
 
     /// What it found and an exception allows.

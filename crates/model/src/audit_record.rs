@@ -1,8 +1,10 @@
 //! What the audit log keeps of one exchange: the durable, redacted side of a report. Made of [`Excerpt`]s and numbers
 //! only, so nothing in it is raw. How it is printed is `palisade-events`' business.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use crate::Attack;
 use crate::redact::Excerpt;
 
 /// One exchange in the audit log.
@@ -28,6 +30,8 @@ pub struct AuditRecord {
     pub response: AuditResponse,
     /// Matches that go to the audit log, in order.
     pub messages: Vec<AuditMessage>,
+    /// Findings of the built-in detector that are worth a line, the one that decided last.
+    pub findings: Vec<AuditFinding>,
     /// What stopped the exchange.
     pub intercepted: Option<Intercepted>,
     /// What SecRuleEngine came to.
@@ -116,6 +120,56 @@ pub struct AuditMessage {
     pub target: Excerpt,
     /// What it did to the exchange, when that was more than passing.
     pub intercepted: Option<Intercepted>,
+}
+
+/// One finding of the built-in detector in a log.
+#[derive(Clone, Debug)]
+pub struct AuditFinding {
+    /// The kind of attack.
+    pub attack: Attack,
+    /// Which detector saw it.
+    pub detector: &'static str,
+    /// How sure it is, in percent.
+    pub confidence: u8,
+    /// Where, as exceptions name it: `query:q`.
+    pub point: Excerpt,
+    /// What was undone to see it, outermost first: `base64, json:/cmd`; empty for nothing.
+    pub decoded: Excerpt,
+    /// What was seen there.
+    pub data: Excerpt,
+    /// How it reads.
+    pub why: Excerpt,
+    /// The phase: 2 for a request, 4 for a response.
+    pub phase: u8,
+    /// What it did to the exchange, when that was more than passing.
+    pub intercepted: Option<Intercepted>,
+}
+
+impl AuditFinding {
+    /// As error log and audit log have it, without the client before it and the request behind it:
+    /// `Palisade: Warning. SQL injection at query:q: closes the string, ... [attack "sqli"] ...`.
+    pub fn line(&self) -> String {
+        let quoted = |text: &Excerpt| text.as_str().replace('"', "\\x22");
+        let mut out = String::from("Palisade: ");
+        match &self.intercepted {
+            Some(Intercepted { phase, by: Interception::Status(status) }) => {
+                let _ = write!(out, "Access denied with code {status} (phase {phase}). ");
+            }
+            Some(Intercepted { phase, .. }) => {
+                let _ = write!(out, "Access denied (phase {phase}). ");
+            }
+            None => out.push_str("Warning. "),
+        }
+        let (attack, point) = (self.attack, quoted(&self.point));
+        let _ = write!(out, "{} at {point}: {}", attack.title(), quoted(&self.why));
+        let _ = write!(out, " [attack \"{attack}\"] [detector \"{}\"]", self.detector);
+        let _ = write!(out, " [confidence \"{}\"] [point \"{point}\"]", self.confidence);
+        if !self.decoded.as_str().is_empty() {
+            let _ = write!(out, " [decoded \"{}\"]", quoted(&self.decoded));
+        }
+        let _ = write!(out, " [data \"{}\"]", quoted(&self.data));
+        out
+    }
 }
 
 /// How the exchange was stopped.

@@ -16,8 +16,8 @@ mod wildcard;
 
 pub use attack::Attack;
 pub use audit_record::{
-    AuditFile, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, EngineMode, Intercepted,
-    Interception, Severity,
+    AuditFile, AuditFinding, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, EngineMode,
+    Intercepted, Interception, Severity,
 };
 pub use calendar::Calendar;
 pub use detector::{Leaks, Sensitivity};

@@ -240,6 +240,8 @@ impl Logs {
             rules: redacted
                 .map(|redacted| redacted.rule_ids().map(|id| id.0).take(access::RULES_MAX).collect())
                 .unwrap_or_default(),
+            attacks: redacted.map(Redacted::attacks).unwrap_or_default(),
+            finding: redacted.and_then(Redacted::decisive_finding),
             user_agent: ended.user_agent.as_ref().map(text),
             referer: ended.referer.as_ref().map(|referer| redactor.text(referer, TARGET_BYTES_MAX)),
         };

@@ -115,7 +115,7 @@ impl Maker {
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let rules = self.rules_of(&self.sources_of(&profile.rules, &config), Effort::Changed)?;
+            let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
             profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
         }
         let watched = Watched::new(&FileSystem);
@@ -144,7 +144,7 @@ impl Maker {
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
         let written: HashMap<_, _> = before.config.profiles.iter().collect();
         for (name, profile) in config.profiles.iter() {
-            let sources = self.sources_of(&profile.rules, &config);
+            let sources = self.sources_of(profile, &config);
             let key = key(&sources);
             let rules = tried
                 .entry(key)
@@ -203,8 +203,14 @@ impl Maker {
         all
     }
 
-    fn sources_of(&self, rules: &palisade_config::Rules, config: &Config) -> RuleSources {
-        sources_of(rules, has_audit_log(config), self.told.overrides.environment.rules())
+    fn sources_of(&self, profile: &palisade_config::Profile, config: &Config) -> RuleSources {
+        let audit = has_audit_log(config);
+        let mut sources = sources_of(&profile.rules, audit, self.told.overrides.environment.rules());
+        if audit && sources.is_empty() && profile.detect.enabled {
+            // What a record holds is for rules to say: a set without a rule says it where the detector is alone.
+            sources.text = Some(("no rules".to_owned(), Vec::new(), String::new()));
+        }
+        sources
     }
 
     /// The rules of a profile; those that others name as well are loaded once.
@@ -227,11 +233,8 @@ impl Maker {
     }
 
     fn forget_unused(&mut self, config: &Config) {
-        let used: HashSet<String> = config
-            .profiles
-            .iter()
-            .map(|(_, profile)| key(&self.sources_of(&profile.rules, config)))
-            .collect();
+        let used: HashSet<String> =
+            config.profiles.iter().map(|(_, profile)| key(&self.sources_of(profile, config))).collect();
         self.rules.retain(|key, _| used.contains(key));
     }
 }

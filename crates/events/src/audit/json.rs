@@ -2,9 +2,10 @@
 //!
 //! Source: what libmodsecurity 3.0.9 writes: the same keys in the same order, with values of the same types
 //! (`http_version` and ports are numbers, all details are texts). Differs: a header given several times is one key
-//! with its values joined by `, `, where 3.0.9 writes the key several times.
+//! with its values joined by `, `, where 3.0.9 writes the key several times; findings of the detector, where there are
+//! any, are under a key of ours, `findings`.
 
-use palisade_model::{AuditMessage, AuditRecord, Calendar, EngineMode, Excerpt};
+use palisade_model::{AuditFinding, AuditMessage, AuditRecord, Calendar, EngineMode, Excerpt};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -44,6 +45,7 @@ pub fn json(record: &AuditRecord, producer: &Producer) -> String {
             components: record.components.iter().map(Excerpt::as_str).collect(),
         }),
         messages: parts.has('H').then(|| record.messages.iter().map(message).collect()),
+        findings: parts.has('H').then(|| record.findings.iter().map(finding).collect()).unwrap_or_default(),
     };
     let mut out = serde_json::to_string(&Entry { transaction }).expect("texts and numbers are always JSON");
     out.push('\n');
@@ -70,6 +72,8 @@ struct Transaction<'r> {
     producer: Option<ProducerObject<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<Vec<Message<'r>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding<'r>>,
 }
 
 #[derive(Serialize)]
@@ -107,6 +111,19 @@ struct Message<'r> {
 }
 
 #[derive(Serialize)]
+struct Finding<'r> {
+    message: &'static str,
+    attack: &'static str,
+    detector: &'static str,
+    confidence: u8,
+    point: &'r str,
+    decoded: &'r str,
+    data: &'r str,
+    why: &'r str,
+    denied: bool,
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Details<'r> {
     r#match: &'r str,
@@ -140,6 +157,20 @@ fn message(message: &AuditMessage) -> Message<'_> {
             maturity: message.maturity.to_string(),
             accuracy: message.accuracy.to_string(),
         },
+    }
+}
+
+fn finding(finding: &AuditFinding) -> Finding<'_> {
+    Finding {
+        message: finding.attack.title(),
+        attack: finding.attack.name(),
+        detector: finding.detector,
+        confidence: finding.confidence,
+        point: finding.point.as_str(),
+        decoded: finding.decoded.as_str(),
+        data: finding.data.as_str(),
+        why: finding.why.as_str(),
+        denied: finding.intercepted.is_some(),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Source: what libmodsecurity 3.0.9 writes. D, G, I, J and K are there when they are asked for, and empty, as there;
 //! so are line ends in E, written `\x0a`. Differs: the status in "Access denied with code" is the rule's, where 3.0.9
-//! writes the one of the answer it knows about; header names and values are escaped.
+//! writes the one of the answer it knows about; header names and values are escaped; findings of the detector follow
+//! the matches in H.
 
 use std::fmt::Write as _;
 
@@ -57,6 +58,9 @@ pub fn native(record: &AuditRecord, boundary: &Boundary) -> String {
         begin(&mut out, 'H');
         for message in &record.messages {
             let _ = writeln!(out, "{}", message.line);
+        }
+        for finding in &record.findings {
+            let _ = writeln!(out, "{}", finding.line());
         }
         out.push('\n');
     }

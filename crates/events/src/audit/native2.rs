@@ -93,6 +93,10 @@ fn push_h(out: &mut String, record: &AuditRecord, producer: &Producer) {
     for message in &record.messages {
         let _ = writeln!(out, "Message: {}", words::message(message));
     }
+    for finding in &record.findings {
+        let line = finding.line();
+        let _ = writeln!(out, "Message: {}", line.strip_prefix("Palisade: ").unwrap_or(&line));
+    }
     if let Some(intercepted) = &record.intercepted {
         let _ = writeln!(out, "Action: Intercepted (phase {})", intercepted.phase);
     }

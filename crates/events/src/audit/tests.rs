@@ -84,6 +84,7 @@ fn record(letters: &str) -> AuditRecord {
             body_bytes: 20,
         },
         messages: vec![message("ARGS:q"), blocking],
+        findings: Vec::new(),
         intercepted: Some(stop),
         engine: EngineMode::On,
         components: vec![words("OWASP_CRS/4.28.0")],

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
+use palisade_engine::RuleSet;
+use palisade_inspect::Profile;
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -87,7 +89,7 @@ fn told(flags: &RunFlags) -> Result<Told> {
 fn inspects(snapshot: &Snapshot, compat: Option<Compat>) -> Result<()> {
     let Some(compat) = compat.filter(|compat| compat.needs_crs()) else { return Ok(()) };
     let inspecting = snapshot.profiles.values().filter(|profile| profile.mode != Mode::Off);
-    let without: Vec<_> = inspecting.filter(|profile| profile.rules.is_none()).collect();
+    let without: Vec<_> = inspecting.filter(|profile| rules_of(profile).is_none()).collect();
     let message = format!("{} inspects by OWASP CRS, and none is here", compat.image());
     if without.iter().any(|profile| profile.detector.is_none()) {
         bail!("{message}: {}", where_crs_comes_from());
@@ -98,11 +100,16 @@ fn inspects(snapshot: &Snapshot, compat: Option<Compat>) -> Result<()> {
     Ok(())
 }
 
+/// The rules of a profile; a set that holds none only says what the audit log holds.
+fn rules_of(profile: &Profile) -> Option<&RuleSet> {
+    profile.rules.as_deref().filter(|rules| rules.rules().len() > 0)
+}
+
 /// Says what protects, at the start.
 fn describe(snapshot: &Snapshot) {
     for (name, profile) in snapshot.config.profiles.iter() {
         let made = snapshot.profiles.get(name);
-        let rules = made.and_then(|profile| profile.rules.as_ref());
+        let rules = made.and_then(|profile| rules_of(profile));
         let detector = made.and_then(|profile| profile.detector.as_ref());
         let of = if snapshot.profiles.len() > 1 { format!("profile {name}: ") } else { String::new() };
         match (rules, profile.mode) {
