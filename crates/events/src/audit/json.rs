@@ -45,7 +45,7 @@ pub fn json(record: &AuditRecord, producer: &Producer) -> String {
             components: record.components.iter().map(Excerpt::as_str).collect(),
         }),
         messages: parts.has('H').then(|| record.messages.iter().map(message).collect()),
-        findings: parts.has('H').then(|| record.findings.iter().map(finding).collect()).unwrap_or_default(),
+        findings: record.findings.iter().filter(|_| parts.has('H')).map(finding).collect(),
     };
     let mut out = serde_json::to_string(&Entry { transaction }).expect("texts and numbers are always JSON");
     out.push('\n');
