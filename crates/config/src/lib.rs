@@ -14,19 +14,19 @@
 
 mod check;
 mod decode;
-mod diagnostic;
 mod environment;
 mod exception;
 mod headers;
 mod inherit;
-mod node;
 mod overrides;
 mod read;
 mod reference;
 mod sections;
 mod upstream_url;
 mod value;
-mod yaml;
+
+// What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
+use palisade_yaml::{diagnostic, node};
 
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
@@ -34,7 +34,7 @@ pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
 pub use node::Origin;
 pub use overrides::Overrides;
-pub use read::{File, Read, read};
+pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
 pub use upstream_url::UpstreamUrls;
@@ -42,4 +42,3 @@ pub use value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
     OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time, UpstreamUrl,
 };
-pub use yaml::FILE_BYTES_MAX;

@@ -7,7 +7,14 @@ use crate::inherit::inherit;
 use crate::node::{Node, Origin, Value};
 use crate::overrides::Overrides;
 use crate::sections::Config;
-use crate::yaml;
+
+use palisade_yaml::{YamlLimits, parse};
+
+/// A configuration file may be this large. Above it: an error. 200 services take 40 KB.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+
+/// The deepest key of ours is at 6.
+const LIMITS: YamlLimits = YamlLimits { bytes_max: FILE_BYTES_MAX, depth_max: 32, weight_max: 64 << 20 };
 
 /// The listener's address when nobody says one.
 pub(crate) const LISTEN: &str = "127.0.0.1:8080";
@@ -36,7 +43,7 @@ pub fn read(file: Option<File<'_>>, overrides: &Overrides) -> Read {
     let mut decoder = Decoder::new(file.map_or("", |file| file.folder));
     let mut root = Node::empty_map(Origin::Default);
     if let Some(file) = file {
-        match yaml::parse(file.text) {
+        match parse(file.text, &LIMITS) {
             Ok(node) => root = node,
             Err(broken) => return Read { config: None, diagnostics: vec![broken] },
         }

@@ -1,32 +1,39 @@
-//! A configuration before it has types: a tree whose every node knows where it was written.
+//! YAML before it has types: a tree whose every node knows where it was written.
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
-    pub(crate) origin: Origin,
+pub struct Node {
+    /// What was written.
+    pub value: Value,
+    /// Where.
+    pub origin: Origin,
 }
 
 /// What can be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing, `null` or `~`.
     Null,
     /// A word, a number, a text: types come later, from what the key means.
     Text {
+        /// The text, quotes and escapes undone.
         text: String,
         /// Written without quotes, so that `true` is no text.
         plain: bool,
     },
+    /// A list.
     List(Vec<Node>),
+    /// A mapping, in its order; no key twice.
     Map(Vec<(Key, Node)>),
 }
 
 /// A key of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) origin: Origin,
+pub struct Key {
+    /// The word.
+    pub name: String,
+    /// Where.
+    pub origin: Origin,
 }
 
 /// Where a value was written.
@@ -49,20 +56,23 @@ pub enum Origin {
 }
 
 impl Node {
-    pub(crate) fn text(text: impl Into<String>, origin: Origin) -> Self {
+    /// A text as it would be written without quotes.
+    pub fn text(text: impl Into<String>, origin: Origin) -> Self {
         Self { value: Value::Text { text: text.into(), plain: true }, origin }
     }
 
-    pub(crate) fn list(items: Vec<Node>, origin: Origin) -> Self {
+    /// A list.
+    pub fn list(items: Vec<Node>, origin: Origin) -> Self {
         Self { value: Value::List(items), origin }
     }
 
-    pub(crate) fn empty_map(origin: Origin) -> Self {
+    /// A mapping without keys.
+    pub fn empty_map(origin: Origin) -> Self {
         Self { value: Value::Map(Vec::new()), origin }
     }
 
     /// What it is, for a message: `a list`, or the text itself.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Text { text, .. } => quoted(text),
@@ -72,7 +82,7 @@ impl Node {
     }
 
     /// How many values it is made of, itself included.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         match &self.value {
             Value::Null | Value::Text { .. } => 1,
             Value::List(items) => 1 + items.iter().map(Node::count).sum::<usize>(),
@@ -80,7 +90,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    /// The value under a key of a mapping.
+    pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|(name, _)| name.name == key).map(|(_, node)| node),
             _ => None,
@@ -88,7 +99,7 @@ impl Node {
     }
 
     /// Sets a key of a mapping; nothing becomes a mapping for it. Says whether it could.
-    pub(crate) fn set(&mut self, key: &str, node: Node) -> bool {
+    pub fn set(&mut self, key: &str, node: Node) -> bool {
         if self.value == Value::Null {
             self.value = Value::Map(Vec::new());
         }
@@ -104,7 +115,7 @@ impl Node {
     }
 
     /// The mapping under a key, made when there is none. `None` where something else stands.
-    pub(crate) fn child(&mut self, key: &str) -> Option<&mut Node> {
+    pub fn child(&mut self, key: &str) -> Option<&mut Node> {
         let absent = match self.get(key) {
             None => true,
             Some(node) => node.value == Value::Null,
@@ -117,8 +128,8 @@ impl Node {
     }
 }
 
-/// Text from a configuration, for a message: at most 80 characters, in backticks.
-pub(crate) fn quoted(text: &str) -> String {
+/// Text from a file, for a message: at most 80 characters, in backticks.
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("`");
     for (count, char) in text.chars().enumerate() {
         if count == 80 {

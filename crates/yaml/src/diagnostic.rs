@@ -1,10 +1,10 @@
-//! What is wrong with a configuration, and how that is shown.
+//! What is wrong with a file, and how that is shown.
 
 use std::fmt::Write as _;
 
 use crate::node::Origin;
 
-/// Whether the configuration may be used.
+/// Whether what was written may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// It may, but does something else than one could think.
@@ -13,7 +13,7 @@ pub enum Severity {
     Error,
 }
 
-/// One finding about a configuration.
+/// One finding about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
@@ -38,12 +38,12 @@ pub enum Style {
 }
 
 impl Diagnostic {
-    /// Whether it forbids the use of the configuration.
+    /// Whether it forbids the use of what was written.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// The text for people, ending in a line end. `file` is the configuration file's name and text, where there is one.
+    /// The text for people, ending in a line end. `file` is the file's name and text, where there is one.
     ///
     /// ```text
     /// error: services[0].upstream.url: `127.0.0.1:3000` is not an upstream
@@ -119,7 +119,7 @@ const CLIP_BEFORE: usize = 40;
 
 /// Collects findings, and counts those above a bound.
 #[derive(Debug, Default)]
-pub(crate) struct Sink {
+pub struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
     dropped: usize,
@@ -129,7 +129,8 @@ pub(crate) struct Sink {
 const DIAGNOSTICS_MAX: usize = 100;
 
 impl Sink {
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    /// Takes one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.is_error());
         if self.found.len() < DIAGNOSTICS_MAX {
             self.found.push(diagnostic);
@@ -138,12 +139,13 @@ impl Sink {
         }
     }
 
-    pub(crate) fn errors(&self) -> usize {
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
         self.errors
     }
 
     /// All of them in the order of the file; those of flags and of no place come first.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+    pub fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| match diagnostic.origin {
             Origin::File { line, column, .. } => (line, column),
             _ => (0, 0),

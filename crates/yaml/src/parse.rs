@@ -11,18 +11,48 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::node::{Key, Node, Origin, Value, quoted};
 
-/// A configuration file may be this large. Above it: an error. 200 services take 40 KB.
-pub const FILE_BYTES_MAX: usize = 4 << 20;
-/// How deep lists and mappings may nest; the deepest key of ours is at 6.
-const DEPTH_MAX: usize = 32;
-/// What a tree may weigh: its texts in bytes, and this much a node. Aliases count each time they are used.
-const WEIGHT_MAX: usize = 64 << 20;
+/// Bounds of a text that anybody may have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YamlLimits {
+    /// Bytes of the text. Above it: an error.
+    pub bytes_max: usize,
+    /// How deep lists and mappings may nest.
+    pub depth_max: usize,
+    /// What all trees may weigh: their texts in bytes, and 64 a node. Aliases count each time they are used.
+    pub weight_max: usize,
+}
+
 const NODE_WEIGHT: usize = 64;
 
 /// Reads one document. The first error of syntax ends it.
-pub(crate) fn parse(text: &[u8]) -> Result<Node, Diagnostic> {
-    if text.len() > FILE_BYTES_MAX {
-        let message = format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20);
+///
+/// # Errors
+/// What is wrong first, with its place.
+pub fn parse(text: &[u8], limits: &YamlLimits) -> Result<Node, Diagnostic> {
+    let mut roots = read(text, limits, Documents::One)?;
+    Ok(roots.pop().unwrap_or(Node { value: Value::Null, origin: Origin::Default }))
+}
+
+/// Reads every document of a text, in order; those without content are left out.
+///
+/// # Errors
+/// What is wrong first, with its place: a text that is not YAML has no documents.
+pub fn parse_documents(text: &[u8], limits: &YamlLimits) -> Result<Vec<Node>, Diagnostic> {
+    let mut roots = read(text, limits, Documents::Any)?;
+    roots.retain(|root| root.value != Value::Null);
+    Ok(roots)
+}
+
+/// How many documents a text may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Documents {
+    One,
+    Any,
+}
+
+fn read(text: &[u8], limits: &YamlLimits, documents: Documents) -> Result<Vec<Node>, Diagnostic> {
+    if text.len() > limits.bytes_max {
+        let message = format!("the file is larger than {} MiB", limits.bytes_max >> 20);
         return Err(error(Origin::Default, message, None));
     }
     let text = std::str::from_utf8(text).map_err(|invalid| {
@@ -35,10 +65,10 @@ pub(crate) fn parse(text: &[u8]) -> Result<Node, Diagnostic> {
     })?;
     let options = granit_parser::options! {
         emit_comments: false,
-        flow_nesting_limit: DEPTH_MAX,
-        block_nesting_limit: DEPTH_MAX,
+        flow_nesting_limit: limits.depth_max,
+        block_nesting_limit: limits.depth_max,
     };
-    let mut builder = Builder::default();
+    let mut builder = Builder::new(*limits, documents);
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|broken| {
             let mark = broken.marker();
@@ -47,7 +77,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Node, Diagnostic> {
         })?;
         builder.take(event, origin_of(&span))?;
     }
-    Ok(builder.root.unwrap_or(Node { value: Value::Null, origin: Origin::Default }))
+    Ok(builder.roots)
 }
 
 fn origin_of(span: &Span) -> Origin {
@@ -61,10 +91,11 @@ fn origin_of(span: &Span) -> Origin {
     }
 }
 
-#[derive(Default)]
 struct Builder {
-    root: Option<Node>,
-    documents: usize,
+    limits: YamlLimits,
+    documents: Documents,
+    roots: Vec<Node>,
+    begun: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, Measure)>,
     weight: usize,
@@ -91,6 +122,18 @@ struct Measure {
 }
 
 impl Builder {
+    fn new(limits: YamlLimits, documents: Documents) -> Self {
+        Self {
+            limits,
+            documents,
+            roots: Vec::new(),
+            begun: 0,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            weight: 0,
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, origin: Origin) -> Result<(), Diagnostic> {
         if let Some(tag) = event.tag()
             && !tag.is_yaml_core_schema()
@@ -100,8 +143,10 @@ impl Builder {
         }
         match event {
             Event::DocumentStart(..) => {
-                self.documents += 1;
-                if self.documents > 1 {
+                self.begun += 1;
+                // An alias names what stands in its own document.
+                self.anchors.clear();
+                if self.begun > 1 && self.documents == Documents::One {
                     let help = "remove what follows `---`";
                     return Err(error(origin, "a configuration is one document".to_owned(), Some(help)));
                 }
@@ -129,7 +174,7 @@ impl Builder {
                 self.finish(Node { value, origin: open.origin }, open.anchor, open.measure)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some((_, measure)) if self.weight.saturating_add(measure.weight) > WEIGHT_MAX => {
+                Some((_, measure)) if self.weight.saturating_add(measure.weight) > self.limits.weight_max => {
                     let message = "aliases make the file too large".to_owned();
                     Err(error(origin, message, Some("write fewer of them")))
                 }
@@ -147,8 +192,8 @@ impl Builder {
     }
 
     fn begin(&mut self, anchor: usize, origin: Origin, content: Content) -> Result<(), Diagnostic> {
-        if self.open.len() >= DEPTH_MAX {
-            return Err(too_deep(origin));
+        if self.open.len() >= self.limits.depth_max {
+            return Err(too_deep(origin, self.limits.depth_max));
         }
         if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.open.last() {
             return Err(error(origin, "a key is a word, not a list or mapping".to_owned(), None));
@@ -160,18 +205,18 @@ impl Builder {
     /// A node is whole: it goes to where it belongs.
     fn finish(&mut self, node: Node, anchor: usize, measure: Measure) -> Result<(), Diagnostic> {
         self.weight = self.weight.saturating_add(measure.weight);
-        if self.open.len() + measure.depth > DEPTH_MAX {
-            return Err(too_deep(node.origin));
+        if self.open.len() + measure.depth > self.limits.depth_max {
+            return Err(too_deep(node.origin, self.limits.depth_max));
         }
         if anchor != 0 {
             self.weight = self.weight.saturating_add(measure.weight);
             self.anchors.insert(anchor, (node.clone(), measure));
         }
-        if self.weight > WEIGHT_MAX {
+        if self.weight > self.limits.weight_max {
             return Err(error(node.origin, "the file holds too much".to_owned(), None));
         }
         let Some(open) = self.open.last_mut() else {
-            self.root.get_or_insert(node);
+            self.roots.push(node);
             return Ok(());
         };
         open.measure.weight = open.measure.weight.saturating_add(measure.weight);
@@ -213,8 +258,8 @@ impl Builder {
     }
 }
 
-fn too_deep(origin: Origin) -> Diagnostic {
-    error(origin, format!("lists and mappings nest deeper than {DEPTH_MAX}"), None)
+fn too_deep(origin: Origin, depth_max: usize) -> Diagnostic {
+    error(origin, format!("lists and mappings nest deeper than {depth_max}"), None)
 }
 
 fn error(origin: Origin, message: String, help: Option<&str>) -> Diagnostic {
