@@ -3,9 +3,11 @@
 
 use std::time::SystemTime;
 
+use palisade_http::Fields;
 use palisade_model::reason_phrase;
 
 use crate::body::write_field;
+use crate::response::end_head;
 use crate::site::Site;
 
 /// An answer of ours.
@@ -23,8 +25,13 @@ impl OwnAnswer {
         Self { status, location: None, is_block: false }
     }
 
-    /// Writes it whole. `head_only` for answers to HEAD.
+    /// Writes it whole, for HTTP/1.
     pub(crate) fn write(&self, how: &AnswerForm<'_>, out: &mut Vec<u8>) -> Written {
+        self.page(how).write_http1(how.close, how.http10, out)
+    }
+
+    /// What it says. Without a body for answers to HEAD.
+    pub(crate) fn page(&self, how: &AnswerForm<'_>) -> OwnPage {
         // A rule may say any number; an interim answer would leave the client waiting for another.
         let status = match self.status {
             200..=599 => self.status,
@@ -34,42 +41,64 @@ impl OwnAnswer {
             Some(_) if !(300..400).contains(&status) => 302,
             _ => status,
         };
-        out.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", reason_phrase(status)).as_bytes());
-        write_field(b"Date", httpdate::fmt_http_date(SystemTime::now()).as_bytes(), out);
+        let mut fields = Fields::new();
+        fields.push(b"Date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
         if let Some(location) = &self.location {
             // Macros in it may hold what a client sent.
             let clean: String = location.chars().filter(|c| !c.is_control()).collect();
-            write_field(b"Location", clean.as_bytes(), out);
+            fields.push(b"Location", clean.as_bytes());
         }
         let bodiless = matches!(status, 204 | 304);
-        let page = self.page(status, how);
+        let text = self.text(status, how);
         if !bodiless {
             let kind: &[u8] = if how.json { b"application/json" } else { b"text/html; charset=utf-8" };
-            write_field(b"Content-Type", kind, out);
-            write_field(b"Content-Length", page.len().to_string().as_bytes(), out);
+            fields.push(b"Content-Type", kind);
+            fields.push(b"Content-Length", text.len().to_string().as_bytes());
         }
-        write_field(b"Cache-Control", b"no-store", out);
-        if let Some(site) = how.site {
-            site.headers.write(out);
+        fields.push(b"Cache-Control", b"no-store");
+        for (name, value) in how.site.into_iter().flat_map(|site| site.headers.fields()) {
+            fields.push(name.as_bytes(), value.as_bytes());
         }
-        write_field(b"X-Request-Id", how.request_id.as_bytes(), out);
-        match (how.close, how.http10) {
-            (true, _) => write_field(b"Connection", b"close", out),
-            (false, true) => write_field(b"Connection", b"keep-alive", out),
-            (false, false) => {}
-        }
-        out.extend_from_slice(b"\r\n");
-        let body: &[u8] = if bodiless || how.head_only { b"" } else { page.as_bytes() };
-        out.extend_from_slice(body);
-        Written { status, body_bytes: body.len() as u64 }
+        fields.push(b"X-Request-Id", how.request_id.as_bytes());
+        let body = if bodiless || how.head_only { Vec::new() } else { text.into_bytes() };
+        OwnPage { status, fields, body }
     }
 
-    fn page(&self, status: u16, how: &AnswerForm<'_>) -> String {
+    fn text(&self, status: u16, how: &AnswerForm<'_>) -> String {
         let site = how.site.filter(|_| self.is_block);
         match site.and_then(|site| if how.json { site.json.as_ref() } else { site.html.as_ref() }) {
             Some(own) => own.render(status, how.request_id),
             None => page(status, how.request_id, how.json),
         }
+    }
+}
+
+/// An answer of ours, ready for any protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnPage {
+    pub(crate) status: u16,
+    /// Everything but what belongs to one connection.
+    pub(crate) fields: Fields,
+    pub(crate) body: Vec<u8>,
+}
+
+impl OwnPage {
+    /// Writes it for HTTP/1.
+    pub(crate) fn write_http1(&self, close: bool, http10: bool, out: &mut Vec<u8>) -> Written {
+        out.extend_from_slice(
+            format!("HTTP/1.1 {} {}\r\n", self.status, reason_phrase(self.status)).as_bytes(),
+        );
+        for (name, value) in self.fields.iter() {
+            write_field(name, value, out);
+        }
+        end_head(close, http10, out);
+        out.extend_from_slice(&self.body);
+        self.written()
+    }
+
+    /// What becomes of it.
+    pub(crate) fn written(&self) -> Written {
+        Written { status: self.status, body_bytes: self.body.len() as u64 }
     }
 }
 

@@ -7,7 +7,9 @@
 //! ```text
 //!            serve          accept, limits, drain
 //!              | one task each
-//!          connection       head -> inspection -> body -> inspection -> upstream -> inspection -> client
+//!            http1          the client's connection: head after head
+//!              |
+//!           passage         head -> inspection -> body -> inspection -> upstream -> inspection -> client
 //!         /    |     \
 //!  request  exchange  response       what is forwarded | the seam, its lookups and its log | what is answered
 //!     |        |         |
@@ -15,6 +17,8 @@
 //!              |
 //!          upstream                  names, connections, the idle ones
 //! ```
+//!
+//! The passage exists once. Its client and its server stand behind [`sides`], whatever protocol they speak.
 //!
 //! Nothing of a request reaches the upstream before its stage is decided. What an exchange leaves
 //! behind is with the journal before the last byte of its answer leaves.
@@ -25,14 +29,15 @@
 mod arrival;
 mod block_page;
 mod body;
-mod connection;
 mod content_coding;
 mod exchange;
 mod forwarded;
 mod hold;
+mod http1;
 mod journal;
 mod lookups;
 mod metrics;
+mod passage;
 mod request;
 mod request_id;
 mod response;
@@ -40,6 +45,7 @@ mod routes;
 mod serve;
 mod server_stream;
 mod settings;
+mod sides;
 mod site;
 mod tunnel;
 mod upload;

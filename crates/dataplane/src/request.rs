@@ -74,6 +74,11 @@ impl RequestPlan {
         matches!(&self.method[..], b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
     }
 
+    /// Whether it may have a body.
+    pub(crate) fn has_body(&self) -> bool {
+        self.coding() != Coding::None
+    }
+
     /// How its body goes on.
     pub(crate) fn coding(&self) -> Coding {
         match self.framing {

@@ -7,38 +7,33 @@
 use palisade_http::{Framing, FramingFinding, ResponseHead, response_body_framing};
 
 use crate::body::{Coding, write_field};
-use crate::request::{RequestPlan, has_word, is_hop_by_hop};
+use crate::request::{has_word, is_hop_by_hop};
 use crate::site::HeaderChanges;
 
-/// What we do with a response, as its head has it.
-#[derive(Debug)]
-pub(crate) struct ResponsePlan {
-    pub(crate) framing: Framing,
-    /// How the client gets the body.
-    pub(crate) coding: Coding,
-    /// Its end is the connection's end for the client.
-    pub(crate) ends_connection: bool,
-    /// The upstream's connection can serve another request.
-    pub(crate) reusable: bool,
+/// How the body of a response comes on HTTP/1.
+///
+/// # Errors
+/// Why it cannot be passed on.
+pub(crate) fn framing(head: &ResponseHead, method: &[u8]) -> Result<Framing, &'static str> {
+    if let Some(finding) = head.findings.iter().find(|finding| is_refused(**finding)) {
+        return Err(finding.name());
+    }
+    response_body_framing(head, method).map_err(FramingFinding::name)
 }
 
-impl ResponsePlan {
-    /// # Errors
-    /// Why it cannot be passed on.
-    pub(crate) fn of(head: &ResponseHead, request: &RequestPlan) -> Result<Self, &'static str> {
-        if let Some(finding) = head.findings.iter().find(|finding| is_refused(**finding)) {
-            return Err(finding.name());
-        }
-        let framing = response_body_framing(head, &request.method).map_err(FramingFinding::name)?;
-        let (coding, ends_connection) = match framing {
-            Framing::None => (Coding::None, false),
-            Framing::Length(_) => (Coding::Plain, false),
-            Framing::Chunked | Framing::UntilClose if request.http10 => (Coding::Plain, true),
-            Framing::Chunked | Framing::UntilClose => (Coding::Chunked, false),
-        };
-        let closes = head.headers.values(b"connection").any(|value| has_word(value, b"close"));
-        let reusable = head.http1_minor() == Some(1) && !closes && framing != Framing::UntilClose;
-        Ok(Self { framing, coding, ends_connection, reusable })
+/// Whether a connection of HTTP/1 can serve another request after this response.
+pub(crate) fn is_reusable(head: &ResponseHead, framing: Framing) -> bool {
+    let closes = head.headers.values(b"connection").any(|value| has_word(value, b"close"));
+    head.http1_minor() == Some(1) && !closes && framing != Framing::UntilClose
+}
+
+/// How the client gets the body on HTTP/1, and whether its end is the connection's end.
+pub(crate) fn coding(framing: Framing, http10: bool) -> (Coding, bool) {
+    match framing {
+        Framing::None => (Coding::None, false),
+        Framing::Length(_) => (Coding::Plain, false),
+        Framing::Chunked | Framing::UntilClose if http10 => (Coding::Plain, true),
+        Framing::Chunked | Framing::UntilClose => (Coding::Chunked, false),
     }
 }
 
@@ -46,26 +41,37 @@ impl ResponsePlan {
 #[derive(Debug)]
 pub(crate) struct Hop<'a> {
     pub(crate) request_id: &'a str,
-    pub(crate) close: bool,
-    pub(crate) http10: bool,
     /// It answers HEAD.
     pub(crate) head_only: bool,
     /// What its service changes.
     pub(crate) changes: Option<&'a HeaderChanges>,
 }
 
-/// Writes the head that the client gets.
-pub(crate) fn write_head(head: &ResponseHead, plan: &ResponsePlan, hop: &Hop<'_>, out: &mut Vec<u8>) {
+/// How a client on HTTP/1 takes a head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) coding: Coding,
+    pub(crate) close: bool,
+    pub(crate) http10: bool,
+}
+
+/// Writes the head that a client on HTTP/1 gets.
+pub(crate) fn write_head(head: &ResponseHead, form: Form, hop: &Hop<'_>, out: &mut Vec<u8>) {
     write_start(head, out);
     // A length where there can be no body is a length that somebody waits for.
-    let no_length = head.status == 204 || plan.coding == Coding::Chunked;
+    let no_length = head.status == 204 || form.coding == Coding::Chunked;
     write_fields(head, no_length, hop.changes, out);
-    let chunked_get = hop.head_only && !hop.http10 && head.headers.first(b"transfer-encoding").is_some();
-    if plan.coding == Coding::Chunked || chunked_get && head.status != 204 && head.status != 304 {
+    let chunked_get = hop.head_only && !form.http10 && head.headers.first(b"transfer-encoding").is_some();
+    if form.coding == Coding::Chunked || chunked_get && head.status != 204 && head.status != 304 {
         write_field(b"Transfer-Encoding", b"chunked", out);
     }
     write_field(b"X-Request-Id", hop.request_id.as_bytes(), out);
-    match (hop.close, hop.http10) {
+    end_head(form.close, form.http10, out);
+}
+
+/// Ends a head on HTTP/1: whether the connection stays is its last field.
+pub(crate) fn end_head(close: bool, http10: bool, out: &mut Vec<u8>) {
+    match (close, http10) {
         (true, _) => write_field(b"Connection", b"close", out),
         (false, true) => write_field(b"Connection", b"keep-alive", out),
         (false, false) => {}
@@ -99,6 +105,16 @@ fn write_start(head: &ResponseHead, out: &mut Vec<u8>) {
 }
 
 fn write_fields(head: &ResponseHead, no_length: bool, changes: Option<&HeaderChanges>, out: &mut Vec<u8>) {
+    each_field(head, no_length, changes, &mut |name, value| write_field(name, value, out));
+}
+
+/// The fields that go on to the client, in order.
+pub(crate) fn each_field(
+    head: &ResponseHead,
+    no_length: bool,
+    changes: Option<&HeaderChanges>,
+    take: &mut dyn FnMut(&[u8], &[u8]),
+) {
     let named: Vec<&[u8]> = head
         .headers
         .values(b"connection")
@@ -114,11 +130,11 @@ fn write_fields(head: &ResponseHead, no_length: bool, changes: Option<&HeaderCha
             || changes.is_some_and(|changes| changes.drops(name))
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
         if !dropped {
-            write_field(name, value, out);
+            take(name, value);
         }
     }
-    if let Some(changes) = changes {
-        changes.write(out);
+    for (name, value) in changes.into_iter().flat_map(HeaderChanges::fields) {
+        take(name.as_bytes(), value.as_bytes());
     }
 }
 
@@ -139,6 +155,7 @@ fn is_refused(finding: FramingFinding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::RequestPlan;
     use palisade_http::{HeadLimits, HeadParse, parse_request_head, parse_response_head};
 
     fn request(text: &str) -> RequestPlan {
@@ -154,16 +171,11 @@ mod tests {
         else {
             return Err("unreadable");
         };
-        let plan = ResponsePlan::of(&head, request)?;
-        let hop = Hop {
-            request_id: "id",
-            close: plan.ends_connection,
-            http10: request.http10,
-            head_only: request.is_head(),
-            changes: None,
-        };
+        let (coding, ends_connection) = coding(framing(&head, &request.method)?, request.http10);
+        let form = Form { coding, close: ends_connection, http10: request.http10 };
+        let hop = Hop { request_id: "id", head_only: request.is_head(), changes: None };
         let mut out = Vec::new();
-        write_head(&head, &plan, &hop, &mut out);
+        write_head(&head, form, &hop, &mut out);
         Ok(String::from_utf8(out).unwrap().replace("\r\n", "|"))
     }
 

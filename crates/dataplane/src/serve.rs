@@ -16,9 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::arrival::{Arrival, canonical};
 use crate::block_page::{AnswerForm, OwnAnswer};
-use crate::connection::{Connection, told};
 use crate::exchange::own_line;
+use crate::http1::Connection;
 use crate::journal::Remark;
+use crate::passage::told;
 use crate::request_id::request_id;
 use crate::settings::{Listener, Plane};
 

@@ -2,8 +2,6 @@
 
 use palisade_model::reason_phrase;
 
-use crate::body::write_field;
-
 /// The look of a service's answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
@@ -141,11 +139,9 @@ impl HeaderChanges {
         self.remove.iter().chain(set).any(|gone| name.eq_ignore_ascii_case(gone.as_bytes()))
     }
 
-    /// Writes those that come.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        for (name, value) in self.set.iter().chain(&self.add) {
-            write_field(name.as_bytes(), value.as_bytes(), out);
-        }
+    /// Those that come.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.set.iter().chain(&self.add).map(|(name, value)| (&**name, &**value))
     }
 }
 

@@ -1,20 +1,14 @@
 //! A connection that has become something else: bytes both ways until both sides have ended.
 
 use std::future::poll_fn;
-use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::wire::{OUTPUT_BYTES_MAX, Timer, Wire};
+use crate::sides::Side;
+use crate::wire::{OUTPUT_BYTES_MAX, Timer};
 
 /// Moves bytes both ways. Ends when both directions have, when one breaks, or when nothing moves for `idle`.
-pub(crate) async fn tunnel<A, B>(a: &mut Wire<A>, b: &mut Wire<B>, timer: &mut Timer, idle: Duration)
-where
-    A: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
-{
+pub(crate) async fn tunnel<A: Side, B: Side>(a: &mut A, b: &mut B, timer: &mut Timer, idle: Duration) {
     timer.set(idle);
     let (mut to_b, mut to_a) = (Way::Open, Way::Open);
     poll_fn(|cx| {
@@ -40,46 +34,40 @@ enum Way {
     Closed,
 }
 
-fn step<F, T>(
+/// One side broke.
+struct Torn;
+
+fn step<F: Side, T: Side>(
     cx: &mut Context<'_>,
-    from: &mut Wire<F>,
-    to: &mut Wire<T>,
+    from: &mut F,
+    to: &mut T,
     way: &mut Way,
     moved: &mut bool,
-) -> io::Result<()>
-where
-    F: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), Torn> {
     loop {
         let mut blocked = false;
         while *way == Way::Open && to.pending() < OUTPUT_BYTES_MAX {
-            if from.input().is_empty() {
-                match from.poll_fill(cx)? {
-                    Poll::Ready(0) => {
-                        *way = Way::Ending;
-                        break;
-                    }
-                    Poll::Ready(_) => {}
-                    Poll::Pending => {
-                        blocked = true;
-                        break;
-                    }
+            match from.poll_body(cx, &mut |piece| to.send_piece(piece)) {
+                Poll::Ready(Ok(true)) => *moved = true,
+                Poll::Ready(Ok(false)) => *way = Way::Ending,
+                Poll::Ready(Err(_)) => return Err(Torn),
+                Poll::Pending => {
+                    blocked = true;
+                    break;
                 }
             }
-            let bytes = from.input().len();
-            to.output().extend_from_slice(from.input());
-            from.consume(bytes);
-            *moved = true;
         }
-        if to.poll_flush(cx)?.is_pending() || blocked {
-            return Ok(());
+        match to.poll_flush(cx) {
+            Poll::Ready(Ok(())) if !blocked => {}
+            Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
+            Poll::Ready(Err(_)) => return Err(Torn),
         }
         if *way == Way::Ending {
-            if to.poll_end(cx)?.is_pending() {
-                return Ok(());
+            match to.poll_end(cx) {
+                Poll::Ready(Ok(())) => *way = Way::Closed,
+                Poll::Ready(Err(_)) => return Err(Torn),
+                Poll::Pending => return Ok(()),
             }
-            *way = Way::Closed;
         }
         if *way == Way::Closed {
             return Ok(());

@@ -3,20 +3,19 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use palisade_http::ChunkFinding;
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::body::{BodyReader, Coding};
 use crate::hold::Held;
-use crate::wire::{OUTPUT_BYTES_MAX, Wire};
+use crate::sides::{BodyLost, ClientSide, Side};
+use crate::upstream::ServerSide;
+use crate::wire::OUTPUT_BYTES_MAX;
 
 #[derive(Debug)]
 pub(crate) struct Upload {
     held: Option<Held>,
     held_is_out: bool,
-    rest: Option<BodyReader>,
+    /// More of the body comes than is held.
+    streams: bool,
     rest_began: bool,
-    coding: Coding,
+    has_body: bool,
     ended: bool,
     abandoned: bool,
     /// Whether the last poll moved anything.
@@ -28,26 +27,22 @@ pub(crate) struct Upload {
 /// Why a body does not get through.
 #[derive(Debug)]
 pub(crate) enum UploadError {
-    /// The client ended it early.
-    ClientEnded,
-    /// The client's connection broke.
-    Client,
-    /// Its chunked coding is broken.
-    Broken(ChunkFinding),
+    /// No more of it comes.
+    Client(BodyLost),
     /// What was held cannot be read back.
     Held(io::Error),
 }
 
 impl Upload {
-    /// `rest` is there when more of the body comes than is held.
-    pub(crate) fn new(held: Option<Held>, rest: Option<BodyReader>, coding: Coding) -> Self {
+    /// `streams`: more of the body comes than is held.
+    pub(crate) fn new(held: Option<Held>, streams: bool, has_body: bool) -> Self {
         Self {
             held,
             held_is_out: false,
-            rest,
+            streams,
             rest_began: false,
-            coding,
-            ended: coding == Coding::None,
+            has_body,
+            ended: !has_body,
             abandoned: false,
             moved: false,
             streamed_bytes: 0,
@@ -65,7 +60,7 @@ impl Upload {
             held.rewind();
         }
         self.held_is_out = false;
-        self.ended = self.coding == Coding::None;
+        self.ended = !self.has_body;
         self.abandoned = false;
     }
 
@@ -79,11 +74,6 @@ impl Upload {
         self.ended && !self.abandoned
     }
 
-    /// Nothing of this request is still to be read from the client: what comes next is another one.
-    pub(crate) fn is_read(&self) -> bool {
-        self.rest.as_ref().is_none_or(BodyReader::is_done)
-    }
-
     /// Whether it is the client that we wait for.
     pub(crate) fn waits_for_client(&self) -> bool {
         !self.is_over() && (self.held.is_none() || self.held_is_out)
@@ -91,16 +81,12 @@ impl Upload {
 
     /// Moves what can be moved. Ready when all is written. A server that takes no more is no error: it may have
     /// answered already.
-    pub(crate) fn poll<C, S>(
+    pub(crate) fn poll<C: ClientSide>(
         &mut self,
         cx: &mut Context<'_>,
-        client: &mut Wire<C>,
-        server: &mut Wire<S>,
-    ) -> Poll<Result<(), UploadError>>
-    where
-        C: AsyncRead + AsyncWrite + Unpin,
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+        client: &mut C,
+        server: &mut ServerSide,
+    ) -> Poll<Result<(), UploadError>> {
         self.moved = false;
         loop {
             if self.abandoned {
@@ -121,20 +107,15 @@ impl Upload {
     }
 
     /// Fills the server's output. Whether it stopped because its source has nothing yet.
-    fn fill_output<C, S>(
+    fn fill_output<C: ClientSide>(
         &mut self,
         cx: &mut Context<'_>,
-        client: &mut Wire<C>,
-        server: &mut Wire<S>,
-    ) -> Result<bool, UploadError>
-    where
-        C: AsyncRead + AsyncWrite + Unpin,
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let coding = self.coding;
+        client: &mut C,
+        server: &mut ServerSide,
+    ) -> Result<bool, UploadError> {
         while !self.ended && server.pending() < OUTPUT_BYTES_MAX {
             if let Some(held) = self.held.as_mut().filter(|_| !self.held_is_out) {
-                match held.poll_piece(cx, &mut |piece| coding.write(piece, server.output())) {
+                match held.poll_piece(cx, &mut |piece| server.send_piece(piece)) {
                     Poll::Ready(Ok(true)) => self.moved = true,
                     Poll::Ready(Ok(false)) => self.held_is_out = true,
                     Poll::Ready(Err(error)) => return Err(UploadError::Held(error)),
@@ -142,32 +123,23 @@ impl Upload {
                 }
                 continue;
             }
-            let Some(rest) = self.rest.as_mut().filter(|rest| !rest.is_done()) else {
-                // No rule looks at what comes after the body, and there are servers that take it for headers: it
-                // stays here.
-                coding.finish(None, server.output());
+            if !self.streams || client.body_is_done() {
+                server.send_end(client.request_trailers());
                 self.ended = true;
                 continue;
-            };
-            if client.input().is_empty() {
-                match client.poll_fill(cx) {
-                    Poll::Ready(Ok(0)) => return Err(UploadError::ClientEnded),
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Ready(Err(_)) => return Err(UploadError::Client),
-                    Poll::Pending => return Ok(true),
-                }
+            }
+            let streamed = &mut self.streamed_bytes;
+            let came = client.poll_body(cx, &mut |piece| {
+                *streamed += piece.len() as u64;
+                server.send_piece(piece);
+            });
+            match came {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(lost)) => return Err(UploadError::Client(lost)),
+                Poll::Pending => return Ok(true),
             }
             self.rest_began = true;
             self.moved = true;
-            let output = server.output();
-            let streamed = &mut self.streamed_bytes;
-            let used = rest
-                .take(client.input(), &mut |piece| {
-                    *streamed += piece.len() as u64;
-                    coding.write(piece, output);
-                })
-                .map_err(UploadError::Broken)?;
-            client.consume(used);
         }
         Ok(false)
     }

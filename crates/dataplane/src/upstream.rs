@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod endpoints;
+mod server_side;
 
 use std::fmt;
 use std::io;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use self::endpoint::{Endpoint, Lease};
 use self::endpoints::{Endpoints, Target};
+pub(crate) use self::server_side::{HeadLost, ServerSide};
 use crate::server_stream::ServerStream;
 use crate::wire::Wire;
 

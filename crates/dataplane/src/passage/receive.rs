@@ -1,27 +1,27 @@
 //! A request on its way in: its head and body through their stages, the body held as long as they are not decided.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use palisade_http::FramingFinding;
 use palisade_inspect::Action;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::Connection;
+use super::Passage;
 use super::stop::{Stop, told};
-use crate::body::BodyReader;
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::{Held, HoldError};
 use crate::request::RequestPlan;
-use crate::wire::Lost;
+use crate::sides::{BodyLost, ClientSide};
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Takes the request through its stages. What was held of its body comes back; `body` then says whether more
-    /// of it is to come.
+impl<C: ClientSide> Passage<'_, C> {
+    /// Takes the request through its stages. What was held of its body comes back; the client's side then says whether
+    /// more of it is to come.
     pub(super) async fn inspect_request(
         &mut self,
         plan: &RequestPlan,
         exchange: &mut Exchange,
         stand: Result<Stand, Failed>,
-        body: &mut BodyReader,
     ) -> Result<Option<Held>, Stop> {
         let mut stand = stand?;
         if let Some(finding) = plan.refusal {
@@ -29,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if stand == Stand::More {
                 stand = exchange.request_end().await?;
             }
-            self.plane.metrics.events.framing_refused_total.one();
+            self.caller.plane.metrics.events.framing_refused_total.one();
             let over_limit = matches!(
                 finding,
                 FramingFinding::HeadTooLarge | FramingFinding::LineTooLong | FramingFinding::TooManyHeaders
@@ -48,9 +48,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let mut held = None;
         if stand == Stand::More {
-            if !body.is_done() && exchange.wants_request_body() {
+            if !self.client.body_is_done() && exchange.wants_request_body() {
                 self.continue_if_expected(plan).await?;
-                let (whole, decided) = self.hold_request(exchange, body).await?;
+                let (whole, decided) = self.hold_request(exchange).await?;
                 held = Some(whole);
                 if let Some(decided) = decided {
                     stand = decided;
@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if plan.method == b"CONNECT" {
             return Err(Stop::answer(405, "CONNECT would open a tunnel past every check"));
         }
-        if !body.is_done() && held.is_none() {
+        if !self.client.body_is_done() && held.is_none() {
             self.continue_if_expected(plan).await?;
         }
         Ok(held)
@@ -77,20 +77,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn hold_request(
         &mut self,
         exchange: &mut Exchange,
-        body: &mut BodyReader,
     ) -> Result<(Held, Option<Stand>), Stop> {
-        let limits = &self.listener.limits;
+        let limits = &self.caller.listener.limits;
         let (held_max, memory_max) = (limits.request_body_held_max, limits.body_memory_max);
-        let timeouts = &self.listener.timeouts;
+        let timeouts = &self.caller.listener.timeouts;
         let (between, whole) = (timeouts.body, Instant::now() + timeouts.body_whole);
-        let mut held = Held::new(self.plane.budget.clone(), memory_max);
+        let mut held = Held::new(self.caller.plane.budget.clone(), memory_max);
         loop {
-            let mut piece = std::mem::take(&mut self.scratch);
-            piece.clear();
-            let taken = body.take(self.client.input(), &mut |run| piece.extend_from_slice(run));
-            if let Ok(used) = taken {
-                self.client.consume(used);
+            if self.client.body_is_done() || !exchange.wants_request_body() {
+                // Where the rules look no further the rest streams.
+                return Ok((held, None));
             }
+            if held.len() > held_max {
+                self.caller.plane.metrics.events.bodies_too_large_total.one();
+                let why = format!("the request's body is larger than {held_max} bytes");
+                return Err(self.refuse_body(exchange, 413, why).await);
+            }
+            self.timer.set_at(whole.min(Instant::now() + between));
+            let mut piece = std::mem::take(&mut self.kept.scratch);
+            piece.clear();
+            let came =
+                poll_fn(|cx| match self.client.poll_body(cx, &mut |run| piece.extend_from_slice(run)) {
+                    Poll::Ready(came) => Poll::Ready(Some(came)),
+                    Poll::Pending => self.timer.poll(cx).map(|()| None),
+                })
+                .await;
             if !piece.is_empty() {
                 if let Some(facts) = exchange.facts() {
                     facts.request_body_bytes += piece.len() as u64;
@@ -101,41 +112,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     return Ok((held, Some(stand)));
                 }
             }
-            self.scratch = piece;
-            if let Err(finding) = taken {
-                self.plane.metrics.events.bodies_incomplete_total.one();
-                let why = format!("the chunks of the request's body are broken ({finding:?})");
-                return Err(self.refuse_body(exchange, 400, why).await);
-            }
-            if body.is_done() {
-                return Ok((held, None));
-            }
-            if !exchange.wants_request_body() {
-                // The rules look no further; the rest streams.
-                return Ok((held, None));
-            }
-            if held.len() > held_max {
-                self.plane.metrics.events.bodies_too_large_total.one();
-                let why = format!("the request's body is larger than {held_max} bytes");
-                return Err(self.refuse_body(exchange, 413, why).await);
-            }
-            self.timer.set_at(whole.min(Instant::now() + between));
-            let (status, why) = match self.client.fill(&mut self.timer).await {
-                Ok(()) => continue,
-                Err(Lost::Timeout) => {
-                    self.plane.metrics.events.body_timeouts_total.one();
-                    (408, "the request's body did not come in time")
+            self.kept.scratch = piece;
+            let events = &self.caller.plane.metrics.events;
+            let (status, why) = match came {
+                Some(Ok(_)) => continue,
+                None => {
+                    events.body_timeouts_total.one();
+                    (408, "the request's body did not come in time".to_owned())
                 }
-                Err(Lost::Ended) => {
-                    self.plane.metrics.events.bodies_incomplete_total.one();
-                    (400, "the request's body ended in the middle")
-                }
-                Err(Lost::Broken) => {
-                    self.plane.metrics.events.clients_gone_total.one();
+                Some(Err(BodyLost::Broken(_))) => {
+                    events.clients_gone_total.one();
                     return Err(Stop::ClientGone);
                 }
+                Some(Err(lost)) => {
+                    events.bodies_incomplete_total.one();
+                    (400, broken_body(&lost))
+                }
             };
-            return Err(self.refuse_body(exchange, status, why.to_owned()).await);
+            return Err(self.refuse_body(exchange, status, why).await);
         }
     }
 
@@ -152,18 +146,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     pub(super) fn cannot_hold(&self, error: &HoldError) -> Stop {
-        self.plane.metrics.events.budget_refused_total.one();
+        self.caller.plane.metrics.events.budget_refused_total.one();
         Stop::answer(503, error.to_string())
     }
 
     pub(super) async fn continue_if_expected(&mut self, plan: &RequestPlan) -> Result<(), Stop> {
-        // A client that has begun to send does not wait for us.
-        if plan.expects_continue && self.client.input().is_empty() {
-            self.client.output().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-            if !self.flush_client().await {
+        if plan.expects_continue {
+            self.client.send_continue();
+            if self.client.pending() > 0 && !self.flush_client().await {
                 return Err(Stop::ClientGone);
             }
         }
         Ok(())
+    }
+}
+
+/// What is wrong with a request's body, in words.
+pub(super) fn broken_body(lost: &BodyLost) -> String {
+    match lost {
+        BodyLost::Ended => "the request's body ended in the middle".to_owned(),
+        BodyLost::Broken(how) => format!("the request's body broke off: {how}"),
+        BodyLost::Malformed(finding) => format!("the chunks of the request's body are broken ({finding:?})"),
     }
 }

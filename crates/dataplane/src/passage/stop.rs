@@ -1,13 +1,13 @@
 //! Exchanges that end with an answer of ours, or with none.
 
 use palisade_inspect::{Action, End};
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{After, Connection};
+use super::{After, Passage};
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::exchange::{Exchange, Failed};
 use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
+use crate::sides::ClientSide;
 
 /// Where there is nobody left to answer.
 pub(super) const CLIENT_GONE: &str = "The client went away before its answer was out";
@@ -50,7 +50,7 @@ impl From<Failed> for Stop {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<C: ClientSide> Passage<'_, C> {
     /// Ends an exchange with an answer of ours, or with none. `whole`: the request was read to its end, so that the
     /// connection can go on.
     pub(super) async fn stop(
@@ -90,20 +90,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return After::Cut;
             }
         };
-        let stays = whole && plan.keep_alive && !self.is_last_request();
         let form = AnswerForm {
             request_id: exchange.request_id(),
             json: plan.wants_json,
             head_only: plan.is_head(),
-            close: !stays,
-            http10: plan.http10,
+            close: false,
+            http10: false,
             site: self.site.as_deref(),
         };
-        let written = answer.write(&form, self.client.output());
+        let written = self.client.send_own(answer.page(&form), whole);
         let sent = Sent { status: written.status, by: AnsweredBy::Palisade };
         exchange.answered(Some(sent), written.body_bytes);
         exchange.finish(End::Aborted);
-        match (self.flush_client().await, stays) {
+        match (self.flush_client().await, self.client.stays()) {
             (true, true) => After::Next,
             (true, false) => After::Linger,
             (false, _) => After::Close,

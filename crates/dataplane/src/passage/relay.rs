@@ -3,32 +3,28 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use super::Connection;
+use super::Passage;
 use super::stop::{CLIENT_GONE, Stop};
-use crate::body::{BodyReader, Coding};
 use crate::exchange::Exchange;
 use crate::hold::Held;
-use crate::server_stream::ServerStream;
+use crate::sides::{BodyLost, ClientSide, Side};
 use crate::upload::{Upload, UploadError};
-use crate::wire::{OUTPUT_BYTES_MAX, Wire};
+use crate::upstream::ServerSide;
+use crate::wire::OUTPUT_BYTES_MAX;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<C: ClientSide> Passage<'_, C> {
     /// Moves the response's body to the client, while the request may still be on its way. When it is through, its
     /// end is in the client's output, not yet written.
     pub(super) async fn relay(
         &mut self,
         exchange: &mut Exchange,
-        server: &mut Wire<ServerStream>,
-        body: &mut BodyReader,
+        server: &mut ServerSide,
         upload: &mut Upload,
-        coding: Coding,
         mut held: Option<Held>,
     ) -> Result<(), Ending> {
         let response = self.response_timeout;
-        let Self { client, timer, listener, .. } = self;
-        let timeouts = &listener.timeouts;
+        let Self { client, timer, caller, .. } = self;
+        let timeouts = &caller.listener.timeouts;
         timer.set(response);
         let mut written_bytes = 0;
         let end = poll_fn(|cx| {
@@ -38,10 +34,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let mut blocked = false;
                 while client.pending() < OUTPUT_BYTES_MAX {
                     if let Some(reading) = &mut held {
-                        let output = client.output();
                         let mut write = |piece: &[u8]| {
                             written_bytes += piece.len() as u64;
-                            coding.write(piece, output);
+                            client.send_piece(piece);
                         };
                         match reading.poll_piece(cx, &mut write) {
                             Poll::Ready(Ok(true)) => moved = true,
@@ -54,41 +49,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         }
                         continue;
                     }
-                    if body.is_done() {
-                        coding.finish(body.trailers(), client.output());
-                        return Poll::Ready(Ok(()));
-                    }
-                    if server.input().is_empty() {
-                        match server.poll_fill(cx) {
-                            Poll::Ready(Ok(0)) if body.end() => continue,
-                            Poll::Ready(Ok(0)) => {
-                                return Poll::Ready(Err(Broken::Response("ended in the middle".into())));
-                            }
-                            Poll::Ready(Ok(_)) => {}
-                            Poll::Ready(Err(error)) => {
-                                return Poll::Ready(Err(Broken::Response(format!("broke off: {error}"))));
-                            }
-                            Poll::Pending => {
-                                blocked = true;
-                                break;
-                            }
-                        }
-                    }
-                    let output = client.output();
                     let mut write = |piece: &[u8]| {
                         written_bytes += piece.len() as u64;
-                        coding.write(piece, output);
+                        client.send_piece(piece);
                         exchange.watched(piece);
                     };
-                    match body.take(server.input(), &mut write) {
-                        Ok(used) => server.consume(used),
-                        Err(finding) => {
-                            return Poll::Ready(Err(Broken::Response(format!(
-                                "has broken chunks ({finding:?})"
-                            ))));
+                    match server.poll_body(cx, &mut write) {
+                        Poll::Ready(Ok(true)) => moved = true,
+                        Poll::Ready(Ok(false)) => {
+                            client.send_end(server.trailers());
+                            return Poll::Ready(Ok(()));
+                        }
+                        Poll::Ready(Err(lost)) => return Poll::Ready(Err(Broken::Response(lost))),
+                        Poll::Pending => {
+                            blocked = true;
+                            break;
                         }
                     }
-                    moved = true;
                 }
                 let flushed = match client.poll_flush(cx) {
                     Poll::Ready(Ok(())) => true,
@@ -97,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 };
                 if !upload.is_over() || server.pending() > 0 {
                     let before = upload.streamed_bytes;
-                    let uploading = upload.poll(cx, client, server);
+                    let uploading = upload.poll(cx, *client, server);
                     exchange.streamed(upload.streamed_bytes - before);
                     if let Poll::Ready(Err(error)) = uploading {
                         return Poll::Ready(Err(Broken::Upload(error)));
@@ -129,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Err(Broken::Timeout) => Err(Ending::Server(self.timed_out(upload))),
             Err(Broken::Held(error)) => Err(Ending::Server(self.cannot_hold_back(&error))),
-            Err(Broken::Response(how)) => Err(Ending::Server(self.response_broken(&how))),
+            Err(Broken::Response(lost)) => Err(Ending::Server(self.response_lost(&lost))),
             Err(Broken::Upload(error)) => Err(match self.upload_failed(&error) {
                 Stop::ClientGone => Ending::Client(CLIENT_GONE),
                 stop => Ending::Upload(stop),
@@ -147,10 +124,10 @@ pub(super) enum Ending {
 }
 
 /// As seen from within a poll.
-pub(super) enum Broken {
+enum Broken {
     Client,
     Timeout,
     Held(std::io::Error),
-    Response(String),
+    Response(BodyLost),
     Upload(UploadError),
 }

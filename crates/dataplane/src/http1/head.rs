@@ -7,9 +7,9 @@ use palisade_http::{HeadParse, HeadScanner, RequestHead, parse_request_head};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::stop::told;
-use super::{After, Connection};
+use super::connection::Connection;
 use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::passage::{After, told};
 use crate::request_id::request_id;
 use crate::wire::Lost;
 
@@ -19,23 +19,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut scanner = HeadScanner::new();
         if self.client.input().is_empty() {
             self.client.rest();
-            let first =
-                if self.requests == 0 { self.listener.timeouts.head } else { self.listener.timeouts.idle };
-            self.timer.set(first);
-            let Self { client, timer, drain, plane, .. } = self;
+            let timeouts = &self.caller.listener.timeouts;
+            self.timer.set(if self.requests == 0 { timeouts.head } else { timeouts.idle });
+            let Self { client, timer, drain, caller, .. } = self;
             poll_fn(|cx| match client.poll_fill(cx) {
                 Poll::Ready(Ok(bytes)) => Poll::Ready((bytes > 0).then_some(())),
                 Poll::Ready(Err(_)) => Poll::Ready(None),
                 Poll::Pending if drain.poll(cx).is_ready() => Poll::Ready(None),
                 Poll::Pending => timer.poll(cx).map(|()| {
-                    plane.metrics.events.idle_timeouts_total.one();
+                    caller.plane.metrics.events.idle_timeouts_total.one();
                     None
                 }),
             })
             .await?;
         }
-        let limits = &self.listener.limits.request_head;
-        let due = Instant::now() + self.listener.timeouts.head;
+        let limits = &self.caller.listener.limits.request_head;
+        let due = Instant::now() + self.caller.listener.timeouts.head;
         loop {
             let input = self.client.input();
             if scanner.find(input).is_some() || input.len() > limits.head_bytes_max {
@@ -67,20 +66,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Answers a head that did not come in time.
     pub(super) async fn late_head(&mut self) -> After {
-        self.plane.metrics.events.head_timeouts_total.one();
+        self.caller.plane.metrics.events.head_timeouts_total.one();
         self.refuse_unread(408, "the head of the request did not come in time").await
     }
 
     /// Answers a head that ended in the middle: who ends only its own half still listens.
     pub(super) async fn ended_head(&mut self) -> After {
-        self.plane.metrics.events.heads_incomplete_total.one();
+        self.caller.plane.metrics.events.heads_incomplete_total.one();
         self.refuse_unread(400, "the head of the request ended in the middle").await
     }
 
     /// There is nothing yet that rules could look at.
     async fn refuse_unread(&mut self, status: u16, why: &str) -> After {
         let id = request_id();
-        self.remark(&told(status, why), &id);
+        self.caller.remark(&told(status, why), &id);
         let form = AnswerForm {
             request_id: &id,
             json: false,

@@ -1,0 +1,183 @@
+//! One exchange, from its head to the last byte of its answer, whatever protocols its sides speak.
+//!
+//! ```text
+//!  head -> receive ---------> ask ------> answer, relay -> done
+//!            |  holds body     |  retries    |  holds body where rules want it, else streams
+//!            v                 v             v
+//!          stop: own answer (block page, 4xx, 5xx)
+//! ```
+
+mod answer;
+mod ask;
+mod elsewhere;
+mod health;
+mod receive;
+mod relay;
+mod stop;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use palisade_http::RequestHead;
+use palisade_inspect::{Peer, Service};
+
+use self::elsewhere::elsewhere;
+use self::stop::Stop;
+pub(crate) use self::stop::told;
+use crate::arrival::Arrival;
+use crate::exchange::{About, Exchange, own_line};
+use crate::journal::Remark;
+use crate::metrics::RequestCounts;
+use crate::request::{self, RequestPlan};
+use crate::request_id::request_id;
+use crate::settings::{Listener, Plane};
+use crate::sides::ClientSide;
+use crate::site::Site;
+use crate::upload::Upload;
+use crate::wire::Timer;
+
+/// Who has come, and where: what all exchanges of a connection have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) arrival: Arrival,
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) plane: Arc<Plane>,
+}
+
+/// What becomes of the client after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next request.
+    Next,
+    /// It is closed.
+    Close,
+    /// It is cut at once, whatever it still sends: the answer, if there is one, is not whole.
+    Cut,
+    /// It is closed, but what it still sends is read for a while: it was answered before its request was whole.
+    Linger,
+}
+
+/// What a connection keeps from one exchange to the next, only to be quick.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Where requests are counted, for the service that the last one was for.
+    counts: Option<(Arc<Service>, Arc<RequestCounts>)>,
+    /// Body bytes on their way from a side to a hold; empty between uses.
+    scratch: Vec<u8>,
+}
+
+/// An exchange on its way.
+pub(crate) struct Passage<'p, C> {
+    client: &'p mut C,
+    caller: &'p Caller,
+    timer: &'p mut Timer,
+    kept: &'p mut Kept,
+    /// How long the upstream of this request may take to respond.
+    response_timeout: Duration,
+    /// What the answers to this request look like.
+    site: Option<Arc<Site>>,
+}
+
+impl<'p, C: ClientSide> Passage<'p, C> {
+    pub(crate) fn new(
+        client: &'p mut C,
+        caller: &'p Caller,
+        timer: &'p mut Timer,
+        kept: &'p mut Kept,
+    ) -> Self {
+        Self { client, caller, timer, kept, response_timeout: Duration::ZERO, site: None }
+    }
+
+    /// Takes it all the way.
+    pub(crate) async fn run(mut self, head: RequestHead, plan: RequestPlan) -> After {
+        let Caller { arrival, listener, plane } = self.caller;
+        if health::is_check(listener, &head, &plan) {
+            return self.answer_health_check(&plan).await;
+        }
+        let elsewhere = listener.redirect.map(|redirect| elsewhere(redirect, &head));
+        let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
+        self.site = destination.as_ref().and_then(|destination| destination.site.clone());
+        let id = request_id();
+        let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
+        let upstream = destination.as_ref().map(|destination| &destination.upstream);
+        self.response_timeout =
+            upstream.and_then(|upstream| upstream.response()).unwrap_or(listener.timeouts.response);
+        if let (None, Some(upstream)) = (plan.refusal, upstream) {
+            let hop = request::Hop {
+                arrival,
+                forwarded_for: listener.forwarded_for,
+                request_id: &id,
+                authority: upstream.authority().as_bytes(),
+            };
+            request::write_head(&head, &plan, &hop, &mut forwarded);
+        }
+        let peer = Peer {
+            peer_addr: arrival.peer_addr,
+            client_addr: arrival.client_addr,
+            server_addr: arrival.local_addr,
+            identity: arrival.identity().cloned(),
+            request_id: id,
+        };
+        // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
+        let service = destination.as_ref().map_or(&plane.nobody, |destination| &destination.service).clone();
+        let about = About { listener: &listener.name, counts: self.counts_of(&service) };
+        let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
+
+        let inspected = match (upstream, plan.refusal) {
+            (None, None) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
+            _ => self.inspect_request(&plan, &mut exchange, stand).await,
+        };
+        let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));
+        match inspected {
+            Ok((held, upstream)) => {
+                let upload = Upload::new(held, !self.client.body_is_done(), plan.has_body());
+                self.forward(&plan, &mut exchange, upload, forwarded, upstream).await
+            }
+            Err(stop) => {
+                let whole = plan.refusal.is_none() && self.client.body_is_done();
+                self.stop(&plan, &mut exchange, stop, whole).await
+            }
+        }
+    }
+
+    /// The end of a request that no route takes.
+    fn no_route(&self) -> Stop {
+        self.caller.plane.metrics.events.no_route_total.one();
+        Stop::answer(404, "no route takes this host and path")
+    }
+
+    /// The counters of a service. Looked up once in the life of a connection, and after a reload.
+    fn counts_of(&mut self, service: &Arc<Service>) -> Arc<RequestCounts> {
+        match &self.kept.counts {
+            Some((known, counts)) if Arc::ptr_eq(known, service) => counts.clone(),
+            _ => {
+                let Caller { listener, plane, .. } = self.caller;
+                let counts = plane.metrics.requests_of(&listener.name, &service.name);
+                self.kept.counts = Some((service.clone(), counts.clone()));
+                counts
+            }
+        }
+    }
+
+    /// Whether everything has left for the client in time.
+    async fn flush_client(&mut self) -> bool {
+        self.timer.set(self.caller.listener.timeouts.write);
+        poll_fn(|cx| match self.client.poll_flush(cx) {
+            std::task::Poll::Ready(flushed) => std::task::Poll::Ready(flushed.is_ok()),
+            std::task::Poll::Pending => self.timer.poll(cx).map(|()| false),
+        })
+        .await
+    }
+}
+
+impl Caller {
+    /// A line about what never became a request.
+    pub(crate) fn remark(&self, text: &str, id: &str) {
+        self.plane.journal.remark(Remark {
+            listener: self.listener.name.clone(),
+            client_addr: self.arrival.client_addr,
+            line: own_line(self.arrival.client_addr, self.arrival.local_addr, b"", id, text),
+        });
+    }
+}
