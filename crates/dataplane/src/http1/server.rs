@@ -46,23 +46,10 @@ impl Http1Server {
         cx: &mut Context<'_>,
         limits: &HeadLimits,
     ) -> Poll<Result<Option<ResponseHead>, HeadLost>> {
-        let wire = &mut self.server.wire;
-        let input = wire.input();
-        if self.scanner.find(input).is_some() || input.len() > limits.head_bytes_max {
-            match parse_response_head(input, limits) {
-                HeadParse::Complete { head, consumed } => {
-                    wire.consume(consumed);
-                    self.scanner = HeadScanner::new();
-                    return Poll::Ready(Ok(Some(head)));
-                }
-                HeadParse::Refused { head, .. } => {
-                    let why = head.findings.last().map_or("no head", |finding| finding.name());
-                    let why = format!("the upstream's response is no HTTP/1.1 ({why})");
-                    return Poll::Ready(Err(HeadLost::Refused(why)));
-                }
-                HeadParse::Incomplete => {}
-            }
+        if let Some(read) = self.read_head(limits) {
+            return Poll::Ready(read);
         }
+        let wire = &mut self.server.wire;
         match wire.poll_fill(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) if wire.input().is_empty() => {
@@ -71,10 +58,32 @@ impl Http1Server {
             Poll::Ready(Ok(0)) => {
                 Poll::Ready(Err(HeadLost::Refused("the upstream's response ended in its head".into())))
             }
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Ok(_)) => Poll::Ready(self.read_head(limits).unwrap_or(Ok(None))),
             Poll::Ready(Err(error)) => {
                 Poll::Ready(Err(HeadLost::Closed(format!("broke its connection: {error}"))))
             }
+        }
+    }
+
+    /// What the input holds of a head; nothing while it may still grow to be one.
+    fn read_head(&mut self, limits: &HeadLimits) -> Option<Result<Option<ResponseHead>, HeadLost>> {
+        let wire = &mut self.server.wire;
+        let input = wire.input();
+        if self.scanner.find(input).is_none() && input.len() <= limits.head_bytes_max {
+            return None;
+        }
+        match parse_response_head(input, limits) {
+            HeadParse::Complete { head, consumed } => {
+                wire.consume(consumed);
+                self.scanner = HeadScanner::new();
+                Some(Ok(Some(head)))
+            }
+            HeadParse::Refused { head, .. } => {
+                let why = head.findings.last().map_or("no head", |finding| finding.name());
+                let why = format!("the upstream's response is no HTTP/1.1 ({why})");
+                Some(Err(HeadLost::Refused(why)))
+            }
+            HeadParse::Incomplete => None,
         }
     }
 
