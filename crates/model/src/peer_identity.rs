@@ -89,7 +89,7 @@ pub struct CertificateFacts {
     /// The subject as RFC 2253 and nginx's `$ssl_client_s_dn` write it, the most specific first: `CN=web,O=Shop`.
     /// Always ASCII: other bytes are `\C3`.
     pub subject_dn: String,
-    /// The subject as nginx's `$ssl_client_s_dn_legacy` writes it: `/O=Shop/CN=web`. Ambiguous; decide nothing by it.
+    /// The subject as nginx's `$ssl_client_s_dn_legacy` writes it: `/O=Shop/CN=web`.
     pub subject_dn_legacy: String,
     /// The issuer, in the first form.
     pub issuer_dn: String,
