@@ -230,11 +230,18 @@ impl BodyReader {
                 body = Body { met, noted: body.noted, ..second };
             }
         }
+        // What elements of these say, they say together: their leaves alone do not tell.
+        if let Parts::Xml { .. } = body.parts {
+            body.raw_matters |= INSTRUCTIONS.iter().any(|names| memchr::memmem::find(&raw, names).is_some());
+        }
         body.truncated = self.truncated && (body.raw_matters || self.coding != Coding::None);
         body.raw = raw;
         body
     }
 }
+
+/// Name spaces whose elements are instructions.
+const INSTRUCTIONS: &[&[u8]] = &[b"http://www.w3.org/1999/XSL/Transform", b"http://www.w3.org/2001/XInclude"];
 
 impl Parser {
     fn new(form: BodyForm, content_type: &[u8], limits: &BodyLimits) -> Self {

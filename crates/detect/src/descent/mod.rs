@@ -67,7 +67,10 @@ impl Descent {
 
     fn text(&mut self, point: Point<'_>, steps: &mut Vec<Step>, bytes: &[u8]) {
         // Most values of most requests are a word or a number.
-        if bytes.len() < ENCODED_BYTES_MIN && bytes.iter().all(|byte| WORD.contains(*byte)) {
+        if bytes.len() < ENCODED_BYTES_MIN
+            && bytes.iter().all(|byte| WORD.contains(*byte))
+            && !readings::may_be_short_base64(bytes)
+        {
             self.spent.values += 1;
             return;
         }

@@ -31,7 +31,7 @@ use crate::{Attack, Confidence, Value};
 pub(super) const DETECTOR: Detector = Detector {
     name: "crlf",
     attack: Attack::Crlf,
-    gate: ByteSet::of(b"\r\n").union(ByteSet::range(0xe0, 0xef)).union(ByteSet::range(0xc4, 0xd6)),
+    gate: ByteSet::of(b"\r\n\\").union(ByteSet::range(0xe0, 0xef)).union(ByteSet::range(0xc4, 0xd6)),
     look,
 };
 
@@ -48,6 +48,9 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     }
     if value.set.contains(b'\r') || value.set.contains(b'\n') {
         lines(value, evidence);
+    }
+    if value.set.contains(b'\\') {
+        spelled(value, evidence);
     }
     if value.bytes.len() <= 4096 && !value.bytes.is_ascii() {
         low_bytes(value, evidence);
@@ -75,6 +78,12 @@ fn lines(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         let rest = &text[at + 1..];
         let line = rest.strip_prefix(b"\n").unwrap_or(rest);
         let Some(header) = Header::read(line) else {
+            // The end of the headers, and a page.
+            if one_word && begins_page(line.trim_ascii_start()) && line.trim_ascii_start().len() < line.len()
+            {
+                let why = "ends the headers, then begins a page of its own";
+                evidence.found(Confidence::LIKELY, at..text.len(), why);
+            }
             if line.starts_with(b"HTTP/1.") || line.starts_with(b"HTTP/2 ") {
                 evidence.found(
                     Confidence::STRONG,
@@ -89,6 +98,10 @@ fn lines(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             Kind::Answer if !carries_lines => Confidence::CERTAIN,
             Kind::Message if !carries_lines => Confidence::STRONG,
             Kind::Message if one_word && text[at] == b'\r' => Confidence::STRONG,
+            // Nobody begins with an empty line to write a header.
+            Kind::Message if before.is_empty() && at == first && Frame::of(text).lines == 1 => {
+                Confidence::STRONG
+            }
             // Forms send CRLF, editors LF.
             Kind::Answer if text[at] == b'\r' => Confidence::POSSIBLE,
             Kind::Message if one_word => Confidence::POSSIBLE,
@@ -101,6 +114,29 @@ fn lines(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             format!("ends the line, then sets the header {}", String::from_utf8_lossy(header.name)),
         );
     }
+}
+
+/// `\r\n` as four characters, for whoever undoes escapes: only headers of answers, behind a word.
+fn spelled(value: &Value<'_>, evidence: &mut Evidence<'_>) {
+    let text = value.bytes;
+    let Some(first) = memchr::memmem::find(text, b"\\n").or_else(|| memchr::memmem::find(text, b"\\r"))
+    else {
+        return;
+    };
+    let before = text[..first].strip_suffix(b"\\r").unwrap_or(&text[..first]);
+    let line = text[first + 2..].strip_prefix(b"\\n").unwrap_or(&text[first + 2..]);
+    let answer = Header::read(line).is_some_and(|header| header.kind == Kind::Answer);
+    if answer && Frame::of(before).words <= 1 && Frame::of(text).lines == 1 {
+        let why = "a line break spelled by escapes, then a header of an answer";
+        evidence.found(Confidence::LIKELY, first..text.len(), why);
+    }
+}
+
+/// Whether a text begins as pages do.
+fn begins_page(text: &[u8]) -> bool {
+    [&b"<html"[..], b"<!doctype", b"<script", b"<head", b"<body"]
+        .iter()
+        .any(|tag| text.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
 }
 
 /// Characters of which only the low byte is kept: U+560A is a line feed then, U+560D a carriage return.
@@ -160,6 +196,9 @@ impl<'t> Header<'t> {
                 value.is_empty() || value.iter().any(|byte| b"/=<".contains(byte))
             }
             b"host" => value.iter().any(|byte| b".:".contains(byte)) || value == b"localhost",
+            b"proxy" => memchr::memmem::find(value, b"://").is_some(),
+            b"forwarded" => value.contains(&b'='),
+            b"te" => value == b"trailers" || value == b"chunked",
             b"connection" => [&b"close"[..], b"keep-alive", b"upgrade"]
                 .iter()
                 .any(|known| value.eq_ignore_ascii_case(known)),
@@ -217,4 +256,10 @@ const MESSAGE: &[&str] = &[
     "if-none-match",
     "vary",
     "proxy-connection",
+    "proxy",
+    "forwarded",
+    "te",
+    "content-language",
+    "content-location",
+    "if-modified-since",
 ];

@@ -1,7 +1,8 @@
 //! Lookups that a logging library would perform on a text.
 //!
 //! # What it finds
-//! `${jndi:...}` in a text that somebody may log, and lookups put inside one another to spell it.
+//! `${jndi:...}` in a text that somebody may log, and lookups put inside one another to spell it. Also the lookups of
+//! Commons Text that run scripts or reach other hosts: `${script:..}`, `${dns:..}`, `${url:..}`.
 //!
 //! # Why it matters
 //! Log4j 2 before 2.15 fetched and ran what such a text named. The text runs wherever it is logged: a user agent, a user
@@ -19,7 +20,7 @@
 //! A spelling that depends on the server's environment without a default.
 //!
 //! # References
-//! CVE-2021-44228, CVE-2021-45046; Apache Log4j 2 manual, "Lookups" and "Property substitution".
+//! CVE-2021-44228, CVE-2021-45046, CVE-2022-42889; Apache Log4j 2 manual, "Lookups" and "Property substitution".
 
 use palisade_codec::ByteSet;
 
@@ -102,7 +103,9 @@ impl Lookup {
     }
 
     fn judge(&self, end: usize, evidence: &mut Evidence<'_>) {
-        let Some(target) = self.text.trim_ascii_start().strip_prefix(b"jndi:") else { return };
+        let Some(target) = self.text.trim_ascii_start().strip_prefix(b"jndi:") else {
+            return self.judge_other(end, evidence);
+        };
         let scheme =
             [&b"ldap"[..], b"ldaps", b"rmi", b"dns", b"iiop", b"corba", b"nis", b"nds", b"http", b"https"]
                 .into_iter()
@@ -116,5 +119,23 @@ impl Lookup {
             ),
             None => evidence.found(Confidence::STRONG, self.start..end, format!("a JNDI lookup{spelled}")),
         }
+    }
+
+    /// Lookups of Commons Text: each takes a second argument behind a colon.
+    fn judge_other(&self, end: usize, evidence: &mut Evidence<'_>) {
+        let mut parts = self.text.split(|byte| *byte == b':');
+        let (name, first) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let rest = parts.next().unwrap_or_default();
+        let does = match name {
+            b"script"
+                if matches!(first, b"javascript" | b"js" | b"groovy" | b"nashorn" | b"jexl" | b"python") =>
+            {
+                "runs a script"
+            }
+            b"dns" if first.starts_with(b"address|") || first.starts_with(b"name|") => "asks the DNS",
+            b"url" if first.starts_with(b"utf") && !rest.is_empty() => "fetches a URL",
+            _ => return,
+        };
+        evidence.found(Confidence::STRONG, self.start..end, format!("a lookup of Commons Text that {does}"));
     }
 }

@@ -10,12 +10,14 @@
 //! A value stands in an assertion, `(attribute=VALUE)`. It is read up to its first bracket; a closing one there, with none
 //! opened before, leaves the assertion. What follows is read as RFC 4515 says, tolerant of brackets that are too many or
 //! left for the filter around to close. Attributes that directories have, operators and wildcards raise the confidence.
+//! A value that is nothing but a filter counts where it asks for such an attribute by a wildcard, an operator or a matching
+//! rule.
 //!
 //! # Example
 //! `admin)(&)` closes the assertion, then an operator that is always true.
 //!
 //! # What it misses
-//! `*` alone, which people type as well; a whole filter in a field that takes filters.
+//! `*` alone, which people type as well.
 //!
 //! # References
 //! RFC 4515; RFC 4519 for the attributes; CWE-90.
@@ -34,6 +36,13 @@ const ATTRIBUTE_BYTES_MAX: usize = 64;
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
     let Some(head) = memchr::memchr2(b'(', b')', text) else { return };
+    if text[..head].trim_ascii().is_empty() && text[head] == b'(' {
+        let filter = Filter::read(text.trim_ascii());
+        if filter.is_whole(text) {
+            evidence.found(Confidence::LIKELY, 0..text.len(), filter.why_whole());
+        }
+        return;
+    }
     let closed = text[head..].iter().take_while(|byte| **byte == b')').count();
     // `)&(a=b`: an operator between filters is none, but sent.
     let between = closed > 0 && matches!(text[head + closed..], [b'&' | b'|' | b'!', b'(', ..]);
@@ -60,6 +69,8 @@ struct Filter {
     operators: usize,
     assertions: usize,
     wildcards: usize,
+    /// `~=`, `>=`, `<=`, `:rule:=`.
+    rules: usize,
     /// An attribute that directories have.
     known: Option<&'static str>,
     /// Read to the text's end, or to a null byte, which ends it for libraries in C.
@@ -128,11 +139,28 @@ impl Filter {
         }
         self.assertions += 1;
         self.wildcards += usize::from(value[..len].contains(&b'*'));
+        self.rules += usize::from(operator == 2 || text[name - 1] == b':');
         let bare = text[..name].split(|byte| b";:".contains(byte)).next().unwrap_or_default();
         self.known = self
             .known
             .or_else(|| ATTRIBUTES.iter().copied().find(|known| bare.eq_ignore_ascii_case(known.as_bytes())));
         Some(name + operator + len)
+    }
+
+    /// Whether it is a filter from its first bracket to its last, and one that asks a directory.
+    fn is_whole(&self, text: &[u8]) -> bool {
+        let opened = memchr::memchr_iter(b'(', text).count();
+        let closed = memchr::memchr_iter(b')', text).count();
+        let asks = self.wildcards > 0 || self.operators > 0 || self.rules > 0;
+        self.complete && !self.null && opened == closed && self.known.is_some() && asks
+    }
+
+    fn why_whole(&self) -> String {
+        let known = self.known.unwrap_or_default();
+        match self.assertions {
+            1 => format!("a whole filter that asks for {known}"),
+            count => format!("a whole filter of {count} assertions, one of them on {known}"),
+        }
     }
 
     fn confidence(&self, closed: usize, wild: bool) -> Option<Confidence> {

@@ -26,19 +26,25 @@ use super::{Detector, Evidence, frame::Frame};
 use crate::{Attack, Confidence, Value};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "mail", attack: Attack::MailInjection, gate: ByteSet::of(b"\r\n"), look };
+    Detector { name: "mail", attack: Attack::MailInjection, gate: ByteSet::of(b"\r\n@"), look };
 
 /// Lines that are looked at behind the first.
 const LINES_MAX: usize = 12;
 
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let text = value.bytes;
+    if value.set.contains(b'@') && value.set.contains(b'-') {
+        arguments(text, evidence);
+    }
     let Some(first) = memchr::memchr2(b'\r', b'\n', text) else { return };
     let subject = text[..first].trim_ascii();
     let words = Frame::of(subject).words;
     // An address, alone or in angle brackets behind a name. `Author: a@example.com` is a header itself: a quotation.
     let by_itself = words == 1 || words <= 4 && subject.ends_with(b">");
     let address = by_itself && header(subject).is_none() && is_address(subject);
+    // A list of headers that begins with one which nobody quotes.
+    let hidden = header(subject).is_some_and(|name| name.eq_ignore_ascii_case(b"bcc")) && is_address(subject);
+    let lines = Frame::of(text).lines;
     let mut at = first;
     for line in text[first..].split(|byte| *byte == b'\n').take(LINES_MAX) {
         let trimmed = line.trim_ascii();
@@ -72,7 +78,10 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             {
                 Confidence::LIKELY
             }
+            // A subject, and at once somebody else to answer to.
+            (true, _) if words <= 4 && lines == 2 && is_address(trimmed) => Confidence::LIKELY,
             (true, _) => Confidence::POSSIBLE,
+            (_, true) if hidden && lines <= 3 => Confidence::LIKELY,
             // One word, and then somebody else to write to.
             (_, true) if words <= 1 && header(subject).is_none() && is_address(trimmed) => Confidence::LIKELY,
             (_, true) if words <= 1 => Confidence::POSSIBLE,
@@ -105,12 +114,42 @@ fn command(line: &[u8], words: usize) -> Option<(Confidence, &'static str)> {
         b"MAIL" => second.starts_with(b"FROM:"),
         _ => false,
     };
+    // `EHLO x`, `VRFY root`: a verb and one word.
+    if matches!(&first[..], b"EHLO" | b"HELO" | b"VRFY" | b"EXPN")
+        && !second.is_empty()
+        && parts.next().is_none()
+    {
+        let confidence = if words <= 1 { Confidence::STRONG } else { Confidence::POSSIBLE };
+        return Some((confidence, "ends the line, then a command of SMTP"));
+    }
     if smtp {
         let confidence = if words <= 4 { Confidence::CERTAIN } else { Confidence::LIKELY };
         return Some((confidence, "ends the line, then a command of SMTP"));
     }
     None
 }
+
+/// An address, and behind it options for the program that sends the mail: `a@b.c -X/var/www/x.php`.
+fn arguments(text: &[u8], evidence: &mut Evidence<'_>) {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let address = words.next().is_some_and(|word| {
+        let word = word.strip_suffix(b"\"").or_else(|| word.strip_suffix(b"'")).unwrap_or(word);
+        is_address(word.strip_suffix(b"\\").unwrap_or(word))
+    });
+    let option = |word: &[u8]| match word {
+        [b'-', b'X' | b'C' | b'D', b'/', ..] | [b'-', b'o', b'Q', b'/', ..] => true,
+        [b'-', b'O', name @ ..] => name.first().is_some_and(u8::is_ascii_uppercase) && name.contains(&b'='),
+        [b'-', b'b', b'e' | b'p' | b's'] => true,
+        _ => false,
+    };
+    if address && words.take(ARGUMENTS_MAX).any(option) {
+        let why = "an address, then options for the program that sends the mail";
+        evidence.found(Confidence::STRONG, 0..text.len(), why);
+    }
+}
+
+/// Words behind an address that are looked at.
+const ARGUMENTS_MAX: usize = 8;
 
 /// The name of a header at a line's beginning.
 fn header(line: &[u8]) -> Option<&[u8]> {

@@ -80,6 +80,11 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         }
         return;
     }
+    // What is to be used as a name: `{"key": "__proto__"}`.
+    if text == b"__proto__" {
+        evidence.found(Confidence::LIKELY, all, "the name of the prototype and nothing else");
+        return;
+    }
     if let Some(at) = key(value.bytes) {
         evidence.found(Confidence::CERTAIN, at..at + 11, "__proto__ as a key of an object");
         return;

@@ -37,7 +37,11 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let Some(body) = blanks(rest).strip_prefix(b"{") else { return };
     let line = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let end = memchr::memchr(b'}', line);
-    let behind = end.map_or(&b""[..], |end| line[end + 1..].trim_ascii());
+    let mut behind = end.map_or(&b""[..], |end| line[end + 1..].trim_ascii());
+    // The command may stand on the next line.
+    if matches!(behind, b";" | b"") && end.is_some() && Frame::of(text).lines <= 3 {
+        behind = body[end.unwrap_or(0) + 1..].trim_ascii();
+    }
     let swallows =
         memchr::memmem::find(line, b">\\").is_some() || memchr::memmem::find(line, b"=>\\'").is_some();
     let documents = memchr::memmem::find_iter(line, b"<<").count() >= 3;

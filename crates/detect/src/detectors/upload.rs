@@ -28,7 +28,7 @@ use super::{Detector, Evidence};
 use crate::{Attack, Confidence, Value};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "upload", attack: Attack::Upload, gate: ByteSet::of(b".<"), look };
+    Detector { name: "upload", attack: Attack::Upload, gate: ByteSet::of(b".<("), look };
 
 /// Bytes of a content in which its kind shows.
 const HEAD_BYTES: usize = 4096;
@@ -131,6 +131,15 @@ fn content(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         return;
     }
     markup(head, begins, magic, evidence);
+    // A drawing of ImageMagick's, whose commands open URLs and, between quotes, programs.
+    if begins.starts_with(b"push graphic-context")
+        && [&b"url("[..], b"ephemeral:", b"msl:", b"label:", b"|"]
+            .iter()
+            .any(|reach| memchr::memmem::find(head, reach).is_some())
+    {
+        evidence.found(Confidence::STRONG, 0..head.len(), "a drawing for ImageMagick that reaches outside");
+        return;
+    }
     // A configuration for Apache that makes other files run.
     for directive in
         [&b"addhandler"[..], b"addtype", b"sethandler", b"auto_prepend_file", b"auto_append_file"]
@@ -313,6 +322,10 @@ const RUN: &[&[u8]] = &[
     b"shtml",
     b"shtm",
     b"htaccess",
+    b"war",
+    b"ear",
+    b"phpt",
+    b"axd",
 ];
 
 /// Extensions that a desktop runs.

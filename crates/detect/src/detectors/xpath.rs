@@ -78,13 +78,17 @@ const REACHES: &[(&[u8], &str)] = &[
     (b"http://saxon.sf.net/", "calls the processor's extensions"),
     (b"http://xsltsl.org", "calls the processor's extensions"),
     (b"urn:schemas-microsoft-com:xslt", "holds a script"),
+    (b"<msxsl:script", "holds a script"),
+    (b"java.lang.", "calls classes of Java"),
     (b"<xsl:include", "includes another stylesheet"),
     (b"<xsl:import", "imports another stylesheet"),
     (b"<xsl:result-document", "writes files"),
 ];
 
 fn stylesheet(text: &[u8], evidence: &mut Evidence<'_>) {
-    let Some(at) = memchr::memmem::find(text, TRANSFORM).or_else(|| memchr::memmem::find(text, b"<xsl:"))
+    let Some(at) = memchr::memmem::find(text, TRANSFORM)
+        .or_else(|| memchr::memmem::find(text, b"<xsl:"))
+        .or_else(|| memchr::memmem::find(text, b"<msxsl:script"))
     else {
         return;
     };
@@ -206,7 +210,14 @@ impl<'a> Reader<'a> {
             b'.' => {
                 let parent = self.byte(1) == b'.';
                 self.at += 1 + usize::from(parent);
-                self.weigh(u32::from(parent));
+                // `not(.)`, and a step up behind a bracket that was left.
+                if parent && self.closed > 0 {
+                    self.note(1, "the parent node");
+                } else if !parent && self.open.last() == Some(&b'(') && self.byte(0) == b')' {
+                    self.note(1, "the node itself");
+                } else {
+                    self.weigh(u32::from(parent));
+                }
                 Some((false, false))
             }
             b'*' => {
@@ -333,6 +344,7 @@ impl<'a> Reader<'a> {
                 {
                     self.at += operator.len();
                     self.led |= outer && operator == b"|";
+                    self.weigh(u32::from(outer && operator == b"|" && self.closed > 0));
                     return Some((true, false));
                 }
                 let word = self.word_follows(&[b"and", b"or"]);

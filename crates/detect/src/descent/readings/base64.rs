@@ -21,6 +21,21 @@ pub(super) const HEX: Reading = Reading {
 /// Bytes below which words are taken for an encoding too often.
 const BYTES_MIN: usize = 12;
 
+/// Bytes of what may still be one where all that comes out is printable, and some of it signs: `$(id)`, `{{7*7}}`. Of
+/// six letters and digits one in some hundreds is.
+const SHORT_BYTES_MIN: usize = 7;
+
+/// Whether a short word may be base64 of code: it has capitals behind its first letter, which words seldom have.
+pub(in crate::descent) fn may_be_short_base64(word: &[u8]) -> bool {
+    word.len() >= SHORT_BYTES_MIN
+        && word[1..].iter().any(u8::is_ascii_uppercase)
+        && word.iter().any(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn is_code(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) && bytes.iter().any(u8::is_ascii_punctuation)
+}
+
 const ALPHABET: ByteSet = WORD.union(ByteSet::of(b"+/-_=\r\n"));
 const HEX_DIGITS: ByteSet =
     ByteSet::range(b'0', b'9').union(ByteSet::range(b'a', b'f')).union(ByteSet::range(b'A', b'F'));
@@ -32,10 +47,11 @@ fn read_base64(text: &[u8], set: &ByteSet) -> Made {
         None if ALPHABET.contains_all(set) => text,
         _ => return Made::NOTHING,
     };
-    if text.len() < BYTES_MIN {
+    if text.len() < SHORT_BYTES_MIN {
         return Made::NOTHING;
     }
     match decode(text) {
+        Some(decoded) if text.len() < BYTES_MIN && !is_code(&decoded) => Made::NOTHING,
         Some(decoded) if makes_sense(&decoded) => Made::text(decoded),
         _ => Made::NOTHING,
     }
@@ -105,7 +121,7 @@ fn makes_sense(bytes: &[u8]) -> bool {
     let is_text = |bytes: &[u8]| {
         let odd =
             bytes.iter().filter(|byte| byte.is_ascii_control() && !b"\t\n\x0b\x0c\r".contains(byte)).count();
-        odd * 20 <= bytes.len() && std::str::from_utf8(bytes).is_ok()
+        odd * 10 <= bytes.len() && std::str::from_utf8(bytes).is_ok()
     };
     let (units, _) = bytes.as_chunks::<2>();
     let utf16 = units.len() >= 4 && units.iter().filter(|unit| unit[1] == 0).count() * 4 >= units.len() * 3;

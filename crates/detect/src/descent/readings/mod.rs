@@ -10,6 +10,7 @@ mod escapes;
 mod structured;
 mod unicode;
 
+pub(super) use base64::may_be_short_base64;
 use palisade_codec::ByteSet;
 use palisade_http::Fields;
 

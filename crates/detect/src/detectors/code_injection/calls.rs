@@ -52,6 +52,9 @@ fn others(name: &[u8]) -> bool {
             "constructor",
             "ping",
             "sleep",
+            "import",
+            "reflectionfunction",
+            "reflectionmethod",
         ],
     )
 }
@@ -203,6 +206,13 @@ impl<'a> Call<'_, 'a> {
         if let Some(found) = self.probe(name, standing) {
             return Some(found);
         }
+        let module = self.first().and_then(Token::text).unwrap_or_default();
+        if name == b"import" && ascii::is_one_of(module, NODE_MODULES) {
+            return Some((
+                by_standing(standing, Confidence::STRONG, Confidence::LIKELY),
+                format!("loads the module {} by import()", ascii::shown(module)),
+            ));
+        }
         let new = self.back(2).and_then(Token::name) == Some(b"new");
         if new && name == b"ProcessBuilder" {
             return Some((
@@ -291,6 +301,10 @@ impl<'a> Call<'_, 'a> {
         {
             return Some((Confidence::CERTAIN, format!("gets at the Java class {}", ascii::shown(text))));
         }
+        if ascii::is_one_of(name, &["ReflectionFunction", "ReflectionMethod"]) && code::is_handler_name(text)
+        {
+            return Some((Confidence::CERTAIN, format!("gets at {} by reflection", ascii::shown(text))));
+        }
         if name == b"open" && text.starts_with(b"|") {
             return Some((Confidence::STRONG, "opens a program instead of a file".into()));
         }
@@ -368,6 +382,15 @@ impl<'a> Call<'_, 'a> {
                     "has Groovy start a text as a program".into(),
                 ))
             }
+            Does::Evaluates
+                if name.eq_ignore_ascii_case(b"getEngineByName")
+                    && self.has_before(&["ScriptEngineManager"]) =>
+            {
+                Some((
+                    by_standing(standing, Confidence::CERTAIN, Confidence::STRONG),
+                    "makes an engine that runs texts as code".into(),
+                ))
+            }
             Does::Reflects
                 if standing == Standing::Alone && self.has_before(&["getClass", "Class", "java"]) =>
             {
@@ -409,13 +432,27 @@ impl<'a> Call<'_, 'a> {
         }
         match does {
             Does::Runs | Does::Evaluates if shared => {
-                let code = text.is_some_and(|text| memchr::memchr2(b'(', b'$', text).is_some());
+                let code = text.is_some_and(|text| {
+                    memchr::memchr2(b'(', b'$', text).is_some()
+                        || text.starts_with(b"return ") && standing == Standing::Alone
+                });
                 (code && standing != Standing::Text)
                     .then(|| by_standing(standing, Confidence::STRONG, Confidence::LIKELY))
             }
             Does::Runs | Does::Evaluates => Some(match (standing, text.is_some() || variable || nested) {
                 (Standing::Alone, true) => Confidence::STRONG,
                 (Standing::Alone, false) if phps && !empty => Confidence::STRONG,
+                // `eval(req.query.x)`: what comes with the request.
+                (Standing::Alone, false)
+                    if first
+                        .name()
+                        .is_some_and(|name| ascii::is_one_of(name, &["req", "request", "params"]))
+                        && self
+                            .token(self.open + 2)
+                            .is_some_and(|token| token.is(b'.') || token.is(b'[')) =>
+                {
+                    Confidence::STRONG
+                }
                 // `system(whoami)`: PHP takes a word without quotes for a text.
                 (Standing::Alone, false) if first.name().is_some_and(is_command) => Confidence::STRONG,
                 (Standing::Line, true) => Confidence::LIKELY,

@@ -40,7 +40,7 @@ use super::{Detector, Evidence};
 use crate::{Attack, Value};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "code-injection", attack: Attack::CodeInjection, gate: ByteSet::of(b"(?_"), look };
+    Detector { name: "code-injection", attack: Attack::CodeInjection, gate: ByteSet::of(b"(?_."), look };
 
 fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let (text, set) = (value.bytes, value.set);
@@ -49,6 +49,9 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     }
     if set.contains(b'(') && calls::may_call(text) {
         calls::read(text, evidence);
+    }
+    if set.contains(b'.') {
+        walks::process(text, evidence);
     }
     if set.contains(b'_') {
         walks::internals(text, evidence);

@@ -22,6 +22,8 @@ pub(super) fn tags(text: &[u8], evidence: &mut Evidence<'_>) {
             let words = body.trim_ascii().first().is_some_and(u8::is_ascii_alphabetic) && !is_statement(body);
             let confidence = match does(body) {
                 _ if quoted && body.first() == Some(&b'`') => Confidence::HINT,
+                // A block of code in a text, as forums mark it.
+                true if standing::is_program(text) && is_fenced(&text[..at]) => Confidence::POSSIBLE,
                 true => Confidence::CERTAIN,
                 false if quoted || words => Confidence::HINT,
                 // A file of somebody's program, as people paste it.
@@ -46,6 +48,12 @@ pub(super) fn tags(text: &[u8], evidence: &mut Evidence<'_>) {
             evidence.found(Confidence::STRONG, place, "opens PHP code by its short tag");
         }
     }
+}
+
+/// Whether the line before a place opens a block of code.
+fn is_fenced(before: &[u8]) -> bool {
+    let near = &before[before.len().saturating_sub(32)..];
+    memchr::memmem::rfind(near, b"```").is_some_and(|at| near[at..].trim_ascii_end().len() <= 12)
 }
 
 /// Whether code calls something that matters, or takes from the request.

@@ -29,10 +29,45 @@ type Found = (Confidence, Range<usize>, String);
 /// A statement that stands alone: `db.users.drop()`.
 fn whole(text: &[u8]) -> Option<Found> {
     let begin = text.len() - text.trim_ascii_start().len();
+    if let Some(why) = predicate(text.trim_ascii()) {
+        return Some((Confidence::LIKELY, begin..text.len(), why.into()));
+    }
     let does = of_database(&text[begin..])?;
     let line = memchr::memchr(b'\n', text.trim_ascii()).is_none();
     let confidence = if line { Confidence::LIKELY } else { Confidence::HINT };
     Some((confidence, begin..text.len(), format!("a statement of the server's shell that {does}")))
+}
+
+/// What `$where` and map-reduce take, whole: `this.role=='admin'`, `function(){return this.a==1}`.
+fn predicate(text: &[u8]) -> Option<&'static str> {
+    if text.len() > PREDICATE_BYTES_MAX || memchr::memchr(b'\n', text).is_some() {
+        return None;
+    }
+    if let Some(rest) = text.strip_prefix(b"this.") {
+        return compares(rest).then_some("a condition on the document and nothing else");
+    }
+    let body = text.strip_prefix(b"function")?.trim_ascii_start().strip_prefix(b"(")?;
+    let body = body.strip_suffix(b"}")?;
+    let emits = memchr::memmem::find(body, b"emit(").is_some();
+    let asks = memchr::memmem::find(body, b"this.").is_some_and(|at| compares(&body[at + 5..]));
+    let always = memchr::memmem::find(body, b"{return true").is_some()
+        || memchr::memmem::find(body, b"{return 1").is_some();
+    (emits || asks || always).then_some("a function for the server to run on each document")
+}
+
+/// Bytes of such a condition.
+const PREDICATE_BYTES_MAX: usize = 512;
+
+/// Whether a member's name is followed by a comparison.
+fn compares(rest: &[u8]) -> bool {
+    let (name, after) = word(rest);
+    let after = after.trim_ascii_start();
+    let signs = after.iter().take_while(|byte| b"=!<>".contains(byte)).count();
+    let value = after[signs..].trim_ascii_start();
+    // One `=` assigns.
+    let compared = (1..=3).contains(&signs) && &after[..signs] != b"=" && &after[..signs] != b"=>";
+    let constant = value.first().is_some_and(|byte| byte.is_ascii_digit() || b"'\"".contains(byte));
+    !name.is_empty() && (compared && constant || after.starts_with(b".match("))
 }
 
 /// `0;while(true){}`.

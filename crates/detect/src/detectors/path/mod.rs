@@ -62,6 +62,19 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             evidence.found(why.0, 0..text.len(), why.1);
         }
         whole(trimmed, value, &frame, evidence);
+        // `/files//etc/passwd`: what takes the rest of the path for a name takes it from the root.
+        if value.point.root == Root::Path
+            && value.point.path.is_empty()
+            && let Some(at) = memchr::memmem::find(trimmed, b"//").filter(|at| *at > 0)
+        {
+            let walk = Walk::of(&trimmed[at + 1..]);
+            if walk.ups == 0
+                && matches!(files::known_from_root(&walk.target), Some(Known::Secret | Known::File))
+            {
+                let why = format!("behind two slashes, the file {}", shown(&walk.target));
+                evidence.found(Confidence::STRONG, at..text.len(), why);
+            }
+        }
     }
     // In `include("../../etc/passwd")` too.
     if frame.words > 1
@@ -93,6 +106,8 @@ fn may_lead_somewhere(text: &[u8], set: &ByteSet) -> bool {
 /// The value is one path.
 fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<'_>) {
     let text = strip_quotes(text);
+    // `\\?\C:\`: the same path, told to Windows literally.
+    let text = text.strip_prefix(br"\\?\").or_else(|| text.strip_prefix(br"\\.\")).unwrap_or(text);
     let walk = Walk::of(&text[text.len().saturating_sub(PATH_BYTES_MAX)..]);
     let at = 0..value.bytes.len();
     let known = files::known(&walk.target);
@@ -145,7 +160,9 @@ fn absolute(text: &[u8], walk: &Walk, value: &Value<'_>, frame: &Frame, evidence
         return;
     }
     // The path of a request names pages: there, only the whole of it can be a file of the system.
-    let known = if value.point.root == Root::Path && !value.point.path.is_empty() {
+    // A segment that has slashes had them encoded.
+    let segment = value.point.root == Root::Path && !value.point.path.is_empty();
+    let known = if segment && memchr::memchr2(b'/', b'\\', text).is_none() {
         None
     } else {
         files::known_from_root(&walk.target)

@@ -1,7 +1,7 @@
 //! What the arguments of a command look like: options, paths, hosts, code.
 
 use super::known::{self, Kind};
-use super::lex::{Command, Word};
+use super::lex::{Command, Word, assignment};
 use super::meaning::Call;
 use crate::detectors::path::is_secret;
 
@@ -39,6 +39,10 @@ pub(super) struct Args {
     /// `/add`.
     pub(super) switch: bool,
     pub(super) subcommand: bool,
+    /// `NAME=value`.
+    pub(super) assigned: bool,
+    /// A program in braces, as awk takes one.
+    pub(super) braced: bool,
 }
 
 impl Args {
@@ -79,6 +83,8 @@ impl Args {
             args.number |= is_duration(text);
             args.plain += usize::from(is_plain(word));
             args.subcommand |= number == 0 && is_subcommand(&call.name, text);
+            args.assigned |= number == 0 && assignment(text).is_some();
+            args.braced |= number == 0 && text.starts_with(b"{") && text.ends_with(b"}");
             args.verb |= number == 0 && is_verb(&call.name, text);
         }
         if let Some(glued) = &call.glued {
@@ -164,9 +170,11 @@ fn is_path(text: &[u8]) -> bool {
 }
 
 fn is_url(text: &[u8]) -> bool {
-    [&b"http://"[..], b"https://", b"ftp://", b"tftp://", b"file://"].iter().any(|scheme| {
-        text.get(..scheme.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
-    })
+    [&b"http://"[..], b"https://", b"ftp://", b"tftp://", b"file://", b"javascript:", b"vbscript:"]
+        .iter()
+        .any(|scheme| {
+            text.get(..scheme.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
+        })
 }
 
 /// A name with dots, or an address.

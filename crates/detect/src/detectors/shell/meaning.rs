@@ -257,6 +257,7 @@ impl<'c> Call<'c> {
             return Some(Shape::Sure);
         }
         let wordy = self.kind == Kind::Says
+            || args.subcommand && args.options
             || self.kind == Kind::Verbs && !matches!(&self.name[..], b"net" | b"ip" | b"query" | b"route");
         if args.plain >= 3 && shape != Some(Shape::Sure) && !(wordy && args.plain <= 5) {
             return None;
@@ -276,6 +277,7 @@ impl<'c> Call<'c> {
             Kind::Short if args.options || args.path => Some(Shape::Good),
             Kind::Short if bare || args.subcommand => Some(Shape::Weak),
             Kind::Files if args.path || args.glob => Some(Shape::Good),
+            Kind::Files if args.braced && self.name.ends_with(b"awk") => Some(Shape::Good),
             Kind::Files if args.options && (!word || args.short_options) => Some(Shape::Good),
             Kind::Files if args.file && (!word || args.plain == 0 && args.count <= 2) => Some(Shape::Good),
             Kind::Files if self.name == b"tr" && args.count == 2 && args.plain == 0 => Some(Shape::Good),
@@ -299,6 +301,9 @@ impl<'c> Call<'c> {
             Kind::Word if args.options && self.name == b"find" => Some(Shape::Good),
             Kind::Word if args.options && self.name == b"set" => Some(Shape::Good),
             Kind::Word if args.subcommand => Some(Shape::Good),
+            Kind::Word if args.assigned && matches!(&self.name[..], b"export" | b"alias") => {
+                Some(Shape::Good)
+            }
             Kind::Word if bare && matches!(&self.name[..], b"reboot" | b"poweroff") => Some(Shape::Weak),
             Kind::Word if bare => Some(Shape::Word),
             Kind::Verbs if args.verb && args.switch => Some(Shape::Sure),

@@ -84,6 +84,10 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     }
     for quote in [b'\'', b'"'].into_iter().filter(|_| breaks) {
         if let Some(at) = memchr::memchr(quote, text) {
+            // `awk '{print}' x | sort`: it opens an argument.
+            if at > 0 && text[at - 1] == b' ' && is_command_line(text) {
+                continue;
+            }
             keep(&mut best, judge(text, at + 1, Dialect::Posix, &frame));
             if quote == b'"' && WINDOWS.intersects(value.set) {
                 keep(&mut best, judge(text, at + 1, Dialect::Windows, &frame));
@@ -170,10 +174,19 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
         .or_else(|| pipelines.iter().find(|pipeline| pipeline.first.opening != Opening::Start));
     // A line that somebody types begins with a command.
     let typed = begins_as_a_script(text)
+        || begins_with_option(text)
         || pipelines.first().is_some_and(|pipeline| {
             pipeline.first.opening == Opening::Start && pipeline.shape >= Shape::Good
         });
-    let lead = injected.map_or(Lead::Nothing, |pipeline| Lead::of(&text[..pipeline.first.at], frame));
+    // `;if true;then id;fi`: what leads is what stands before the whole of it.
+    let compound = commands.iter().find(|command| {
+        command.opening != Opening::Start
+            && command.words.first().is_some_and(|word| COMPOUNDS.contains(&&word.text[..]))
+    });
+    let lead = injected.map_or(Lead::Nothing, |pipeline| {
+        let begin = compound.map_or(pipeline.first.at, |compound| compound.at.min(pipeline.first.at));
+        Lead::of(&text[..begin], frame)
+    });
     let last = pipelines.iter().map(|pipeline| pipeline.end).max().unwrap_or(0);
     let mut best: Option<Judged> = None;
     for pipeline in &pipelines {
@@ -217,7 +230,12 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
     // scripts.
     let among_words = match opening {
         Opening::Dollar | Opening::Backtick if assigns(before) => true,
-        Opening::Backtick => after.words > 2 || lead >= Lead::Word && !attached || lead > Lead::Word,
+        Opening::Backtick => {
+            after.words > 2
+                || lead >= Lead::Word && !attached
+                || lead > Lead::Word
+                || lead == Lead::Argument && !attached && after.words > 0
+        }
         Opening::Line => {
             let line = text[first.at..].trim_ascii_start();
             let indent = text.len() - first.at - line.len();
@@ -264,6 +282,25 @@ fn begins_as_a_script(text: &[u8]) -> bool {
     matches!(value, [b'`' | b'$', ..] | [b'"', b'`' | b'$', ..])
 }
 
+/// Whether a text begins with a command, as somebody types it.
+fn is_command_line(text: &[u8]) -> bool {
+    let commands = lex::commands(text, 0, Dialect::Posix);
+    let first = commands.first().filter(|command| command.opening == Opening::Start);
+    first.and_then(|command| meaning(command, Dialect::Posix)).is_some_and(|found| found.shape >= Shape::Good)
+}
+
+/// Whether a text begins with a program that we do not know and an option: `tsc -p . && node build.js`.
+fn begins_with_option(text: &[u8]) -> bool {
+    let mut words = text.split(|byte| *byte == b' ');
+    let name = words.next().unwrap_or_default();
+    name.len() > 1
+        && name.iter().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(byte))
+        && matches!(words.next(), Some([b'-', option, ..]) if option.is_ascii_alphabetic())
+}
+
+/// Words that begin a compound command.
+const COMPOUNDS: &[&[u8]] = &[b"if", b"while", b"until", b"for", b"case", b"{", b"!"];
+
 /// Whether a line ends in `name=`, or `name="`: a script that keeps what a command gives.
 fn assigns(before: &[u8]) -> bool {
     let before = before.strip_suffix(b"\"").unwrap_or(before);
@@ -276,6 +313,10 @@ fn assigns(before: &[u8]) -> bool {
 fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Confidence {
     let first = pipeline.first;
     let rest = text[pipeline.end.min(text.len())..].trim_ascii();
+    let rest = [&b";fi"[..], b";done", b"; fi", b"; done", b";}"]
+        .iter()
+        .find_map(|end| rest.strip_prefix(*end))
+        .unwrap_or(rest);
     let ends = rest.iter().all(|byte| b"'\"#;|&`)}\\-/ ".contains(byte));
     match first.opening {
         // `$(id).hide()` is a script's, `users`.`id` a table's.
@@ -283,6 +324,8 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
         Opening::Dollar | Opening::Process if lead <= Lead::Word => Confidence::STRONG,
         Opening::Backtick if first.at > 0 && text[first.at - 1] == b'.' => Confidence::HINT,
         Opening::Backtick if lead <= Lead::Argument => Confidence::LIKELY,
+        // `a`id`b`: nobody marks code in the middle of a word.
+        Opening::Backtick if frame.words == 1 && is_inside_word(first, text) => Confidence::LIKELY,
         // Columns of a table, and lists of fields.
         Opening::Pipe if memchr::memchr_iter(b'|', text).count() > 2 || frame.lines > 1 => Confidence::HINT,
         Opening::Line if lead <= Lead::Argument && ends && pipeline.bare => Confidence::LIKELY,
@@ -294,6 +337,15 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
         _ if lead <= Lead::Argument && ends => Confidence::LIKELY,
         _ => Confidence::HINT,
     }
+}
+
+/// Whether letters or digits touch a substitution by backticks on both sides.
+fn is_inside_word(command: &Command, text: &[u8]) -> bool {
+    let after = text.get(command.at + 1..).unwrap_or_default();
+    let close = memchr::memchr(b'`', after).map(|at| command.at + 1 + at);
+    command.at > 0
+        && text[command.at - 1].is_ascii_alphanumeric()
+        && close.is_some_and(|close| text.get(close + 1).is_some_and(u8::is_ascii_alphanumeric))
 }
 
 /// The commands that were understood, those joined by pipes as one.
@@ -318,12 +370,13 @@ fn pipelines<'c>(commands: &'c [Command], dialect: Dialect) -> Vec<Pipeline<'c>>
                     // Two names of programs are hardly words, unless both are.
                     let joined =
                         if before.shape.max(shape) == Shape::Word { Shape::Word } else { Shape::Good };
-                    let joined = if before.shape == Shape::Weak && shape == Shape::Weak && bare && runs_input
-                    {
-                        Shape::Weak
-                    } else {
-                        joined
-                    };
+                    // Two names without arguments are as much as the stronger of them.
+                    let joined =
+                        if before.bare && bare && (runs_input || before.shape.min(shape) == Shape::Word) {
+                            before.shape.max(shape)
+                        } else {
+                            joined
+                        };
                     if shape > before.shape {
                         before.told = told;
                     }

@@ -31,6 +31,7 @@ mod clauses;
 mod follow;
 mod marks;
 mod operands;
+mod operators;
 mod parser;
 mod statements;
 mod tokens;
@@ -61,6 +62,15 @@ const BLANKS: ByteSet = ByteSet::of(b" \t\n\r\x0b\x0c\xa0(/+");
 const GATE: ByteSet = BLANKS.union(ByteSet::of(b"'\"`;=<>|&*#!~@{"));
 
 fn look_for_injection(value: &Value<'_>, evidence: &mut Evidence<'_>) {
+    if matches!(value.bytes.first(), Some(b'\'' | b'"' | b'`' | b' ')) {
+        if let Some(why) = operators::between_quotes(value.bytes) {
+            evidence.found(Confidence::LIKELY, 0..value.bytes.len(), why);
+            return;
+        }
+        if operators::is_quoted_word(value.bytes) {
+            return;
+        }
+    }
     let mut best: Option<Reading> = None;
     // Comments have slashes, which a path's segments do not keep together.
     let whole_path =
@@ -112,7 +122,7 @@ fn look_for_statement(value: &Value<'_>, evidence: &mut Evidence<'_>) {
         Statement::Harm if expected => Confidence::POSSIBLE,
         Statement::Harm if quoted => Confidence::LIKELY,
         Statement::Harm => Confidence::STRONG,
-        Statement::Code if expected || quoted => Confidence::POSSIBLE,
+        Statement::Code if expected || quoted || is_prepared(value.bytes) => Confidence::POSSIBLE,
         Statement::Code => Confidence::LIKELY,
         Statement::Words => Confidence::HINT,
         Statement::Phrase => return,
@@ -120,6 +130,21 @@ fn look_for_statement(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     let mut why = String::from("a whole statement");
     parser.marks.read(&mut why);
     evidence.found(confidence, 0..value.bytes.len(), why);
+}
+
+/// Whether a statement leaves places for values, `id = ?` or `id = $1`: programs and their traces have such, nothing
+/// runs them as they stand.
+fn is_prepared(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b'?', b'$', text).any(|at| {
+        let before = text[..at].trim_ascii_end().last().copied().unwrap_or(0);
+        let after = text.get(at + 1).copied().unwrap_or(b' ');
+        let place = if text[at] == b'?' {
+            after.is_ascii_whitespace() || b"),;".contains(&after)
+        } else {
+            after.is_ascii_digit()
+        };
+        place && b"=(,<>".contains(&before)
+    })
 }
 
 #[cfg(test)]

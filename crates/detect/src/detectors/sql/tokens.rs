@@ -526,7 +526,7 @@ fn is_mixed(word: &[u8]) -> bool {
 fn says(body: &[u8]) -> Says {
     let said = body.trim_ascii();
     let said = said.strip_suffix(b"*/").unwrap_or(said).trim_ascii();
-    if said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(|byte| b"-+ #/*%;\0".contains(byte)) {
+    if said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(|byte| b"-+ #/*%;\0'\"".contains(byte)) {
         Says::Nothing
     } else if said.len() <= CUT_WORD_BYTES_MAX && said.iter().all(u8::is_ascii_alphanumeric) {
         Says::Word

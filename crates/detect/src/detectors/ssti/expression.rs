@@ -38,6 +38,10 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         let why = "a template tag that opens PHP code".into();
         return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
     }
+    if matches!(template.mark, Mark::Hash | Mark::Scriptlet) && ruby_command(body) {
+        let why = format!("{} that starts a program by %x", template.mark.told());
+        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
+    }
     let mut best: Option<Judged> = None;
     let mut note = |confidence: Confidence, in_browser: bool, what: String| {
         if best.as_ref().is_none_or(|best| best.confidence < confidence) {
@@ -56,6 +60,13 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         }
     }
     best
+}
+
+/// Whether a body is a command of Ruby's: `%x(id)`.
+fn ruby_command(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    let body = body.strip_prefix(b"=").unwrap_or(body).trim_ascii_start();
+    matches!(body, [b'%', b'x', open, rest @ ..] if b"([{|!".contains(open) && rest.len() > 1)
 }
 
 /// Whether the body of `@{..}` is a list of Perl's: brackets around something, and nothing after them.
@@ -88,6 +99,7 @@ fn arithmetic(tokens: &[Token<'_>], template: &Template) -> Option<(Confidence, 
             // A name that is set (`$x=7*7`), or a form that a number is printed in (`?c`).
             Kind::Sign(b'$' | b'?') => {}
             Kind::Name(name) if at < 3 && template.mark == Mark::Velocity || name == b"c" => {}
+            Kind::Name(name) if at == 0 && template.mark == Mark::Statement && name == b"print" => {}
             _ => return None,
         }
     }
@@ -242,6 +254,23 @@ impl<'a> Reader<'_, 'a> {
         {
             return Some((Confidence::STRONG, true, format!("hands {}() to another function", shown())));
         }
+        // What the page around the expression is made of, told to do something.
+        if matches!(self.mark, Mark::Dollar | Mark::Hash | Mark::Percent)
+            && self.before(at, 1).is_none()
+            && ascii::is_one_of(name, IMPLICIT)
+        {
+            if let Some(method) = self.commands(at) {
+                let told = format!("has {} do something, {}()", shown(), ascii::shown(method));
+                return Some((Confidence::STRONG, false, told));
+            }
+            if self.tokens.len() == 1 && name.ends_with(b"Scope") {
+                return Some((Confidence::LIKELY, false, format!("shows all of {}", shown())));
+            }
+        }
+        // `%{#context[..]}`: a name of OGNL's context.
+        if self.mark == Mark::Percent && at == 1 && self.is(0, b'#') && !self.is(at + 1, b'}') {
+            return Some((Confidence::STRONG, false, format!("reads OGNL's context by #{}", shown())));
+        }
         // Twig's own variables, to build texts of.
         if matches!(self.mark, Mark::Braces | Mark::Statement)
             && ascii::is_one_of(name, &["_context", "_charset"])
@@ -258,6 +287,25 @@ impl<'a> Reader<'_, 'a> {
             return Some((Confidence::STRONG, false, format!("sets the OGNL variable {}", shown())));
         }
         None
+    }
+
+    /// The method of a path that begins at `at` that changes or sends something: `session.setAttribute(`.
+    fn commands(&self, at: usize) -> Option<&'a [u8]> {
+        const VERBS: &[&[u8]] = &[
+            b"set",
+            b"add",
+            b"remove",
+            b"invalidate",
+            b"send",
+            b"forward",
+            b"include",
+            b"evaluate",
+            b"execute",
+        ];
+        self.tokens[at..].windows(3).take(COMMAND_TOKENS_MAX).find_map(|near| {
+            let method = near[1].name().filter(|_| near[0].is(b'.') && near[2].is(b'('))?;
+            VERBS.iter().any(|verb| method.starts_with(verb)).then_some(method)
+        })
     }
 
     /// A call: `name(`, its arguments from `arguments` on.
@@ -522,6 +570,14 @@ impl<'a> Reader<'_, 'a> {
         if self.mark == Mark::Brace {
             return None;
         }
+        // `"a".toUpperCase()` and no more: a text that shows whether it is evaluated.
+        let method = self.name(at + 2).filter(|_| at == 0 && self.is(1, b'.') && self.is(3, b'('));
+        if self.mark != Mark::Brackets
+            && self.tokens[0].quote != b'`'
+            && method.is_some_and(|method| ascii::is_one_of(method, PROBES))
+        {
+            return Some((Confidence::LIKELY, false, "calls a method of a constant text".into()));
+        }
         let shown = || ascii::shown(text);
         if text == b"child_process"
             || text == b"constructor" && matches!(self.mark, Mark::Braces | Mark::Hash | Mark::Scriptlet)
@@ -553,6 +609,40 @@ impl<'a> Reader<'_, 'a> {
         command.then(|| (Confidence::STRONG, false, format!("starts the program {}", shown())))
     }
 }
+
+/// Objects that pages of Java have without asking for them.
+const IMPLICIT: &[&str] = &[
+    "pageContext",
+    "applicationScope",
+    "sessionScope",
+    "requestScope",
+    "facesContext",
+    "session",
+    "request",
+    "response",
+    "application",
+    "externalContext",
+];
+
+/// Methods of texts that probes call.
+const PROBES: &[&str] = &[
+    "toString",
+    "toUpperCase",
+    "toLowerCase",
+    "concat",
+    "replace",
+    "getClass",
+    "length",
+    "upper",
+    "lower",
+    "format",
+    "join",
+    "getBytes",
+    "substring",
+];
+
+/// Tokens among which a method is sought.
+const COMMAND_TOKENS_MAX: usize = 32;
 
 /// Whether a text is the name of a file that no template of the application has.
 fn is_server_path(text: &[u8]) -> bool {

@@ -191,10 +191,13 @@ impl Said<'_> {
         let Some(place) = host.place() else { return };
         let odd = host.odd || url.backslash || url.slashes == 1;
         let by_user = url.has_user();
-        let fetched = matches!(&url.scheme[..], b"" | b"http" | b"https" | b"ftp" | b"ws" | b"wss");
+        let fetched = matches!(&url.scheme[..], b"" | b"http" | b"https" | b"ftp");
         let confidence = match place {
             // Where the visitor came from, or thinks to be: what a developer's browser sends.
             _ if self.filled_in_by_browsers() && !odd && !by_user => Confidence::HINT,
+            // Names of applications and identities are no addresses that anybody fetches.
+            _ if !fetched && !FETCHED.contains(&&url.scheme[..]) => Confidence::POSSIBLE,
+            host::Place::Loopback if self.tells_of_the_client() && !odd && !by_user => Confidence::POSSIBLE,
             host::Place::Internal if !odd && !by_user => Confidence::POSSIBLE,
             host::Place::Metadata | host::Place::Unspecified => Confidence::STRONG,
             _ if odd || by_user => Confidence::STRONG,
@@ -270,12 +273,44 @@ impl Said<'_> {
         evidence.found_as(Attack::Redirect, Confidence::HINT, 0..self.len, why);
     }
 
+    /// Whether the value stands where a client names an address of its own: a program on somebody's machine that waits for
+    /// its token, pages that a developer allows, telemetry about what was called.
+    fn tells_of_the_client(&self) -> bool {
+        let path = self.value.point.path;
+        let mut steps = path.rsplit(|byte| b"/[].".contains(byte)).filter(|step| !step.is_empty());
+        let named = steps.find(|step| !step.iter().all(u8::is_ascii_digit)).unwrap_or_default();
+        let name: Vec<u8> =
+            named.iter().filter(|byte| !b"_-".contains(byte)).map(u8::to_ascii_lowercase).collect();
+        CLIENTS.contains(&&name[..])
+            || named == b"stringValue" && memchr::memmem::find(path, b"/attributes/").is_some()
+    }
+
     /// Whether the value stands where browsers put the address of the page.
     fn filled_in_by_browsers(&self) -> bool {
         self.value.point.root == Root::Header
             && matches!(self.value.point.path, b"referer" | b"origin" | b"host" | b"user-agent" | b"from")
     }
 }
+
+/// Schemes that something on a server fetches, beside those of pages.
+const FETCHED: &[&[u8]] = &[
+    b"gopher", b"dict", b"tftp", b"sftp", b"ftps", b"ldap", b"ldaps", b"ldapi", b"jar", b"netdoc", b"rmi",
+    b"smb", b"ssh", b"telnet", b"imap", b"smtp", b"pop3", b"nfs", b"file", b"feed", b"svn", b"git",
+];
+
+/// Names of fields in which a client names an address of its own, `_` and `-` left out.
+const CLIENTS: &[&[u8]] = &[
+    b"redirecturi",
+    b"redirecturis",
+    b"postlogoutredirecturi",
+    b"origin",
+    b"origins",
+    b"allowedorigins",
+    b"weborigins",
+    b"issuer",
+    b"currenturl",
+    b"documenturi",
+];
 
 /// Extensions of files that are run where they are included.
 const SCRIPTS: &[&[u8]] = &[

@@ -104,6 +104,9 @@ fn alone(text: &[u8], seen: &mut Seen) {
     if memchr::memchr(b'`', trimmed).is_some() {
         by_template(trimmed, all.clone(), seen);
     }
+    if let Some(why) = roundabout(trimmed) {
+        return seen.note(Confidence::STRONG, all, || why.into());
+    }
     let signs = trimmed.iter().position(|byte| !SIGNS.contains(*byte)).unwrap_or(trimmed.len());
     let code = &trimmed[signs..];
     let name = &code[..ascii::name_len(code)];
@@ -150,6 +153,11 @@ fn alone(text: &[u8], seen: &mut Seen) {
             at += 3;
             computed = true;
             text_at(at - 2)
+        } else if let Some(end) = joined_texts(&tokens, at) {
+            // `['al'+'ert']`
+            at = end;
+            computed = true;
+            None
         } else if is(at, b')') {
             at += 1;
             continue;
@@ -174,9 +182,85 @@ fn code_in_text(arguments: &[u8]) -> bool {
     tokens.first().is_some_and(|token| token.is(b'('))
         && text.is_some_and(|text| {
             memchr::memchr2(b'(', b'`', text).is_some()
+                || text.starts_with(b"return ")
                 || text.starts_with(b"//")
                 || ascii::starts(text, b"data:")
         })
+}
+
+/// Where a bracket closes that holds nothing but texts joined by signs: `['al'+'ert']`, `[/al/.source+'ert']`.
+fn joined_texts(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    if !tokens.get(at)?.is(b'[') {
+        return None;
+    }
+    let near = &tokens[at + 1..tokens.len().min(at + JOINED_TOKENS_MAX)];
+    let end = near.iter().position(|token| token.is(b']'))?;
+    let texts = near[..end].iter().filter(|token| token.text().is_some()).count();
+    let sources = near[..end].iter().filter(|token| token.name() == Some(b"source")).count();
+    let joined = near[..end].iter().any(|token| token.is(b'+'));
+    (texts + sources >= 2 && joined).then_some(at + end + 2)
+}
+
+/// Tokens of such a bracket.
+const JOINED_TOKENS_MAX: usize = 24;
+
+/// Script that never calls by a name what it calls: the constructor of functions, a function handed to another, one that
+/// was given a second name, a text behind a function without brackets.
+fn roundabout(text: &[u8]) -> Option<&'static str> {
+    if goes_on_as_sentence(text) {
+        return None;
+    }
+    let constructor = [&b"['constructor']("[..], b"[\"constructor\"](", b".constructor("]
+        .iter()
+        .find_map(|path| memchr::memmem::rfind(text, path).map(|at| &text[at + path.len()..]));
+    if constructor.is_some_and(|argument| matches!(argument.first(), Some(b'\'' | b'"' | b'`'))) {
+        return Some("has the constructor of functions make one of a text");
+    }
+    let tokens = Tokens::first(text, TOKENS_MAX);
+    let shows = |at: usize| {
+        tokens
+            .get(at)
+            .and_then(Token::name)
+            .is_some_and(|name| ascii::is_one_of(name, &["alert", "confirm", "prompt", "eval"]))
+    };
+    let is = |at: usize, sign: u8| tokens.get(at).is_some_and(|token| token.is(sign));
+    let name = |at: usize| tokens.get(at).and_then(Token::name);
+    for at in 0..tokens.len() {
+        // `[1].find(alert)`, `Reflect.apply(alert,null,[1])`
+        let handed = is(at, b'.')
+            && name(at + 1).is_some()
+            && is(at + 2, b'(')
+            && shows(at + 3)
+            && (is(at + 4, b')') || is(at + 4, b','));
+        if handed {
+            return Some("hands a function that shows something to another");
+        }
+        // `a=alert,a(1)`
+        let renamed = name(at).is_some()
+            && is(at + 1, b'=')
+            && shows(at + 2)
+            && (is(at + 3, b',') || is(at + 3, b';'))
+            && name(at + 4) == name(at)
+            && (is(at + 5, b'(') || tokens.get(at + 5).is_some_and(|token| token.quote == b'`'));
+        if renamed {
+            return Some("gives a function that shows something another name, then calls it");
+        }
+        // `setTimeout`alert\x281\x29``, `Function`a${'lert(1)'}```
+        let runs = name(at).is_some_and(|name| {
+            ascii::is_one_of(name, &["settimeout", "setinterval", "function", "eval", "setimmediate"])
+        });
+        let template =
+            tokens.get(at + 1).filter(|token| token.quote == b'`' && token.start == tokens[at].end);
+        let code = |text: &[u8]| {
+            memchr::memmem::find(text, b"${").is_some()
+                || memchr::memmem::find(text, b"\\x").is_some()
+                || memchr::memchr(b'(', text).is_some()
+        };
+        if runs && template.and_then(Token::text).is_some_and(code) {
+            return Some("has a function run a text behind it, without brackets");
+        }
+    }
+    None
 }
 
 /// `[].sort.call`${alert}1337``: a function given to another by a template.

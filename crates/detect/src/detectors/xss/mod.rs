@@ -308,6 +308,10 @@ fn whole_url(text: &[u8], seen: &mut Seen) {
         // `data: text/html` is a sentence.
         Some(Runs::Data(_))
             if !ascii::starts(trimmed, b"data:") || trimmed.get(5).is_some_and(u8::is_ascii_whitespace) => {}
+        // A picture; what else it holds is seen when it is decoded.
+        Some(Runs::Data(kind)) if kind.contains("svg") && !is_scripted(trimmed) => {
+            seen.note(Confidence::HINT, 0..text.len(), || format!("a data: URL of {kind}, a picture"));
+        }
         Some(Runs::Data(kind)) => {
             seen.note(Confidence::LIKELY, 0..text.len(), || {
                 format!("a data: URL of {kind}, which browsers run")
@@ -315,6 +319,14 @@ fn whole_url(text: &[u8], seen: &mut Seen) {
         }
         None => {}
     }
+}
+
+/// Whether a picture, as text or percent-encoded, says something of scripts.
+fn is_scripted(text: &[u8]) -> bool {
+    let near = &text[..text.len().min(CONTENT_BYTES_MAX)];
+    [&b"script"[..], b"onload", b"onerror", b"onbegin", b"onclick", b"foreignobject"]
+        .iter()
+        .any(|word| ascii::find(near, word).is_some())
 }
 
 /// `javascript:` after something else: a parameter in a URL, an attribute that is not in a tag.
