@@ -16,6 +16,7 @@ pub mod dataplane;
 pub mod detect;
 pub mod equivalence;
 pub mod http;
+pub mod identity;
 pub mod redaction;
 pub mod regex;
 pub mod seclang;
@@ -29,6 +30,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_multipart", http::body_multipart),
     ("body_urlencoded", http::body_urlencoded),
     ("body_xml", http::body_xml),
+    ("certificate_chain", identity::certificate_chain),
+    ("certificate_names", identity::certificate_names),
     ("config_file", config::config_file),
     ("connection", dataplane::connection),
     ("descent", detect::descent),
@@ -40,6 +43,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("regex", regex::regex),
     ("request_head", http::request_head),
     ("seclang", seclang::seclang),
+    ("spiffe_id", identity::spiffe_id),
     ("transformations", codec::transformations),
 ];
 
