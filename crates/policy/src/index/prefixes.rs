@@ -1,0 +1,151 @@
+//! From an address to what is said of it or of a range around it.
+
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+
+use crate::net::{Net, mask_v4, mask_v6, plain};
+
+/// Numbers under ranges of addresses. A lookup asks one table for each length of prefix that occurs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prefixes {
+    v4: Vec<(u8, FxHashMap<u32, Numbers>)>,
+    v6: Vec<(u8, FxHashMap<u128, Numbers>)>,
+}
+
+/// One number needs no memory of its own: most addresses are in one set or a few.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    One(u32),
+    Many(Box<[u32]>),
+}
+
+impl Numbers {
+    pub(super) fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(number) => std::slice::from_ref(number),
+            Self::Many(numbers) => numbers,
+        }
+    }
+
+    /// Adds a number; whether it is new.
+    pub(super) fn add(&mut self, number: u32) -> bool {
+        match self.as_slice().binary_search(&number) {
+            Ok(_) => false,
+            Err(at) => {
+                let mut numbers = self.as_slice().to_vec();
+                numbers.insert(at, number);
+                *self = Self::Many(numbers.into());
+                true
+            }
+        }
+    }
+
+    /// Keeps some; `None` when nothing is left.
+    pub(super) fn kept(&self, keep: impl Fn(u32) -> bool) -> Option<Self> {
+        let left: Vec<u32> = self.as_slice().iter().copied().filter(|number| keep(*number)).collect();
+        match left[..] {
+            [] => None,
+            [one] => Some(Self::One(one)),
+            _ => Some(Self::Many(left.into())),
+        }
+    }
+}
+
+impl Prefixes {
+    pub(super) fn add(&mut self, net: Net, number: u32) {
+        match net.address() {
+            IpAddr::V4(address) => add(&mut self.v4, net.prefix(), address.to_bits(), number),
+            IpAddr::V6(address) => add(&mut self.v6, net.prefix(), address.to_bits(), number),
+        }
+    }
+
+    pub(super) fn remove(&mut self, net: Net, number: u32) {
+        match net.address() {
+            IpAddr::V4(address) => remove(&mut self.v4, net.prefix(), address.to_bits(), number),
+            IpAddr::V6(address) => remove(&mut self.v6, net.prefix(), address.to_bits(), number),
+        }
+    }
+
+    /// Takes numbers away everywhere. O(all that is there).
+    pub(super) fn retain(&mut self, keep: &impl Fn(u32) -> bool) {
+        for (_, table) in &mut self.v4 {
+            retain(table, keep);
+        }
+        for (_, table) in &mut self.v6 {
+            retain(table, keep);
+        }
+    }
+
+    /// Calls for all numbers under an address, some perhaps twice.
+    pub(super) fn each(&self, address: IpAddr, mut call: impl FnMut(u32)) {
+        let mut all = |numbers: &Numbers| numbers.as_slice().iter().copied().for_each(&mut call);
+        match plain(address) {
+            IpAddr::V4(address) => {
+                for (prefix, table) in &self.v4 {
+                    table.get(&mask_v4(address.to_bits(), *prefix)).into_iter().for_each(&mut all);
+                }
+            }
+            IpAddr::V6(address) => {
+                for (prefix, table) in &self.v6 {
+                    table.get(&mask_v6(address.to_bits(), *prefix)).into_iter().for_each(&mut all);
+                }
+            }
+        }
+    }
+
+    /// How many ranges.
+    pub(super) fn len(&self) -> usize {
+        let v4: usize = self.v4.iter().map(|(_, table)| table.len()).sum();
+        v4 + self.v6.iter().map(|(_, table)| table.len()).sum::<usize>()
+    }
+}
+
+fn add<K: std::hash::Hash + Eq>(
+    tables: &mut Vec<(u8, FxHashMap<K, Numbers>)>,
+    prefix: u8,
+    key: K,
+    number: u32,
+) {
+    let at = match tables.binary_search_by_key(&prefix, |(prefix, _)| *prefix) {
+        Ok(at) => at,
+        Err(at) => {
+            tables.insert(at, (prefix, FxHashMap::default()));
+            at
+        }
+    };
+    let numbers = tables[at].1.entry(key).or_insert(Numbers::One(number));
+    numbers.add(number);
+}
+
+fn remove<K: std::hash::Hash + Eq>(
+    tables: &mut [(u8, FxHashMap<K, Numbers>)],
+    prefix: u8,
+    key: K,
+    number: u32,
+) {
+    let Ok(at) = tables.binary_search_by_key(&prefix, |(prefix, _)| *prefix) else { return };
+    let table = &mut tables[at].1;
+    let Some(numbers) = table.get_mut(&key) else { return };
+    match numbers.kept(|there| there != number) {
+        Some(left) => *numbers = left,
+        None => {
+            table.remove(&key);
+        }
+    }
+}
+
+fn retain<K: std::hash::Hash + Eq>(table: &mut FxHashMap<K, Numbers>, keep: &impl Fn(u32) -> bool) {
+    table.retain(|_, numbers| {
+        if numbers.as_slice().iter().all(|number| keep(*number)) {
+            return true;
+        }
+        match numbers.kept(keep) {
+            Some(left) => {
+                *numbers = left;
+                true
+            }
+            None => false,
+        }
+    });
+}

@@ -1,0 +1,142 @@
+//! Named sets of addresses, turned around: from an address to the sets that it is in.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::bits::Bits;
+use super::prefixes::{Numbers, Prefixes};
+use super::program::SetId;
+use crate::form::{Member, SetName, Sets};
+use crate::net::plain;
+use crate::rule::Protocol;
+
+#[derive(Debug, Default)]
+pub(super) struct SetStore {
+    numbers: HashMap<SetName, SetId>,
+    /// By number; those that rules name and nobody has delivered are not.
+    delivered: Vec<bool>,
+    nets: Prefixes,
+    ports: FxHashMap<(IpAddr, u8, u16), Numbers>,
+}
+
+impl SetStore {
+    /// The number of a name, new where it was not known.
+    fn number(&mut self, name: &SetName) -> SetId {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = SetId(u32::try_from(self.delivered.len()).unwrap_or(u32::MAX));
+        self.delivered.push(false);
+        self.numbers.insert(name.clone(), number);
+        number
+    }
+
+    pub(super) fn numbered(&mut self, who: &Sets) -> Sets<SetId> {
+        let mut all = |names: &[SetName]| names.iter().map(|name| self.number(name)).collect();
+        Sets {
+            all: all(&who.all),
+            none: all(&who.none),
+            services: all(&who.services),
+            ports: all(&who.ports),
+            not_ports: all(&who.not_ports),
+        }
+    }
+
+    pub(super) fn replace(&mut self, name: &SetName, members: Vec<Member>) {
+        if self.numbers.get(name).is_some_and(|number| self.is_delivered(*number)) {
+            self.remove(std::slice::from_ref(name));
+        }
+        self.change(name, members, Vec::new());
+    }
+
+    pub(super) fn change(&mut self, name: &SetName, added: Vec<Member>, removed: Vec<Member>) {
+        let number = self.number(name);
+        self.delivered[number.0 as usize] = true;
+        for member in removed {
+            match member {
+                Member::Net(net) => self.nets.remove(net, number.0),
+                Member::Port(address, protocol, port) => {
+                    let key = (plain(address), protocol.0, port);
+                    let Some(there) = self.ports.get_mut(&key) else { continue };
+                    match there.kept(|other| other != number.0) {
+                        Some(left) => *there = left,
+                        None => {
+                            self.ports.remove(&key);
+                        }
+                    }
+                }
+            }
+        }
+        for member in added {
+            match member {
+                Member::Net(net) => self.nets.add(net, number.0),
+                Member::Port(address, protocol, port) => {
+                    let there = self.ports.entry((plain(address), protocol.0, port));
+                    there.or_insert(Numbers::One(number.0)).add(number.0);
+                }
+            }
+        }
+    }
+
+    /// Takes sets away; their names keep their numbers, since rules may name them still.
+    pub(super) fn remove(&mut self, names: &[SetName]) {
+        let gone: FxHashSet<u32> =
+            names.iter().filter_map(|name| self.numbers.get(name)).map(|number| number.0).collect();
+        if gone.is_empty() {
+            return;
+        }
+        for number in &gone {
+            self.delivered[*number as usize] = false;
+        }
+        self.nets.retain(&|number| !gone.contains(&number));
+        self.ports.retain(|_, numbers| match numbers.kept(|number| !gone.contains(&number)) {
+            Some(left) => {
+                *numbers = left;
+                true
+            }
+            None => false,
+        });
+    }
+
+    pub(super) fn is_delivered(&self, set: SetId) -> bool {
+        self.delivered.get(set.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Sets that are named and were not delivered.
+    pub(super) fn undelivered(&self) -> impl Iterator<Item = SetId> {
+        let missing = self.delivered.iter().enumerate().filter(|(_, delivered)| !**delivered);
+        missing.map(|(number, _)| SetId(number as u32))
+    }
+
+    /// The sets that an address is in.
+    pub(super) fn of_address(&self, address: Option<IpAddr>) -> Bits {
+        let mut bits = Bits::below(self.delivered.len());
+        if let Some(address) = address {
+            self.nets.each(address, |number| bits.set(number as usize));
+        }
+        bits
+    }
+
+    pub(super) fn each_of_address(&self, address: IpAddr, call: &mut dyn FnMut(SetId)) {
+        self.nets.each(address, |number| call(SetId(number)));
+    }
+
+    /// Whether an address with a port is in one of some sets.
+    pub(super) fn has_port(&self, address: IpAddr, protocol: Protocol, port: u16, sets: &[SetId]) -> bool {
+        [port, 0].into_iter().any(|port| {
+            let there = self.ports.get(&(plain(address), protocol.0, port));
+            there
+                .is_some_and(|numbers| numbers.as_slice().iter().any(|number| sets.contains(&SetId(*number))))
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.delivered.iter().filter(|delivered| **delivered).count()
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.nets.len() + self.ports.len()
+    }
+}
