@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// Fetch a rule set, or look at the rules of one
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Ask policies: what a selector selects, what would happen to a flow, what is wrong with them
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
@@ -63,6 +66,71 @@ pub(crate) enum RulesCommand {
     List(RulesListFlags),
     /// All of some rules: what they look at, how, and what they do
     Show(RulesShowFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Whether labels are selected
+    Match(PolicyMatchFlags),
+    /// What would happen to flows, and why
+    Eval(PolicyEvalFlags),
+    /// Find what is wrong with policies
+    Check(PolicyCheckFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PolicyMatchFlags {
+    /// The selector, such as "app == 'web' && has(tier)"
+    #[arg(long, value_name = "EXPR", required_unless_present = "input", allow_hyphen_values = true)]
+    pub(crate) selector: Option<String>,
+    /// The labels, NAME=VALUE,...; none when absent
+    #[arg(long, value_name = "LABELS", conflicts_with = "input")]
+    pub(crate) labels: Option<String>,
+    /// Questions, one JSON object a line: {"id","selector","labels":{}}; - for standard input
+    ///
+    /// Each is answered by a line {"id","match","canonical","error"}.
+    #[arg(long, value_name = "FILE", conflicts_with = "selector")]
+    pub(crate) input: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PolicyEvalFlags {
+    #[command(flatten)]
+    pub(crate) policies: PolicyFiles,
+    /// Flows, one JSON object a line; - for standard input
+    ///
+    /// {"id","direction":"ingress","source":{"principal","address","port"},"destination":{"principal","address","port",
+    /// "namespace","name"},"protocol","http":{"method","path","headers"}}
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Trust domain whose names count, or * for every one; may be repeated [default: cluster.local]
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) trust_domain: Vec<String>,
+    /// What a peer without a certificate is where a rule asks who it is: nobody (deny), or whoever has its address
+    #[arg(long, value_name = "deny|address", value_enum, default_value_t = PlaintextPeers::Deny)]
+    pub(crate) plaintext_peers: PlaintextPeers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlaintextPeers {
+    Deny,
+    Address,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PolicyCheckFlags {
+    #[command(flatten)]
+    pub(crate) policies: PolicyFiles,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PolicyFiles {
+    /// Files of Calico and Kubernetes objects, or folders of .yaml, .yml and .json files
+    #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
+    pub(crate) policies: Vec<PathBuf>,
 }
 
 /// Which rules to load.

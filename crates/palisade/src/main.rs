@@ -20,6 +20,7 @@ mod files;
 mod flags;
 mod idle;
 mod journal;
+mod policies;
 mod request;
 mod rules;
 mod serving;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use flags::{Command, Flags, RulesCommand};
+use flags::{Command, Flags, PolicyCommand, RulesCommand};
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
@@ -43,6 +44,9 @@ fn main() -> ExitCode {
         Command::Rules(RulesCommand::Fetch(fetch)) => fetch::run(&fetch),
         Command::Rules(RulesCommand::List(list)) => commands::rules::list(&list),
         Command::Rules(RulesCommand::Show(show)) => commands::rules::show(&show),
+        Command::Policy(PolicyCommand::Match(flags)) => commands::policy::matching::run(&flags),
+        Command::Policy(PolicyCommand::Eval(flags)) => commands::policy::eval::run(&flags),
+        Command::Policy(PolicyCommand::Check(flags)) => commands::policy::check::run(&flags),
         Command::Run(run) => commands::run::run(&run),
         Command::Health(health) => commands::health::run(&health),
         Command::Demo(demo) => commands::demo::run(&demo),

@@ -111,6 +111,9 @@ pub struct Endpoint {
     pub profiles: Vec<Arc<str>>,
 }
 
+/// A service account: its namespace and its name.
+pub type AccountName = (Box<str>, Box<str>);
+
 /// A change. A change to something that is there replaces it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
@@ -140,7 +143,7 @@ pub enum Update {
     /// An endpoint is no more.
     EndpointRemoved(EndpointId),
     /// Who runs at an address: service accounts by namespace and name. `None`: nobody that is known.
-    Owner(IpAddr, Option<Box<[(Box<str>, Box<str>)]>>),
+    Owner(IpAddr, Option<Box<[AccountName]>>),
     /// Labels of a namespace, its name among them; `None`: there is no such.
     Namespace(Box<str>, Option<Labels>),
     /// Labels of a service account, by namespace and name, its name among them; `None`: there is no such.

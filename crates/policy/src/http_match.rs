@@ -171,8 +171,8 @@ impl HttpMatch {
     /// Whether the method is asked for.
     #[must_use]
     pub fn method_fits(&self, head: &HttpHead<'_>) -> Fit {
-        let wanted = |method: &Box<str>| &**method == "*" || method.as_bytes() == head.method;
-        Fit::of(self.methods.is_empty() || self.methods.iter().any(wanted))
+        let wanted = |method: &str| method == "*" || method.as_bytes() == head.method;
+        Fit::of(self.methods.is_empty() || self.methods.iter().any(|method| wanted(method)))
     }
 
     /// Whether the path is asked for.

@@ -27,8 +27,8 @@ pub use flow::{
     Unusable, WorkloadName,
 };
 pub use form::{
-    CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, Member, PolicyRef, SetName, Sets,
-    Update,
+    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, Member, PolicyRef,
+    SetName, Sets, Update,
 };
 pub use http_match::{
     Fit, HeaderMatch, HeaderRegex, HeaderTest, Headers, HostMatch, HttpHead, HttpMatch, PathMatch, host_name,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clause::{Answer, Doubt, End, Match, World, ask, hangs_on_request};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
 use crate::flow::{Direction, Feed, Flow, Identity, Judgement, Party, Patience};
+use crate::form::AccountName;
 use crate::item::{Inherited, Item, with_name};
 use crate::labels::Labels;
 use crate::object::Policy;
@@ -156,7 +157,7 @@ struct AsWritten<'o> {
     flow: &'o Flow<'o>,
     items: Vec<Item>,
     namespaces: Vec<(Box<str>, Labels)>,
-    accounts: Vec<((Box<str>, Box<str>), Labels)>,
+    accounts: Vec<(AccountName, Labels)>,
 }
 
 impl<'o> AsWritten<'o> {
@@ -274,9 +275,8 @@ impl World<Asked> for AsWritten<'_> {
     }
 
     fn service_account(&self, namespace: &str, name: &str) -> Option<&Labels> {
-        let wanted = |((there, account), _): &&((Box<str>, Box<str>), Labels)| {
-            **there == *namespace && **account == *name
-        };
+        let wanted =
+            |((there, account), _): &&(AccountName, Labels)| **there == *namespace && **account == *name;
         self.accounts.iter().find(wanted).map(|(_, labels)| labels)
     }
 

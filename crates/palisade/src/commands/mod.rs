@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod rules;
 pub(crate) mod run;

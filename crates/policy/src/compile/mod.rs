@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::form::{CompiledPolicy, PolicyRef, SetName, Sets, Update};
+use crate::form::{AccountName, CompiledPolicy, PolicyRef, SetName, Sets, Update};
 use crate::item::{Inherited, Item, with_name};
 use crate::labels::Labels;
 use crate::net::Net;
@@ -165,12 +165,12 @@ impl Compiler {
     }
 
     /// Who runs at an address; `None` where no endpoint has it.
-    fn accounts_at(&self, address: IpAddr) -> Option<Box<[(Box<str>, Box<str>)]>> {
+    fn accounts_at(&self, address: IpAddr) -> Option<Box<[AccountName]>> {
         let holders = self.holders.get(&Net::of(address))?;
         let endpoints = holders.iter().filter_map(|key| self.items.get(key)?.endpoint.as_ref());
         let mut known = false;
         let accounts = endpoints.inspect(|_| known = true).filter_map(|facts| facts.service_account.clone());
-        let accounts: Box<[(Box<str>, Box<str>)]> = accounts.collect();
+        let accounts: Box<[AccountName]> = accounts.collect();
         known.then_some(accounts)
     }
 

@@ -24,7 +24,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::clause::{Match, ask, hangs_on_request};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
 use crate::flow::{Direction, Feed, Flow, Judgement, Party, WorkloadName};
-use crate::form::{CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update};
+use crate::form::{
+    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update,
+};
 use crate::labels::Labels;
 use crate::net::plain;
 use crate::rule::{Action, Rule};
@@ -44,13 +46,10 @@ pub struct Index {
     endpoints: HashMap<EndpointId, Known>,
     by_address: FxHashMap<IpAddr, Vec<EndpointId>>,
     programs: HashMap<(Direction, Vec<EndpointTier>), Arc<Program>>,
-    owners: FxHashMap<IpAddr, Accounts>,
+    owners: FxHashMap<IpAddr, Box<[AccountName]>>,
     namespaces: HashMap<Box<str>, Labels>,
     accounts: HashMap<Box<str>, HashMap<Box<str>, Labels>>,
 }
-
-/// Service accounts, by namespace and name.
-type Accounts = Box<[(Box<str>, Box<str>)]>;
 
 #[derive(Debug)]
 struct Known {

@@ -20,11 +20,11 @@ use crate::rule::{Asked, Entity, NamespaceMatch, PrincipalMatch, ServiceName};
 use crate::selector::{Expr, Selector};
 
 /// Ranges of addresses in a list.
-pub const NETS_MAX: usize = 256;
+pub(super) const NETS_MAX: usize = 256;
 /// Ports in a list.
-pub const PORTS_MAX: usize = 50;
+pub(super) const PORTS_MAX: usize = 50;
 /// Characters of a selector.
-pub const SELECTOR_CHARS_MAX: usize = 1024;
+pub(super) const SELECTOR_CHARS_MAX: usize = 1024;
 
 /// Whose rule it is.
 #[derive(Clone, Copy)]

@@ -9,11 +9,11 @@ use crate::path::comparable_path;
 use crate::rule::{Action, Asked, Icmp, Protocol, Rule};
 
 /// Rules of a policy in each direction.
-pub const RULES_MAX: usize = 1024;
+pub(super) const RULES_MAX: usize = 1024;
 /// Methods, paths, headers and hosts of a rule, each.
-pub const HTTP_ITEMS_MAX: usize = 20;
+pub(super) const HTTP_ITEMS_MAX: usize = 20;
 /// Characters of a path.
-pub const PATH_CHARS_MAX: usize = 1024;
+pub(super) const PATH_CHARS_MAX: usize = 1024;
 
 /// In which of a policy's lists a rule stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

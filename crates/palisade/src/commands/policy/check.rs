@@ -1,0 +1,38 @@
+//! `palisade policy check`: everything that is wrong with policies, at once.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+
+use crate::Finding;
+use crate::files::FileSystem;
+use crate::flags::PolicyCheckFlags;
+use crate::policies::PolicyFiles;
+use crate::rules::plural;
+
+/// Reads and checks; exit 1 when something is an error.
+pub(crate) fn run(flags: &PolicyCheckFlags) -> Result<Finding> {
+    let clean = is_clean(&super::paths(&flags.policies.policies)?, flags.strict)?;
+    Ok(if clean { Finding::Nothing } else { Finding::Something })
+}
+
+/// Shows what is wrong with policies. Whether nothing is.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn is_clean(paths: &[String], strict: bool) -> Result<bool> {
+    let read = PolicyFiles::default().read(paths, &FileSystem)?;
+    read.show();
+    let are = if read.objects == 1 { "is" } else { "are" };
+    let ignored = match read.ignored {
+        0 => String::new(),
+        count => format!(", {} of other kinds left out", plural(count, "object")),
+    };
+    writeln!(
+        std::io::stdout(),
+        "{} of policy {are} usable: {}{ignored}",
+        plural(read.objects, "object"),
+        read.count()
+    )?;
+    Ok(read.errors == 0 && (read.warnings == 0 || !strict))
+}
