@@ -5,7 +5,7 @@ use palisade_http::{
     XmlDocument, XmlParser, protobuf,
 };
 
-use super::readings::compressed::bounded;
+use super::readings::compressed::{ZstdFrames, bounded};
 use super::readings::{Form, Made};
 use crate::DetectLimits;
 use crate::detectors::Noted;
@@ -84,6 +84,7 @@ enum Coding {
     Gzip,
     Deflate,
     Brotli,
+    Zstd,
 }
 
 impl Coding {
@@ -92,6 +93,7 @@ impl Coding {
             b"gzip" | b"x-gzip" => Self::Gzip,
             b"deflate" => Self::Deflate,
             b"br" => Self::Brotli,
+            b"zstd" => Self::Zstd,
             _ => Self::None,
         }
     }
@@ -190,6 +192,7 @@ impl BodyReader {
                 raw.len(),
                 limits,
             ),
+            Coding::Zstd => bounded(ZstdFrames::new(&raw), raw.len(), limits),
             Coding::None => Made::NOTHING,
         };
         match made.form {

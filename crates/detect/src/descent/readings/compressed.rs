@@ -3,6 +3,8 @@
 use std::io::Read as _;
 
 use palisade_codec::ByteSet;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::{Form, Made, Reading};
 use crate::detectors::Noted;
@@ -30,16 +32,66 @@ pub(super) const ZLIB: Reading = Reading {
     },
 };
 
-/// Zstandard. Nothing here reads it: a text that begins so is noted as not looked at.
+/// Zstandard, several frames one after the other.
 pub(super) const ZSTD: Reading = Reading {
     decoding: Decoding::Zstd,
     gate: ByteSet::of(b"\xfd"),
-    read: |text, _, _| Made {
-        form: Form::None,
-        met: text.starts_with(b"\x28\xb5\x2f\xfd").then_some("zstd is not read"),
-        noted: None,
+    read: |text, _, limits| match text.starts_with(b"\x28\xb5\x2f\xfd") {
+        true => bounded(ZstdFrames::new(text), text.len(), limits),
+        false => Made::NOTHING,
     },
 };
+
+/// Reads the frames of a Zstandard text. A frame that asks for a larger window than [`ZSTD_WINDOW_BYTES_MAX`] ends it, as
+/// in clients, before any memory is taken for it.
+pub(in crate::descent) struct ZstdFrames<'t> {
+    rest: &'t [u8],
+    frame: Option<StreamingDecoder<&'t [u8], FrameDecoder>>,
+}
+
+/// What RFC 9659 lets a content coding ask for.
+const ZSTD_WINDOW_BYTES_MAX: u64 = 8 << 20;
+
+impl<'t> ZstdFrames<'t> {
+    pub(in crate::descent) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text, frame: None }
+    }
+}
+
+impl std::io::Read for ZstdFrames<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                match frame.read(out)? {
+                    0 if !out.is_empty() => {
+                        self.rest = frame.get_ref();
+                        self.frame = None;
+                    }
+                    read => return Ok(read),
+                }
+            }
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            match StreamingDecoder::new_with_max_window_size(self.rest, ZSTD_WINDOW_BYTES_MAX) {
+                Ok(frame) => self.frame = Some(frame),
+                // A frame for somebody else.
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let skipped =
+                        usize::try_from(length).unwrap_or(usize::MAX).saturating_add(SKIPPED_HEADER_BYTES);
+                    self.rest = self.rest.get(skipped..).unwrap_or_default();
+                }
+                Err(error) => return Err(std::io::Error::other(error)),
+            }
+        }
+    }
+}
+
+/// The magic number and the length before what is skipped.
+const SKIPPED_HEADER_BYTES: usize = 8;
 
 /// A text that may grow so much beyond its bound for nothing: small texts compress well without meaning harm.
 const FREE_BYTES: usize = 64 << 10;
@@ -82,6 +134,27 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    #[test]
+    fn zstandard_is_read_frame_by_frame_and_within_the_same_bounds() {
+        let read = |bytes: &[u8]| (ZSTD.read)(bytes, &ByteSet::of(bytes), &DetectLimits::default());
+        let skipped = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc";
+        let frames = [&zstd(b"' OR 1=1")[..], skipped, &zstd(b" -- ")].concat();
+        assert!(matches!(read(&frames).form, Form::Text(text) if text == b"' OR 1=1 -- "));
+        let bomb = zstd(&vec![0; 20 << 20]);
+        let made = read(&bomb);
+        assert_eq!(made.met, Some("expansion_max"));
+        assert!(matches!(&made.form, Form::Text(text) if text.len() <= FREE_BYTES + 100 * bomb.len()));
+        // A window of 2 GiB.
+        assert!(matches!(read(b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00").form, Form::None));
+        for cut in 0..frames.len() {
+            let _ = read(&frames[..cut]);
+        }
     }
 
     fn read(bytes: &[u8]) -> Made {
