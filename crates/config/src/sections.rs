@@ -263,6 +263,39 @@ section! {
         /// what was seen; block: such responses are held until they were looked at, and withheld by 403 where the mode
         /// stops anything; ignore: responses are not looked at.
         leaks: Leaks = "log",
+        /// How far it looks. What lies beyond is not looked at, and a finding of kind `inspection-limit` says so.
+        limits: DetectLimits,
+    }
+}
+
+section! {
+    /// Bounds of the built-in detector, for one request. Honest requests do not meet the defaults; the reasons for them
+    /// are in the source of `palisade-detect`.
+    pub struct DetectLimits {
+        /// Decodings inside one another: base64 of JSON of percent-encoded text is three.
+        depth: Count = "8",
+        /// Values looked at, names and decoded forms included.
+        values: Count = "50000",
+        /// What decoding may produce altogether.
+        decoded: Size = "16MiB",
+        /// How many times longer than its source a decompressed text may be, beyond 64 KiB; more is a `data-bomb`.
+        expansion: Count = "100",
+        /// Texts looked at altogether.
+        work: Size = "64MiB",
+        /// A body of a kind that is looked at in one piece; of others each part is.
+        raw_body: Size = "1MiB",
+        /// The beginning of an uploaded file.
+        file_head: Size = "64KiB",
+        /// The beginning of a response, for leaks.
+        response_head: Size = "64KiB",
+        /// Fields inside one another in a GraphQL document; more is a finding of kind `graphql`, as of the next three.
+        graphql_depth: Count = "20",
+        /// Fields of a GraphQL document that are given another name.
+        graphql_aliases: Count = "50",
+        /// Directives in a GraphQL document.
+        graphql_directives: Count = "100",
+        /// GraphQL operations in one request.
+        graphql_batch: Count = "50",
     }
 }
 

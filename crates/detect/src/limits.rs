@@ -5,7 +5,7 @@
 //! alone.
 
 /// Bounds on one exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectLimits {
     /// Readings inside one another: base64 of JSON of percent-encoded text is three. Over it: the innermost text is
     /// looked at as it stands. Default 8: nobody nests five by honest work, and each level multiplies the rest.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use palisade_config::{Exception, OnRequestBody, OnResponseBody};
+use palisade_detect::DetectLimits;
 use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
 
@@ -53,7 +54,7 @@ impl Profile {
         let detector = profile.detect.enabled.then(|| Detector {
             sensitivity: profile.detect.sensitivity,
             leaks: profile.detect.leaks,
-            ..Detector::default()
+            limits: detect_limits(&profile.detect.limits),
         });
         let caps = caps(&profile.limits);
         Self { mode: profile.mode, rules, detector, on_failure, redactor, caps, exceptions }
@@ -74,6 +75,26 @@ fn caps(limits: &palisade_config::Limits) -> Caps {
         },
         json_depth_max: limits.json_depth.get() as usize,
         arguments_max: limits.arguments.get() as usize,
+    }
+}
+
+fn detect_limits(limits: &palisade_config::DetectLimits) -> DetectLimits {
+    let bytes = |size: palisade_config::Size| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
+    let count = |count: palisade_config::Count| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    DetectLimits {
+        depth_max: count(limits.depth),
+        values_max: count(limits.values),
+        decoded_bytes_max: bytes(limits.decoded),
+        expansion_max: count(limits.expansion),
+        work_bytes_max: bytes(limits.work),
+        raw_body_bytes_max: bytes(limits.raw_body),
+        file_head_bytes_max: bytes(limits.file_head),
+        response_head_bytes_max: bytes(limits.response_head),
+        graphql_depth_max: count(limits.graphql_depth),
+        graphql_aliases_max: count(limits.graphql_aliases),
+        graphql_directives_max: count(limits.graphql_directives),
+        graphql_batch_max: count(limits.graphql_batch),
+        ..DetectLimits::default()
     }
 }
 
@@ -114,5 +135,37 @@ impl Service {
         let all = profile.exceptions.iter().chain(further.iter().copied());
         let exceptions = Exceptions::compile(all, profile.rules.as_deref());
         Arc::new(Self { name: name.into(), profile, exceptions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_config::{File, Overrides, read};
+
+    use super::*;
+
+    fn limits(text: &str) -> DetectLimits {
+        let text = format!(
+            "services: [{{name: web, upstream: {{url: \"http://127.0.0.1:1\"}}}}]\nprofiles: {{default: {{detect: {{limits: {{{text}}}}}}}}}"
+        );
+        let read = read(Some(File { text: text.as_bytes(), folder: "" }), &Overrides::default());
+        let config = read.config.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
+        let profile = config.profiles.iter().next().expect("a profile").1;
+        Profile::of(profile, None).detector.expect("a detector").limits
+    }
+
+    #[test]
+    fn the_detectors_bounds_are_its_own_unless_the_file_says_others() {
+        assert_eq!(limits(""), DetectLimits::default());
+        let changed = limits("graphqlDepth: 3, graphqlBatch: 2, fileHead: 1KiB, depth: 2, rawBody: 8KiB");
+        let expected = DetectLimits {
+            graphql_depth_max: 3,
+            graphql_batch_max: 2,
+            file_head_bytes_max: 1024,
+            depth_max: 2,
+            raw_body_bytes_max: 8192,
+            ..DetectLimits::default()
+        };
+        assert_eq!(changed, expected);
     }
 }
