@@ -1,6 +1,8 @@
 //! Whether the parts of a configuration fit: names are unique and lead somewhere, routes do not contradict each other.
 //! What a person may leave out because it goes without saying is filled in here.
 
+mod tls;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::decode::{Decode as _, Decoder, Step, nearest};
@@ -8,6 +10,7 @@ use crate::diagnostic::Severity;
 use crate::node::{Node, Origin, quoted};
 use crate::read::LISTEN;
 use crate::sections::{Config, Listener, Profile, Profiles, Route};
+use crate::tls::Direction;
 use crate::value::{AdminAddress, HostPattern, Located, Name, RoutePath};
 
 /// Each is a socket and a task.
@@ -32,6 +35,9 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.exceptions(&config);
     checks.references(&config);
     checks.routes(&config);
+    checks.tls(&config);
+    checks.client_addresses(&config);
+    checks.outbound(&config);
     Some(config)
 }
 
@@ -40,7 +46,15 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
     if config.listeners.is_empty() {
         let address = Located::decode(&Node::text(LISTEN, Origin::Default), decoder)?;
         let name = named("web");
-        config.listeners.push(Listener { name, address, health_path: None, redirect: None });
+        config.listeners.push(Listener {
+            name,
+            address,
+            health_path: None,
+            redirect: None,
+            direction: Direction::Inbound,
+            client_address: None,
+            tls: None,
+        });
     }
     if config.profiles.0.is_empty() {
         config.profiles = Profiles(vec![((*named("default")).clone(), Profile::default())]);

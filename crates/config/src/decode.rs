@@ -41,6 +41,8 @@ pub(crate) enum Shape {
     OneOrMore(Box<Shape>),
     /// A mapping from names to something.
     Names(Box<Shape>),
+    /// The one or the other.
+    Either(Box<Shape>, Box<Shape>),
     /// A mapping with known keys.
     Section(&'static Section),
 }

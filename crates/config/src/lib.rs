@@ -13,6 +13,7 @@
 //! a configuration (`palisade-inspect`, `palisade-dataplane`, the binary).
 
 mod check;
+mod client_address;
 mod decode;
 mod environment;
 mod exception;
@@ -22,12 +23,14 @@ mod overrides;
 mod read;
 mod reference;
 mod sections;
+mod tls;
 mod upstream_url;
 mod value;
 
 // What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
 use palisade_yaml::{diagnostic, node};
 
+pub use client_address::{AddressSource, ClientAddress, HopCount, Network};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use exception::RuleIds;
@@ -37,6 +40,11 @@ pub use overrides::Overrides;
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
+pub use tls::{
+    CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode, ClientCertificates, Direction,
+    ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName, ServiceTls, SpiffeIdText,
+    SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls,
+};
 pub use upstream_url::UpstreamUrls;
 pub use value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,

@@ -90,6 +90,7 @@ fn section_below(shape: &Shape, path: String) -> Option<(&'static Section, Strin
     match shape {
         Shape::Section(section) => Some((section, path)),
         Shape::Nullable(inner) => section_below(inner, path),
+        Shape::Either(one, other) => section_below(one, path.clone()).or_else(|| section_below(other, path)),
         Shape::List(inner) => section_below(inner, path + "[]"),
         Shape::Names(inner) => section_below(inner, path + ".NAME"),
         _ => None,
@@ -112,6 +113,7 @@ fn words(shape: &Shape) -> String {
         },
         Shape::OneOrMore(inner) => format!("{}, or a list of them", words(inner)),
         Shape::Names(_) => "by name".to_owned(),
+        Shape::Either(one, other) => format!("{}, or {}", words(one), words(other)),
         Shape::Section(_) => "keys below".to_owned(),
     }
 }
@@ -204,6 +206,9 @@ fn schema_of(shape: &Shape, definitions: &mut Map<String, Value>) -> Value {
             "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"},
             "additionalProperties": schema_of(inner, definitions),
         }),
+        Shape::Either(one, other) => {
+            json!({"anyOf": [schema_of(one, definitions), schema_of(other, definitions)]})
+        }
         Shape::Section(section) => {
             define(section, definitions);
             json!({"$ref": format!("#/$defs/{}", section.name)})

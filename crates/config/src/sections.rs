@@ -1,9 +1,11 @@
 //! The sections of the configuration file. The words beside a key are what its reference says.
 
+use crate::client_address::ClientAddress;
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
 use crate::node::{Node, Value, quoted};
+use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
 use crate::upstream_url::UpstreamUrls;
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
@@ -87,8 +89,16 @@ section! {
         /// Sends every request to the same place over HTTPS instead of to a service; nothing is inspected here then but
         /// the framing. The health path is answered all the same.
         redirect: Option<Redirect>,
+        /// inbound: requests of clients for the workload. outbound: the workload's own calls to others, which leave with its
+        /// certificate where `upstream.tls` has one; it listens on loopback then, its routes name it, and nothing is said of
+        /// the client.
+        direction: Direction = "inbound",
+        /// Who the client is where somebody stands between; the connection's other end when absent.
+        client_address: Option<Located<ClientAddress>>,
+        /// TLS; without it the listener is plain.
+        tls: Option<Located<ListenerTls>>,
     }
-    not in this version: "direction", "protocol", "clientAddress", "tls";
+    not in this version: "protocol";
 }
 
 section! {
@@ -130,8 +140,12 @@ section! {
         block_page: Option<BlockPage>,
         /// Changes to the headers of its responses, pages of ours included.
         response_headers: ResponseHeaders,
+        /// TLS of its hosts.
+        tls: ServiceTls,
+        /// What it is told of a client's certificate.
+        forward: Forward,
     }
-    not in this version: "workload", "tls", "forward";
+    not in this version: "workload";
 }
 
 section! {
@@ -149,7 +163,7 @@ section! {
 section! {
     /// Where a service lives.
     pub struct Upstream {
-        /// `http://HOST` or `http://HOST:PORT`, or a list of them that are alike. Each address that they resolve to is an
+        /// `http://HOST` or `http://HOST:PORT`, `https` for TLS, or a list of them that are alike. Each address that they resolve to is an
         /// endpoint; a request goes to the least busy one that has not failed lately.
         url: UpstreamUrls,
         /// How long it may take to resolve its name and connect. Over it the client gets 504.
@@ -162,8 +176,9 @@ section! {
         resolve: Time = "10s",
         /// How long an endpoint that could not be connected to is passed over, where there are others.
         eject: Time = "10s",
+        /// TLS towards it, where its URL begins with `https`.
+        tls: Option<Located<UpstreamTls>>,
     }
-    not in this version: "tls";
 }
 
 section! {

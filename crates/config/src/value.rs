@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
@@ -21,7 +21,7 @@ pub(crate) trait FromText: Sized {
     fn shape() -> Shape;
 }
 
-fn decode_text<T: FromText>(node: &Node, decoder: &mut Decoder) -> Option<T> {
+pub(crate) fn decode_text<T: FromText>(node: &Node, decoder: &mut Decoder) -> Option<T> {
     let text = text_of::<T>(node, decoder)?;
     match T::from_text(text) {
         Ok(value) => Some(value),
@@ -34,17 +34,22 @@ fn decode_text<T: FromText>(node: &Node, decoder: &mut Decoder) -> Option<T> {
 
 macro_rules! decode_as_text {
     ($($type:ty),*) => { $(
-        impl Decode for $type {
-            fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
-                decode_text(node, decoder)
+        impl $crate::decode::Decode for $type {
+            fn decode(
+                node: &$crate::node::Node,
+                decoder: &mut $crate::decode::Decoder,
+            ) -> Option<Self> {
+                $crate::value::decode_text(node, decoder)
             }
 
-            fn shape() -> Shape {
-                <Self as FromText>::shape()
+            fn shape() -> $crate::decode::Shape {
+                <Self as $crate::value::FromText>::shape()
             }
         }
     )* };
 }
+
+pub(crate) use decode_as_text;
 
 decode_as_text!(
     String,
@@ -121,20 +126,22 @@ macro_rules! words {
             }
         }
 
-        impl FromText for $name {
-            fn from_text(text: &str) -> Result<Self, Refused> {
+        impl $crate::value::FromText for $name {
+            fn from_text(text: &str) -> Result<Self, $crate::value::Refused> {
                 match text {
                     $( $word => Ok(Self::$variant), )*
-                    _ => Err(not_a_word(text, $what, Self::WORDS)),
+                    _ => Err($crate::value::not_a_word(text, $what, Self::WORDS)),
                 }
             }
 
-            fn shape() -> Shape {
-                Shape::OneOf(Self::WORDS)
+            fn shape() -> $crate::decode::Shape {
+                $crate::decode::Shape::OneOf(Self::WORDS)
             }
         }
     };
 }
+
+pub(crate) use words;
 
 pub(crate) fn not_a_word(text: &str, what: &str, words: &'static [&'static str]) -> Refused {
     let all = format!("write {}", or(words));
@@ -743,6 +750,11 @@ const HOST_BYTES_MAX: usize = 253;
 pub struct RoutePath(String);
 
 impl RoutePath {
+    /// `/`, which every path begins with.
+    pub fn root() -> Self {
+        Self(String::new())
+    }
+
     /// Without a slash at its end; empty for `/`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -795,10 +807,11 @@ impl FromText for RoutePath {
 
 const PATH_BYTES_MAX: usize = 2048;
 
-/// Where a service lives: `http://HOST` or `http://HOST:PORT`.
+/// Where a service lives: `http://HOST` or `http://HOST:PORT`, or the same with `https`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamUrl {
     url: String,
+    tls: bool,
     host: String,
     port: u16,
 }
@@ -817,6 +830,11 @@ impl UpstreamUrl {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls
     }
 
     /// Its host and port as an address, where the host is one (`localhost` counts as 127.0.0.1).
@@ -838,20 +856,16 @@ impl fmt::Display for UpstreamUrl {
 impl FromText for UpstreamUrl {
     fn from_text(text: &str) -> Result<Self, Refused> {
         let not = |help: String| ("is not an upstream".to_owned(), help);
-        let Some(rest) = text.strip_prefix("http://") else {
-            return Err(not(match text.split_once("://") {
-                None if !text.is_empty() => format!("perhaps http://{text} is meant"),
-                Some(("https", _)) => {
-                    "upstreams over TLS are not in this version: write http://HOST:PORT".to_owned()
-                }
-                _ => "write http://HOST or http://HOST:PORT".to_owned(),
-            }));
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+            None if !text.is_empty() => return Err(not(format!("perhaps http://{text} is meant"))),
+            _ => return Err(not("write http://HOST or http://HOST:PORT".to_owned())),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if let Some(at) = authority.find(['/', '?', '#', '@']) {
             let help = match authority.as_bytes()[at] {
-                b'@' => "write it without a user: http://HOST:PORT".to_owned(),
-                _ => format!("requests keep their own path: write http://{}", &authority[..at]),
+                b'@' => format!("write it without a user: {scheme}://HOST:PORT"),
+                _ => format!("requests keep their own path: write {scheme}://{}", &authority[..at]),
             };
             return Err(not(help));
         }
@@ -861,6 +875,7 @@ impl FromText for UpstreamUrl {
             _ => (authority, None),
         };
         let port = match port {
+            None if scheme == "https" => 443,
             None => 80,
             Some(port) => {
                 let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -883,11 +898,15 @@ impl FromText for UpstreamUrl {
             ));
         }
         let host = bare.unwrap_or(host).to_owned();
-        Ok(Self { url: format!("http://{authority}"), host, port })
+        Ok(Self { url: format!("{scheme}://{authority}"), tls: scheme == "https", host, port })
     }
 
     fn shape() -> Shape {
-        Shape::Text { what: "a URL", pattern: Some("^http://[^/?#@]+/?$"), example: "http://127.0.0.1:3000" }
+        Shape::Text {
+            what: "a URL",
+            pattern: Some("^https?://[^/?#@]+/?$"),
+            example: "http://127.0.0.1:3000",
+        }
     }
 }
 
@@ -914,6 +933,12 @@ impl<T> Deref for Located<T> {
 
     fn deref(&self) -> &T {
         &self.value
+    }
+}
+
+impl<T> DerefMut for Located<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
     }
 }
 
@@ -1035,7 +1060,8 @@ mod tests {
         ] {
             assert_eq!(refused::<UpstreamUrl>(text), said, "{text}");
         }
-        for text in ["", "ftp://a", "https://a", "http://", "http://a b", "http://[::1", "http://::1"] {
+        assert_eq!((url("https://shop").is_tls(), url("https://shop").port()), (true, 443));
+        for text in ["", "ftp://a", "https://", "http://", "http://a b", "http://[::1", "http://::1"] {
             refused::<UpstreamUrl>(text);
         }
     }

@@ -52,16 +52,12 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
         ("policies: {}", &["the key `policies` is not in this version; remove it"]),
         ("policie: {}", &["did you mean `policies`? It is not in this version"]),
         (
-            "listeners:\n- {name: a, address: 0.0.0.0:1, tls: {}}",
-            &["2:", "listeners[0]: the key `tls` is not in this version"],
+            "listeners:\n- {name: a, address: 0.0.0.0:1, protocols: {}}",
+            &["2:", "listeners[0]: the key `protocols`", "did you mean `protocol`?"],
         ),
         (
             "profiles: {default: {rules: {file: [x]}}}",
             &["profiles.default.rules: the key `file`", "did you mean `files`?"],
-        ),
-        (
-            "services: [{name: a, upstream: {url: \"http://a\", tls: {}}}]",
-            &["services[0].upstream: the key `tls` is not in this version"],
         ),
         // Missing.
         ("listeners: []", &["-", "there is no service to protect", "--upstream", "`services`"]),

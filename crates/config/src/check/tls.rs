@@ -1,0 +1,228 @@
+//! Whether what is said about TLS, certificates and addresses holds together.
+
+use std::collections::HashMap;
+
+use super::{Checks, after};
+use crate::client_address::AddressSource;
+use crate::node::{Origin, quoted};
+use crate::sections::{Config, Listener, Route, Service};
+use crate::tls::{ClientCertificateMode, ClientCertificates, Direction};
+use crate::value::{HostPattern, Located};
+
+impl Checks<'_> {
+    pub(super) fn tls(&mut self, config: &Config) {
+        for (index, listener) in config.listeners.iter().enumerate() {
+            let Some(tls) = &listener.tls else { continue };
+            let key = format!("listeners[{index}].tls");
+            if tls.certificates.is_empty() {
+                let message = "TLS without a certificate";
+                let help = "add `certificates: [{cert: tls.crt, key: tls.key}]`";
+                self.error(&format!("{key}.certificates"), tls.origin(), message.to_owned(), help);
+            }
+            if let Some(certificates) = &tls.client_certificates {
+                self.client_certificates(&format!("{key}.clientCertificates"), certificates);
+            }
+        }
+        for (index, service) in config.services.iter().enumerate() {
+            if let Some(certificates) = &service.tls.client_certificates {
+                let key = format!("services[{index}].tls.clientCertificates");
+                self.client_certificates(&key, certificates);
+                self.asked_where(&key, certificates, service, config);
+            }
+            self.upstream_tls(index, service);
+        }
+        self.one_answer_a_host(config);
+    }
+
+    fn client_certificates(&mut self, key: &str, certificates: &Located<ClientCertificates>) {
+        let mode = certificates.mode;
+        let needs_ca = matches!(mode, ClientCertificateMode::On | ClientCertificateMode::Optional);
+        if needs_ca && certificates.ca.is_none() {
+            let message = format!("the mode {} needs to know whom to believe", mode.as_str());
+            let help = "add `ca:` with a file of certificates of authorities, such as ca.crt";
+            self.error(&format!("{key}.ca"), certificates.origin(), message, help);
+        }
+    }
+
+    /// Certificates that are asked for of hosts need a listener that can ask.
+    fn asked_where(
+        &mut self,
+        key: &str,
+        certificates: &Located<ClientCertificates>,
+        service: &Service,
+        config: &Config,
+    ) {
+        if certificates.mode == ClientCertificateMode::Off {
+            return;
+        }
+        let leads = |listener: &Listener| {
+            config.routes.iter().any(|route| *route.service == *service.name && takes(route, listener))
+        };
+        let (tls, plain): (Vec<&Listener>, Vec<&Listener>) = config
+            .listeners
+            .iter()
+            .filter(|listener| listener.redirect.is_none() && leads(listener))
+            .partition(|listener| listener.tls.is_some());
+        if tls.is_empty() {
+            let message = "certificates are asked for by TLS, and no listener with TLS leads here".to_owned();
+            let help = "add `tls:` with a certificate to the listener of its routes";
+            self.error(key, certificates.origin(), message, help);
+        } else if let Some(plain) = plain.first() {
+            let name = quoted(plain.name.as_str());
+            let message =
+                format!("the listener {name} leads here without TLS: nobody shows a certificate there");
+            let help = "name the TLS listener in its routes, or let the plain one `redirect`";
+            self.warning(key, certificates.origin(), message, help);
+        }
+    }
+
+    /// The handshake knows the host alone: services of one host agree, where they say anything.
+    fn one_answer_a_host(&mut self, config: &Config) {
+        let any = HostPattern::Any;
+        for listener in config.listeners.iter().filter(|listener| listener.tls.is_some()) {
+            let mut said: HashMap<&HostPattern, &Located<ClientCertificates>> = HashMap::new();
+            for route in config.routes.iter().filter(|route| takes(route, listener)) {
+                let service = config.services.iter().enumerate();
+                let mut service = service.filter(|(_, service)| *service.name == *route.service);
+                let Some((index, service)) = service.next() else { continue };
+                let Some(certificates) = &service.tls.client_certificates else { continue };
+                let hosts = route.hosts.iter().map(|host| &**host);
+                for host in hosts.chain(route.hosts.is_empty().then_some(&any)) {
+                    match said.get(host) {
+                        Some(before) if *before != certificates => {
+                            let message = format!(
+                                "another service of the host {host} says something else of certificates{}",
+                                after(before.origin())
+                            );
+                            let help = "a handshake knows the host alone: say the same, or use two hosts";
+                            let key = format!("services[{index}].tls.clientCertificates");
+                            self.error(&key, certificates.origin(), message, help);
+                            return;
+                        }
+                        _ => {
+                            said.insert(host, certificates);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn upstream_tls(&mut self, index: usize, service: &Service) {
+        let urls = &service.upstream.url;
+        let key = format!("services[{index}].upstream");
+        let tls = urls.iter().filter(|url| url.is_tls()).count();
+        if let Some(odd) = urls.iter().find(|url| url.is_tls() != urls[0].is_tls()) {
+            let message = "some of its URLs are over TLS and some are not".to_owned();
+            let help = "places that are alike are spoken to alike: write all with https, or all with http";
+            self.error(&format!("{key}.url"), odd.origin(), message, help);
+            return;
+        }
+        if let Some(told) = &service.upstream.tls
+            && tls == 0
+        {
+            let message = "TLS towards a service whose URL is http".to_owned();
+            let url = urls[0].as_str().replacen("http://", "https://", 1);
+            self.error(
+                &format!("{key}.tls"),
+                told.origin(),
+                message,
+                format!("write {url}, or remove `tls`"),
+            );
+        }
+        if tls > 0
+            && service.upstream.tls.as_ref().is_none_or(|told| told.server_name.is_none())
+            && let Some(other) = urls.iter().find(|url| url.host() != urls[0].host())
+        {
+            let message = format!("{} is another host: which name is its certificate to have?", other.host());
+            let help = format!(
+                "write `tls: {{serverName: {}}}` with the name that all of them have",
+                urls[0].host()
+            );
+            self.error(&format!("{key}.url"), other.origin(), message, help);
+        }
+        if let Some(told) = service.upstream.tls.as_ref().filter(|told| !told.verify) {
+            if told.ca.is_some() || !told.spiffe_ids.is_empty() {
+                let message = "it is said whom to believe, and that everybody is believed".to_owned();
+                let help = "remove `verify: false`, or `ca` and `spiffeIds`";
+                self.error(&format!("{key}.tls.verify"), told.origin(), message, help);
+            } else {
+                let message = "the service's certificate is not looked at".to_owned();
+                let help = "name its authority by `ca`, and anybody on the way can no longer be the service";
+                self.warning(&format!("{key}.tls.verify"), told.origin(), message, help);
+            }
+        }
+    }
+
+    /// Somebody's word counts, or nobody's is asked for.
+    pub(super) fn client_addresses(&mut self, config: &Config) {
+        for (index, listener) in config.listeners.iter().enumerate() {
+            let Some(address) = &listener.client_address else { continue };
+            let key = format!("listeners[{index}].clientAddress");
+            let by_protocol = *address.from == AddressSource::ProxyProtocol;
+            if by_protocol && address.hops.get() > 0 {
+                let message = "the PROXY protocol names one client, whatever the number of hops".to_owned();
+                self.error(&format!("{key}.hops"), address.origin(), message, "remove `hops`");
+            } else if address.trusted.is_empty() && address.hops.get() == 0 {
+                let message = "nobody's word counts".to_owned();
+                let help = match by_protocol {
+                    true => "add `trusted: [10.0.0.0/8]` with the networks of your load balancers",
+                    false => "add `trusted: [10.0.0.0/8]` with the networks of your proxies, or `hops: 1`",
+                };
+                self.error(&key, address.origin(), message, help);
+            } else if let Some(all) = address.trusted.iter().find(|network| network.bits() == 0) {
+                let message = format!("{}: everybody may say to be anybody", **all);
+                let help = "name the networks of your proxies; lists, rules and logs go by the address";
+                self.warning(&format!("{key}.trusted"), all.origin(), message, help);
+            }
+        }
+    }
+
+    /// A listener for the workload's own calls is the workload's alone, and says where they go.
+    pub(super) fn outbound(&mut self, config: &Config) {
+        for (index, listener) in config.listeners.iter().enumerate() {
+            if listener.direction == Direction::Inbound {
+                continue;
+            }
+            let key = format!("listeners[{index}]");
+            let (address, origin) = (listener.address.0, listener.address.origin());
+            if !address.ip().is_loopback() {
+                let message = format!(
+                    "{address} is no loopback address: whoever reaches it calls in the workload's name"
+                );
+                let help = format!("write 127.0.0.1:{}", address.port());
+                self.error(&format!("{key}.address"), origin, message, help);
+            }
+            for (what, there) in [
+                ("tls", listener.tls.is_some()),
+                ("clientAddress", listener.client_address.is_some()),
+                ("redirect", listener.redirect.is_some()),
+            ] {
+                if there {
+                    let message = format!("`{what}` has no meaning for the workload's own calls");
+                    self.error(&format!("{key}.{what}"), listener.name.origin(), message, "remove it");
+                }
+            }
+            let own = |route: &&Route| route.listener.as_ref().is_some_and(|name| **name == *listener.name);
+            if config.routes.iter().find(own).is_none() {
+                let name = listener.name.as_str();
+                let message = format!("no route says where calls through {} go", quoted(name));
+                let help = format!("add `- {{listener: {name}, hosts: [shop.example.com], service: ...}}`");
+                self.error(&key, listener.name.origin(), message, help);
+            }
+            for (number, route) in
+                config.routes.iter().enumerate().filter(|(_, route)| route.listener.is_none())
+            {
+                let message = format!("it takes calls through {} as well", quoted(listener.name.as_str()));
+                let help = "name the listener of clients in it: `listener: web`";
+                let origins = [route.path.origin(), route.service.origin()];
+                let origin = origins.into_iter().find(|origin| *origin != Origin::Default);
+                self.error(&format!("routes[{number}]"), origin.unwrap_or_default(), message, help);
+            }
+        }
+    }
+}
+
+fn takes(route: &Route, listener: &Listener) -> bool {
+    route.listener.as_ref().is_none_or(|name| **name == *listener.name)
+}
