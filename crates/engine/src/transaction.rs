@@ -411,6 +411,13 @@ impl Transaction {
         self.control.caps = caps;
     }
 
+    /// Sets a variable of the ENV collection, as a server's modules do for ModSecurity. Before the request's head is taken.
+    pub fn set_environment(&mut self, name: &[u8], value: &[u8]) {
+        if !self.vars.env.set(name, value) {
+            self.note(Shortfall::Limit(VARIABLES_FULL));
+        }
+    }
+
     /// Passes over what is excepted. Before the request's head is taken; the exceptions are those of its rule set.
     pub fn except(&mut self, exceptions: Arc<Exceptions>) {
         self.control.excepted = Excepted::of(exceptions);

@@ -12,6 +12,7 @@ use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Leaks, Mode, PeerIdentity, Root, Stage, Verdict};
 
 use crate::detector::{Judged, is_text};
+use crate::environment;
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -186,6 +187,9 @@ impl Inspection {
                     transaction.keep_silent_matches();
                     transaction.keep_evaluated();
                 }
+            }
+            if let Some(identity) = &peer.identity {
+                environment::of(identity, clock, &mut |name, value| transaction.set_environment(name, value));
             }
             transaction.cap(service.profile.caps);
             if let Some(exceptions) = service.exceptions.rules() {

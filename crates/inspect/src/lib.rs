@@ -18,6 +18,7 @@
 
 mod decide;
 mod detector;
+mod environment;
 mod exceptions;
 mod findings;
 mod inspection;

@@ -1,0 +1,52 @@
+//! What rules may know of a client's certificate: variables of the ENV collection, as Apache's mod_ssl sets them for
+//! ModSecurity (`SSLOptions +StdEnvVars`). Only those that there is something to say about.
+//!
+//! Differs: fingerprints, SPIFFE id and URIs are ours, since mod_ssl has none of them. SSL_CLIENT_CERT is left out: rules
+//! would look at two kilobytes of base64 in every request.
+
+use palisade_engine::Clock;
+use palisade_model::{Calendar, CertificateFacts, PeerIdentity};
+
+/// Names of one kind that are told; a certificate may have hundreds.
+const NAMES_MAX: usize = 16;
+
+/// Tells each variable.
+pub(crate) fn of(identity: &PeerIdentity, clock: Clock, tell: &mut dyn FnMut(&[u8], &[u8])) {
+    let mut tell = |name: &str, value: &str| tell(name.as_bytes(), value.as_bytes());
+    tell("SSL_CLIENT_VERIFY", &identity.verify().to_string());
+    let Some(facts) = identity.certificate() else { return };
+    let CertificateFacts { subject_dn, issuer_dn, common_names, serial, not_before, not_after, .. } = facts;
+    tell("SSL_CLIENT_S_DN", subject_dn);
+    tell("SSL_CLIENT_I_DN", issuer_dn);
+    if let Some(name) = common_names.first() {
+        tell("SSL_CLIENT_S_DN_CN", name);
+    }
+    tell("SSL_CLIENT_M_SERIAL", serial);
+    tell("SSL_CLIENT_V_START", &time(*not_before));
+    tell("SSL_CLIENT_V_END", &time(*not_after));
+    let now = i64::try_from(clock.now.0 / 1000).unwrap_or(i64::MAX);
+    tell("SSL_CLIENT_V_REMAIN", &(not_after.saturating_sub(now).max(0) / 86_400).to_string());
+    for (number, name) in facts.dns_sans.iter().take(NAMES_MAX).enumerate() {
+        tell(&format!("SSL_CLIENT_SAN_DNS_{number}"), name);
+    }
+    for (number, uri) in facts.uri_sans.iter().take(NAMES_MAX).enumerate() {
+        tell(&format!("SSL_CLIENT_SAN_URI_{number}"), uri);
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    tell("SSL_CLIENT_FINGERPRINT", &hex(&facts.sha1));
+    tell("SSL_CLIENT_FINGERPRINT_SHA256", &hex(&facts.sha256));
+    if let Some(id) = identity.spiffe_id() {
+        tell("SSL_CLIENT_SPIFFE_ID", &id.to_string());
+    }
+}
+
+/// `Nov 22 08:00:00 2026 GMT`, as OpenSSL prints it; what no calendar has is the number.
+fn time(seconds: i64) -> String {
+    match u64::try_from(seconds) {
+        Ok(seconds) => {
+            let asctime = Calendar::new(seconds.saturating_mul(1000), 0).asctime();
+            format!("{} GMT", asctime.split_once(' ').map_or("", |(_weekday, rest)| rest))
+        }
+        Err(_) => seconds.to_string(),
+    }
+}
