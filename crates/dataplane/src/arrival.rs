@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use palisade_model::PeerIdentity;
 
+use crate::tls::ClientRules;
+
 /// A connection, as far as it is known before its first request.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -32,6 +34,8 @@ pub struct TlsArrival {
     pub alpn: Option<Alpn>,
     /// Who the client is, where it was asked for a certificate.
     pub identity: Option<Arc<PeerIdentity>>,
+    /// What hosts asked of clients when it was made.
+    pub client_rules: Arc<ClientRules>,
 }
 
 /// A protocol that ALPN names.
@@ -41,6 +45,20 @@ pub enum Alpn {
     Http1,
     /// `h2`.
     Http2,
+}
+
+impl Alpn {
+    /// As it stands in a handshake.
+    pub fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+            Self::Http2 => b"h2",
+        }
+    }
+
+    pub(crate) fn from_bytes(name: &[u8]) -> Option<Self> {
+        [Self::Http1, Self::Http2].into_iter().find(|alpn| alpn.as_bytes() == name)
+    }
 }
 
 impl Arrival {

@@ -12,6 +12,7 @@ use palisade_inspect::{
     Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Service, Stance, Step, UnixMillis, decide,
 };
 
+use crate::arrival::TlsArrival;
 use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
@@ -53,6 +54,7 @@ impl std::fmt::Debug for Watch {
 pub(crate) struct About<'a> {
     pub(crate) listener: &'a Arc<str>,
     pub(crate) counts: Arc<RequestCounts>,
+    pub(crate) tls: Option<&'a Arc<TlsArrival>>,
 }
 
 /// Where an exchange stands.
@@ -85,7 +87,10 @@ impl Exchange {
             inspection: None,
             stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
             notes: Vec::new(),
-            facts: Some(Facts::of(about.listener, service, &peer, &head, clock.now)),
+            facts: Some(Facts {
+                tls: about.tls.cloned(),
+                ..Facts::of(about.listener, service, &peer, &head, clock.now)
+            }),
             began,
             engine: Duration::ZERO,
             upstream: Stopwatch::default(),

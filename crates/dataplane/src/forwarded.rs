@@ -22,6 +22,9 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
 /// What we know of the request.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
+    /// Who the connection is from: what the next reader of the list counts from.
+    pub(crate) from: IpAddr,
+    /// Who the request is from.
     pub(crate) client: IpAddr,
     pub(crate) scheme: &'static str,
     pub(crate) host: &'a [u8],
@@ -31,6 +34,7 @@ pub(crate) struct Known<'a> {
 /// Writes our fields. `headers` are the client's.
 pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, out: &mut Vec<u8>) {
     let client = known.client.to_canonical().to_string();
+    let from = known.from.to_canonical().to_string();
     out.extend_from_slice(b"X-Forwarded-For: ");
     if policy == ForwardedFor::Append {
         for value in headers.values(b"x-forwarded-for").filter(|value| !value.is_empty()) {
@@ -38,7 +42,7 @@ pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, o
             out.extend_from_slice(b", ");
         }
     }
-    out.extend_from_slice(client.as_bytes());
+    out.extend_from_slice(if policy == ForwardedFor::Append { from.as_bytes() } else { client.as_bytes() });
     out.extend_from_slice(b"\r\n");
     write_field(b"X-Forwarded-Proto", known.scheme.as_bytes(), out);
     if !known.host.is_empty() {
@@ -58,6 +62,7 @@ mod tests {
         headers.push(b"Accept", b"*/*");
         headers.push(b"X-Forwarded-For", b"198.51.100.2, 198.51.100.3");
         let known = Known {
+            from: "::ffff:192.0.2.7".parse().unwrap(),
             client: "::ffff:192.0.2.7".parse().unwrap(),
             scheme: "http",
             host: b"example.com",

@@ -9,6 +9,8 @@ use std::time::Duration;
 use palisade_http::RequestHead;
 use palisade_inspect::{Peer, Report, Service, UnixMillis};
 
+use crate::arrival::TlsArrival;
+
 /// Takes what exchanges leave behind. Called on the threads that serve: it must not block, and it should be quick.
 pub trait Journal: Send + Sync + Debug {
     /// An exchange has ended. Comes once for each, however it ended, before the last bytes of its answer leave:
@@ -56,6 +58,8 @@ pub struct Facts {
     pub peer_addr: SocketAddr,
     /// Where it arrived.
     pub server_addr: SocketAddr,
+    /// What TLS knows of its connection, the client's identity included; `None` where it was plain.
+    pub tls: Option<Arc<TlsArrival>>,
     /// The id that we gave it.
     pub request_id: String,
     /// The id that the client gave it, at most 128 bytes.
@@ -133,6 +137,7 @@ impl Facts {
             client_addr: peer.client_addr,
             peer_addr: peer.peer_addr,
             server_addr: peer.server_addr,
+            tls: None,
             request_id: peer.request_id.clone(),
             client_request_id: None,
             method: cut(&head.method, 64),

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!            serve          accept, limits, drain
+//!              | arrive      PROXY protocol, TLS
 //!              | one task each
 //!            http1          the client's connection: head after head
 //!              |
@@ -23,12 +24,15 @@
 //! Nothing of a request reaches the upstream before its stage is decided. What an exchange leaves
 //! behind is with the journal before the last byte of its answer leaves.
 //!
-//! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. TLS
-//! and HTTP/2 come later; a connection is generic over its stream for their sake.
+//! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. HTTP/2
+//! comes later; a connection is generic over its stream for its sake.
 
 mod arrival;
+mod arrive;
 mod block_page;
 mod body;
+mod certificate;
+mod client_address;
 mod content_coding;
 mod exchange;
 mod forwarded;
@@ -38,6 +42,7 @@ mod journal;
 mod lookups;
 mod metrics;
 mod passage;
+mod proxy_protocol;
 mod request;
 mod request_id;
 mod response;
@@ -45,19 +50,31 @@ mod routes;
 mod serve;
 mod server_stream;
 mod settings;
+mod shared_address;
 mod sides;
 mod site;
+mod throttle;
+mod tls;
 mod tunnel;
 mod upload;
 mod upstream;
 mod wire;
 
 pub use arrival::{Alpn, Arrival, TlsArrival};
+pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
 pub use hold::Budget;
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
+pub use proxy_protocol::{
+    HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,
+};
 pub use routes::Routes;
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
 pub use settings::{Destination, ForwardedFor, Limits, Listener, Plane, Redirect, Timeouts};
 pub use site::{HeaderChanges, PAGE_BYTES_MAX, Page, PageError, Site};
+pub use tls::{
+    Believed, CertificateTextError, ClientRule, ClientRules, KeyPair, KeyPairError, Misdirected, ServerTls,
+    TlsServer, TlsServerError, TlsServerSettings, UpstreamTls, UpstreamTlsError, UpstreamTlsSettings,
+    authorities,
+};
 pub use upstream::{Upstream, UpstreamLimits, UpstreamUrlError};

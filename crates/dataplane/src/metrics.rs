@@ -7,6 +7,7 @@
 mod block_class;
 mod histogram;
 mod requests;
+mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,8 @@ pub use self::histogram::HistogramValue;
 use self::histogram::Seconds;
 pub(crate) use self::requests::RequestCounts;
 use self::requests::RequestFamilies;
+pub(crate) use self::tls::HandshakeOutcome;
+use self::tls::TlsMetrics;
 use crate::journal::{AnsweredBy, Facts};
 
 /// One value of one metric.
@@ -103,6 +106,8 @@ counts! {
     connections_refused_total,
     /// Connections that could not be accepted, as a rule for want of file descriptors.
     accept_failures_total,
+    /// Connections of trusted peers that did not begin with a header of the PROXY protocol.
+    proxy_headers_refused_total,
     /// Connections closed because no request came on them in time.
     idle_timeouts_total,
     /// Health checks answered here, uninspected.
@@ -133,6 +138,8 @@ counts! {
     upstream_broken_total,
     /// Requests sent once more because an idle connection turned out to be closed.
     upstream_retries_total,
+    /// Connections to upstreams that were made but for their TLS handshake; each is a connection that could not be made.
+    upstream_tls_failed_total,
     /// Connections made to upstreams.
     upstream_connections_total,
     /// Connections that became tunnels.
@@ -152,6 +159,7 @@ counts! {
 pub struct Metrics {
     pub(crate) events: Events,
     pub(crate) connections_open: Count,
+    pub(crate) tls: TlsMetrics,
     requests: RequestFamilies,
     blocked: [Count; BlockClass::ALL.len()],
     would_block: [Count; BlockClass::ALL.len()],
@@ -271,6 +279,7 @@ impl Metrics {
             labels: &[],
             value: Value::Gauge(self.connections_open.value()),
         });
+        self.tls.visit(take);
         self.events.visit(take);
     }
 }

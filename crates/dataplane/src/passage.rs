@@ -26,11 +26,13 @@ use self::elsewhere::elsewhere;
 use self::stop::Stop;
 pub(crate) use self::stop::told;
 use crate::arrival::Arrival;
+use crate::certificate;
 use crate::exchange::{About, Exchange, own_line};
 use crate::journal::Remark;
 use crate::metrics::RequestCounts;
 use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
+use crate::routes::host_of;
 use crate::settings::{Listener, Plane};
 use crate::sides::ClientSide;
 use crate::site::Site;
@@ -96,9 +98,12 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             return self.answer_health_check(&plan).await;
         }
         let elsewhere = listener.redirect.map(|redirect| elsewhere(redirect, &head));
+        let refused = certificate::refusal(arrival, host_of(&head).as_deref());
+        let elsewhere = refused.map(|(status, why)| Stop::answer(status, why)).or(elsewhere);
         let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
         self.site = destination.as_ref().and_then(|destination| destination.site.clone());
         let id = request_id();
+        let client_addr = listener.client_of(arrival, &head.headers);
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
         let upstream = destination.as_ref().map(|destination| &destination.upstream);
         self.response_timeout =
@@ -106,6 +111,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         if let (None, Some(upstream)) = (plan.refusal, upstream) {
             let hop = request::Hop {
                 arrival,
+                client: client_addr.ip(),
                 forwarded_for: listener.forwarded_for,
                 request_id: &id,
                 authority: upstream.authority().as_bytes(),
@@ -114,14 +120,15 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         }
         let peer = Peer {
             peer_addr: arrival.peer_addr,
-            client_addr: arrival.client_addr,
+            client_addr,
             server_addr: arrival.local_addr,
             identity: arrival.identity().cloned(),
             request_id: id,
         };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
         let service = destination.as_ref().map_or(&plane.nobody, |destination| &destination.service).clone();
-        let about = About { listener: &listener.name, counts: self.counts_of(&service) };
+        let counts = self.counts_of(&service);
+        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref() };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
 
         let inspected = match (upstream, plan.refusal) {

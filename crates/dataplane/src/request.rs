@@ -93,6 +93,8 @@ impl RequestPlan {
 #[derive(Debug)]
 pub(crate) struct Hop<'a> {
     pub(crate) arrival: &'a Arrival,
+    /// Who the request is from.
+    pub(crate) client: std::net::IpAddr,
     pub(crate) forwarded_for: ForwardedFor,
     pub(crate) request_id: &'a str,
     /// The Host of a request that has none.
@@ -130,7 +132,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     let takes_trailers = head.headers.values(b"te").any(|value| has_word(value, b"trailers"));
     for (name, value) in head.headers.iter() {
         let dropped = is_hop_by_hop(name)
-            || forwarded::is_ours(name)
+            || hop.forwarded_for != ForwardedFor::Nothing && forwarded::is_ours(name)
             || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
@@ -149,12 +151,15 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
         write_field(b"TE", b"trailers", out);
     }
     let known = Known {
-        client: hop.arrival.client_addr.ip(),
+        from: hop.arrival.client_addr.ip(),
+        client: hop.client,
         scheme: hop.arrival.scheme(),
         host,
         request_id: hop.request_id,
     };
-    forwarded::write(&head.headers, &known, hop.forwarded_for, out);
+    if hop.forwarded_for != ForwardedFor::Nothing {
+        forwarded::write(&head.headers, &known, hop.forwarded_for, out);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -251,9 +256,10 @@ mod tests {
     fn forwarded(text: &str) -> String {
         let head = head(text);
         let plan = RequestPlan::of(&head);
-        let address = "192.0.2.7:1".parse().unwrap();
+        let address: std::net::SocketAddr = "192.0.2.7:1".parse().unwrap();
         let hop = Hop {
             arrival: &Arrival::plain(address, address),
+            client: address.ip(),
             forwarded_for: ForwardedFor::Replace,
             request_id: "id",
             authority: b"upstream:80",

@@ -1,5 +1,6 @@
 //! Where a listener's requests go: the table of routes in force, replaced while it serves.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -59,10 +60,8 @@ impl Routes {
             let path = &head.target[..end.unwrap_or(head.target.len())];
             return table.find(head.headers.first(b"host"), path).cloned();
         }
-        // The authority of an absolute target comes before Host (RFC 9112 section 3.2.2), as it does upstream.
         let target = Target::new(&head.target, &head.method);
-        let host = Some(target.authority()).filter(|authority| !authority.is_empty());
-        table.find(host.or_else(|| head.headers.first(b"host")), target.path()).cloned()
+        table.find(host_of(head).as_deref(), target.path()).cloned()
     }
 
     /// Names of the services that requests may go to.
@@ -76,4 +75,16 @@ impl Routes {
             destination.upstream.sweep();
         }
     }
+}
+
+/// The host that a request names, port and all.
+pub(crate) fn host_of(head: &RequestHead) -> Option<Cow<'_, [u8]>> {
+    let host = || head.headers.first(b"host").map(Cow::Borrowed);
+    if head.target.starts_with(b"/") {
+        return host();
+    }
+    // The authority of an absolute target comes before Host (RFC 9112 section 3.2.2), as it does upstream.
+    let target = Target::new(&head.target, &head.method);
+    let authority = Some(target.authority()).filter(|authority| !authority.is_empty());
+    authority.map(|authority| Cow::Owned(authority.to_vec())).or_else(host)
 }

@@ -15,13 +15,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::arrival::{Arrival, canonical};
+use crate::arrive::Threshold;
 use crate::block_page::{AnswerForm, OwnAnswer};
 use crate::exchange::own_line;
 use crate::http1::Connection;
 use crate::journal::Remark;
 use crate::passage::told;
 use crate::request_id::request_id;
-use crate::settings::{Listener, Plane};
+use crate::settings::{ForwardedFor, Listener, Plane};
+use crate::shared_address::SharedAddress;
+use crate::throttle::Throttle;
 
 /// A listener that has its address.
 #[derive(Debug)]
@@ -134,13 +137,18 @@ pub fn serve(bound: Bound, plane: Arc<Plane>, drain: Drain) -> impl Future<Outpu
     for service in bound.listener.routes.services() {
         plane.metrics.requests_of(&bound.listener.name, &service);
     }
+    if let Some(tls) = &bound.listener.tls {
+        plane.metrics.tls.watch(bound.listener.name.clone(), tls.clone());
+    }
     accept_all(bound, plane, drain)
 }
 
 async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
     let Bound { listener, socket } = bound;
     let mut connections = JoinSet::new();
-    let mut refused = Refused::default();
+    let refused = Refused::default();
+    let threshold = Arc::new(Threshold::default());
+    let mut shared = SharedAddress::default();
     let mut sweep = interval(Duration::from_secs(5));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = std::pin::pin!(until_asked(drain.asked.clone()));
@@ -150,11 +158,17 @@ async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) => {
                     while connections.try_join_next().is_some() {}
+                    if listener.client_addresses.is_none()
+                        && listener.forwarded_for != ForwardedFor::Nothing
+                        && let Some(told) = shared.saw(canonical(peer).ip())
+                    {
+                        remark(&told, &request_id(), &stream, canonical(peer), &listener, &plane);
+                    }
                     let tasks = connections.len();
                     if tasks >= listener.limits.connections_max {
                         refused.one(&stream, canonical(peer), &listener, &plane);
                     } else {
-                        accept(stream, peer, &listener, &plane, &drain, &mut connections);
+                        accept(stream, peer, &threshold, &listener, &plane, &drain, &mut connections);
                     }
                 }
                 // Out of descriptors, mostly: those who are here may finish and give theirs back.
@@ -195,6 +209,7 @@ pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
 fn accept(
     stream: TcpStream,
     peer: SocketAddr,
+    threshold: &Arc<Threshold>,
     listener: &Arc<Listener>,
     plane: &Arc<Plane>,
     drain: &Drain,
@@ -204,23 +219,25 @@ fn accept(
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let arrival = Arrival::plain(peer, local);
-    let connection = Connection::new(stream, arrival, listener.clone(), plane.clone(), drain.clone());
-    connections.spawn(connection.run());
+    let (threshold, listener, plane, drain) =
+        (threshold.clone(), listener.clone(), plane.clone(), drain.clone());
+    connections.spawn(async move {
+        let Some((stream, arrival)) = threshold.pass(stream, arrival, &listener, &plane).await else {
+            return;
+        };
+        // HTTP/2 goes here: by `arrival.tls`'s ALPN, by the listener's protocol, or by the first bytes.
+        Connection::new(stream, arrival, listener, plane, drain).run().await;
+    });
 }
 
 /// Connections that are too many.
 #[derive(Debug, Default)]
 struct Refused {
-    /// When that was last told.
-    told: Option<Instant>,
-    untold: u64,
+    told: Throttle,
 }
 
-/// A line for each of a flood would bury the others.
-const REFUSED_TOLD_EVERY: Duration = Duration::from_secs(1);
-
 impl Refused {
-    fn one(&mut self, stream: &TcpStream, peer: SocketAddr, listener: &Listener, plane: &Plane) {
+    fn one(&self, stream: &TcpStream, peer: SocketAddr, listener: &Listener, plane: &Plane) {
         plane.metrics.events.connections_total.one();
         plane.metrics.events.connections_refused_total.one();
         let id = request_id();
@@ -234,24 +251,21 @@ impl Refused {
         };
         let mut answer = Vec::new();
         OwnAnswer::status(503).write(&form, &mut answer);
-        // A new connection takes this much at once. What the client sends is not waited for.
-        let _ = stream.try_write(&answer);
-
-        self.untold += 1;
-        if self.told.is_some_and(|told| told.elapsed() < REFUSED_TOLD_EVERY) {
-            return;
+        // A new connection takes this much at once. What the client sends is not waited for. Over TLS it could not be read.
+        if listener.tls.is_none() {
+            let _ = stream.try_write(&answer);
         }
-        self.told = Some(Instant::now());
+
+        let Some(untold) = self.told.one() else { return };
         let open = listener.limits.connections_max;
-        let why = format!(
-            "{open} connections are open; refused since this was last told: {}",
-            std::mem::take(&mut self.untold)
-        );
-        let local = stream.local_addr().unwrap_or(listener.address);
-        plane.journal.remark(Remark {
-            listener: listener.name.clone(),
-            client_addr: peer,
-            line: own_line(peer, canonical(local), b"", &id, &told(503, &why)),
-        });
+        let why = format!("{open} connections are open; refused since this was last told: {untold}");
+        remark(&told(503, &why), &id, stream, peer, listener, plane);
     }
+}
+
+/// A line about what never became a request.
+fn remark(text: &str, id: &str, stream: &TcpStream, peer: SocketAddr, listener: &Listener, plane: &Plane) {
+    let local = canonical(stream.local_addr().unwrap_or(listener.address));
+    let line = own_line(peer, local, b"", id, text);
+    plane.journal.remark(Remark { listener: listener.name.clone(), client_addr: peer, line });
 }

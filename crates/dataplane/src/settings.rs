@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_http::HeadLimits;
+use palisade_http::{Fields, HeadLimits};
 use palisade_inspect::{Profile, Service};
 use palisade_model::Mode;
 
+use crate::arrival::Arrival;
+use crate::client_address::ClientAddresses;
 use crate::hold::Budget;
 use crate::journal::Journal;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
 use crate::routes::Routes;
 use crate::site::Site;
+use crate::tls::ServerTls;
 use crate::upstream::Upstream;
 
 /// One address that we listen on, and where its requests go.
@@ -32,6 +35,10 @@ pub struct Listener {
     pub redirect: Option<Redirect>,
     /// What becomes of an `X-Forwarded-For` that the client sent.
     pub forwarded_for: ForwardedFor,
+    /// TLS; `None`: it is plain.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Who clients are where somebody stands between; `None`: the connection's other end.
+    pub client_addresses: Option<ClientAddresses>,
     /// Bounds.
     pub limits: Limits,
     /// Times.
@@ -48,8 +55,20 @@ impl Listener {
             health_path: None,
             redirect: None,
             forwarded_for: ForwardedFor::default(),
+            tls: None,
+            client_addresses: None,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl Listener {
+    /// Who a request on a connection is from.
+    pub(crate) fn client_of(&self, arrival: &Arrival, headers: &Fields) -> SocketAddr {
+        match &self.client_addresses {
+            Some(addresses) => addresses.client_of(arrival.client_addr, headers),
+            None => arrival.client_addr,
         }
     }
 }
@@ -66,11 +85,13 @@ pub struct Redirect {
 /// What becomes of an `X-Forwarded-For` that the client sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardedFor {
-    /// The peer's address is appended to it, as most proxies do: who reads it counts trusted hops from the end.
+    /// The address of who connected is appended to it, as most proxies do: who reads it counts trusted hops from the end.
     #[default]
     Append,
-    /// It is replaced by the peer's address: nothing that a client says of itself gets through.
+    /// It is replaced by the client's address: nothing that a client says of itself gets through.
     Replace,
+    /// Nothing is said of the client, and what the request says of one goes on as it is: it is the workload's own call.
+    Nothing,
 }
 
 /// The service that is protected and where it lives.
@@ -96,6 +117,8 @@ impl Destination {
 pub struct Limits {
     /// Connections at a time. Over it: 503 and closed. Default 10,000.
     pub connections_max: usize,
+    /// TLS handshakes under way at a time. Over it: closed. Default 2,000.
+    pub handshakes_max: usize,
     /// Heads of requests. Over it: shown to the rules as far as read, then refused with 400.
     pub request_head: HeadLimits,
     /// Heads of responses. Over it: 502. Default: 128 KiB, 500 fields; upstreams are trusted further than clients.
@@ -117,6 +140,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            handshakes_max: 2_000,
             request_head: HeadLimits::default(),
             response_head: HeadLimits {
                 head_bytes_max: 128 * 1024,
@@ -135,6 +159,8 @@ impl Default for Limits {
 /// Times of one listener.
 #[derive(Clone, Debug)]
 pub struct Timeouts {
+    /// From the accept to the end of the TLS handshake, the PROXY protocol's header included. Then closed. Default 10 s.
+    pub handshake: Duration,
     /// From a request's first byte to the end of its head; also from the accept to the first byte. Then 408.
     /// Default 30 s.
     pub head: Duration,
@@ -156,6 +182,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
             body_whole: Duration::from_secs(300),

@@ -22,6 +22,7 @@ use self::endpoint::{Endpoint, Lease};
 use self::endpoints::{Endpoints, Target};
 pub(crate) use self::server_side::{HeadLost, ServerSide};
 use crate::server_stream::ServerStream;
+use crate::tls::{UpstreamTls, upstream_told};
 use crate::wire::Wire;
 
 /// Where requests of a service go.
@@ -33,6 +34,15 @@ pub struct Upstream {
     endpoints: Arc<Endpoints>,
     turn: AtomicUsize,
     in_process: Option<Acceptor>,
+    tls: Option<Tls>,
+}
+
+/// How an upstream is greeted.
+#[derive(Debug)]
+struct Tls {
+    told: Arc<UpstreamTls>,
+    /// Of the first URL.
+    host: String,
 }
 
 /// Bounds and times of an upstream.
@@ -69,8 +79,8 @@ impl Default for UpstreamLimits {
 /// A text that names no upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamUrlError {
-    /// It does not begin with `http://`.
-    #[error("`{0}` is not an upstream: write http://HOST or http://HOST:PORT")]
+    /// It begins with neither `http://` nor `https://`, or not with that of the others.
+    #[error("`{0}` is not an upstream: write http://HOST or http://HOST:PORT, or all with https")]
     Scheme(String),
     /// It has a path, a query or credentials, which would have no meaning.
     #[error(
@@ -108,6 +118,8 @@ pub(crate) enum ConnectError {
     Resolve(io::Error),
     #[error("it cannot be reached: {0}")]
     Connect(io::Error),
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
     #[error("it did not accept a connection in time")]
     Timeout,
 }
@@ -116,7 +128,7 @@ pub(crate) enum ConnectError {
 const TRIES: usize = 4;
 
 impl Upstream {
-    /// An upstream from its URL, `http://HOST[:PORT]`.
+    /// An upstream from its URL, `http://HOST[:PORT]`; `https` needs [`Upstream::over`].
     ///
     /// # Errors
     /// When it is not one.
@@ -132,16 +144,45 @@ impl Upstream {
         let mut targets = Vec::with_capacity(urls.len());
         let mut authority = None;
         for url in urls {
-            let (written, target) = parse(url)?;
+            let (written, target) = parse(url, "http")?;
             authority.get_or_insert(written);
             targets.push(target);
         }
+        Self::at(authority, targets, limits)
+    }
+
+    /// The same over TLS: URLs are `https://HOST[:PORT]`.
+    ///
+    /// # Errors
+    /// When one of them is not such a URL.
+    pub fn over(
+        tls: Arc<UpstreamTls>,
+        urls: &[&str],
+        limits: UpstreamLimits,
+    ) -> Result<Self, UpstreamUrlError> {
+        let mut targets = Vec::with_capacity(urls.len());
+        let mut authority = None;
+        for url in urls {
+            let (written, target) = parse(url, "https")?;
+            authority.get_or_insert(written);
+            targets.push(target);
+        }
+        let host = targets.first().map(|target: &Target| target.host.clone()).unwrap_or_default();
+        Ok(Self { tls: Some(Tls { told: tls, host }), ..Self::at(authority, targets, limits)? })
+    }
+
+    fn at(
+        authority: Option<String>,
+        targets: Vec<Target>,
+        limits: UpstreamLimits,
+    ) -> Result<Self, UpstreamUrlError> {
         Ok(Self {
             authority: authority.ok_or_else(|| UpstreamUrlError::Scheme(String::new()))?,
             endpoints: Endpoints::new(targets, limits.resolve_every, Box::new(endpoints::system)),
             limits,
             turn: AtomicUsize::new(0),
             in_process: None,
+            tls: None,
         })
     }
 
@@ -155,6 +196,7 @@ impl Upstream {
             endpoints: Endpoints::new(vec![target], limits.resolve_every, Box::new(endpoints::system)),
             limits,
             turn: AtomicUsize::new(0),
+            tls: None,
             in_process: Some(Acceptor { pipe_bytes, accept: Arc::new(accept) }),
         }
     }
@@ -214,7 +256,7 @@ impl Upstream {
                     endpoint.recovered();
                     return Ok(endpoint.busy(Wire::new(stream)));
                 }
-                Ok(Err(error)) => failed = ConnectError::Connect(error),
+                Ok(Err(error)) => failed = error,
                 Err(_) => {}
             }
             tried.push(endpoint.address());
@@ -227,23 +269,28 @@ impl Upstream {
         Err(failed)
     }
 
-    async fn open(&self, address: SocketAddr) -> io::Result<ServerStream> {
+    async fn open(&self, address: SocketAddr) -> Result<ServerStream, ConnectError> {
         if let Some(Acceptor { pipe_bytes, accept }) = &self.in_process {
             let (near, far) = tokio::io::duplex(*pipe_bytes);
             accept(far);
             return Ok(ServerStream::Pipe(near));
         }
-        let stream = TcpStream::connect(address).await?;
+        let stream = TcpStream::connect(address).await.map_err(ConnectError::Connect)?;
         // Heads and bodies are written whole; waiting to join them with more only delays them.
         let _ = stream.set_nodelay(true);
-        Ok(ServerStream::Tcp(stream))
+        let Some(Tls { told, host }) = &self.tls else { return Ok(ServerStream::Tcp(stream)) };
+        let stream = told.connect(host, stream).await;
+        stream
+            .map(|stream| ServerStream::Tls(Box::new(stream)))
+            .map_err(|error| ConnectError::Tls(upstream_told(&error)))
     }
 }
 
-/// Authority and target of a URL.
-fn parse(url: &str) -> Result<(String, Target), UpstreamUrlError> {
+/// Authority and target of a URL of a scheme.
+fn parse(url: &str, scheme: &str) -> Result<(String, Target), UpstreamUrlError> {
     let said = || url.to_owned();
-    let rest = url.strip_prefix("http://").ok_or_else(|| UpstreamUrlError::Scheme(said()))?;
+    let rest = url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let rest = rest.ok_or_else(|| UpstreamUrlError::Scheme(said()))?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains(['/', '?', '#', '@']) {
         return Err(UpstreamUrlError::Rest(said()));
@@ -254,6 +301,7 @@ fn parse(url: &str) -> Result<(String, Target), UpstreamUrlError> {
         _ => (authority, None),
     };
     let port = match port {
+        None if scheme == "https" => 443,
         None => 80,
         Some(port) => port
             .parse()
@@ -299,9 +347,10 @@ mod tests {
             ("http://[::1]:81", "::1", 81),
             ("http://[::1]", "::1", 80),
         ] {
-            let (_, target) = parse(url).unwrap();
+            let (_, target) = parse(url, "http").unwrap();
             assert_eq!((target.host.as_str(), target.port), (host, port), "{url}");
         }
+        assert_eq!(parse("https://shop", "https").unwrap().1.port, 443);
         for url in [
             "127.0.0.1:80",
             "https://a",
@@ -313,7 +362,7 @@ mod tests {
             "http://u@a",
             "http://[::g]",
         ] {
-            assert!(parse(url).is_err(), "{url}");
+            assert!(parse(url, "http").is_err(), "{url}");
         }
     }
 }

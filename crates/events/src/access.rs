@@ -19,6 +19,10 @@ pub struct AccessRecord<'a> {
     pub client: SocketAddr,
     /// The socket's other end.
     pub peer: SocketAddr,
+    /// TLS of the connection; `null` where it was plain.
+    pub tls: Option<Tls>,
+    /// The certificate of the client; `null` where none was asked for.
+    pub client_certificate: Option<ClientCertificate>,
     /// The listener's name.
     pub listener: &'a str,
     /// The service's name.
@@ -68,6 +72,32 @@ pub struct AccessRecord<'a> {
     /// Where the client came from, secrets masked.
     #[serde(serialize_with = "optional_text")]
     pub referer: Option<Excerpt>,
+}
+
+/// TLS of a connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tls {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite, as the IANA names it.
+    pub cipher: &'static str,
+    /// The name that the client asked for.
+    #[serde(serialize_with = "optional_text")]
+    pub sni: Option<Excerpt>,
+}
+
+/// A client that was asked for its certificate.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClientCertificate {
+    /// `NONE`, `SUCCESS` or `FAILED:` and why.
+    pub verify: String,
+    /// The subject, RFC 2253.
+    #[serde(serialize_with = "optional_text")]
+    pub subject: Option<Excerpt>,
+    /// The SHA-256 of the certificate, hex.
+    pub sha256: Option<String>,
+    /// Who it is, where the certificate is believed and says so.
+    pub spiffe_id: Option<String>,
 }
 
 /// Rules that one line names at most.

@@ -16,6 +16,7 @@ use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
 use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
+use palisade_identity::hex_lower;
 use palisade_inspect::{Redacted, Report, Sent, masked_uri};
 use palisade_model::{AuditRecord, Calendar};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
@@ -218,6 +219,21 @@ impl Logs {
             client_request_id: ended.client_request_id.as_ref().map(text),
             client: ended.client_addr,
             peer: ended.peer_addr,
+            tls: ended.tls.as_ref().map(|tls| access::Tls {
+                version: tls.version,
+                cipher: tls.cipher,
+                sni: tls.sni.as_ref().map(|sni| redactor.text(sni.as_bytes(), TEXT_BYTES_MAX)),
+            }),
+            client_certificate: ended.tls.as_ref().and_then(|tls| tls.identity.as_ref()).map(|identity| {
+                let certificate = identity.certificate();
+                access::ClientCertificate {
+                    verify: identity.verify().to_string(),
+                    subject: certificate
+                        .map(|facts| redactor.text(facts.subject_dn.as_bytes(), TEXT_BYTES_MAX)),
+                    sha256: certificate.map(|facts| hex_lower(&facts.sha256)),
+                    spiffe_id: identity.spiffe_id().map(ToString::to_string),
+                }
+            }),
             listener: &ended.listener,
             service: &ended.service.name,
             method: text(&ended.method),

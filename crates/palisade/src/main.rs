@@ -26,6 +26,7 @@ mod rules;
 mod serving;
 mod sites;
 mod snapshot;
+mod tls;
 mod watch;
 
 use std::io;

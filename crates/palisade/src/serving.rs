@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Name, Route};
+use palisade_config::{Direction, Name, Route};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, Budget, Destination, Drain, DrainTrigger, Drained, Journal, Listener, Plane, Redirect, Routes,
-    Upstream, UpstreamLimits, drain, serve,
+    Bound, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, ForwardedFor, Journal,
+    Listener, Plane, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +37,14 @@ struct Listening {
     name: String,
     address: SocketAddr,
     routes: Arc<Routes>,
+    tls: Option<Arc<ServerTls>>,
+}
+
+impl Listening {
+    fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
 }
 
 impl Serving {
@@ -54,8 +62,25 @@ impl Serving {
             let health_path = configured.health_path.as_ref().map(|path| path.as_str().to_owned());
             let redirect = configured.redirect.as_ref();
             let redirect = redirect.map(|to| Redirect { status: to.status.get(), port: to.port.get() });
-            let mut listener =
-                Listener { health_path, redirect, ..Listener::new(name.as_str(), address, routes.clone()) };
+            let tls = snapshot.tls.get(name).map(|server| ServerTls::new(server.clone()));
+            let client_addresses = configured.client_address.as_ref().map(|told| ClientAddresses {
+                from: (*told.from).clone(),
+                trusted: told.trusted.iter().map(|network| **network).collect(),
+                hops: told.hops.get(),
+            });
+            let mut listener = Listener {
+                health_path,
+                redirect,
+                tls: tls.clone(),
+                client_addresses,
+                ..Listener::new(name.as_str(), address, routes.clone())
+            };
+            if configured.direction == Direction::Outbound {
+                listener.forwarded_for = ForwardedFor::Nothing;
+            }
+            if let Some(tls) = &configured.tls {
+                listener.timeouts.handshake = tls.handshake.duration();
+            }
             let wanted = listener.limits.connections_max;
             listener.limits.connections_max = descriptors::connections_max(wanted, listeners, descriptors);
             if listener.limits.connections_max < wanted {
@@ -72,12 +97,17 @@ impl Serving {
                 let context = cannot_listen(name, address, &error);
                 anyhow::Error::new(error).context(context)
             })?;
-            listening.push(Listening { name: name.to_string(), address: listener.local_address()?, routes });
+            listening.push(Listening {
+                name: name.to_string(),
+                address: listener.local_address()?,
+                routes,
+                tls,
+            });
             bound.push(listener);
         }
         // Only now: whoever reads of one may ask the others.
-        for Listening { name, address, .. } in &listening {
-            say!("listening on http://{address} ({name})");
+        for listening in &listening {
+            say!("listening on {} ({})", listening.url(), listening.name);
         }
         let (trigger, drain): (DrainTrigger, Drain) = drain();
         let mut tasks = JoinSet::new();
@@ -102,6 +132,12 @@ impl Serving {
         for (routes, table) in tables {
             routes.replace(table);
         }
+        for listening in &self.listening {
+            let name = snapshot.tls.iter().find(|(name, _)| name.as_str() == listening.name);
+            if let (Some(tls), Some((_, server))) = (&listening.tls, name) {
+                tls.replace(server.clone());
+            }
+        }
         Ok(())
     }
 
@@ -112,10 +148,8 @@ impl Serving {
 
     /// What the admin listener shows.
     pub(crate) fn status(&self) -> Vec<ListenerStatus> {
-        let status = |listening: &Listening| ListenerStatus {
-            name: listening.name.clone(),
-            url: format!("http://{}", listening.address),
-        };
+        let status =
+            |listening: &Listening| ListenerStatus { name: listening.name.clone(), url: listening.url() };
         self.listening.iter().map(status).collect()
     }
 
@@ -137,10 +171,12 @@ impl Serving {
 type Upstreams = HashMap<String, Arc<Upstream>>;
 
 /// Equal upstreams have equal keys.
-fn key(upstream: &palisade_config::Upstream) -> String {
+fn key(upstream: &palisade_config::Upstream, tls: Option<&Arc<UpstreamTls>>) -> String {
     let urls: Vec<&str> = upstream.url.iter().map(|url| url.as_str()).collect();
-    let palisade_config::Upstream { url: _, connect, response, resolve, eject } = upstream;
-    format!("{urls:?} {connect:?} {response:?} {resolve:?} {eject:?}")
+    let palisade_config::Upstream { url: _, connect, response, resolve, eject, tls: _ } = upstream;
+    // Connections that were greeted otherwise are others.
+    let tls = tls.map(Arc::as_ptr);
+    format!("{urls:?} {connect:?} {response:?} {resolve:?} {eject:?} {tls:?}")
 }
 
 /// Where requests may go: services with each profile that inspects them.
@@ -159,7 +195,8 @@ impl<'s> Destinations<'s> {
         let mut by_service = HashMap::new();
         let mut in_use = Upstreams::new();
         for service in &snapshot.config.services {
-            let key = key(&service.upstream);
+            let tls = snapshot.upstream_tls.get(&*service.name);
+            let key = key(&service.upstream, tls);
             let upstream = match in_use.get(&key).or_else(|| upstreams.get(&key)) {
                 Some(upstream) => upstream.clone(),
                 None => {
@@ -172,7 +209,10 @@ impl<'s> Destinations<'s> {
                         ..UpstreamLimits::default()
                     };
                     let urls: Vec<&str> = told.url.iter().map(|url| url.as_str()).collect();
-                    Arc::new(Upstream::of(&urls, limits)?)
+                    Arc::new(match tls {
+                        Some(tls) => Upstream::over(tls.clone(), &urls, limits)?,
+                        None => Upstream::of(&urls, limits)?,
+                    })
                 }
             };
             in_use.insert(key, upstream.clone());

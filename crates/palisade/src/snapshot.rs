@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use palisade_config::{Compat, Config, LogTarget, Name, Style};
+use palisade_config::{Compat, Config, Listener, LogTarget, Name, Style, TlsVersion};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Profile, RuleSources};
 
@@ -14,6 +14,7 @@ use crate::files::FileSystem;
 use crate::idle::idle_exceptions;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
+use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
 use crate::watch::{Seen, Watched};
 
 /// What one process does: replaced as a whole, its parts shared with the one before where they are the same.
@@ -25,6 +26,10 @@ pub(crate) struct Snapshot {
     pub(crate) profiles: HashMap<Name, Arc<Profile>>,
     /// How answers of its services look.
     pub(crate) sites: Sites,
+    /// TLS of its listeners.
+    pub(crate) tls: ListenersTls,
+    /// TLS towards its services.
+    pub(crate) upstream_tls: UpstreamsTls,
 }
 
 /// Makes snapshots, and remembers what went into the last one.
@@ -35,6 +40,7 @@ pub(crate) struct Maker {
     file: Seen,
     /// The pages of services, as they were read last.
     pages: Seen,
+    tls: TlsMaker,
     /// Warnings that were given, so that none is repeated with each reload.
     warned: BTreeSet<String>,
     /// Rules by what they were made of.
@@ -62,7 +68,7 @@ pub(crate) struct Remade {
 /// An object that is not as it is configured, because that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
-    /// `profile` or `service`.
+    /// `profile`, `service` or `listener`.
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: Name,
@@ -86,6 +92,7 @@ impl Maker {
             told,
             file: Seen::default(),
             pages: Seen::default(),
+            tls: TlsMaker::default(),
             warned: BTreeSet::new(),
             rules: HashMap::new(),
             interner: Interner::new(),
@@ -127,7 +134,20 @@ impl Maker {
                 .insert((*service.name).clone(), site.with_context(|| format!("service {}", *service.name))?);
         }
         self.pages = watched.into_seen();
-        let snapshot = Snapshot { config, profiles, sites };
+        let mut tls = ListenersTls::new();
+        for listener in &config.listeners {
+            let Some(told) = &listener.tls else { continue };
+            let made = self.tls.of_listener(&config, listener, told, None, false);
+            let name = (*listener.name).clone();
+            tls.insert(name, made.with_context(|| format!("listener {}", *listener.name))?);
+        }
+        let mut upstream_tls = UpstreamsTls::new();
+        for service in &config.services {
+            let made = self.tls.of_upstream(service, false);
+            let made = made.with_context(|| format!("service {}", *service.name))?;
+            upstream_tls.extend(made.map(|made| ((*service.name).clone(), made)));
+        }
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls };
         self.warn_of_idle_exceptions(&snapshot);
         Ok(snapshot)
     }
@@ -177,7 +197,47 @@ impl Maker {
             sites.insert(name, site);
         }
         self.pages = watched.into_seen();
-        let snapshot = Snapshot { config, profiles, sites };
+        let mut tls = ListenersTls::new();
+        self.tls.keep(&config);
+        for listener in &config.listeners {
+            let Some(told) = &listener.tls else { continue };
+            let name = (*listener.name).clone();
+            let was = before.tls.get(&name);
+            let server =
+                match (self.tls.of_listener(&config, listener, told, was, effort == Effort::All), was) {
+                    (Ok(server), _) => server,
+                    (Err(error), was) => {
+                        stale.push(Stale {
+                            kind: "listener",
+                            name: name.clone(),
+                            error: format!("{error:#}"),
+                        });
+                        // A listener that is not there yet needs a restart anyway.
+                        let Some(was) = was else { continue };
+                        was.clone()
+                    }
+                };
+            tls.insert(name, server);
+        }
+        let mut upstream_tls = UpstreamsTls::new();
+        for service in &config.services {
+            let name = (*service.name).clone();
+            let made = match (
+                self.tls.of_upstream(service, effort == Effort::All),
+                before.upstream_tls.get(&name),
+            ) {
+                (Ok(made), _) => made,
+                (Err(error), Some(was)) => {
+                    stale.push(Stale { kind: "service", name: name.clone(), error: format!("{error:#}") });
+                    Some(was.clone())
+                }
+                (Err(error), None) => {
+                    return Err(anyhow!("service {name}, which was not there or had no TLS: {error:#}"));
+                }
+            };
+            upstream_tls.extend(made.map(|made| (name, made)));
+        }
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls };
         self.warn_of_idle_exceptions(&snapshot);
         Ok(Remade { snapshot, stale })
     }
@@ -197,6 +257,7 @@ impl Maker {
     pub(crate) fn seen(&self) -> Seen {
         let mut all = self.file.clone();
         all.add(&self.pages);
+        all.add(&self.tls.seen());
         for loaded in self.rules.values() {
             all.add(&loaded.seen);
         }
@@ -269,8 +330,19 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     differs("admin", before.admin != after.admin);
     differs("dataDir", before.data_dir != after.data_dir);
     differs("logs", before.logs != after.logs);
-    differs("listeners", before.listeners != after.listeners);
+    differs("listeners", restarted(before) != restarted(after));
     needs
+}
+
+/// Listeners without what can change while they are there.
+fn restarted(config: &Config) -> Vec<Listener> {
+    let mut listeners = config.listeners.clone();
+    for tls in listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
+        tls.certificates.clear();
+        tls.client_certificates = None;
+        tls.min_version = TlsVersion::Tls12;
+    }
+    listeners
 }
 
 impl Snapshot {

@@ -246,7 +246,7 @@ fn an_unusable_value_is_an_error_that_names_its_variable() {
     let backend = ("BACKEND", "http://127.0.0.1:1");
     for (variables, said) in [
         (&[backend, ("PORT", "eighty")][..], "error: PORT: `eighty` is not a number from 1 to 65535"),
-        (&[("BACKEND", "https://shop")], "error: BACKEND: `https://shop` is not an upstream"),
+        (&[("BACKEND", "ftp://shop")], "error: BACKEND: `ftp://shop` is not an upstream"),
         (&[("NGINX_BACKEND", "a b")], "error: NGINX_BACKEND: `http://a b` is not an upstream"),
         (&[("NGINX_BACKEND", "a"), ("WALLARM_MODE", "loud")], "error: WALLARM_MODE: `loud` is not a mode"),
         (

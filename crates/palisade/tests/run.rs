@@ -430,7 +430,7 @@ fn what_cannot_run_exits_2_and_names_flag_and_value() {
         (same("[::]:18080", "http://127.0.0.1:18080/"), ["--upstream", "itself"]),
         (vec!["run".to_owned()], ["--upstream", "URL"]),
         (instead("--upstream", "shop"), ["--upstream", "`shop`"]),
-        (instead("--upstream", "https://shop"), ["--upstream", "`https://shop`"]),
+        (instead("--upstream", "ftp://shop"), ["--upstream", "`ftp://shop`"]),
         (instead("--upstream", "127.0.0.1:3000"), ["--upstream", "http://127.0.0.1:3000"]),
         (instead("--upstream", "http://127.0.0.1:1/path"), ["--upstream", "path"]),
         (instead("--upstream", "http://127.0.0.1:99999"), ["--upstream", "99999"]),

@@ -70,6 +70,7 @@ impl<C: ClientSide> Passage<'_, C> {
             }
             Err(error) => {
                 events.upstream_connect_failed_total.one();
+                events.upstream_tls_failed_total.add(matches!(error, ConnectError::Tls(_)).into());
                 let status = if matches!(error, ConnectError::Timeout) { 504 } else { 502 };
                 Err(Stop::answer(status, format!("the upstream {}: {error}", upstream.authority())))
             }

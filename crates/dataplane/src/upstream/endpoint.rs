@@ -99,7 +99,10 @@ impl Endpoint {
 
     /// Closes idle connections that are too old or that the upstream has closed.
     pub(super) fn sweep(&self, limits: &UpstreamLimits) {
-        self.idle().retain(|idle| idle.since.elapsed() < limits.idle && idle.wire.stream().is_quiet());
+        // First what TLS has to say beside what it carries, such as tickets: only the rest is an end or a word unasked.
+        self.idle().retain_mut(|idle| {
+            idle.since.elapsed() < limits.idle && idle.wire.is_quiet() && idle.wire.stream().is_quiet()
+        });
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

@@ -296,7 +296,7 @@ impl Changing {
         let seconds = self.reloads.last.as_ref().map_or(0.0, |last| last.seconds);
         into.gauge("palisade_last_reload_duration_seconds", help, &[], seconds);
         let help = "Objects that are not as they are configured, because that cannot be used.";
-        for kind in ["profile", "service"] {
+        for kind in ["profile", "service", "listener"] {
             let count = self.stale.iter().filter(|stale| stale.kind == kind).count();
             into.gauge("palisade_stale_objects", help, &[("kind", kind)], count as f64);
         }

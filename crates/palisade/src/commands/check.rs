@@ -15,6 +15,7 @@ use crate::flags::CheckFlags;
 use crate::idle::idle_exceptions;
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
+use crate::tls::TlsMaker;
 
 /// Loads and compiles; exit 1 when something is an error.
 pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
@@ -52,6 +53,7 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     }
     if let Some(config) = &reading.config {
         clean &= pages_are_clean(config);
+        clean &= tls_is_clean(config);
         let rules_of = |name: &Name| {
             let sources =
                 rules::sources_of(&config.profiles.get(name)?.rules, false, &EnvironmentRules::default());
@@ -77,6 +79,26 @@ fn pages_are_clean(config: &Config) -> bool {
         say!("error: {wrong}");
     }
     wrong.is_empty()
+}
+
+/// Shows which certificates, keys and authorities cannot be used. Whether none.
+fn tls_is_clean(config: &Config) -> bool {
+    let mut tls = TlsMaker::default();
+    let mut clean = true;
+    for listener in &config.listeners {
+        let Some(told) = &listener.tls else { continue };
+        if let Err(error) = tls.of_listener(config, listener, told, None, false) {
+            say!("error: listener {}: {error:#}", *listener.name);
+            clean = false;
+        }
+    }
+    for service in &config.services {
+        if let Err(error) = tls.of_upstream(service, false) {
+            say!("error: service {}: {error:#}", *service.name);
+            clean = false;
+        }
+    }
+    clean
 }
 
 /// Shows what is wrong with some rules. Whether nothing is.

@@ -237,7 +237,8 @@ impl Running {
         let line = |err: &str| {
             // A line without its end is still being written.
             let line = err.split_inclusive('\n').find(|line| line.ends_with(&format!(" ({name})\n")))?;
-            line.strip_prefix("listening on http://")?.split(' ').next()?.parse().ok()
+            let url = line.strip_prefix("listening on ")?.split(' ').next()?;
+            url.split("://").nth(1)?.parse().ok()
         };
         eventually(name, || line(&self.err()))
     }

@@ -1,0 +1,130 @@
+//! What hosts ask of their clients: a certificate, whose word on it counts, and what happens to who has none.
+//!
+//! By host, because a handshake knows no path. The name that a client asks for in its handshake decides what it is asked;
+//! a request may then name another host, and where that one asks for certificates the connection is not for it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use palisade_config::{HostPattern, RoutePath};
+use palisade_identity::{Anchors, ClientCertificates, SubjectMatch, Unreadable, verify};
+use palisade_inspect::RouteTable;
+use palisade_model::PeerIdentity;
+
+use crate::arrival::TlsArrival;
+
+/// What is asked of clients of some hosts.
+#[derive(Debug)]
+pub struct ClientRule {
+    /// Whether a certificate is asked for, and what it must be worth.
+    pub mode: ClientCertificates,
+    /// Whose word counts.
+    pub anchors: Anchors,
+    /// Which subjects are let in.
+    pub subject: Option<SubjectMatch>,
+    /// Where those are sent whose certificate will not do, in place of 400.
+    pub error_page: Option<String>,
+}
+
+impl ClientRule {
+    /// Nobody is asked.
+    pub fn off() -> Self {
+        Self { mode: ClientCertificates::Off, anchors: Anchors::nobody(), subject: None, error_page: None }
+    }
+
+    /// Who a chain makes its sender, who has shown to hold the leaf's key. `None` where nobody is asked.
+    pub(crate) fn identify(&self, chain: &[&[u8]], now: i64) -> Result<Option<PeerIdentity>, Unreadable> {
+        if !self.mode.asks() {
+            return Ok(None);
+        }
+        verify(chain, &self.anchors, now).map(Some)
+    }
+}
+
+/// What each host of a listener asks of clients.
+pub struct ClientRules {
+    /// The default first.
+    rules: Vec<Arc<ClientRule>>,
+    /// Indices into `rules`.
+    by_host: RouteTable<usize>,
+}
+
+impl fmt::Debug for ClientRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRules").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl ClientRules {
+    /// The same for all hosts.
+    pub fn all(default: Arc<ClientRule>) -> Self {
+        Self::new(default, [])
+    }
+
+    /// By host; the first that names a host counts, none named is any host. `default` is for hosts that nobody names.
+    pub fn new<'a>(
+        default: Arc<ClientRule>,
+        hosts: impl IntoIterator<Item = (Vec<&'a HostPattern>, Arc<ClientRule>)>,
+    ) -> Self {
+        let root = RoutePath::root();
+        let mut rules = vec![default];
+        let mut routes = Vec::new();
+        for (hosts, rule) in hosts {
+            let known = rules.iter().position(|known| Arc::ptr_eq(known, &rule));
+            let index = known.unwrap_or_else(|| {
+                rules.push(rule);
+                rules.len() - 1
+            });
+            routes.push((hosts, &root, index));
+        }
+        let by_host = RouteTable::new(routes);
+        Self { rules, by_host }
+    }
+
+    /// Those that there are, each once.
+    pub(crate) fn each(&self) -> &[Arc<ClientRule>] {
+        &self.rules
+    }
+
+    /// Which of them is a host's: its name, a port and all, or none.
+    pub(crate) fn index_of(&self, host: Option<&[u8]>) -> usize {
+        self.by_host.find(host, b"/").copied().unwrap_or(0)
+    }
+
+    /// What a host asks.
+    pub fn of(&self, host: Option<&[u8]>) -> &Arc<ClientRule> {
+        &self.rules[self.index_of(host)]
+    }
+}
+
+/// A request for a host that asks for certificates, on a connection that was made for another: 421.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misdirected;
+
+impl TlsArrival {
+    /// What the host of a request asks of this client.
+    ///
+    /// Source: nginx's `ngx_http_set_virtual_server`. Differs: a connection that asked for no name is for the hosts that
+    /// ask what was asked of it, and for those alone; nginx takes the default's verdict for every host then.
+    ///
+    /// # Errors
+    /// When the host asks for certificates and the connection was made for another name.
+    pub fn rule_for(&self, host: Option<&[u8]>) -> Result<&Arc<ClientRule>, Misdirected> {
+        let rule = self.client_rules.of(host);
+        if !rule.mode.asks() {
+            return Ok(rule);
+        }
+        let made_for_it = match &self.sni {
+            Some(sni) => host.is_none_or(|host| is_name(host, sni.as_bytes())),
+            None => Arc::ptr_eq(rule, self.client_rules.of(None)),
+        };
+        if made_for_it { Ok(rule) } else { Err(Misdirected) }
+    }
+}
+
+/// Whether a host, perhaps with a port, has this name, letter case and a dot at its end aside.
+fn is_name(host: &[u8], name: &[u8]) -> bool {
+    let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
+    let bare = |name: &[u8]| name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase();
+    bare(&host[..end]) == bare(name)
+}
