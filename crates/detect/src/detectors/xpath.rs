@@ -210,10 +210,10 @@ impl<'a> Reader<'a> {
             b'.' => {
                 let parent = self.byte(1) == b'.';
                 self.at += 1 + usize::from(parent);
-                // `not(.)`, and a step up behind a bracket that was left.
+                // `not(.)`, `contains(.,'a')`, and a step up behind a bracket that was left.
                 if parent && self.closed > 0 {
                     self.note(1, "the parent node");
-                } else if !parent && self.open.last() == Some(&b'(') && self.byte(0) == b')' {
+                } else if !parent && self.open.last() == Some(&b'(') && matches!(self.byte(0), b')' | b',') {
                     self.note(1, "the node itself");
                 } else {
                     self.weigh(u32::from(parent));

@@ -133,14 +133,14 @@ fn doctype(at: usize, mut words: Words<'_>, text: &[u8], evidence: &mut Evidence
     if what.quoted || !(public || what.text.eq_ignore_ascii_case(b"SYSTEM")) {
         return;
     }
-    if public {
-        words.next();
-    }
+    let owner = if public { words.next().map(|id| id.text).unwrap_or_default() } else { b"" };
     let Some(uri) = words.next().filter(|word| word.quoted) else { return };
     let end = text.len() - words.rest.len();
     let target = Target::of(uri.text);
     let confidence = match target {
         Target::Public => return,
+        // `-//freedesktop//DTD ..//EN` at www.freedesktop.org.
+        Target::Elsewhere if is_published_by(owner, uri.text) => return,
         Target::Relative => Confidence::POSSIBLE,
         // Configuration that lies beside its type.
         Target::Climbing | Target::Scheme if is_local_dtd(uri.text) => Confidence::POSSIBLE,
@@ -230,6 +230,24 @@ impl Target {
             Self::Scheme => shown,
         }
     }
+}
+
+/// Whether a formal public identifier (`-//OWNER//DTD NAME//EN`) and an address belong together: the host is called as the
+/// owner is.
+fn is_published_by(identifier: &[u8], uri: &[u8]) -> bool {
+    let mut parts = identifier.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+    let (Some(b"-" | b"+"), Some(owner), Some(class)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let name: Vec<u8> =
+        owner.iter().take_while(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    let host = memchr::memmem::find(uri, b"://").map_or(uri, |at| &uri[at + 3..]);
+    let host = host.split(|byte| b"/:?#@\\".contains(byte)).next().unwrap_or_default().to_ascii_lowercase();
+    let labels = host.split(|byte| *byte == b'.');
+    class.starts_with(b"DTD ")
+        && name.len() >= 3
+        && uri.ends_with(b".dtd")
+        && labels.into_iter().any(|label| label == name)
 }
 
 /// Who publishes document types.

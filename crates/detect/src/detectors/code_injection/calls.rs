@@ -391,6 +391,12 @@ impl<'a> Call<'_, 'a> {
                     "makes an engine that runs texts as code".into(),
                 ))
             }
+            // From any object to any class: `$x.getClass().forName(..)`.
+            Does::Reflects
+                if name == b"forName" && self.has_before(&["getClass"]) && standing != Standing::Text =>
+            {
+                Some((Confidence::STRONG, format!("gets at a class by {shown}() of an object's class")))
+            }
             Does::Reflects
                 if standing == Standing::Alone && self.has_before(&["getClass", "Class", "java"]) =>
             {

@@ -114,6 +114,7 @@ pub(super) const CHAINS: &[(&str, bool, &str)] = &[
     ("open3.popen3", false, "starts a program"),
     ("process.spawn", false, "starts a program"),
     ("diagnostics.process.start", false, "starts a program"),
+    ("process.start", false, "starts a program"),
     ("reflection.assembly.load", false, "loads code"),
     ("scriptengine.eval", false, "runs a text as code"),
     ("system.getenv", false, "reads the environment"),

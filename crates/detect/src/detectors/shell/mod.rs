@@ -85,7 +85,7 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
     for quote in [b'\'', b'"'].into_iter().filter(|_| breaks) {
         if let Some(at) = memchr::memchr(quote, text) {
             // `awk '{print}' x | sort`: it opens an argument.
-            if at > 0 && text[at - 1] == b' ' && is_command_line(text) {
+            if at > 0 && text[at - 1] == b' ' && (is_command_line(text) || begins_as_a_script(text)) {
                 continue;
             }
             keep(&mut best, judge(text, at + 1, Dialect::Posix, &frame));

@@ -61,8 +61,11 @@ const BLANKS: ByteSet = ByteSet::of(b" \t\n\r\x0b\x0c\xa0(/+");
 /// Nothing is broken out of without one of these.
 const GATE: ByteSet = BLANKS.union(ByteSet::of(b"'\"`;=<>|&*#!~@{"));
 
+/// Bytes of a text that may be a few signs between quotes.
+const SHORT_BYTES_MAX: usize = 64;
+
 fn look_for_injection(value: &Value<'_>, evidence: &mut Evidence<'_>) {
-    if matches!(value.bytes.first(), Some(b'\'' | b'"' | b'`' | b' ')) {
+    if value.bytes.len() <= SHORT_BYTES_MAX && (value.set.contains(b'\'') || value.set.contains(b'"')) {
         if let Some(why) = operators::between_quotes(value.bytes) {
             evidence.found(Confidence::LIKELY, 0..value.bytes.len(), why);
             return;

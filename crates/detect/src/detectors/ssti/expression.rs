@@ -38,6 +38,18 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         let why = "a template tag that opens PHP code".into();
         return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
     }
+    if template.mark == Mark::Statement && matches!(body.trim_ascii(), b"debug" | b"- debug -" | b"dump") {
+        let why = "a template statement that prints the variables of the application".into();
+        return Some(Judged { confidence: Confidence::LIKELY, why, in_browser: false });
+    }
+    if matches!(template.mark, Mark::Freemarker | Mark::Dollar)
+        && [&b".data_model"[..], b".globals", b".main?", b".vars["].iter().any(|variable| {
+            memchr::memmem::find(body, variable).is_some_and(|at| at == 0 || body[at - 1] == b' ')
+        })
+    {
+        let why = format!("{} that shows FreeMarker's own variables", template.mark.told());
+        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
+    }
     if matches!(template.mark, Mark::Hash | Mark::Scriptlet) && ruby_command(body) {
         let why = format!("{} that starts a program by %x", template.mark.told());
         return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
@@ -89,7 +101,8 @@ fn arithmetic(tokens: &[Token<'_>], template: &Template) -> Option<(Confidence, 
                 }
                 sign = None;
             }
-            Kind::Text(text) if text.len() <= 16 => {
+            // `${1+"$@"}` is a shell's.
+            Kind::Text(text) if text.len() <= 16 && !text.contains(&b'$') => {
                 operands += 1;
                 multiplies |= sign == Some(b'*');
                 sign = None;
@@ -555,7 +568,7 @@ impl<'a> Reader<'_, 'a> {
     /// Whether a path means something under this mark: `process.env` is everyday in JavaScript's `${..}`.
     fn allows(&self, prefix: &str) -> bool {
         match self.mark {
-            Mark::Brace => false,
+            Mark::Brace => prefix.contains("smarty"),
             Mark::Dollar => {
                 !prefix.starts_with("process.env")
                     && !prefix.starts_with("File.")
@@ -575,6 +588,7 @@ impl<'a> Reader<'_, 'a> {
         if self.mark != Mark::Brackets
             && self.tokens[0].quote != b'`'
             && method.is_some_and(|method| ascii::is_one_of(method, PROBES))
+            && self.tokens.get(4).is_some_and(|token| token.is(b')') || token.text().is_some())
         {
             return Some((Confidence::LIKELY, false, "calls a method of a constant text".into()));
         }
@@ -636,7 +650,6 @@ const PROBES: &[&str] = &[
     "upper",
     "lower",
     "format",
-    "join",
     "getBytes",
     "substring",
 ];

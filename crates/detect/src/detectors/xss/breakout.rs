@@ -3,7 +3,7 @@
 use palisade_codec::ByteSet;
 
 use super::super::ascii;
-use super::super::code::{Token, Tokens};
+use super::super::code::{Kind, Token, Tokens};
 use super::Seen;
 use super::script::{self, Code};
 use crate::Confidence;
@@ -30,8 +30,16 @@ pub(super) fn read(text: &[u8], set: &ByteSet, seen: &mut Seen) {
 
 fn closed_string(text: &[u8], at: usize, quote: u8, seen: &mut Seen) {
     let (before, after) = (&text[..at], &text[at + 1..]);
-    // What stands in a string is plain; a quote that follows an operator or bracket opens one.
+    // What stands in a string is plain; a quote that follows an operator or bracket opens one, also behind Python's letters.
     let before = before.strip_suffix(b"\\").unwrap_or(before);
+    let before = match before {
+        [rest @ .., sign @ (b'(' | b',' | b'=' | b'[' | b' '), b'f' | b'r' | b'b' | b'F']
+            if !rest.is_empty() =>
+        {
+            &before[..before.len() - 1 - usize::from(*sign == b' ')]
+        }
+        _ => before,
+    };
     if before
         .trim_ascii_end()
         .last()
@@ -153,22 +161,30 @@ fn alone(text: &[u8], seen: &mut Seen) {
             at += 3;
             computed = true;
             text_at(at - 2)
-        } else if let Some(end) = joined_texts(&tokens, at) {
-            // `['al'+'ert']`
+        } else if let Some(end) = joined_texts(&tokens, at).or_else(|| decoded_text(&tokens, at)) {
+            // `['al'+'ert']`, `[atob('YWxlcnQ=')]`
             at = end;
             computed = true;
             None
+        } else if is(at, b'[') && is(at + 2, b']') && matches!(tokens[at + 1].kind, Kind::Number(_)) {
+            at += 3;
+            continue;
         } else if is(at, b')') {
             at += 1;
             continue;
         } else {
             break;
         };
-        matters |= member.is_some_and(|member| ascii::is_one_of(member, MEMBERS));
+        // Only documents are written to; files are, too, by programs that have a `self`.
+        let writes = member.is_some_and(|member| ascii::is_one_of(member, &["write", "writeln"]));
+        let document = ascii::find(&code[..code.len().min(64)], b"document").is_some();
+        matters |= member.is_some_and(|member| ascii::is_one_of(member, MEMBERS)) && (!writes || document);
     }
-    let called = is(at, b'(') || is(at, b'=') && !is(at + 1, b'=');
+    let called = is(at, b'(');
+    let assigned = is(at, b'=') && !is(at + 1, b'=');
     // `window.open()` in a sentence is talk; brackets around a member's name are not.
-    if (matters && (at == tokens.len() || called) || computed && called) && !goes_on_as_sentence(trimmed) {
+    let does = matters && (at == tokens.len() || called || assigned) || computed && called;
+    if does && !goes_on_as_sentence(trimmed) {
         seen.note(Confidence::LIKELY, all, || {
             format!("script that uses {}", ascii::shown(&trimmed[signs..]))
         });
@@ -199,6 +215,19 @@ fn joined_texts(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     let sources = near[..end].iter().filter(|token| token.name() == Some(b"source")).count();
     let joined = near[..end].iter().any(|token| token.is(b'+'));
     (texts + sources >= 2 && joined).then_some(at + end + 2)
+}
+
+/// Where a bracket closes that holds the call of a decoder: `[atob('YWxlcnQ=')]`.
+fn decoded_text(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    const DECODERS: &[&str] =
+        &["atob", "unescape", "decodeuri", "decodeuricomponent", "fromcharcode", "string"];
+    let decodes = tokens.get(at)?.is(b'[')
+        && tokens.get(at + 1)?.name().is_some_and(|name| ascii::is_one_of(name, DECODERS));
+    if !decodes {
+        return None;
+    }
+    let near = &tokens[at + 1..tokens.len().min(at + JOINED_TOKENS_MAX)];
+    near.iter().position(|token| token.is(b']')).map(|end| at + end + 2)
 }
 
 /// Tokens of such a bracket.
@@ -245,12 +274,20 @@ fn roundabout(text: &[u8]) -> Option<&'static str> {
         if renamed {
             return Some("gives a function that shows something another name, then calls it");
         }
+        // `{onerror=alert}throw 1`
+        let handler = name(at) == Some(b"onerror") && is(at + 1, b'=') && shows(at + 2);
+        if handler && tokens[at..].iter().any(|token| token.name() == Some(b"throw")) {
+            return Some("sets a handler of errors, then throws one");
+        }
         // `setTimeout`alert\x281\x29``, `Function`a${'lert(1)'}```
         let runs = name(at).is_some_and(|name| {
             ascii::is_one_of(name, &["settimeout", "setinterval", "function", "eval", "setimmediate"])
         });
+        // `eval.call`..`` as well.
+        let by_call = is(at + 1, b'.') && name(at + 2).is_some_and(|name| matches!(name, b"call" | b"apply"));
+        let last = if by_call { at + 2 } else { at };
         let template =
-            tokens.get(at + 1).filter(|token| token.quote == b'`' && token.start == tokens[at].end);
+            tokens.get(last + 1).filter(|token| token.quote == b'`' && token.start == tokens[last].end);
         let code = |text: &[u8]| {
             memchr::memmem::find(text, b"${").is_some()
                 || memchr::memmem::find(text, b"\\x").is_some()
