@@ -3,7 +3,7 @@
 mod support;
 
 use palisade_identity::{
-    Admission, Anchors, AnchorsError, ClientCertificates, Handshake, PossessionError, SubjectMatch,
+    Admission, Anchors, AnchorsError, ClientCertificates, FAILURES, Handshake, PossessionError, SubjectMatch,
     XfccFields, certificate_pem, escaped_certificate_pem, possession, verify, xfcc_element,
 };
 use palisade_model::{PeerIdentity, Verification};
@@ -303,6 +303,19 @@ fn hostile_chains_are_refused_or_judged_and_never_believed() {
         }
     }
     assert!(judged > 100, "{judged}");
+}
+
+#[test]
+fn the_reference_names_every_failure() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/certificate-verdicts.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| number")).collect();
+    assert_eq!(rows.len(), FAILURES.len());
+    for (row, failure) in rows.iter().zip(FAILURES) {
+        let star = if (18..=21).contains(&failure.code) { "*" } else { "" };
+        assert!(row.starts_with(&format!("| {}{star} | {} |", failure.code, failure.reason)), "{row}");
+    }
 }
 
 #[test]
