@@ -18,11 +18,13 @@ pub(crate) struct OwnAnswer {
     pub(crate) location: Option<String>,
     /// A check's word: it has the service's page for that.
     pub(crate) is_block: bool,
+    /// What a page of ours says beside the status's own words.
+    pub(crate) said: Option<&'static str>,
 }
 
 impl OwnAnswer {
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, location: None, is_block: false }
+        Self { status, location: None, is_block: false, said: None }
     }
 
     /// Writes it whole, for HTTP/1.
@@ -68,7 +70,7 @@ impl OwnAnswer {
         let site = how.site.filter(|_| self.is_block);
         match site.and_then(|site| if how.json { site.json.as_ref() } else { site.html.as_ref() }) {
             Some(own) => own.render(status, how.request_id),
-            None => page(status, how.request_id, how.json),
+            None => page(status, self.said, how.request_id, how.json),
         }
     }
 }
@@ -122,14 +124,16 @@ pub(crate) struct AnswerForm<'a> {
     pub(crate) site: Option<&'a Site>,
 }
 
-fn page(status: u16, request_id: &str, json: bool) -> String {
-    let said = reason_phrase(status);
+fn page(status: u16, said: Option<&str>, request_id: &str, json: bool) -> String {
+    let reason = reason_phrase(status);
+    let title = said.unwrap_or(reason);
     if json {
-        format!("{{\"status\":{status},\"error\":\"{said}\",\"request_id\":\"{request_id}\"}}\n")
+        format!("{{\"status\":{status},\"error\":\"{title}\",\"request_id\":\"{request_id}\"}}\n")
     } else {
+        let said = said.map(|said| format!("<p>{said}</p>")).unwrap_or_default();
         format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {said}</title></head>\n\
-             <body><h1>{said}</h1><p>Request id: <code>{request_id}</code></p></body></html>\n"
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {title}</title></head>\n\
+             <body><h1>{reason}</h1>{said}<p>Request id: <code>{request_id}</code></p></body></html>\n"
         )
     }
 }
@@ -156,6 +160,15 @@ mod tests {
             assert!(body.contains("0f"));
             assert!(written(OwnAnswer::status(403), json, true).ends_with("\r\n\r\n"));
         }
+    }
+
+    #[test]
+    fn a_page_says_what_it_is_told_to_say() {
+        let answer = OwnAnswer { said: Some("The SSL certificate error"), ..OwnAnswer::status(400) };
+        let html = written(answer.clone(), false, false);
+        assert!(html.contains("<title>400 The SSL certificate error</title>"));
+        assert!(html.contains("<h1>Bad Request</h1><p>The SSL certificate error</p>"));
+        assert!(written(answer, true, false).contains("\"error\":\"The SSL certificate error\""));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use palisade_http::{ChunkFinding, ChunkProgress, ChunkedDecoder, Fields, Framing, chunk_head};
 
+use crate::identity_headers::is_identity_header;
+
 /// Takes the body of one message from what its connection gives.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
@@ -158,7 +160,9 @@ fn is_forbidden_trailer(name: &[u8]) -> bool {
         "x-request-id",
     ];
     let lower = name.to_ascii_lowercase();
-    NAMES.iter().any(|known| known.as_bytes() == lower) || lower.starts_with(b"x-forwarded-")
+    NAMES.iter().any(|known| known.as_bytes() == lower)
+        || lower.starts_with(b"x-forwarded-")
+        || is_identity_header(name)
 }
 
 #[cfg(test)]

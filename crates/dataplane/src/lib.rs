@@ -38,6 +38,7 @@ mod exchange;
 mod forwarded;
 mod hold;
 mod http1;
+mod identity_headers;
 mod journal;
 mod lookups;
 mod metrics;
@@ -63,6 +64,7 @@ mod wire;
 pub use arrival::{Alpn, Arrival, TlsArrival};
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
 pub use hold::Budget;
+pub use identity_headers::{FingerprintHash, Forward};
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{

@@ -114,6 +114,8 @@ counts! {
     health_checks_total,
     /// Requests answered with 404 here because no route takes their host and path.
     no_route_total,
+    /// Requests refused because of the client's certificate, or for want of one.
+    certificates_refused_total,
     /// Requests refused because they can be read in more than one way.
     framing_refused_total,
     /// Heads of requests that did not come in time.

@@ -98,8 +98,10 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             return self.answer_health_check(&plan).await;
         }
         let elsewhere = listener.redirect.map(|redirect| elsewhere(redirect, &head));
-        let refused = certificate::refusal(arrival, host_of(&head).as_deref());
-        let elsewhere = refused.map(|(status, why)| Stop::answer(status, why)).or(elsewhere);
+        let (told, elsewhere) = match certificate::judge(arrival, host_of(&head).as_deref()) {
+            Ok(told) => (told, elsewhere),
+            Err(refusal) => (None, Some(Stop::Certificate(refusal))),
+        };
         let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
         self.site = destination.as_ref().and_then(|destination| destination.site.clone());
         let id = request_id();
@@ -108,13 +110,15 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let upstream = destination.as_ref().map(|destination| &destination.upstream);
         self.response_timeout =
             upstream.and_then(|upstream| upstream.response()).unwrap_or(listener.timeouts.response);
-        if let (None, Some(upstream)) = (plan.refusal, upstream) {
+        if let (None, Some(destination)) = (plan.refusal, &destination) {
             let hop = request::Hop {
                 arrival,
                 client: client_addr.ip(),
                 forwarded_for: listener.forwarded_for,
                 request_id: &id,
-                authority: upstream.authority().as_bytes(),
+                authority: destination.upstream.authority().as_bytes(),
+                forward: &destination.forward,
+                peer: told,
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }

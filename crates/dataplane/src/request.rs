@@ -2,14 +2,16 @@
 //!
 //! Fields keep their order, their case and their duplicates. What does not go on: fields of one connection (RFC 9110
 //! section 7.6.1) with those that Connection names, `Expect: 100-continue` (we answer it), what we say ourselves
-//! about the client ([`crate::forwarded`]), and upgrades to anything but WebSocket: a connection that becomes h2c is
+//! about the client ([`crate::forwarded`], [`crate::identity_headers`]), and upgrades to anything but WebSocket: a connection that becomes h2c is
 //! one whose requests nobody inspects any more.
 
 use palisade_http::{Framing, FramingFinding, RequestHead, Target, TargetForm, request_body_framing};
+use palisade_model::PeerIdentity;
 
 use crate::arrival::Arrival;
 use crate::body::{Coding, write_field};
 use crate::forwarded::{self, Known};
+use crate::identity_headers::Forward;
 use crate::settings::ForwardedFor;
 
 /// What we do with a request, as its head has it.
@@ -99,6 +101,10 @@ pub(crate) struct Hop<'a> {
     pub(crate) request_id: &'a str,
     /// The Host of a request that has none.
     pub(crate) authority: &'a [u8],
+    /// How the application is told of the client's certificate.
+    pub(crate) forward: &'a Forward,
+    /// Who the client is, where its host asks for certificates.
+    pub(crate) peer: Option<&'a PeerIdentity>,
 }
 
 /// Writes the head that the upstream gets.
@@ -133,6 +139,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     for (name, value) in head.headers.iter() {
         let dropped = is_hop_by_hop(name)
             || hop.forwarded_for != ForwardedFor::Nothing && forwarded::is_ours(name)
+            || hop.forward.is_ours(name)
             || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
@@ -159,6 +166,9 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     };
     if hop.forwarded_for != ForwardedFor::Nothing {
         forwarded::write(&head.headers, &known, hop.forwarded_for, out);
+    }
+    if let Some(peer) = hop.peer {
+        hop.forward.fields(peer, |name, value| write_field(name.as_bytes(), value.as_bytes(), out));
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -263,6 +273,8 @@ mod tests {
             forwarded_for: ForwardedFor::Replace,
             request_id: "id",
             authority: b"upstream:80",
+            forward: &Forward::default(),
+            peer: None,
         };
         let mut out = Vec::new();
         write_head(&head, &plan, &hop, &mut out);

@@ -12,6 +12,7 @@ use palisade_model::Mode;
 use crate::arrival::Arrival;
 use crate::client_address::ClientAddresses;
 use crate::hold::Budget;
+use crate::identity_headers::Forward;
 use crate::journal::Journal;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
@@ -103,12 +104,14 @@ pub struct Destination {
     pub upstream: Arc<Upstream>,
     /// What its answers look like; as they come, and with our own pages, when `None`.
     pub site: Option<Arc<Site>>,
+    /// What it is told of a client's certificate.
+    pub forward: Arc<Forward>,
 }
 
 impl Destination {
     /// A service and where it lives, its answers as they come.
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
-        Self { service, upstream, site: None }
+        Self { service, upstream, site: None, forward: Arc::default() }
     }
 }
 

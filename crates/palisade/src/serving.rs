@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 use palisade_config::{Direction, Name, Route};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, ForwardedFor, Journal,
-    Listener, Plane, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve,
+    Bound, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, FingerprintHash, Forward,
+    ForwardedFor, Journal, Listener, Plane, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
+    UpstreamTls, drain, serve,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -179,6 +180,20 @@ fn key(upstream: &palisade_config::Upstream, tls: Option<&Arc<UpstreamTls>>) -> 
     format!("{urls:?} {connect:?} {response:?} {resolve:?} {eject:?} {tls:?}")
 }
 
+/// What the application of a service is told of a client's certificate.
+fn forward_of(service: &palisade_config::Service) -> Forward {
+    let told = &service.forward;
+    Forward {
+        fingerprint_header: told.fingerprint.header.as_str().to_owned(),
+        fingerprint_hash: match told.fingerprint.hash {
+            palisade_config::FingerprintHash::Sha1 => FingerprintHash::Sha1,
+            palisade_config::FingerprintHash::Sha256 => FingerprintHash::Sha256,
+        },
+        certificate: told.client_certificate,
+        xfcc: told.xfcc,
+    }
+}
+
 /// Where requests may go: services with each profile that inspects them.
 struct Destinations<'s> {
     snapshot: &'s Snapshot,
@@ -241,12 +256,13 @@ impl<'s> Destinations<'s> {
         let (name, profile, _) = leads;
         let upstream = self.upstreams.get(name).context("a service has an upstream")?.clone();
         let service = self.services.get(name).context("a checked route leads to a service")?;
+        let forward = Arc::new(forward_of(service));
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile = self.snapshot.profile(profile)?.clone();
         let service = Service::with_exceptions(name.as_str(), profile, &further);
         let site = self.snapshot.sites.get(name).cloned().flatten();
-        self.made.insert(leads, Arc::new(Destination { service, upstream, site }));
+        self.made.insert(leads, Arc::new(Destination { service, upstream, site, forward }));
         Ok(())
     }
 

@@ -98,7 +98,7 @@ impl<C: ClientSide> Passage<'_, C> {
                 match &stop {
                     Stop::Answer { why, .. } => exchange.note(&format!("The answer was cut short: {why}")),
                     Stop::ClientGone => exchange.note(CLIENT_GONE),
-                    Stop::Act(_) | Stop::Elsewhere { .. } | Stop::Failed => {}
+                    Stop::Act(_) | Stop::Elsewhere { .. } | Stop::Certificate(_) | Stop::Failed => {}
                 }
                 exchange.finish(End::Aborted);
                 After::Cut

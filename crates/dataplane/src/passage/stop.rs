@@ -4,6 +4,7 @@ use palisade_inspect::{Action, End};
 
 use super::{After, Passage};
 use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::certificate::Refusal;
 use crate::exchange::{Exchange, Failed};
 use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
@@ -24,6 +25,8 @@ pub(super) enum Stop {
         status: u16,
         location: String,
     },
+    /// The client's certificate, or the lack of one.
+    Certificate(Refusal),
     /// A check's word.
     Act(Action),
     /// The inspection failed; it has said so itself.
@@ -58,7 +61,7 @@ impl<C: ClientSide> Passage<'_, C> {
         plan: &RequestPlan,
         exchange: &mut Exchange,
         stop: Stop,
-        whole: bool,
+        mut whole: bool,
     ) -> After {
         exchange.answered(None, 0);
         let answer = match stop {
@@ -72,6 +75,12 @@ impl<C: ClientSide> Passage<'_, C> {
             }
             Stop::Elsewhere { status, location } => {
                 OwnAnswer { location: Some(location), ..OwnAnswer::status(status) }
+            }
+            Stop::Certificate(Refusal { status, said, why, location, closes }) => {
+                self.caller.plane.metrics.events.certificates_refused_total.one();
+                exchange.note(&told(status, &why));
+                whole &= !closes;
+                OwnAnswer { location, said: Some(said), ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Close) => {
                 exchange.blocked();

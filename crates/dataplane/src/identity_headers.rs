@@ -1,0 +1,185 @@
+//! What an application is told of a client's certificate, and that it is told so by nobody else.
+//!
+//! The names are those of ingress-nginx. What a client sends under them never goes on, whether its host asks for
+//! certificates or not: an application that believes them cannot know. `-` and `_` are the same here, because they are to
+//! application servers that make variables of headers (`HTTP_SSL_CLIENT_VERIFY`).
+
+use palisade_identity::{XfccFields, escaped_certificate_pem, hex_lower, xfcc_element};
+use palisade_model::PeerIdentity;
+
+/// What a service's application is told beside the verdict and the names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The header that has the certificate's fingerprint.
+    pub fingerprint_header: String,
+    /// How it is made.
+    pub fingerprint_hash: FingerprintHash,
+    /// Whether `ssl-client-cert` has the certificate, as URL-escaped PEM.
+    pub certificate: bool,
+    /// Whether `x-forwarded-client-cert` says it in Envoy's form.
+    pub xfcc: bool,
+}
+
+/// How a fingerprint is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FingerprintHash {
+    /// 40 hex digits, as nginx has it.
+    #[default]
+    Sha1,
+    /// 64.
+    Sha256,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self {
+            fingerprint_header: "ssl-client-fingerprint".to_owned(),
+            fingerprint_hash: FingerprintHash::default(),
+            certificate: false,
+            xfcc: false,
+        }
+    }
+}
+
+impl Forward {
+    /// Whether a client may not say this: a name of ours, or the one that this service's fingerprint has.
+    pub(crate) fn is_ours(&self, name: &[u8]) -> bool {
+        is_identity_header(name) || same(name, self.fingerprint_header.as_bytes())
+    }
+
+    /// Hands over what is said of a client of a host that asks for certificates.
+    pub(crate) fn fields(&self, peer: &PeerIdentity, mut say: impl FnMut(&str, &str)) {
+        say("ssl-client-verify", &peer.verify().to_string());
+        let Some(facts) = peer.certificate() else { return };
+        for (name, value) in
+            [("ssl-client-subject-dn", &facts.subject_dn), ("ssl-client-issuer-dn", &facts.issuer_dn)]
+        {
+            if !value.is_empty() {
+                say(name, value);
+            }
+        }
+        let fingerprint = match self.fingerprint_hash {
+            FingerprintHash::Sha1 => hex_lower(&facts.sha1),
+            FingerprintHash::Sha256 => hex_lower(&facts.sha256),
+        };
+        say(&self.fingerprint_header, &fingerprint);
+        say("ssl-client-serial", &facts.serial);
+        if let Some(id) = peer.spiffe_id() {
+            say("ssl-client-spiffe-id", id.as_str());
+        }
+        if self.certificate {
+            say("ssl-client-cert", &escaped_certificate_pem(&facts.der));
+        }
+        // It has no place for a verdict, so it is only for certificates that are believed.
+        if let (true, Some(facts)) = (self.xfcc, peer.trusted_certificate()) {
+            say("x-forwarded-client-cert", &xfcc_element(facts, &[], XfccFields::USUAL));
+        }
+    }
+}
+
+/// Whether a name is one by which applications are told of certificates.
+pub(crate) fn is_identity_header(name: &[u8]) -> bool {
+    const NAMES: [&str; 8] = [
+        "ssl-client-verify",
+        "ssl-client-subject-dn",
+        "ssl-client-issuer-dn",
+        "ssl-client-fingerprint",
+        "ssl-client-serial",
+        "ssl-client-spiffe-id",
+        "ssl-client-cert",
+        "x-forwarded-client-cert",
+    ];
+    NAMES.iter().any(|own| same(name, own.as_bytes()))
+}
+
+/// Equal but for case and for `_` in place of `-`.
+fn same(name: &[u8], own: &[u8]) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == own.len() && name.iter().zip(own).all(|(name, own)| fold(*name) == fold(*own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use palisade_model::{CertificateFacts, Failure};
+
+    fn facts() -> CertificateFacts {
+        CertificateFacts {
+            der: Box::from(*b"certificate"),
+            subject_dn: "CN=web".into(),
+            subject_dn_legacy: "/CN=web".into(),
+            issuer_dn: String::new(),
+            issuer_dn_legacy: String::new(),
+            common_names: vec!["web".into()],
+            serial: "0A".into(),
+            not_before: 0,
+            not_after: 0,
+            sha1: [0xAB; 20],
+            sha256: [0xCD; 32],
+            spiffe_id: "spiffe://cluster.local/ns/shop/sa/web".parse().ok(),
+            uri_sans: vec!["spiffe://cluster.local/ns/shop/sa/web".into()],
+            dns_sans: Vec::new(),
+        }
+    }
+
+    fn said(forward: &Forward, peer: &PeerIdentity) -> Vec<String> {
+        let mut out = Vec::new();
+        forward.fields(peer, |name, value| out.push(format!("{name}: {value}")));
+        out
+    }
+
+    #[test]
+    fn the_verdict_is_always_said_and_identities_are_said_of_those_who_are_believed() {
+        let forward = Forward { certificate: true, xfcc: true, ..Forward::default() };
+        assert_eq!(said(&forward, &PeerIdentity::NONE), ["ssl-client-verify: NONE"]);
+        let fingerprint = format!("ssl-client-fingerprint: {}", "ab".repeat(20));
+        let trusted = said(&forward, &PeerIdentity::trusted(facts()));
+        assert_eq!(
+            trusted[..5],
+            [
+                "ssl-client-verify: SUCCESS",
+                "ssl-client-subject-dn: CN=web",
+                &fingerprint,
+                "ssl-client-serial: 0A",
+                "ssl-client-spiffe-id: spiffe://cluster.local/ns/shop/sa/web",
+            ]
+        );
+        assert!(trusted[5].starts_with("ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0A"));
+        assert!(trusted[6].starts_with("x-forwarded-client-cert: Hash=cdcd"));
+        let failure = Failure { code: 18, reason: "self-signed certificate" };
+        let untrusted = said(&forward, &PeerIdentity::untrusted(failure, facts()));
+        assert_eq!(untrusted[0], "ssl-client-verify: FAILED:self-signed certificate");
+        assert_eq!(untrusted.len(), 5);
+    }
+
+    #[test]
+    fn a_fingerprint_has_the_name_and_the_hash_that_the_service_wants() {
+        let forward = Forward {
+            fingerprint_header: "X-Client-Print".into(),
+            fingerprint_hash: FingerprintHash::Sha256,
+            ..Forward::default()
+        };
+        let said = said(&forward, &PeerIdentity::trusted(facts()));
+        assert!(said.contains(&format!("X-Client-Print: {}", "cd".repeat(32))));
+        assert!(forward.is_ours(b"x_client-print") && forward.is_ours(b"ssl-client-fingerprint"));
+        assert!(!Forward::default().is_ours(b"x-client-print"));
+    }
+
+    #[test]
+    fn names_are_ours_in_any_case_and_with_underscores() {
+        for name in
+            ["SSL-Client-Verify", "ssl_client_verify", "Ssl_Client-Subject_DN", "X_Forwarded_Client_Cert"]
+        {
+            assert!(is_identity_header(name.as_bytes()), "{name}");
+        }
+        for name in ["ssl-client", "ssl-client-verify-x", "x-forwarded-for", "sslclientverify", ""] {
+            assert!(!is_identity_header(name.as_bytes()), "{name}");
+        }
+        for line in said(
+            &Forward { certificate: true, xfcc: true, ..Forward::default() },
+            &PeerIdentity::trusted(facts()),
+        ) {
+            assert!(is_identity_header(line.split(':').next().unwrap().as_bytes()), "{line}");
+        }
+    }
+}
