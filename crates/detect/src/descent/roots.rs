@@ -99,8 +99,54 @@ fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bo
             });
         }
         let point = Point { root: Root::Header, part: Part::Value, path: &name };
-        place(descent, &mut |descent| descent.look(point, value))
+        is_negotiation(&name, value) || place(descent, &mut |descent| descent.look(point, value))
     })
+}
+
+/// Whether a header is what a client says of the kinds, languages and codings that it takes, in the form that the header
+/// has: nothing else fits into that, and every request has the three.
+fn is_negotiation(name: &[u8], value: &[u8]) -> bool {
+    let range: fn(&[u8]) -> bool = match name {
+        b"accept" => |range| match memchr::memchr(b'/', range) {
+            Some(slash) => is_lower_word(&range[..slash]) && is_lower_word(&range[slash + 1..]),
+            None => false,
+        },
+        b"accept-encoding" => |range| range.len() <= RANGE_BYTES_MAX && is_lower_word(range),
+        b"accept-language" => |range| {
+            range.len() <= RANGE_BYTES_MAX
+                && (range == b"*" || range.split(|byte| *byte == b'-').all(is_language_tag))
+        },
+        _ => return false,
+    };
+    value.split(|byte| *byte == b',').all(|element| {
+        let mut parts = element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        parts.next().is_some_and(range)
+            && parts.all(|weight| match weight {
+                [b'q' | b'v', b'=', number @ ..] => {
+                    number.iter().all(|byte| byte.is_ascii_digit() || b".b".contains(byte))
+                }
+                _ => false,
+            })
+    })
+}
+
+/// Whether a text is a part of a language's name (RFC 5646, section 2.1).
+fn is_language_tag(tag: &[u8]) -> bool {
+    (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// Bytes of a language or coding: `zh-Hans-CN`.
+const RANGE_BYTES_MAX: usize = 12;
+
+/// Whether a text is a name as media types have them, or `*`.
+fn is_lower_word(text: &[u8]) -> bool {
+    text == b"*"
+        || !text.is_empty()
+            && text.len() <= 4 * RANGE_BYTES_MAX
+            && !text.windows(2).any(|pair| pair == b"..")
+            && text
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(byte))
 }
 
 fn in_body(body: &Body, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
@@ -237,3 +283,32 @@ fn fields(root: Root, fields: &Fields, descent: &mut Descent, place: &mut Visit<
 
 /// Bytes of joined values. More is not joined: each further one would be looked at with all before it.
 const JOINED_BYTES_MAX: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_negotiate_is_told_from_what_only_stands_there() {
+        for (name, value) in [
+            ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"),
+            ("accept", "application/signed-exchange;v=b3;q=0.7"),
+            ("accept-language", "en-GB,en;q=0.8, zh-Hans-CN;q=0.5, *;q=0.1"),
+            ("accept-encoding", "gzip, deflate, br, zstd"),
+        ] {
+            assert!(is_negotiation(name.as_bytes(), value.as_bytes()), "{value}");
+        }
+        for (name, value) in [
+            ("accept", "../../etc/passwd"),
+            ("accept", "/etc/passwd"),
+            ("accept", "text/html;id"),
+            ("accept-language", "en' or 1=1"),
+            ("accept-language", "1 or 1=1"),
+            ("accept-language", "JyBPUiAxPTEgLS0"),
+            ("accept-encoding", "${jndi:ldap://x}"),
+            ("user-agent", "gzip"),
+        ] {
+            assert!(!is_negotiation(name.as_bytes(), value.as_bytes()), "{value}");
+        }
+    }
+}

@@ -110,11 +110,11 @@ fn whole(text: &[u8], value: &Value<'_>, frame: &Frame, evidence: &mut Evidence<
     let text = text.strip_prefix(br"\\?\").or_else(|| text.strip_prefix(br"\\.\")).unwrap_or(text);
     let walk = Walk::of(&text[text.len().saturating_sub(PATH_BYTES_MAX)..]);
     let at = 0..value.bytes.len();
-    let known = files::known(&walk.target);
     let climbs = walk.ups + walk.dotted;
     if climbs == 0 {
         return absolute(text, &walk, value, frame, evidence);
     }
+    let known = files::known(&walk.target);
     let told = told(&walk, known);
     let confidence = match (known, walk.odd) {
         (_, Odd::Overlong) => Confidence::CERTAIN,

@@ -3,8 +3,9 @@
 //! Half of the names are English words. So a name alone says little; an option, a path, a host in its place says that a
 //! program is called.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 /// What kind of program a name is, which says what arguments it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(super) enum Kind {
 }
 
 /// All names with their kinds.
-static NAMES: LazyLock<HashMap<&str, Kind>> = LazyLock::new(|| {
+static NAMES: LazyLock<FxHashMap<&str, Kind>> = LazyLock::new(|| {
     // Of a name that stands twice the first kind counts.
     KINDS.iter().rev().flat_map(|(kind, names)| names.iter().map(|name| (*name, *kind))).collect()
 });

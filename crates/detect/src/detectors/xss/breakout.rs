@@ -236,7 +236,11 @@ const JOINED_TOKENS_MAX: usize = 24;
 /// Script that never calls by a name what it calls: the constructor of functions, a function handed to another, one that
 /// was given a second name, a text behind a function without brackets.
 fn roundabout(text: &[u8]) -> Option<&'static str> {
-    if goes_on_as_sentence(text) {
+    // Most values say none of these.
+    let says = |word: &[u8]| memchr::memmem::find(text, word).is_some();
+    let calls = memchr::memchr2(b'(', b'`', text).is_some() || says(b"throw");
+    let words = [&b"alert"[..], b"confirm", b"prompt", b"eval", b"constructor", b"unction", b"set"];
+    if !calls || !words.into_iter().any(says) || goes_on_as_sentence(text) {
         return None;
     }
     let constructor = [&b"['constructor']("[..], b"[\"constructor\"](", b".constructor("]
