@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_http::{
-    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, RequestHead, ResponseHead,
+    BodyKind, BodyLimits, BodyParser, CookieFormat, Fields, ParsedBody, RequestHead, ResponseHead,
     Target as RequestTarget, parse_cookies, parse_form_reusing,
 };
 use palisade_seclang::ast::{
@@ -591,15 +591,31 @@ impl Transaction {
     fn request_body_over(&mut self, bound: BodyBound) {
         self.vars.inbound_data_error = true;
         self.note(Shortfall::Limit("request_body"));
-        self.finish_request_body();
+        self.finish_request_body(BodyParser::finish);
         self.interrupt_by_bound(bound, Phase::RequestBody);
+    }
+
+    /// Says that the request's body goes on, but that nobody hands over more of it. Before phase 2, in place of
+    /// [`request_body_end`](Self::request_body_end). The profile's word on bodies over its limit holds.
+    pub fn request_body_cut(&mut self) {
+        if self.wants_request_body() {
+            self.open_request_body();
+            self.finish_request_body(BodyParser::finish_cut);
+            self.request_body_over(BodyBound {
+                bytes_max: self.vars.request_body_length,
+                action: self.control.caps.on_request_body,
+                whose: "what is handed over",
+                status: 413,
+            });
+        }
+        self.request_body = BodyState::Closed;
     }
 
     /// Says that the request's body is whole, or that there is none. Before phase 2.
     pub fn request_body_end(&mut self) {
         if self.wants_request_body() {
             self.open_request_body();
-            self.finish_request_body();
+            self.finish_request_body(BodyParser::finish);
         }
         self.request_body = BodyState::Closed;
     }
@@ -641,14 +657,14 @@ impl Transaction {
         self.vars.processor = self.body_kind().map_or("", BodyKind::name);
     }
 
-    fn finish_request_body(&mut self) {
+    fn finish_request_body(&mut self, finish: fn(BodyParser) -> ParsedBody) {
         let BodyState::Open { parser, .. } = std::mem::replace(&mut self.request_body, BodyState::Closed)
         else {
             return;
         };
         // A request without a body has no body to be malformed: an empty text is not JSON, and is not an error.
         let Some(parser) = parser.filter(|_| self.vars.request_body_length > 0) else { return };
-        let mut body = parser.finish();
+        let mut body = finish(parser);
         if let Some(xml) =
             body.xml.as_ref().filter(|_| self.control.parse_xml_into_args != ParseXmlIntoArgs::Off)
         {

@@ -123,6 +123,18 @@ impl BodyParser {
         }
     }
 
+    /// Ends a body that goes on, but of which nobody hands over more: that it ends in the middle is no error. Errors of
+    /// XML are found only at the end, and count for none.
+    pub fn finish_cut(self) -> ParsedBody {
+        let had_error = match &self.parser {
+            Parser::UrlEncoded(_) | Parser::Xml(_) => false,
+            Parser::Multipart(parser) => parser.has_error(),
+            Parser::Json(parser) => parser.has_error(),
+        };
+        let body = self.finish();
+        ParsedBody { error: body.error.filter(|_| had_error), ..body }
+    }
+
     /// Ends the body. An error never loses what was read before it.
     pub fn finish(self) -> ParsedBody {
         match self.parser {

@@ -169,6 +169,11 @@ impl JsonParser {
         }
     }
 
+    /// Whether what was read so far cannot be the beginning of JSON.
+    pub(crate) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// Ends the text.
     pub fn finish(mut self) -> JsonOutcome {
         if matches!(self.state, State::Number) {

@@ -229,6 +229,11 @@ impl MultipartParser {
         }
     }
 
+    /// Whether what was read so far cannot be the beginning of a body.
+    pub(crate) fn has_error(&self) -> bool {
+        self.out.error.is_some()
+    }
+
     /// Ends the body. A part without its final boundary is an error, and is kept.
     pub fn finish(mut self) -> Multipart {
         if matches!(self.place, Place::Preamble | Place::Headers | Place::Content) {

@@ -53,6 +53,9 @@ pub enum Input<'a> {
     Trailers(&'a Fields),
     /// The request is whole. Comes for every request, also one without a body.
     End,
+    /// The request's body goes on, but no more of it is handed over: in place of [`End`](Self::End). It counts as a body
+    /// over the profile's limit.
+    Cut,
     /// The response's head.
     ResponseHead(ResponseHead),
     /// Some of the response's body, transfer and content coding undone.
@@ -149,6 +152,8 @@ pub struct Inspection {
     stage: Stage,
     clock: Clock,
     request_bytes: u64,
+    /// More of the request's body exists than was handed over.
+    request_cut: bool,
     response_bytes: u64,
     outcome: Option<Outcome>,
     /// The beginning of the request's body, for the audit log.
@@ -210,6 +215,7 @@ impl Inspection {
             stage: Stage::RequestHead,
             clock,
             request_bytes: 0,
+            request_cut: false,
             response_bytes: 0,
             outcome: None,
             kept_request_body: Vec::new(),
@@ -295,6 +301,17 @@ impl Inspection {
                 self.stage = Stage::Request;
                 if let Some(transaction) = &mut self.transaction {
                     transaction.request_body_end();
+                }
+                self.run(Phase::RequestBody)
+            }
+            Input::Cut => {
+                self.stage = Stage::Request;
+                self.request_cut = true;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.request_body_cut();
+                    if transaction.interruption().is_some() {
+                        return self.conclude();
+                    }
                 }
                 self.run(Phase::RequestBody)
             }
@@ -432,7 +449,7 @@ impl Inspection {
         !self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
             && self.detection.is_some()
             && caps.on_request_body == LimitAction::Reject
-            && self.request_bytes > caps.request_body_bytes_max
+            && (self.request_cut || self.request_bytes > caps.request_body_bytes_max)
     }
 
     /// The outcome of the stage, from all that is known by now.
