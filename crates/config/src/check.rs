@@ -9,7 +9,8 @@ use crate::decode::{Decode as _, Decoder, Step, nearest};
 use crate::diagnostic::Severity;
 use crate::node::{Node, Origin, quoted};
 use crate::read::LISTEN;
-use crate::sections::{Config, Listener, Profile, Profiles, Route};
+use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
+use crate::socket::Socket;
 use crate::tls::Direction;
 use crate::value::{AdminAddress, HostPattern, Located, Name, RoutePath};
 
@@ -28,7 +29,8 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     fill_in(&mut config, decoder)?;
     let mut checks = Checks { decoder };
     checks.bounds(&config)?;
-    checks.unique("listener", config.listeners.iter().map(|listener| &listener.name));
+    let envoys = config.envoy.iter().map(|envoy| &envoy.name);
+    checks.unique("listener", config.listeners.iter().map(|listener| &listener.name).chain(envoys));
     checks.unique("service", config.services.iter().map(|service| &service.name));
     checks.addresses(&config);
     checks.profiles(&config);
@@ -43,7 +45,15 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
 
 fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
     let named = |name: &str| Located::default(Name::new(name).expect("it is a name"));
-    if config.listeners.is_empty() {
+    if config.services.is_empty() && !config.envoy.is_empty() {
+        // Everything that Envoy asks about is one service.
+        let mut service = Node::empty_map(Origin::Default);
+        service.set("name", Node::text("web", Origin::Default));
+        config.services.push(Service::decode(&service, decoder)?);
+    }
+    // Where only an Envoy asks there is nothing to forward.
+    let forwards = config.services.iter().any(|service| service.upstream.is_some());
+    if config.listeners.is_empty() && (forwards || config.envoy.is_empty()) {
         let address = Located::decode(&Node::text(LISTEN, Origin::Default), decoder)?;
         let name = named("web");
         config.listeners.push(Listener {
@@ -109,7 +119,7 @@ impl Checks<'_> {
     fn bounds(&mut self, config: &Config) -> Option<()> {
         let hosts: usize = config.routes.iter().map(|route| route.hosts.len().max(1)).sum();
         for (what, count, max) in [
-            ("listeners", config.listeners.len(), LISTENERS_MAX),
+            ("listeners", config.listeners.len() + config.envoy.len(), LISTENERS_MAX),
             ("services", config.services.len(), SERVICES_MAX),
             ("profiles", config.profiles.0.len(), PROFILES_MAX),
             ("routes", hosts, HOSTS_MAX),
@@ -157,19 +167,26 @@ impl Checks<'_> {
         {
             taken.insert(address.1, address.0);
         }
-        for (index, listener) in config.listeners.iter().enumerate() {
-            let address = *listener.address;
+        let listeners = config.listeners.iter().enumerate();
+        let listeners = listeners.map(|(index, listener)| {
+            (format!("listeners[{index}]"), *listener.address, listener.address.origin())
+        });
+        let envoys = config.envoy.iter().enumerate().filter_map(|(index, envoy)| match &*envoy.address {
+            Socket::Address(address) => Some((format!("envoy[{index}]"), *address, envoy.address.origin())),
+            Socket::Unix(_) => None,
+        });
+        for (of, address, origin) in listeners.chain(envoys) {
             if address.0.port() == 0 {
                 continue;
             }
             if let Some(by) = taken.insert(address, "another listener") {
                 let message = format!("{address} is where {by} listens");
                 let help = format!("write another port, or {}:0 for any free one", ip(&address.0));
-                self.error(&format!("listeners[{index}].address"), listener.address.origin(), message, help);
+                self.error(&format!("{of}.address"), origin, message, help);
             }
         }
         for (index, service) in config.services.iter().enumerate() {
-            for url in service.upstream.url.iter() {
+            for url in service.upstream.iter().flat_map(|upstream| upstream.url.iter()) {
                 let Some(upstream) = url.address() else { continue };
                 let here = |listener: &Listener| {
                     let at = listener.address.0;
@@ -229,8 +246,16 @@ impl Checks<'_> {
     fn references(&mut self, config: &Config) {
         let profiles: HashSet<&str> = config.profiles.iter().map(|(name, _)| name.as_str()).collect();
         let services: HashSet<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
-        let listeners: HashSet<&str> =
+        let forwarding: HashSet<&str> =
             config.listeners.iter().map(|listener| listener.name.as_str()).collect();
+        let mut listeners = forwarding.clone();
+        listeners.extend(config.envoy.iter().map(|envoy| envoy.name.as_str()));
+        let homeless: HashSet<&str> = config
+            .services
+            .iter()
+            .filter(|service| service.upstream.is_none())
+            .map(|service| service.name.as_str())
+            .collect();
         for (index, service) in config.services.iter().enumerate() {
             let (name, origin) = (&service.profile, service.profile.origin());
             if origin == Origin::Default && !profiles.contains(name.as_str()) {
@@ -253,6 +278,21 @@ impl Checks<'_> {
             }
             if let Some(listener) = &route.listener {
                 self.leads(at(), "listener", listener, &listeners);
+            }
+            let forwards = match &route.listener {
+                Some(listener) => forwarding.contains(listener.as_str()),
+                None => !forwarding.is_empty(),
+            };
+            if forwards && homeless.contains(route.service.as_str()) {
+                let service = quoted(route.service.as_str());
+                let message = format!("the service {service} has no upstream to send requests to");
+                let help = match config.envoy.first() {
+                    Some(envoy) => {
+                        format!("give it an `upstream`, or let the route say `listener: {}`", *envoy.name)
+                    }
+                    None => "give it an `upstream` with a `url` (--upstream)".to_owned(),
+                };
+                self.error(&format!("{}.service", at()), route.service.origin(), message, help);
             }
         }
         if self.decoder.sink.errors() > 0 {

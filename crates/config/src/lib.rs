@@ -23,6 +23,7 @@ mod overrides;
 mod read;
 mod reference;
 mod sections;
+mod socket;
 mod tls;
 mod upstream_url;
 mod value;
@@ -40,6 +41,7 @@ pub use overrides::Overrides;
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
+pub use socket::Socket;
 pub use tls::{
     CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode, ClientCertificates, Direction,
     ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName, ServiceTls, SpiffeIdText,

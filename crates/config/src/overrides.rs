@@ -15,6 +15,8 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// `--upstream`: the URL of the only service.
     pub upstream: Option<String>,
+    /// `--ext-authz`: where an Envoy asks.
+    pub ext_authz: Option<String>,
     /// `--mode`: of every profile.
     pub mode: Option<String>,
     /// `--crs`: of the only profile.
@@ -54,6 +56,8 @@ pub(crate) enum Place {
     Top(&'static [&'static str]),
     /// A key of the only listener.
     Listener(&'static str),
+    /// A key of the only place where an Envoy asks.
+    Envoy(&'static str),
     /// A key of the only service.
     Service(&'static [&'static str]),
     /// A key of the only profile.
@@ -68,6 +72,7 @@ impl Place {
         match self {
             Self::Top(path) => path.join("."),
             Self::Listener(key) => format!("listeners[0].{key}"),
+            Self::Envoy(key) => format!("envoy[0].{key}"),
             Self::Service(path) => format!("services[0].{}", path.join(".")),
             Self::OnlyProfile(path) | Self::EveryProfile(path) => format!("profiles.*.{}", path.join(".")),
         }
@@ -121,6 +126,7 @@ impl Overrides {
             text("--listen", &self.listen, Place::Listener("address")),
             text("--health-path", &self.health_path, Place::Listener("healthPath")),
             text("--upstream", &self.upstream, Place::Service(&["upstream", "url"])),
+            text("--ext-authz", &self.ext_authz, Place::Envoy("address")),
             text("--crs", &self.crs, rules(&["rules", "crs"])),
             text("--paranoia", &self.paranoia, rules(&["rules", "paranoia"])),
             list("--rules-before", &self.rules_before, rules(&["rules", "before"])),
@@ -150,6 +156,12 @@ impl Said {
                     listener.set("address", Node::text(crate::read::LISTEN, Origin::Default));
                 }
                 listener.set(key, value.clone());
+            }),
+            Place::Envoy(key) => only(root, "envoy", by, "place for an Envoy", decoder, |envoy| {
+                if envoy.get("name").is_none() {
+                    envoy.set("name", Node::text("envoy", Origin::Default));
+                }
+                envoy.set(key, value.clone());
             }),
             Place::Service(path) => only(root, "services", by, "service", decoder, |service| {
                 if service.get("name").is_none() {

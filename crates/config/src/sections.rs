@@ -5,6 +5,7 @@ use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
 use crate::node::{Node, Value, quoted};
+use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
 use crate::upstream_url::UpstreamUrls;
 use crate::value::{
@@ -29,6 +30,9 @@ section! {
         /// Addresses that requests are taken from. Without any there is one, `web` on 127.0.0.1:8080. Others may be
         /// told where their requests go by a reload; which listeners there are, and where, needs a restart.
         listeners: Vec<Listener>,
+        /// Addresses where an Envoy asks about its requests, by ext_authz and ext_proc. Their requests belong to services
+        /// as those of listeners do. Which there are, and where, needs a restart.
+        envoy: Vec<Envoy>,
         /// What is protected. At least one.
         services: Vec<Service>,
         /// Which requests belong to which service. Without any, every request belongs to the only service.
@@ -102,6 +106,20 @@ section! {
 }
 
 section! {
+    /// An address where an Envoy, or Istio's, asks about its requests: its filters ext_authz and ext_proc, and health
+    /// checks, over gRPC. Upstreams are Envoy's own.
+    pub struct Envoy {
+        /// Its name in routes, logs and metrics.
+        name: Located<Name>,
+        /// Where Envoy finds it.
+        address: Located<Socket>,
+        /// Both filters are in Envoy's chain, ext_authz before ext_proc: a request that was allowed waits, for a minute at
+        /// most, for ext_proc to go on with it, so that the exchange is one in logs.
+        joined: bool = "false",
+    }
+}
+
+section! {
     /// Where a listener sends its requests: `https://`, the host that they name, and their own path and query.
     pub struct Redirect {
         /// The status. With 307 and 308 a client repeats its method and body.
@@ -128,8 +146,8 @@ section! {
     pub struct Service {
         /// Its name in routes, logs and metrics.
         name: Located<Name>,
-        /// Where it lives.
-        upstream: Upstream,
+        /// Where it lives. Not needed where only an Envoy asks about it.
+        upstream: Option<Upstream>,
         /// The number of its application, for events to come; nothing uses it yet.
         application: Option<u32>,
         /// The profile that inspects its traffic, where a route names none.

@@ -77,7 +77,8 @@ decode_as_text!(
     PointPattern,
     HeaderName,
     RedirectStatus,
-    Port
+    Port,
+    crate::socket::Socket
 );
 
 fn text_of<'a, T: FromText>(node: &'a Node, decoder: &mut Decoder) -> Option<&'a str> {

@@ -43,7 +43,7 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
         ("x: {<<: {a: b}}", &["merge keys have no meaning here", "write the keys out"]),
         ("x: &a [*a]", &["an alias inside of what it names"]),
         ("? [a]\n: b", &["a key is a word"]),
-        ("- a", &["1:1", "a list stands where keys are expected", "listeners, services, routes"]),
+        ("- a", &["1:1", "a list stands where keys are expected", "listeners, envoy, services, routes"]),
         ("true", &["1:1", "`true` stands where keys are expected"]),
         // Keys.
         ("listener: []", &["1:1 : the key `listener` is not known; did you mean `listeners`?"]),
@@ -65,7 +65,24 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
             "services: [{upstream: {url: \"http://a\"}}]",
             &["1:12 services[0].name: `name` is missing; add `name: web`"],
         ),
-        ("services: [{name: a}]", &["services[0].upstream: `upstream` is missing"]),
+        (
+            "services: [{name: a}]",
+            &["1:19", "the service `a` has no upstream to send requests to", "--upstream"],
+        ),
+        (
+            "envoy: [{name: e, address: \"unix:/s\"}]\nlisteners: [{name: web, address: \"127.0.0.1:1\"}]\nservices: [{name: a}]",
+            &["the service `a` has no upstream", "let the route say `listener: e`"],
+        ),
+        (
+            "envoy: [{name: e, address: \"unix:sock\"}]",
+            &["envoy[0].address", "is not the path of a socket from the root", "unix:/run/palisade/sock"],
+        ),
+        ("envoy: [{name: e, address: here}]", &["is not an address to listen on", "or unix:/PATH"]),
+        (
+            "envoy: [{name: web, address: \"127.0.0.1:1\"}]\nservices: [{name: a, upstream: {url: \"http://a\"}}]\n\
+             listeners: [{name: web, address: \"127.0.0.1:2\"}]",
+            &["a second listener is called `web`"],
+        ),
         (
             "services: [{name: a, upstream: {}}]",
             &["services[0].upstream.url: `url` is missing", "http://127.0.0.1:3000"],

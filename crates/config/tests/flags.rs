@@ -21,7 +21,7 @@ fn flags_alone_are_a_configuration_with_the_usual_defaults() {
     assert_eq!(config.listeners.len(), 1);
     assert_eq!(config.listeners[0].name.as_str(), "web");
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.services[0].upstream.url[0].as_str(), "http://127.0.0.1:3000");
+    assert_eq!(config.services[0].upstream.as_ref().unwrap().url[0].as_str(), "http://127.0.0.1:3000");
     assert_eq!(config.routes.len(), 1);
     assert_eq!((config.routes[0].path.to_string(), config.routes[0].hosts.len()), ("/".to_owned(), 0));
     let (name, profile) = config.profiles.iter().next().unwrap();
@@ -61,8 +61,8 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:2");
     assert_eq!(config.listeners[0].name.as_str(), "l", "what the flag does not say stays");
     assert_eq!(config.listeners[0].health_path.as_ref().unwrap().as_str(), "/b");
-    assert_eq!(config.services[0].upstream.url[0].as_str(), "http://b:2");
-    assert_eq!(config.services[0].upstream.connect.duration().as_secs(), 1);
+    assert_eq!(config.services[0].upstream.as_ref().unwrap().url[0].as_str(), "http://b:2");
+    assert_eq!(config.services[0].upstream.as_ref().unwrap().connect.duration().as_secs(), 1);
     let (_, profile) = config.profiles.iter().next().unwrap();
     assert_eq!(profile.mode.as_str(), "off");
     assert_eq!(

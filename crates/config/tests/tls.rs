@@ -44,7 +44,7 @@ fn everything_that_can_be_said_is_read() {
     let clients = tls.client_certificates.as_ref().unwrap();
     assert_eq!(clients.ca.as_ref().unwrap().as_str(), "conf/ca.crt", "files start at the file's folder");
     assert_eq!((clients.mode.as_str(), clients.depth.get()), ("on", 2));
-    assert_eq!(config.services[1].upstream.url[0].port(), 443);
+    assert_eq!(config.services[1].upstream.as_ref().unwrap().url[0].port(), 443);
     assert_eq!(config.services[0].forward.fingerprint.header.as_str(), "x-fp");
     // What is absent.
     let (config, _) = read_text(&format!(

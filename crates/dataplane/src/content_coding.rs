@@ -45,6 +45,8 @@ impl Undecoded {
     }
 }
 
+/// Bytes that come out of a body that is only watched on its way. Its beginning is all that anybody looks at.
+pub(crate) const WATCHED_BYTES_MAX: u64 = 64 * 1024;
 /// Room for brotli's own output; not a bound on anything.
 const BROTLI_BUFFER_BYTES: usize = 16 * 1024;
 

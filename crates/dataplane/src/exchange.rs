@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Answered, Clock, Detail, End, Input, Inspection, Peer, Service, Stance, Step, UnixMillis, decide,
+    Action, Answered, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Step,
+    UnixMillis, decide,
 };
 
 use crate::arrival::TlsArrival;
@@ -25,6 +26,8 @@ pub(crate) struct Exchange {
     plane: Arc<Plane>,
     inspection: Option<Box<Inspection>>,
     stance: Stance,
+    /// Of the stage that was decided last.
+    outcome: Option<Outcome>,
     /// Lines of our own, for the log's end.
     notes: Vec<String>,
     /// Filled in as the exchange goes; none once it has ended.
@@ -85,6 +88,7 @@ impl Exchange {
         let mut exchange = Self {
             plane: plane.clone(),
             inspection: None,
+            outcome: None,
             stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
             notes: Vec::new(),
             facts: Some(Facts {
@@ -120,6 +124,13 @@ impl Exchange {
     /// Says that the request is whole.
     pub(crate) async fn request_end(&mut self) -> Result<Stand, Failed> {
         let step = self.feed(Input::End)?;
+        self.drive(step).await
+    }
+
+    /// Says that no more of the request's body is shown, though there is more.
+    pub(crate) async fn request_cut(&mut self) -> Result<Stand, Failed> {
+        self.plane.metrics.events.requests_not_inspected_whole_total.one();
+        let step = self.feed(Input::Cut)?;
         self.drive(step).await
     }
 
@@ -183,6 +194,11 @@ impl Exchange {
     /// How much of the response's body rules are shown at most.
     pub(crate) fn response_body_bytes_max(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.service.profile.caps.response_body_bytes_max)
+    }
+
+    /// The outcome of the stage that was decided last.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
     }
 
     /// The request's id.
@@ -280,7 +296,11 @@ impl Exchange {
             let answered = match step {
                 // How much may go before the decision; nothing yet, as no profile streams what it inspects.
                 Step::More(_) => return Ok(Stand::More),
-                Step::Outcome(outcome) => return Ok(Stand::Decided(decide(&outcome, &self.stance))),
+                Step::Outcome(outcome) => {
+                    let action = decide(&outcome, &self.stance);
+                    self.outcome = Some(outcome);
+                    return Ok(Stand::Decided(action));
+                }
                 Step::Need(lookup) => {
                     let now = clock(Instant::now(), self.plane.utc_offset_seconds).now;
                     Answered::Answer(self.plane.lookups.answer(lookup, now).await)

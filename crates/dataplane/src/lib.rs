@@ -34,6 +34,7 @@ mod body;
 mod certificate;
 mod client_address;
 mod content_coding;
+mod envoy;
 mod exchange;
 mod forwarded;
 mod hold;
@@ -63,6 +64,7 @@ mod wire;
 
 pub use arrival::{Alpn, Arrival, TlsArrival};
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
+pub use envoy::{BoundEnvoy, EnvoyAddress, EnvoyListener, Protected, serve_envoy};
 pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};

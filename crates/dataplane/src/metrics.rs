@@ -150,6 +150,8 @@ counts! {
     clients_gone_total,
     /// Responses whose body could not be looked at whole: too large, or in a coding that is not read.
     responses_not_inspected_whole_total,
+    /// Requests whose bodies were shown to us only in part.
+    requests_not_inspected_whole_total,
     /// Inspections that failed in us; their requests did not pass.
     inspection_failures_total,
     /// Ends of exchanges that the journal failed to take.

@@ -242,7 +242,7 @@ fn named_by_connection(head: &RequestHead) -> Vec<&[u8]> {
 }
 
 /// JSON is named, and not after HTML.
-fn prefers_json(accept: &[u8]) -> bool {
+pub(crate) fn prefers_json(accept: &[u8]) -> bool {
     let position =
         |kind: &[u8]| accept.windows(kind.len()).position(|window| window.eq_ignore_ascii_case(kind));
     match (position(b"json"), position(b"text/html")) {

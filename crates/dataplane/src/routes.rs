@@ -11,28 +11,48 @@ use palisade_inspect::{RouteTable, Service};
 use crate::settings::Destination;
 use crate::site::Site;
 
-/// The routes of a listener. Replacing them drops no request: what has begun ends with what it began with.
+/// The routes of a listener, to destinations or to what else a request may belong to. Replacing them drops no request:
+/// what has begun ends with what it began with.
 #[derive(Debug)]
-pub struct Routes {
-    table: ArcSwap<RouteTable<Arc<Destination>>>,
+pub struct Routes<T = Destination> {
+    table: ArcSwap<RouteTable<Arc<T>>>,
 }
 
-impl Routes {
+impl<T> Routes<T> {
     /// Routes by a table.
-    pub fn new(table: RouteTable<Arc<Destination>>) -> Arc<Self> {
+    pub fn new(table: RouteTable<Arc<T>>) -> Arc<Self> {
         Arc::new(Self { table: ArcSwap::from_pointee(table) })
     }
 
-    /// Everything goes to one destination.
-    pub fn all_to(destination: Destination) -> Arc<Self> {
-        Self::new(RouteTable::all_to(Arc::new(destination)))
+    /// Everything goes to one.
+    pub fn all_to(to: T) -> Arc<Self> {
+        Self::new(RouteTable::all_to(Arc::new(to)))
     }
 
     /// Sends later requests by another table.
-    pub fn replace(&self, table: RouteTable<Arc<Destination>>) {
+    pub fn replace(&self, table: RouteTable<Arc<T>>) {
         self.table.store(Arc::new(table));
     }
 
+    /// To what a request belongs; `None` when no route takes it.
+    pub(crate) fn find(&self, head: &RequestHead) -> Option<Arc<T>> {
+        let table = self.table.load();
+        if head.target.starts_with(b"/") {
+            let end = head.target.iter().position(|byte| matches!(byte, b'?' | b'#'));
+            let path = &head.target[..end.unwrap_or(head.target.len())];
+            return table.find(head.headers.first(b"host"), path).cloned();
+        }
+        let target = Target::new(&head.target, &head.method);
+        table.find(host_of(head).as_deref(), target.path()).cloned()
+    }
+
+    /// All that routes lead to.
+    pub(crate) fn targets(&self) -> Vec<Arc<T>> {
+        self.table.load().targets().cloned().collect()
+    }
+}
+
+impl Routes {
     /// Sends all later requests to one destination.
     pub fn replace_all(&self, destination: Destination) {
         self.replace(RouteTable::all_to(Arc::new(destination)));
@@ -50,18 +70,6 @@ impl Routes {
         if let Some(now) = self.table.load().targets().next() {
             self.replace_all(Destination { site, ..now.as_ref().clone() });
         }
-    }
-
-    /// Where a request goes; `None` when no route takes it.
-    pub(crate) fn find(&self, head: &RequestHead) -> Option<Arc<Destination>> {
-        let table = self.table.load();
-        if head.target.starts_with(b"/") {
-            let end = head.target.iter().position(|byte| matches!(byte, b'?' | b'#'));
-            let path = &head.target[..end.unwrap_or(head.target.len())];
-            return table.find(head.headers.first(b"host"), path).cloned();
-        }
-        let target = Target::new(&head.target, &head.method);
-        table.find(host_of(head).as_deref(), target.path()).cloned()
     }
 
     /// Names of the services that requests may go to.

@@ -97,6 +97,11 @@ impl Drain {
         self.asked.borrow().is_some()
     }
 
+    /// What changes when it is asked for.
+    pub(crate) fn asked(&self) -> watch::Receiver<Option<Instant>> {
+        self.asked.clone()
+    }
+
     /// Ready once it was asked for.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let asked = &self.asked;
@@ -123,7 +128,7 @@ impl std::fmt::Debug for Drain {
 }
 
 /// The deadline, once it was asked for. A trigger that is gone will never ask.
-async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
+pub(crate) async fn until_asked(mut asked: watch::Receiver<Option<Instant>>) -> Instant {
     let deadline = asked.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
     match deadline {
         Some(deadline) => deadline,

@@ -130,7 +130,8 @@ fn read_token(path: &str) -> Result<TokenFile> {
 fn default_is_traffics(config: &Config) -> bool {
     let listens = config.listeners.iter().any(|listener| listener.address.0.port() == DEFAULT.port());
     let forwards = config.services.iter().any(|service| {
-        let mut upstreams = service.upstream.url.iter().filter_map(|url| url.address());
+        let urls = service.upstream.iter().flat_map(|upstream| upstream.url.iter());
+        let mut upstreams = urls.filter_map(|url| url.address());
         upstreams.any(|to| to.port() == DEFAULT.port() && to.ip().is_loopback())
     });
     listens || forwards

@@ -21,7 +21,7 @@ pub(crate) const VERSION: &str = env!("PALISADE_BUILD_VERSION");
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Protect a service: a reverse proxy that inspects what it forwards
-    Run(RunFlags),
+    Run(Box<RunFlags>),
     /// Say what would happen to a request, and why
     Explain(ExplainFlags),
     /// Find what is wrong with rules, without starting anything
@@ -176,6 +176,11 @@ pub(crate) struct RunFlags {
     /// The service to protect, `http://HOST:PORT`
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: Option<String>,
+    /// Where an Envoy asks about its requests by ext_authz and ext_proc: ADDR or unix:PATH
+    ///
+    /// Without --upstream nothing is forwarded here.
+    #[arg(long, value_name = "ADDR|unix:PATH")]
+    pub(crate) ext_authz: Option<String>,
     /// off, monitoring, safe_blocking or block
     ///
     /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray list,
@@ -241,6 +246,7 @@ impl RunFlags {
             environment: Environment::default(),
             listen: self.listen.map(|address| address.to_string()),
             upstream: self.upstream.clone(),
+            ext_authz: self.ext_authz.clone(),
             mode: self.mode.map(|mode| mode.to_string()),
             crs: file(&self.rules.crs)?,
             paranoia: self.rules.paranoia.map(|level| level.to_string()),

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Direction, Name, Route};
+use palisade_config::{Direction, Name, Route, Socket};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, FingerprintHash, Forward,
-    ForwardedFor, Journal, Listener, Plane, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
-    UpstreamTls, drain, serve,
+    Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, EnvoyAddress,
+    EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane, Protected, Redirect,
+    Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +28,7 @@ pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// Listeners at work.
 pub(crate) struct Serving {
     listening: Vec<Listening>,
+    asked: Vec<Asked>,
     upstreams: Upstreams,
     tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
@@ -46,6 +47,13 @@ impl Listening {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
+}
+
+/// A place where an Envoy asks.
+struct Asked {
+    name: String,
+    address: EnvoyAddress,
+    routes: Arc<Routes<Protected>>,
 }
 
 impl Serving {
@@ -106,16 +114,29 @@ impl Serving {
             });
             bound.push(listener);
         }
+        let (asked, asked_bound) = bind_envoys(snapshot, &destinations).await?;
         // Only now: whoever reads of one may ask the others.
         for listening in &listening {
             say!("listening on {} ({})", listening.url(), listening.name);
+        }
+        for Asked { name, address, .. } in &asked {
+            say!("listening on {} ({name})", envoy_url(address));
         }
         let (trigger, drain): (DrainTrigger, Drain) = drain();
         let mut tasks = JoinSet::new();
         for listener in bound {
             tasks.spawn(serve(listener, plane.clone(), drain.clone()));
         }
-        Ok(Self { listening, upstreams, tasks, trigger })
+        for envoy in asked_bound {
+            let (plane, drain, name) = (plane.clone(), drain.clone(), envoy.name().to_owned());
+            tasks.spawn(async move {
+                serve_envoy(envoy, plane, drain).await.unwrap_or_else(|error| {
+                    say!("palisade: listener {name} failed: {error}");
+                    Drained::default()
+                })
+            });
+        }
+        Ok(Self { listening, asked, upstreams, tasks, trigger })
     }
 
     /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
@@ -129,7 +150,16 @@ impl Serving {
             };
             tables.push((&listening.routes, destinations.table(&there.name)?));
         }
+        let mut asked = Vec::new();
+        for Asked { name, routes, .. } in &self.asked {
+            let mut configured = snapshot.config.envoy.iter();
+            let Some(there) = configured.find(|there| there.name.as_str() == name) else { continue };
+            asked.push((routes, destinations.asked(&there.name)?));
+        }
         // Nothing fails from here on: all of it changes, or none.
+        for (routes, table) in asked {
+            routes.replace(table);
+        }
         for (routes, table) in tables {
             routes.replace(table);
         }
@@ -151,7 +181,11 @@ impl Serving {
     pub(crate) fn status(&self) -> Vec<ListenerStatus> {
         let status =
             |listening: &Listening| ListenerStatus { name: listening.name.clone(), url: listening.url() };
-        self.listening.iter().map(status).collect()
+        let asked = self.asked.iter().map(|Asked { name, address, .. }| ListenerStatus {
+            name: name.clone(),
+            url: envoy_url(address),
+        });
+        self.listening.iter().map(status).chain(asked).collect()
     }
 
     /// Ends: requests that have begun are answered.
@@ -165,6 +199,51 @@ impl Serving {
             say!("palisade: {} cut at the deadline", plural(cut_connections, "connection"));
         }
         Ok(())
+    }
+}
+
+/// Binds every place where an Envoy asks.
+async fn bind_envoys(
+    snapshot: &Snapshot,
+    destinations: &Destinations<'_>,
+) -> Result<(Vec<Asked>, Vec<BoundEnvoy>)> {
+    let (mut asked, mut bound) = (Vec::new(), Vec::new());
+    for configured in &snapshot.config.envoy {
+        let name = &*configured.name;
+        let routes = Routes::new(destinations.asked(name)?);
+        let address = match &*configured.address {
+            Socket::Address(address) => EnvoyAddress::Tcp(address.0),
+            Socket::Unix(path) => EnvoyAddress::Unix(path.into()),
+        };
+        let listener = EnvoyListener {
+            name: name.as_str().into(),
+            address: address.clone(),
+            routes: routes.clone(),
+            limits: Limits { response_body_held_max: u64::MAX, ..Limits::default() },
+            joined: configured.joined,
+        };
+        let listener = BoundEnvoy::bind(listener).await.map_err(|error| {
+            let context = match &address {
+                EnvoyAddress::Tcp(address) => cannot_listen(name, *address, &error),
+                EnvoyAddress::Unix(path) => format!(
+                    "listener {name}: cannot listen on {}; its folder has to be there and be writable, and nobody \
+                     else may listen on it",
+                    path.display()
+                ),
+            };
+            anyhow::Error::new(error).context(context)
+        })?;
+        asked.push(Asked { name: name.to_string(), address: listener.local_address()?, routes });
+        bound.push(listener);
+    }
+    Ok((asked, bound))
+}
+
+/// Where an Envoy finds us, as a URL.
+fn envoy_url(address: &EnvoyAddress) -> String {
+    match address {
+        EnvoyAddress::Tcp(address) => format!("grpc://{address}"),
+        EnvoyAddress::Unix(_) => address.to_string(),
     }
 }
 
@@ -199,7 +278,9 @@ struct Destinations<'s> {
     snapshot: &'s Snapshot,
     services: HashMap<&'s Name, &'s palisade_config::Service>,
     upstreams: HashMap<&'s Name, Arc<Upstream>>,
-    made: HashMap<Leads<'s>, Arc<Destination>>,
+    made: HashMap<Leads<'s>, Arc<Protected>>,
+    /// Those that have an upstream.
+    homes: HashMap<Leads<'s>, Arc<Destination>>,
 }
 
 /// What makes two destinations different: service, profile, and the route when it has exceptions of its own.
@@ -210,12 +291,12 @@ impl<'s> Destinations<'s> {
         let mut by_service = HashMap::new();
         let mut in_use = Upstreams::new();
         for service in &snapshot.config.services {
+            let Some(told) = &service.upstream else { continue };
             let tls = snapshot.upstream_tls.get(&*service.name);
-            let key = key(&service.upstream, tls);
+            let key = key(told, tls);
             let upstream = match in_use.get(&key).or_else(|| upstreams.get(&key)) {
                 Some(upstream) => upstream.clone(),
                 None => {
-                    let told = &service.upstream;
                     let limits = UpstreamLimits {
                         connect: told.connect.duration(),
                         response: Some(told.response.duration()),
@@ -235,7 +316,8 @@ impl<'s> Destinations<'s> {
         }
         *upstreams = in_use;
         let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
-        let mut destinations = Self { snapshot, services, upstreams: by_service, made: HashMap::new() };
+        let (made, homes) = (HashMap::new(), HashMap::new());
+        let mut destinations = Self { snapshot, services, upstreams: by_service, made, homes };
         for (number, route) in snapshot.config.routes.iter().enumerate() {
             destinations.make(number, route)?;
         }
@@ -254,27 +336,40 @@ impl<'s> Destinations<'s> {
             return Ok(());
         }
         let (name, profile, _) = leads;
-        let upstream = self.upstreams.get(name).context("a service has an upstream")?.clone();
         let service = self.services.get(name).context("a checked route leads to a service")?;
         let forward = Arc::new(forward_of(service));
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
+        let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
         let service = Service::with_exceptions(name.as_str(), profile, &further);
         let site = self.snapshot.sites.get(name).cloned().flatten();
-        self.made.insert(leads, Arc::new(Destination { service, upstream, site, forward }));
+        if let Some(upstream) = self.upstreams.get(name).cloned() {
+            let home = Destination { service: service.clone(), upstream, site: site.clone(), forward };
+            self.homes.insert(leads, Arc::new(home));
+        }
+        self.made.insert(leads, Arc::new(Protected { service, site, profile: profile_name }));
         Ok(())
     }
 
     /// The routes of one listener.
     fn table(&self, listener: &Name) -> Result<RouteTable<Arc<Destination>>> {
+        self.routes(listener, &self.homes)
+    }
+
+    /// The routes of one place where an Envoy asks.
+    fn asked(&self, listener: &Name) -> Result<RouteTable<Arc<Protected>>> {
+        self.routes(listener, &self.made)
+    }
+
+    fn routes<T>(&self, listener: &Name, made: &HashMap<Leads<'s>, Arc<T>>) -> Result<RouteTable<Arc<T>>> {
         let mut routes = Vec::new();
         for (number, route) in self.snapshot.config.routes.iter().enumerate() {
             if route.listener.as_deref().is_some_and(|only| only != listener) {
                 continue;
             }
             let leads = self.leads(number, route)?;
-            let destination = self.made.get(&leads).context("every route's is made")?.clone();
+            let destination = made.get(&leads).context("a checked route leads to what was made")?.clone();
             let hosts = route.hosts.iter().map(|host| &**host).collect();
             routes.push((hosts, &*route.path, destination));
         }

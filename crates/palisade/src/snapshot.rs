@@ -331,6 +331,7 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     differs("dataDir", before.data_dir != after.data_dir);
     differs("logs", before.logs != after.logs);
     differs("listeners", restarted(before) != restarted(after));
+    differs("envoy", before.envoy != after.envoy);
     needs
 }
 

@@ -76,10 +76,12 @@ impl TlsMaker {
     /// # Errors
     /// When it cannot be used.
     pub(crate) fn of_upstream(&mut self, service: &Service, all: bool) -> Result<Option<Arc<UpstreamTls>>> {
-        if !service.upstream.url.iter().any(|url| url.is_tls()) {
+        let Some(told) =
+            service.upstream.as_ref().filter(|upstream| upstream.url.iter().any(|url| url.is_tls()))
+        else {
             return Ok(None);
-        }
-        let tls = service.upstream.tls.as_deref();
+        };
+        let tls = told.tls.as_deref();
         let mut warnings = Vec::new();
         let made = self
             .upstreams

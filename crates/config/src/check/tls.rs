@@ -109,7 +109,8 @@ impl Checks<'_> {
     }
 
     fn upstream_tls(&mut self, index: usize, service: &Service) {
-        let urls = &service.upstream.url;
+        let Some(upstream) = &service.upstream else { return };
+        let urls = &upstream.url;
         let key = format!("services[{index}].upstream");
         let tls = urls.iter().filter(|url| url.is_tls()).count();
         if let Some(odd) = urls.iter().find(|url| url.is_tls() != urls[0].is_tls()) {
@@ -118,7 +119,7 @@ impl Checks<'_> {
             self.error(&format!("{key}.url"), odd.origin(), message, help);
             return;
         }
-        if let Some(told) = &service.upstream.tls
+        if let Some(told) = &upstream.tls
             && tls == 0
         {
             let message = "TLS towards a service whose URL is http".to_owned();
@@ -131,7 +132,7 @@ impl Checks<'_> {
             );
         }
         if tls > 0
-            && service.upstream.tls.as_ref().is_none_or(|told| told.server_name.is_none())
+            && upstream.tls.as_ref().is_none_or(|told| told.server_name.is_none())
             && let Some(other) = urls.iter().find(|url| url.host() != urls[0].host())
         {
             let message = format!("{} is another host: which name is its certificate to have?", other.host());
@@ -141,7 +142,7 @@ impl Checks<'_> {
             );
             self.error(&format!("{key}.url"), other.origin(), message, help);
         }
-        if let Some(told) = service.upstream.tls.as_ref().filter(|told| !told.verify) {
+        if let Some(told) = upstream.tls.as_ref().filter(|told| !told.verify) {
             if told.ca.is_some() || !told.spiffe_ids.is_empty() {
                 let message = "it is said whom to believe, and that everybody is believed".to_owned();
                 let help = "remove `verify: false`, or `ca` and `spiffeIds`";

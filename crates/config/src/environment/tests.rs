@@ -203,7 +203,11 @@ fn the_file_wins_over_another_images_variables_and_ours_win_over_the_file() {
         profiles: {p: {mode: block, limits: {arguments: 3}}, q: {}}\n";
     let config = read(Some(File { text: file.as_bytes(), folder: "" }), &overrides);
     let config = config.config.unwrap_or_else(|| panic!("{:#?}", config.diagnostics));
-    assert_eq!(config.services[0].upstream.url[0].as_str(), "http://file:1", "the file over BACKEND");
+    assert_eq!(
+        config.services[0].upstream.as_ref().unwrap().url[0].as_str(),
+        "http://file:1",
+        "the file over BACKEND"
+    );
     assert_eq!(config.listeners[0].address.to_string(), "0.0.0.0:81", "PORT over the default");
     assert_eq!(format!("{:?}", config.logs.audit), "Some(File(FilePath(\"/file.log\")))");
     assert_eq!(config.logs.access, crate::LogTarget::Off, "the flag over PALISADE_ACCESS_LOG");

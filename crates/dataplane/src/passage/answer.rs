@@ -6,7 +6,7 @@ use palisade_inspect::{Action, End};
 use super::relay::Ending;
 use super::stop::{CLIENT_GONE, Stop};
 use super::{After, Passage};
-use crate::content_coding::{ContentDecoder, Undecoded};
+use crate::content_coding::{ContentDecoder, Undecoded, WATCHED_BYTES_MAX};
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::Held;
 use crate::journal::{AnsweredBy, Sent};
@@ -16,9 +16,6 @@ use crate::sides::{BodyLost, ClientSide, Side};
 use crate::tunnel::tunnel;
 use crate::upload::Upload;
 use crate::upstream::{ServerSide, Upstream};
-
-/// Bytes that come out of a body that is only watched on its way. Its beginning is all that anybody looks at.
-const WATCHED_BYTES_MAX: u64 = 64 * 1024;
 
 impl<C: ClientSide> Passage<'_, C> {
     /// Sends the request on and its answer back.

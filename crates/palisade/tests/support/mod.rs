@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub(crate) mod envoy;
+
 /// Long enough for a loaded machine; a test that waits for this has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -300,7 +302,12 @@ fn gather(from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
     kept
 }
 
-/// An upstream: answers 200 with what it saw; `/slow` waits until it is let go.
+/// What no service should show.
+pub(crate) const PRIVATE_KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\n\
+    MIIEowIBAAKCAQEA0Z3VS5JJcds3xfn/ygWyF0qEYz6lXvA4nGq1Xq2b1o5yq1Xg\n\
+    -----END RSA PRIVATE KEY-----\n";
+
+/// An upstream: answers 200 with what it saw; `/slow` waits until it is let go, `/leak` shows a private key.
 pub(crate) struct Upstream {
     pub(crate) url: String,
     state: Arc<UpstreamState>,
@@ -353,7 +360,10 @@ fn serve(stream: TcpStream, state: &UpstreamState) {
             }
         }
         let line = head.lines().next().unwrap_or_default();
-        let content = format!("upstream saw {line} and {} bytes\n", body.len());
+        let content = match head.contains(" /leak") {
+            true => PRIVATE_KEY.to_owned(),
+            false => format!("upstream saw {line} and {} bytes\n", body.len()),
+        };
         let answer = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{content}",
             content.len()

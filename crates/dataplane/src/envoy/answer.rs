@@ -1,0 +1,150 @@
+//! What we answer Envoy with: the same pages and headers as everywhere, in its messages.
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
+use palisade_inspect::{Action, Cause, Outcome};
+use palisade_model::Verdict;
+
+use crate::block_page::{AnswerForm, OwnAnswer};
+
+/// Why a request does not pass, as the `x-palisade-reason` field of its answer says it: so that a block can be told
+/// from what went wrong, by people and by monitors. What was found is for the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A rule or a finding stopped it.
+    Blocked,
+    /// It can be read in more than one way.
+    Framing,
+    /// No route takes it.
+    NoRoute,
+    /// The inspection failed in us.
+    Failed,
+    /// It cannot be held.
+    OverBudget,
+}
+
+impl Reason {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Framing => "framing",
+            Self::NoRoute => "no-route",
+            Self::Failed => "failed",
+            Self::OverBudget => "over-budget",
+        }
+    }
+}
+
+/// An answer of ours in place of the service's.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// As text: a rule's or a service's own may hold any character but controls.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Refusal {
+    /// What a check's word comes to. Envoy cannot close a connection for us: a drop is a bare 403.
+    pub(super) fn of_action(action: Action, form: &AnswerForm<'_>, reason: Reason) -> Self {
+        match action {
+            Action::Answer { status } => {
+                Self::new(&OwnAnswer { is_block: true, ..OwnAnswer::status(status) }, form, reason)
+            }
+            Action::Redirect { status, location } => {
+                let answer = OwnAnswer { location: Some(location), ..OwnAnswer::status(status) };
+                Self::new(&answer, form, reason)
+            }
+            Action::Close => Self { body: String::new(), ..Self::new(&OwnAnswer::status(403), form, reason) },
+            // Forwarding is no refusal; were it asked for here, it would be a bug, and must not pass.
+            Action::Forward => Self::new(&OwnAnswer::status(500), form, Reason::Failed),
+        }
+    }
+
+    /// An answer of ours for a reason that is no check's.
+    pub(super) fn of_status(status: u16, form: &AnswerForm<'_>, reason: Reason) -> Self {
+        Self::new(&OwnAnswer::status(status), form, reason)
+    }
+
+    fn new(answer: &OwnAnswer, form: &AnswerForm<'_>, reason: Reason) -> Self {
+        let page = answer.page(form);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        // Envoy counts the body and dates the answer itself.
+        let is_envoys =
+            |name: &[u8]| name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"date");
+        let fields = page.fields.iter().filter(|(name, _)| !is_envoys(name));
+        let mut headers: Vec<_> =
+            fields.map(|(name, value)| (text(&name.to_ascii_lowercase()), text(value))).collect();
+        headers.push(("x-palisade-reason".to_owned(), reason.word().to_owned()));
+        Self { status: page.status, headers, body: text(&page.body) }
+    }
+}
+
+/// A field that replaces those of its name. ext_authz reads the one form of a value, ext_proc the other.
+pub(super) fn set(name: &str, value: &str, form: ValueForm) -> HeaderValueOption {
+    let key = name.to_owned();
+    let header = match form {
+        ValueForm::Text => HeaderValue { key, value: value.to_owned(), raw_value: Vec::new() },
+        ValueForm::Raw => HeaderValue { key, value: String::new(), raw_value: value.as_bytes().to_vec() },
+    };
+    HeaderValueOption {
+        header: Some(header),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
+        ..HeaderValueOption::default()
+    }
+}
+
+/// Where a field's value stands in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueForm {
+    Text,
+    Raw,
+}
+
+/// What Envoy's access log may show of a judgement (`%DYNAMIC_METADATA(envoy.filters.http.ext_authz:verdict)%`).
+pub(super) fn metadata(
+    request_id: &str,
+    service: &str,
+    outcome: Option<&Outcome>,
+    action: &Action,
+    uninspected: bool,
+) -> Struct {
+    let verdict = match (action, outcome.map(|outcome| &outcome.verdict)) {
+        (Action::Forward, None | Some(Verdict::Pass)) => "pass",
+        (Action::Forward, Some(_)) => "would_block",
+        _ => "block",
+    };
+    let mut fields = HashMap::from([
+        ("request_id".to_owned(), text(request_id)),
+        ("service".to_owned(), text(service)),
+        ("verdict".to_owned(), text(verdict)),
+    ]);
+    match outcome.map(|outcome| outcome.cause) {
+        Some(Cause::Rule(rule)) => {
+            let rules = ListValue { values: vec![text(&rule.0.to_string())] };
+            fields.insert("rules".to_owned(), Value { kind: Some(Kind::ListValue(rules)) });
+        }
+        Some(Cause::Finding(attack)) => {
+            fields.insert("attack".to_owned(), text(attack.name()));
+        }
+        Some(Cause::Limit) => {
+            fields.insert("attack".to_owned(), text("limit"));
+        }
+        Some(Cause::Framing(finding)) => {
+            fields.insert("attack".to_owned(), text(finding.name()));
+        }
+        Some(Cause::None) | None => {}
+    }
+    if uninspected {
+        fields.insert("partial".to_owned(), Value { kind: Some(Kind::BoolValue(true)) });
+    }
+    Struct { fields }
+}
+
+fn text(text: &str) -> Value {
+    Value { kind: Some(Kind::StringValue(text.to_owned())) }
+}

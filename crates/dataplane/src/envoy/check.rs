@@ -1,0 +1,167 @@
+//! `envoy.service.auth.v3.Authorization`: a request is judged before Envoy sends it on.
+
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{
+    AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::Struct;
+use envoy_types::pb::google::rpc;
+use palisade_inspect::{Action, End};
+use std::sync::Arc;
+use tonic::{Code, Request, Response, Status};
+
+use super::answer::{Reason, Refusal, ValueForm, metadata, set};
+use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, socket_address};
+use super::{Asked, Shared};
+use crate::exchange::{Exchange, Failed, Stand};
+use crate::journal::{AnsweredBy, Sent};
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Check(pub(super) Arc<Shared>);
+
+#[tonic::async_trait]
+impl Authorization for Check {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let Some(attributes) = request.into_inner().attributes else {
+            return Err(Status::invalid_argument("a CheckRequest without attributes"));
+        };
+        Ok(Response::new(self.0.check(attributes).await))
+    }
+}
+
+/// What of a request's body Envoy shows.
+struct Shown {
+    bytes: Vec<u8>,
+    /// There is more.
+    partial: bool,
+}
+
+impl Shared {
+    async fn check(&self, mut attributes: AttributeContext) -> CheckResponse {
+        let http = attributes.request.take().and_then(|request| request.http).unwrap_or_default();
+        let (mut asked, shown) = self.asked(&attributes, http);
+        let Some(protected) = self.protected(&asked, &attributes.context_extensions) else {
+            self.plane.metrics.events.no_route_total.one();
+            self.remark(&asked, "Answered with code 404: no route takes this host and path");
+            return denied(Refusal::of_status(404, &self.form(&asked, None), Reason::NoRoute), None);
+        };
+        if self.joined.is_live(&asked.request_id) {
+            return allowed(&asked.request_id, None);
+        }
+        let ambiguous = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let (mut exchange, stand) = self.begin(&mut asked, &protected.service).await;
+        let judged = match stand {
+            Ok(Stand::More) => judge_body(&mut exchange, &shown).await,
+            stand => stand,
+        };
+        let form = self.form(&asked, Some(&protected));
+        let (refusal, action) = match judged {
+            Ok(Stand::More | Stand::Decided(Action::Forward)) => (None, Action::Forward),
+            Ok(Stand::Decided(action)) => {
+                exchange.blocked();
+                let reason = if ambiguous.is_some() { Reason::Framing } else { Reason::Blocked };
+                (Some(Refusal::of_action(action.clone(), &form, reason)), action)
+            }
+            Err(Failed) => {
+                let action = Action::Answer { status: 500 };
+                (Some(Refusal::of_status(500, &form, Reason::Failed)), action)
+            }
+        };
+        let service = &protected.service.name;
+        let said = metadata(&asked.request_id, service, exchange.outcome(), &action, shown.partial);
+        match refusal {
+            None if self.listener.joined => self.joined.leave(&asked.request_id, exchange),
+            None => exchange.finish(End::Complete),
+            Some(refusal) => {
+                let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
+                exchange.answered(Some(sent), refusal.body.len() as u64);
+                exchange.finish(End::Aborted);
+                return denied(refusal, Some(said));
+            }
+        }
+        allowed(&asked.request_id, Some(said))
+    }
+
+    fn asked(&self, attributes: &AttributeContext, http: HttpRequest) -> (Asked, Shown) {
+        let mut head = HeadBuilder::new(&self.listener.limits.request_head);
+        let raw = http.header_map.as_ref().filter(|map| !map.headers.is_empty());
+        match raw {
+            Some(map) => {
+                for field in &map.headers {
+                    head.field(field.key.as_bytes(), bytes_of(field));
+                }
+            }
+            None => {
+                // A map has no order; ours at least does not change from one request to the next.
+                let mut fields: Vec<_> = http.headers.iter().collect();
+                fields.sort_unstable();
+                for (name, value) in fields {
+                    head.field(name.as_bytes(), value.as_bytes());
+                }
+            }
+        }
+        let is_raw = raw.is_some();
+        // `pack_as_bytes` decides which of the two it is.
+        let bytes = if http.raw_body.is_empty() { http.body.into_bytes() } else { http.raw_body };
+        let EnvoyHead { head, partial } = head.finish(&http.protocol, !bytes.is_empty());
+        let address = |peer: Option<&_>| socket_address(peer);
+        let source = attributes.source.as_ref().and_then(|peer| peer.address.as_ref());
+        let destination = attributes.destination.as_ref().and_then(|peer| peer.address.as_ref());
+        let asked = Asked::new(head, address(source), address(destination));
+        if !is_raw {
+            self.headers_are_joined(&asked);
+        }
+        // The size is Content-Length, or what was read of a chunked body; -1 where neither is known.
+        let missing = usize::try_from(http.size).is_ok_and(|size| size > bytes.len());
+        (asked, Shown { bytes, partial: partial || missing })
+    }
+}
+
+/// Shows the body, as far as there is one.
+async fn judge_body(exchange: &mut Exchange, shown: &Shown) -> Result<Stand, Failed> {
+    if !shown.bytes.is_empty() {
+        exchange.streamed(shown.bytes.len() as u64);
+        if exchange.wants_request_body() {
+            let stand = exchange.request_chunk(&shown.bytes).await?;
+            if stand != Stand::More {
+                return Ok(stand);
+            }
+        }
+    }
+    if shown.partial && exchange.wants_request_body() {
+        exchange.note(&format!(
+            "The request's body was not inspected whole: Envoy shows its first {} bytes (max_request_bytes)",
+            shown.bytes.len()
+        ));
+        return exchange.request_cut().await;
+    }
+    exchange.request_end().await
+}
+
+fn allowed(request_id: &str, said: Option<Struct>) -> CheckResponse {
+    CheckResponse {
+        status: Some(rpc::Status { code: Code::Ok as i32, ..rpc::Status::default() }),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            response_headers_to_add: vec![set("x-request-id", request_id, ValueForm::Text)],
+            ..OkHttpResponse::default()
+        })),
+        dynamic_metadata: said,
+    }
+}
+
+fn denied(refusal: Refusal, said: Option<Struct>) -> CheckResponse {
+    let headers = refusal.headers.iter().map(|(name, value)| set(name, value, ValueForm::Text)).collect();
+    CheckResponse {
+        status: Some(rpc::Status { code: Code::PermissionDenied as i32, ..rpc::Status::default() }),
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus { code: i32::from(refusal.status) }),
+            headers,
+            body: refusal.body,
+        })),
+        dynamic_metadata: said,
+    }
+}

@@ -1,0 +1,204 @@
+//! The server behind an Envoy that is not ours: `ext_authz` judges a request before it goes on, `ext_proc` sees the
+//! exchange whole, its response included. Both are one inspection, the one of the proxy, and leave the same journal.
+//!
+//! ```text
+//!   Envoy ── Check(head, beginning of the body) ──> check   ──┐
+//!         ── Process(head, body, trailers, response) ──> process ─┴─> Exchange ── journal
+//!                                                    joined: an exchange that both see is one
+//! ```
+//!
+//! Envoy decides what is shown: headers raw or joined, how much of a body, whether responses. What is not shown is
+//! said in the log and in the answer's metadata, and a body that is cut counts as one over the profile's limit. Whom
+//! Envoy names as the source is who asks, so its trust in `X-Forwarded-For` is ours.
+//!
+//! Not here: TLS and the sockets themselves come from `serve`; which profile a request goes through is the routes'.
+
+mod answer;
+mod attributes;
+mod check;
+mod joined;
+mod process;
+mod serve;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use palisade_http::RequestHead;
+use palisade_inspect::{Peer, Service};
+use palisade_model::PeerIdentity;
+
+use crate::block_page::AnswerForm;
+use crate::exchange::{About, Exchange, Failed, Stand, own_line};
+use crate::journal::Remark;
+use crate::request_id::request_id;
+use crate::routes::Routes;
+use crate::settings::{Limits, Plane};
+use crate::site::Site;
+use joined::Joined;
+
+pub use serve::{BoundEnvoy, EnvoyAddress, serve_envoy};
+
+/// A listener for an Envoy's questions.
+#[derive(Clone, Debug)]
+pub struct EnvoyListener {
+    /// Its name in logs and metrics.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: EnvoyAddress,
+    /// Which service each request belongs to; upstreams are Envoy's.
+    pub routes: Arc<Routes<Protected>>,
+    /// Bounds of heads and of what is decoded for inspection.
+    pub limits: Limits,
+    /// Both services are in Envoy's chain of filters, `ext_authz` first: an exchange that was allowed waits for
+    /// `ext_proc` to go on with it, and is one in logs and events.
+    pub joined: bool,
+}
+
+/// A service that an Envoy asks about.
+#[derive(Clone, Debug)]
+pub struct Protected {
+    /// How its traffic is inspected.
+    pub service: Arc<Service>,
+    /// What our own answers look like.
+    pub site: Option<Arc<Site>>,
+    /// The profile's name: Envoy may choose one of several.
+    pub profile: Arc<str>,
+}
+
+/// What both services share.
+#[derive(Debug)]
+struct Shared {
+    listener: EnvoyListener,
+    plane: Arc<Plane>,
+    joined: Joined,
+    /// It was said once that headers come joined and not raw.
+    said_joined_headers: AtomicBool,
+    /// It was said once that a response came without its request.
+    said_unseen_request: AtomicBool,
+}
+
+/// A request that Envoy asks about.
+struct Asked {
+    head: RequestHead,
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// Whom Envoy has believed the certificate of.
+    identity: Option<Arc<PeerIdentity>>,
+    request_id: String,
+    wants_json: bool,
+    is_head: bool,
+    is_grpc: bool,
+}
+
+impl Asked {
+    fn new(head: RequestHead, peer: SocketAddr, local: SocketAddr) -> Self {
+        // Envoy makes one for each request, and keeps a client's only where it is told to.
+        let id = head.headers.first(b"x-request-id").and_then(|id| std::str::from_utf8(id).ok());
+        let id = id.filter(|id| is_request_id(id)).map(str::to_owned);
+        Self {
+            wants_json: head.headers.first(b"accept").is_some_and(crate::request::prefers_json),
+            is_head: head.method == b"HEAD",
+            is_grpc: head.headers.first(b"content-type").is_some_and(is_grpc),
+            request_id: id.unwrap_or_else(request_id),
+            head,
+            peer,
+            local,
+            identity: None,
+        }
+    }
+}
+
+/// The address of who cannot be known.
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+/// Whether an id can stand in logs and headers as it is.
+fn is_request_id(id: &str) -> bool {
+    (8..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+fn is_grpc(content_type: &[u8]) -> bool {
+    content_type.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+impl Shared {
+    /// Begins the exchange of a request that a route takes.
+    async fn begin(&self, asked: &mut Asked, service: &Arc<Service>) -> (Exchange, Result<Stand, Failed>) {
+        let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
+        let about = About { listener: &self.listener.name, counts, tls: None };
+        let peer = Peer {
+            peer_addr: asked.peer,
+            client_addr: asked.peer,
+            server_addr: asked.local,
+            request_id: asked.request_id.clone(),
+            identity: asked.identity.clone(),
+        };
+        Exchange::begin(&self.plane, about, peer, std::mem::take(&mut asked.head), service).await
+    }
+
+    /// To which service a request belongs: Envoy's route says so by `service` and `profile` of its context extensions,
+    /// else ours do by host and path.
+    fn protected(&self, asked: &Asked, extensions: &HashMap<String, String>) -> Option<Arc<Protected>> {
+        let (service, profile) = (extensions.get("service"), extensions.get("profile"));
+        if service.is_none() && profile.is_none() {
+            return self.listener.routes.find(&asked.head);
+        }
+        let mut targets = self.listener.routes.targets();
+        targets.retain(|to| service.is_none_or(|name| to.service.name == *name));
+        targets.retain(|to| profile.is_none_or(|name| *to.profile == **name));
+        match service {
+            // The routes say which of a service's profiles it is, where Envoy does not.
+            Some(_) if profile.is_none() => {
+                let found = self.listener.routes.find(&asked.head);
+                let found = found.filter(|found| targets.iter().any(|to| Arc::ptr_eq(to, found)));
+                found.or_else(|| targets.into_iter().next())
+            }
+            _ => targets.into_iter().next(),
+        }
+    }
+
+    fn form<'a>(&self, asked: &'a Asked, protected: Option<&'a Protected>) -> AnswerForm<'a> {
+        AnswerForm {
+            request_id: &asked.request_id,
+            json: asked.wants_json,
+            head_only: asked.is_head,
+            close: false,
+            http10: false,
+            site: protected.and_then(|protected| protected.site.as_deref()),
+        }
+    }
+
+    /// A line about what never became an exchange.
+    fn remark(&self, asked: &Asked, text: &str) {
+        self.plane.journal.remark(Remark {
+            listener: self.listener.name.clone(),
+            client_addr: asked.peer,
+            line: own_line(asked.peer, asked.local, &asked.head.target, &asked.request_id, text),
+        });
+    }
+
+    /// Says once that a response passes whose request was not shown.
+    fn request_is_not_shown(&self) {
+        if !self.said_unseen_request.swap(true, Ordering::Relaxed) {
+            let nobody = Asked::new(RequestHead::default(), NOBODY, NOBODY);
+            self.remark(
+                &nobody,
+                "Envoy shows a response without its request, which passes: an answer of a filter before ours, or \
+                 request_header_mode is not SEND (this is said once)",
+            );
+        }
+    }
+
+    /// Says once that Envoy does not show headers as they came.
+    fn headers_are_joined(&self, asked: &Asked) {
+        if !self.said_joined_headers.swap(true, Ordering::Relaxed) {
+            self.remark(
+                asked,
+                "Envoy shows headers joined and only as UTF-8: what rules see is not what the service gets; set \
+                 encode_raw_headers: true in its ext_authz filter (this is said once)",
+            );
+        }
+    }
+}

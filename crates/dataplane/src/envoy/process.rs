@@ -1,0 +1,654 @@
+//! `envoy.service.ext_proc.v3.ExternalProcessor`: an exchange is seen whole, its response included. One stream of
+//! messages is one exchange.
+//!
+//! How Envoy sends bodies decides what a verdict can still do:
+//!
+//! | body mode | the body | a block |
+//! |---|---|---|
+//! | `BUFFERED` | one piece, held by Envoy | before anything went on |
+//! | `BUFFERED_PARTIAL` | its beginning, if it is long | the same; the rest counts as over the profile's limit |
+//! | `STREAMED` | passes while it is looked at | in the middle: Envoy answers in place of the service, or cuts |
+//! | `FULL_DUPLEX_STREAMED` | held here, under the budget of all held bodies | before anything went on |
+//! | `NONE` | not shown | counts as over the profile's limit |
+//!
+//! Messages of gRPC in a duplex mode pass while they are looked at: a stream that waits for its own end would never
+//! begin.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Shown;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    BodyMutation, BodyResponse, CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, HttpBody,
+    HttpHeaders, ImmediateResponse, ProcessingRequest, ProcessingResponse, StreamedBodyResponse,
+    TrailersResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::Struct;
+use envoy_types::pb::google::protobuf::value::Kind;
+use palisade_inspect::{Action, End};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::answer::{Reason, Refusal, ValueForm, metadata, set};
+use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, response_head};
+use super::{Asked, NOBODY, Protected, Shared};
+use crate::content_coding::{ContentDecoder, WATCHED_BYTES_MAX};
+use crate::exchange::{Exchange, Failed, Stand};
+use crate::hold::{Held, HoldError};
+use crate::journal::{AnsweredBy, Sent};
+use crate::passage::told;
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Process(pub(super) Arc<Shared>);
+
+#[tonic::async_trait]
+impl ExternalProcessor for Process {
+    type ProcessStream = ReceiverStream<Result<ProcessingResponse, Status>>;
+
+    async fn process(
+        &self,
+        request: Request<Streaming<ProcessingRequest>>,
+    ) -> Result<Response<Self::ProcessStream>, Status> {
+        let (answers, stream) = mpsc::channel(4);
+        let conversation = Conversation {
+            shared: self.0.clone(),
+            answers,
+            about: None,
+            request: Side::default(),
+            response: Side::default(),
+            status: 0,
+            response_bytes: 0,
+            coding: Coding::Plain,
+        };
+        tokio::spawn(conversation.run(request.into_inner()));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// One exchange on its way through Envoy.
+struct Conversation {
+    shared: Arc<Shared>,
+    answers: mpsc::Sender<Result<ProcessingResponse, Status>>,
+    about: Option<About>,
+    request: Side,
+    response: Side,
+    /// Of the response.
+    status: u16,
+    response_bytes: u64,
+    /// Of the response.
+    coding: Coding,
+}
+
+/// What is known once the request's head has come.
+struct About {
+    asked: Asked,
+    protected: Option<Arc<Protected>>,
+    exchange: Option<Exchange>,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Side {
+    mode: BodySendMode,
+    flow: Flow,
+    /// What is not passed on before it is judged.
+    held: Option<HeldBack>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Flow {
+    /// Its head has not come.
+    #[default]
+    Due,
+    /// Looked at piece by piece.
+    Looking,
+    /// Judged: what still comes passes.
+    Judged,
+}
+
+/// The answer to a head, and the body that goes after it.
+struct HeldBack {
+    head: Answer,
+    body: Held,
+}
+
+/// How rules get to see a response's body.
+#[derive(Default)]
+enum Coding {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Decoded.
+    Coded(Box<ContentDecoder>),
+    /// No more of it.
+    Broken,
+}
+
+/// Which direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Request,
+    Response,
+}
+
+/// Why an exchange does not go on.
+enum Stop {
+    /// It is answered by us.
+    Refused(Refusal, Action),
+    /// Envoy has gone.
+    Gone,
+}
+
+impl From<Failed> for Word {
+    fn from(Failed: Failed) -> Self {
+        Word::Status(500, Reason::Failed)
+    }
+}
+
+/// What stops an exchange, before it has become an answer.
+enum Word {
+    Action(Action),
+    Status(u16, Reason),
+}
+
+impl Conversation {
+    async fn run(mut self, mut shown: Streaming<ProcessingRequest>) {
+        while let Ok(Some(message)) = shown.message().await {
+            if let Some(modes) = message.protocol_config {
+                self.request.mode = modes.request_body_mode();
+                self.response.mode = modes.response_body_mode();
+            }
+            let Some(piece) = message.request else { continue };
+            match self.take(piece, &message.attributes).await {
+                Ok(()) => {}
+                Err(Stop::Refused(refusal, action)) => {
+                    self.refuse(refusal, &action).await;
+                    break;
+                }
+                Err(Stop::Gone) => break,
+            }
+        }
+        self.ended();
+    }
+
+    async fn take(&mut self, shown: Shown, attributes: &HashMap<String, Struct>) -> Result<(), Stop> {
+        if self.about.is_none() && !matches!(shown, Shown::RequestHeaders(_)) {
+            // The answer of a filter before ours to a request that never came here.
+            self.shared.request_is_not_shown();
+            let answer = untouched(shown, is_duplex(self.response.mode));
+            return self.answer(answer).await;
+        }
+        let taken = match shown {
+            Shown::RequestHeaders(head) => self.request_head(head, attributes).await,
+            Shown::RequestBody(body) => self.body(Way::Request, body).await,
+            Shown::RequestTrailers(_) => self.trailers(Way::Request).await,
+            Shown::ResponseHeaders(head) => self.response_head(head).await,
+            Shown::ResponseBody(body) => self.body(Way::Response, body).await,
+            Shown::ResponseTrailers(_) => self.trailers(Way::Response).await,
+        };
+        let answers = taken.map_err(|word| self.stop(word))?;
+        for answer in answers {
+            self.answer(answer).await?;
+        }
+        Ok(())
+    }
+
+    async fn request_head(
+        &mut self,
+        shown: HttpHeaders,
+        attributes: &HashMap<String, Struct>,
+    ) -> Result<Vec<Answer>, Word> {
+        let mut asked = asked(&self.shared, &shown, attributes);
+        let pass = vec![Answer::RequestHeaders(HeadersResponse::default())];
+        let protected = self.shared.protected(&asked, &HashMap::new());
+        if let Some(exchange) = self.shared.joined.take(&asked.request_id) {
+            self.about = Some(About { asked, protected, exchange: Some(exchange) });
+            self.request.flow = Flow::Judged;
+            return Ok(pass);
+        }
+        let Some(to) = protected.clone() else {
+            self.shared.plane.metrics.events.no_route_total.one();
+            self.shared.remark(&asked, "Answered with code 404: no route takes this host and path");
+            self.about = Some(About { asked, protected, exchange: None });
+            return Err(Word::Status(404, Reason::NoRoute));
+        };
+        let (exchange, stand) = self.shared.begin(&mut asked, &to.service).await;
+        let is_grpc = asked.is_grpc;
+        let wants_body = exchange.wants_request_body();
+        self.about = Some(About { asked, protected, exchange: Some(exchange) });
+        let goes_on = settle(stand?)?;
+        if !goes_on {
+            self.request.flow = Flow::Judged;
+        } else if shown.end_of_stream || !wants_body {
+            self.end(Way::Request).await?;
+        } else {
+            match self.request.mode {
+                BodySendMode::None => {
+                    self.note(
+                        "The request's body was not inspected: Envoy does not show it (request_body_mode)",
+                    );
+                    self.cut().await?;
+                }
+                BodySendMode::FullDuplexStreamed | BodySendMode::Grpc if !is_grpc => {
+                    self.hold_back(Way::Request, Answer::RequestHeaders(HeadersResponse::default()));
+                    return Ok(Vec::new());
+                }
+                _ => self.request.flow = Flow::Looking,
+            }
+        }
+        Ok(pass)
+    }
+
+    async fn response_head(&mut self, shown: HttpHeaders) -> Result<Vec<Answer>, Word> {
+        // A service may answer before it has the whole request: no more of it will be shown.
+        if self.request.flow != Flow::Judged {
+            self.end(Way::Request).await?;
+        }
+        let limits = &self.shared.listener.limits;
+        let head = response_head(&shown.headers.unwrap_or_default(), &limits.response_head);
+        let decoder = ContentDecoder::new(&head.headers, limits.response_body_decoded_max);
+        self.status = head.status;
+        let (request_id, exchange) = self.exchange()?;
+        let changes = HeaderMutation {
+            set_headers: vec![set("x-request-id", request_id, ValueForm::Raw)],
+            ..HeaderMutation::default()
+        };
+        let watched =
+            exchange.may_watch_response().then(|| ContentDecoder::new(&head.headers, WATCHED_BYTES_MAX));
+        let goes_on = settle(exchange.response_head(head).await?)?;
+        let wants_body = goes_on && exchange.wants_response_body() && !shown.end_of_stream;
+        if !wants_body {
+            exchange.watch(watched);
+        }
+        let common = CommonResponse { header_mutation: Some(changes), ..CommonResponse::default() };
+        let pass = Answer::ResponseHeaders(HeadersResponse { response: Some(common) });
+        if !goes_on {
+            self.response.flow = Flow::Judged;
+        } else if !wants_body {
+            self.end(Way::Response).await?;
+        } else {
+            match decoder {
+                Ok(decoder) => self.coding = Coding::Coded(Box::new(decoder)),
+                // What cannot be decoded is shown as it is.
+                Err(why) => self.not_whole(why.words()),
+            }
+            match self.response.mode {
+                BodySendMode::None => {
+                    self.not_whole("Envoy does not show it (response_body_mode)");
+                    self.end(Way::Response).await?;
+                }
+                BodySendMode::FullDuplexStreamed | BodySendMode::Grpc => {
+                    self.hold_back(Way::Response, pass);
+                    return Ok(Vec::new());
+                }
+                _ => self.response.flow = Flow::Looking,
+            }
+        }
+        if shown.end_of_stream {
+            self.complete();
+        }
+        Ok(vec![pass])
+    }
+
+    async fn body(&mut self, way: Way, shown: HttpBody) -> Result<Vec<Answer>, Word> {
+        let HttpBody { body, end_of_stream, .. } = shown;
+        let is_duplex = is_duplex(self.side(way).mode);
+        let is_cut = way == Way::Request
+            && !end_of_stream
+            && self.request.mode == BodySendMode::BufferedPartial
+            && self.request.flow != Flow::Judged;
+        self.feed(way, &body).await?;
+        if end_of_stream {
+            self.end(way).await?;
+        } else if is_cut {
+            self.note("The request's body was not inspected whole: Envoy shows its beginning only (BUFFERED_PARTIAL)");
+            self.cut().await?;
+        }
+        let answers = match self.side(way).held.take() {
+            None => vec![passed(way, is_duplex.then_some((body, end_of_stream)))],
+            Some(mut back) => {
+                back.body.push(&body).await.map_err(|error| self.cannot_hold(&error))?;
+                match self.side(way).flow {
+                    Flow::Judged => self.released(way, back, end_of_stream).await?,
+                    Flow::Due | Flow::Looking => {
+                        self.side(way).held = Some(back);
+                        Vec::new()
+                    }
+                }
+            }
+        };
+        if way == Way::Response && end_of_stream {
+            self.complete();
+        }
+        Ok(answers)
+    }
+
+    async fn trailers(&mut self, way: Way) -> Result<Vec<Answer>, Word> {
+        self.end(way).await?;
+        let mut answers = match self.side(way).held.take() {
+            Some(back) => self.released(way, back, false).await?,
+            None => Vec::new(),
+        };
+        answers.push(match way {
+            Way::Request => Answer::RequestTrailers(TrailersResponse::default()),
+            Way::Response => Answer::ResponseTrailers(TrailersResponse::default()),
+        });
+        if way == Way::Response {
+            self.complete();
+        }
+        Ok(answers)
+    }
+
+    /// Shows a piece to the checks.
+    async fn feed(&mut self, way: Way, piece: &[u8]) -> Result<(), Word> {
+        let judged = self.side(way).flow == Flow::Judged;
+        if way == Way::Response {
+            self.response_bytes += piece.len() as u64;
+        }
+        let over = self.response_bytes > self.held_max(way);
+        let mut coding = std::mem::take(&mut self.coding);
+        let mut broken = None;
+        let (_, exchange) = self.exchange()?;
+        let stand = match way {
+            Way::Request => {
+                exchange.streamed(piece.len() as u64);
+                if judged { Stand::More } else { exchange.request_chunk(piece).await? }
+            }
+            Way::Response if judged => {
+                exchange.watched(piece);
+                Stand::More
+            }
+            Way::Response => {
+                let mut decoded = Vec::new();
+                match &mut coding {
+                    Coding::Plain => decoded.extend_from_slice(piece),
+                    Coding::Coded(decoder) => broken = decoder.feed(piece, &mut decoded).err(),
+                    Coding::Broken => {}
+                }
+                exchange.response_chunk(&decoded, piece.len()).await?
+            }
+        };
+        self.coding = if broken.is_some() { Coding::Broken } else { coding };
+        if let Some(why) = broken {
+            self.not_whole(why.words());
+        }
+        if !settle(stand)? {
+            self.side(way).flow = Flow::Judged;
+        } else if way == Way::Response && over && !judged {
+            self.not_whole(&format!("it is larger than {} bytes", self.held_max(way)));
+            self.end(way).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that a direction is whole, and judges it.
+    async fn end(&mut self, way: Way) -> Result<(), Word> {
+        if self.side(way).flow == Flow::Judged {
+            return Ok(());
+        }
+        let (_, exchange) = self.exchange()?;
+        let stand = match way {
+            Way::Request => exchange.request_end().await?,
+            Way::Response => exchange.response_end().await?,
+        };
+        settle(stand)?;
+        self.side(way).flow = Flow::Judged;
+        Ok(())
+    }
+
+    /// Says that no more of the request is shown, though there is more.
+    async fn cut(&mut self) -> Result<(), Word> {
+        let (_, exchange) = self.exchange()?;
+        settle(exchange.request_cut().await?)?;
+        self.request.flow = Flow::Judged;
+        Ok(())
+    }
+
+    /// Holds a direction back until it is judged.
+    fn hold_back(&mut self, way: Way, head: Answer) {
+        let memory_max = self.shared.listener.limits.body_memory_max;
+        let body = Held::new(self.shared.plane.budget.clone(), memory_max);
+        let side = self.side(way);
+        side.flow = Flow::Looking;
+        side.held = Some(HeldBack { head, body });
+    }
+
+    /// What was held back, now that it may go. `ends`: with the last piece the message is whole.
+    async fn released(&mut self, way: Way, back: HeldBack, ends: bool) -> Result<Vec<Answer>, Word> {
+        let HeldBack { head, mut body } = back;
+        let mut answers = vec![head];
+        let mut left = body.len();
+        body.rewind();
+        loop {
+            let mut piece = Vec::new();
+            let more = poll_fn(|cx| body.poll_piece(cx, &mut |bytes| piece.extend_from_slice(bytes))).await;
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Err(self.cannot_hold(&HoldError::Disk(error))),
+            }
+            left -= piece.len() as u64;
+            answers.push(passed(way, Some((piece, ends && left == 0))));
+        }
+        if ends && body.len() == 0 {
+            answers.push(passed(way, Some((Vec::new(), true))));
+        }
+        Ok(answers)
+    }
+
+    fn held_max(&self, way: Way) -> u64 {
+        match (way, &self.about) {
+            (Way::Response, Some(About { exchange: Some(exchange), .. })) => {
+                exchange.response_body_bytes_max().min(self.shared.listener.limits.response_body_held_max)
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    fn side(&mut self, way: Way) -> &mut Side {
+        match way {
+            Way::Request => &mut self.request,
+            Way::Response => &mut self.response,
+        }
+    }
+
+    /// The exchange, and its id. Without the request's head there is none.
+    fn exchange(&mut self) -> Result<(&str, &mut Exchange), Word> {
+        match &mut self.about {
+            Some(About { asked, exchange: Some(exchange), .. }) => Ok((&asked.request_id, exchange)),
+            _ => Err(Word::Status(500, Reason::Failed)),
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        if let Ok((_, exchange)) = self.exchange() {
+            exchange.note(text);
+        }
+    }
+
+    fn not_whole(&mut self, why: &str) {
+        self.shared.plane.metrics.events.responses_not_inspected_whole_total.one();
+        self.note(&format!("The response's body was not inspected whole: {why}"));
+    }
+
+    fn cannot_hold(&mut self, error: &HoldError) -> Word {
+        self.shared.plane.metrics.events.budget_refused_total.one();
+        self.note(&told(503, &error.to_string()));
+        Word::Status(503, Reason::OverBudget)
+    }
+
+    async fn answer(&mut self, answer: Answer) -> Result<(), Stop> {
+        let response = ProcessingResponse { response: Some(answer), ..ProcessingResponse::default() };
+        self.answers.send(Ok(response)).await.map_err(|_| Stop::Gone)
+    }
+
+    /// What stops the exchange, as an answer.
+    fn stop(&mut self, word: Word) -> Stop {
+        let nobody = Asked::new(palisade_http::RequestHead::default(), NOBODY, NOBODY);
+        let (asked, protected) = match &self.about {
+            Some(about) => (&about.asked, about.protected.as_deref()),
+            None => (&nobody, None),
+        };
+        let form = self.shared.form(asked, protected);
+        match word {
+            Word::Action(action) => {
+                Stop::Refused(Refusal::of_action(action.clone(), &form, Reason::Blocked), action)
+            }
+            Word::Status(status, reason) => {
+                Stop::Refused(Refusal::of_status(status, &form, reason), Action::Answer { status })
+            }
+        }
+    }
+
+    /// Answers in place of the service.
+    async fn refuse(&mut self, refusal: Refusal, action: &Action) {
+        let is_grpc = self.about.as_ref().is_some_and(|about| about.asked.is_grpc);
+        let mut said = None;
+        if let Some(About { asked, protected, exchange: Some(exchange) }) = &mut self.about {
+            exchange.blocked();
+            let service = protected.as_ref().map_or("-", |protected| &protected.service.name);
+            said = Some(metadata(&asked.request_id, service, exchange.outcome(), action, false));
+            let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
+            exchange.answered(Some(sent), refusal.body.len() as u64);
+            exchange.finish(End::Aborted);
+        }
+        let set_headers =
+            refusal.headers.iter().map(|(name, value)| set(name, value, ValueForm::Raw)).collect();
+        let immediate = ImmediateResponse {
+            status: Some(HttpStatus { code: i32::from(refusal.status) }),
+            headers: Some(HeaderMutation { set_headers, ..HeaderMutation::default() }),
+            body: refusal.body.into_bytes(),
+            grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_status(refusal.status) }),
+            details: "palisade".to_owned(),
+        };
+        let response = ProcessingResponse {
+            response: Some(Answer::ImmediateResponse(immediate)),
+            dynamic_metadata: said,
+            ..ProcessingResponse::default()
+        };
+        let _ = self.answers.send(Ok(response)).await;
+    }
+
+    /// The response is whole.
+    fn complete(&mut self) {
+        let (status, bytes) = (self.status, self.response_bytes);
+        if let Ok((_, exchange)) = self.exchange() {
+            exchange.answered(Some(Sent { status, by: AnsweredBy::Upstream }), bytes);
+            exchange.finish(End::Complete);
+        }
+    }
+
+    /// The stream has ended, at whatever point.
+    fn ended(&mut self) {
+        // Envoy ends the stream where it is not told to show more: a request that is judged is then complete.
+        let judged = self.request.flow == Flow::Judged;
+        if judged && (self.status == 0 || self.response.flow == Flow::Judged) {
+            if self.status > 0 {
+                self.complete();
+            } else if let Ok((_, exchange)) = self.exchange() {
+                exchange.finish(End::Complete);
+            }
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if let Some(about) = &self.about {
+            self.shared.joined.end(&about.asked.request_id);
+        }
+    }
+}
+
+/// Whether more is to be fed. A verdict against the exchange is an error here.
+fn settle(stand: Stand) -> Result<bool, Word> {
+    match stand {
+        Stand::More => Ok(true),
+        Stand::Decided(Action::Forward) => Ok(false),
+        Stand::Decided(action) => Err(Word::Action(action)),
+    }
+}
+
+/// What lets a piece pass that is not looked at.
+fn untouched(shown: Shown, is_duplex: bool) -> Answer {
+    let whole = |HttpBody { body, end_of_stream, .. }| is_duplex.then_some((body, end_of_stream));
+    match shown {
+        Shown::RequestHeaders(_) => Answer::RequestHeaders(HeadersResponse::default()),
+        Shown::ResponseHeaders(_) => Answer::ResponseHeaders(HeadersResponse::default()),
+        Shown::RequestBody(body) => passed(Way::Request, whole(body)),
+        Shown::ResponseBody(body) => passed(Way::Response, whole(body)),
+        Shown::RequestTrailers(_) => Answer::RequestTrailers(TrailersResponse::default()),
+        Shown::ResponseTrailers(_) => Answer::ResponseTrailers(TrailersResponse::default()),
+    }
+}
+
+/// The answer to a piece of a body: in a duplex mode the piece itself.
+fn passed(way: Way, streamed: Option<(Vec<u8>, bool)>) -> Answer {
+    let response = streamed.map(|(body, end_of_stream)| CommonResponse {
+        body_mutation: Some(BodyMutation {
+            mutation: Some(Mutation::StreamedResponse(StreamedBodyResponse {
+                body,
+                end_of_stream,
+                ..StreamedBodyResponse::default()
+            })),
+        }),
+        ..CommonResponse::default()
+    });
+    match way {
+        Way::Request => Answer::RequestBody(BodyResponse { response }),
+        Way::Response => Answer::ResponseBody(BodyResponse { response }),
+    }
+}
+
+fn is_duplex(mode: BodySendMode) -> bool {
+    matches!(mode, BodySendMode::FullDuplexStreamed | BodySendMode::Grpc)
+}
+
+/// The request as its head and Envoy's attributes show it.
+fn asked(shared: &Shared, shown: &HttpHeaders, attributes: &HashMap<String, Struct>) -> Asked {
+    let attribute = |name: &str| {
+        let value = attributes.values().find_map(|of| of.fields.get(name))?;
+        match &value.kind {
+            Some(Kind::StringValue(text)) => Some(text.as_str()),
+            _ => None,
+        }
+    };
+    let mut head = HeadBuilder::new(&shared.listener.limits.request_head);
+    for field in shown.headers.iter().flat_map(|fields| &fields.headers) {
+        head.field(field.key.as_bytes(), bytes_of(field));
+    }
+    let EnvoyHead { head, .. } =
+        head.finish(attribute("request.protocol").unwrap_or_default(), !shown.end_of_stream);
+    let address = |name: &str| attribute(name).and_then(|text| text.parse::<SocketAddr>().ok());
+    // Without the attribute, the last that Envoy itself has appended.
+    let forwarded = || {
+        let last = head.headers.values(b"x-forwarded-for").last()?;
+        let last = last.rsplit(|byte| *byte == b',').next()?;
+        std::str::from_utf8(last.trim_ascii()).ok()?.parse().ok().map(|ip| SocketAddr::new(ip, 0))
+    };
+    let peer = address("source.address").or_else(forwarded).unwrap_or(NOBODY);
+    let local = address("destination.address").unwrap_or(NOBODY);
+    Asked::new(head, peer, local)
+}
+
+/// The status of gRPC that stands for one of HTTP.
+/// Source: the table of gRPC's `http-grpc-status-mapping`.
+fn grpc_status(status: u16) -> u32 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => 14,
+        _ => 2,
+    }
+}
