@@ -11,8 +11,8 @@ use palisade_config::{Direction, Name, Route, Socket};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, EnvoyAddress,
-    EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane, Protected, Redirect,
-    Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
+    EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane, Protected,
+    Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
