@@ -12,7 +12,7 @@ use crate::read::LISTEN;
 use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
 use crate::socket::Socket;
 use crate::tls::Direction;
-use crate::value::{AdminAddress, HostPattern, Located, Name, RoutePath};
+use crate::value::{AdminAddress, HostPattern, ListenerProtocol, Located, Name, RoutePath};
 
 /// Each is a socket and a task.
 const LISTENERS_MAX: usize = 64;
@@ -59,6 +59,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
         config.listeners.push(Listener {
             name,
             address,
+            protocol: ListenerProtocol::Auto,
             health_path: None,
             redirect: None,
             direction: Direction::Inbound,

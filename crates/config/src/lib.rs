@@ -49,6 +49,7 @@ pub use tls::{
 };
 pub use upstream_url::UpstreamUrls;
 pub use value::{
-    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
-    OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time, UpstreamUrl,
+    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
+    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
+    UpstreamUrl,
 };

@@ -9,8 +9,8 @@ use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
 use crate::upstream_url::UpstreamUrls;
 use crate::value::{
-    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, Located, LogTarget, Name, OnFailure,
-    OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
+    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
+    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
 };
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
@@ -88,6 +88,9 @@ section! {
         name: Located<Name>,
         /// Where it listens. Port 0 takes a free one, which is printed.
         address: Located<Address>,
+        /// What clients may speak: `auto` (HTTP/1.1; HTTP/2 where a plain connection begins with its preface, or where
+        /// ALPN chose it), `http1`, or `h2c` (HTTP/2 alone, without TLS, from the first byte).
+        protocol: ListenerProtocol = "auto",
         /// A path that is answered here with 200, uninspected; for probes.
         health_path: Option<HealthPath>,
         /// Sends every request to the same place over HTTPS instead of to a service; nothing is inspected here then but
@@ -102,7 +105,6 @@ section! {
         /// TLS; without it the listener is plain.
         tls: Option<Located<ListenerTls>>,
     }
-    not in this version: "protocol";
 }
 
 section! {

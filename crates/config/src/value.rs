@@ -68,6 +68,7 @@ decode_as_text!(
     OnRequestBody,
     OnResponseBody,
     AuditFormat,
+    ListenerProtocol,
     Paranoia,
     Count,
     u32,
@@ -180,6 +181,18 @@ words! {
         Partial = "partial",
         /// It is withheld, and the client gets 502.
         Reject = "reject",
+    }
+}
+
+words! {
+    /// What clients of a listener may speak.
+    pub enum ListenerProtocol: "what a listener speaks" {
+        /// HTTP/1.1, or HTTP/2 where it is begun or agreed on.
+        Auto = "auto",
+        /// HTTP/1.1 alone.
+        Http1 = "http1",
+        /// HTTP/2 alone, without TLS.
+        H2c = "h2c",
     }
 }
 

@@ -98,10 +98,41 @@ impl OwnPage {
         self.written()
     }
 
+    /// The same for a call of gRPC: no page, but a status in the only head (gRPC over HTTP/2, "Trailers-Only").
+    pub(crate) fn into_grpc(self, is_block: bool, request_id: &str) -> Self {
+        let mut fields = Fields::new();
+        fields.push(b"Content-Type", b"application/grpc");
+        for (name, value) in grpc_status(if is_block { 403 } else { self.status }, request_id).iter() {
+            fields.push(name, value);
+        }
+        fields.push(b"X-Request-Id", request_id.as_bytes());
+        Self { status: 200, fields, body: Vec::new() }
+    }
+
     /// What becomes of it.
     pub(crate) fn written(&self) -> Written {
         Written { status: self.status, body_bytes: self.body.len() as u64 }
     }
+}
+
+/// How gRPC says that a call went wrong. The message names nothing but the request.
+///
+/// Source: "HTTP to gRPC Status Code Mapping" of the gRPC core documentation; 413 and 504 say more than it does.
+pub(crate) fn grpc_status(status: u16, request_id: &str) -> Fields {
+    let code: &[u8] = match status {
+        400 => b"13",
+        401 => b"16",
+        403 => b"7",
+        404 => b"12",
+        408 | 504 => b"4",
+        413 => b"8",
+        429 | 502 | 503 => b"14",
+        _ => b"2",
+    };
+    let mut fields = Fields::new();
+    fields.push(b"grpc-status", code);
+    fields.push(b"grpc-message", format!("request {request_id}").as_bytes());
+    fields
 }
 
 /// What became of an answer.

@@ -136,7 +136,7 @@ pub(crate) fn write_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 
 /// Fields that must not come after a body (RFC 9110 section 6.5.1), because some server takes trailers for headers:
 /// framing, routing, credentials, and what we say ourselves about the client.
-fn is_forbidden_trailer(name: &[u8]) -> bool {
+pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
     const NAMES: [&str; 20] = [
         "authorization",
         "cache-control",

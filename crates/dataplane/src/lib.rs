@@ -39,6 +39,7 @@ mod exchange;
 mod forwarded;
 mod hold;
 mod http1;
+mod http2;
 mod identity_headers;
 mod journal;
 mod lookups;
@@ -74,7 +75,9 @@ pub use proxy_protocol::{
 };
 pub use routes::Routes;
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
-pub use settings::{Destination, ForwardedFor, Limits, Listener, Plane, Redirect, Timeouts};
+pub use settings::{
+    Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,
+};
 pub use site::{HeaderChanges, PAGE_BYTES_MAX, Page, PageError, Site};
 pub use tls::{
     Believed, CertificateTextError, ClientRule, ClientRules, KeyPair, KeyPairError, Misdirected, ServerTls,

@@ -6,6 +6,7 @@
 
 mod block_class;
 mod histogram;
+mod http2;
 mod requests;
 mod tls;
 
@@ -18,6 +19,7 @@ use palisade_model::Verdict;
 pub use self::block_class::BlockClass;
 pub use self::histogram::HistogramValue;
 use self::histogram::Seconds;
+pub(crate) use self::http2::{Http2Abuse, Http2Counts};
 pub(crate) use self::requests::RequestCounts;
 use self::requests::RequestFamilies;
 pub(crate) use self::tls::HandshakeOutcome;
@@ -146,6 +148,12 @@ counts! {
     upstream_connections_total,
     /// Connections that became tunnels.
     tunnels_total,
+    /// Connections on which clients spoke HTTP/2.
+    http2_connections_total,
+    /// Connections that were to be HTTP/2 and did not begin as such in time.
+    http2_handshake_failures_total,
+    /// Streams of HTTP/2 that clients opened and that were no protocol errors.
+    http2_streams_total,
     /// Clients that went away before their answer was out.
     clients_gone_total,
     /// Responses whose body could not be looked at whole: too large, or in a coding that is not read.
@@ -164,6 +172,7 @@ pub struct Metrics {
     pub(crate) events: Events,
     pub(crate) connections_open: Count,
     pub(crate) tls: TlsMetrics,
+    pub(crate) http2: Http2Counts,
     requests: RequestFamilies,
     blocked: [Count; BlockClass::ALL.len()],
     would_block: [Count; BlockClass::ALL.len()],
@@ -284,6 +293,7 @@ impl Metrics {
             value: Value::Gauge(self.connections_open.value()),
         });
         self.tls.visit(take);
+        self.http2.visit(take);
         self.events.visit(take);
     }
 }

@@ -27,6 +27,10 @@ pub(crate) struct RequestPlan {
     pub(crate) upgrade: bool,
     /// An answer of ours is better in JSON.
     pub(crate) wants_json: bool,
+    /// It came on HTTP/2.
+    pub(crate) http2: bool,
+    /// It is a call of gRPC, whose answers are read from trailers.
+    pub(crate) grpc: bool,
     /// Why it is refused whatever the rules say.
     pub(crate) refusal: Option<FramingFinding>,
 }
@@ -63,6 +67,8 @@ impl RequestPlan {
             expects_continue,
             upgrade: websocket,
             wants_json: head.headers.first(b"accept").is_some_and(prefers_json),
+            http2: false,
+            grpc: false,
             refusal,
         }
     }
@@ -79,6 +85,12 @@ impl RequestPlan {
     /// Whether it may have a body.
     pub(crate) fn has_body(&self) -> bool {
         self.coding() != Coding::None
+    }
+
+    /// Whether its body came without a word of its length, which HTTP/1 has to have: it is said once it is known how
+    /// much is held.
+    pub(crate) fn length_is_open(&self) -> bool {
+        self.http2 && self.framing == Framing::Chunked
     }
 
     /// How its body goes on.
@@ -107,7 +119,7 @@ pub(crate) struct Hop<'a> {
     pub(crate) peer: Option<&'a PeerIdentity>,
 }
 
-/// Writes the head that the upstream gets.
+/// Writes the head that the upstream gets, but for its end.
 pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, out: &mut Vec<u8>) {
     // The target of an absolute form says whose it is, whatever Host says (RFC 9112 section 3.2.2).
     let absolute = absolute_target(head);
@@ -147,7 +159,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
             write_field(name, value, out);
         }
     }
-    if plan.coding() == Coding::Chunked {
+    if plan.coding() == Coding::Chunked && !plan.length_is_open() {
         write_field(b"Transfer-Encoding", b"chunked", out);
     }
     if plan.upgrade {
@@ -170,7 +182,6 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     if let Some(peer) = hop.peer {
         hop.forward.fields(peer, |name, value| write_field(name.as_bytes(), value.as_bytes(), out));
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// The target when it is of the absolute form.

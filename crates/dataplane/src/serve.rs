@@ -230,7 +230,6 @@ fn accept(
         let Some((stream, arrival)) = threshold.pass(stream, arrival, &listener, &plane).await else {
             return;
         };
-        // HTTP/2 goes here: by `arrival.tls`'s ALPN, by the listener's protocol, or by the first bytes.
         Connection::new(stream, arrival, listener, plane, drain).run().await;
     });
 }

@@ -32,6 +32,8 @@ pub struct Listener {
     pub routes: Arc<Routes>,
     /// A path that is answered here with 200, uninspected; for probes.
     pub health_path: Option<String>,
+    /// What clients may speak.
+    pub protocol: Protocol,
     /// Every request but health checks is sent elsewhere.
     pub redirect: Option<Redirect>,
     /// What becomes of an `X-Forwarded-For` that the client sent.
@@ -54,6 +56,7 @@ impl Listener {
             address,
             routes,
             health_path: None,
+            protocol: Protocol::default(),
             redirect: None,
             forwarded_for: ForwardedFor::default(),
             tls: None,
@@ -70,6 +73,56 @@ impl Listener {
         match &self.client_addresses {
             Some(addresses) => addresses.client_of(arrival.client_addr, headers),
             None => arrival.client_addr,
+        }
+    }
+}
+
+/// What clients of a listener may speak. Over TLS the two sides agree on it by ALPN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, or HTTP/2 where a connection begins with its preface or ALPN chose it.
+    #[default]
+    Auto,
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2 alone, from the first byte.
+    H2c,
+}
+
+/// Bounds of connections on which clients speak HTTP/2.
+#[derive(Clone, Debug)]
+pub struct Http2Limits {
+    /// Streams at a time. Over it: reset, to be tried again. Default 100.
+    pub streams_max: u32,
+    /// What a client may send of one body beyond what was taken, in bytes. Default 256 KiB.
+    pub stream_window: u32,
+    /// The same for all bodies of a connection. Default 1 MiB.
+    pub connection_window: u32,
+    /// Streams that a client may reset at once. Over it the connection is ended. Default 200.
+    pub resets_burst: u32,
+    /// How many of them come back in a second. Default 20.
+    pub resets_per_second: u32,
+    /// Frames that ask for nothing and answer nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, unknown ones) at once.
+    /// HEADERS and DATA in either direction pay for some. Over it the connection is ended. Default 500.
+    pub control_burst: u32,
+    /// How many of them come back in a second. Default 50.
+    pub control_per_second: u32,
+    /// Windows that are opened by less than this are counted by themselves, under the same bound, and nothing pays for
+    /// them. In bytes; default 256.
+    pub window_update_min: u64,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            streams_max: 100,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            resets_burst: 200,
+            resets_per_second: 20,
+            control_burst: 500,
+            control_per_second: 50,
+            window_update_min: 256,
         }
     }
 }
@@ -137,6 +190,8 @@ pub struct Limits {
     pub response_body_decoded_max: u64,
     /// What one held body keeps in memory; the rest goes to disk. Default 1 MiB.
     pub body_memory_max: usize,
+    /// Connections of HTTP/2.
+    pub http2: Http2Limits,
 }
 
 impl Default for Limits {
@@ -155,6 +210,7 @@ impl Default for Limits {
             response_body_held_max: 1024 * 1024,
             response_body_decoded_max: 8 * 1024 * 1024,
             body_memory_max: 1024 * 1024,
+            http2: Http2Limits::default(),
         }
     }
 }

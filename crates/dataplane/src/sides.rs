@@ -61,8 +61,8 @@ pub(crate) trait ClientSide: Side {
     /// The head of the upstream's answer. It does not leave before the next flush.
     fn send_head(&mut self, head: &ResponseHead, framing: Framing, hop: &Hop<'_>, request_is_out: bool);
 
-    /// The head that makes a tunnel of the exchange. As [`send_head`](Self::send_head).
-    fn send_switching(&mut self, head: &ResponseHead, request_id: &str);
+    /// The head that makes a tunnel of the exchange. As [`send_head`](Self::send_head). Comes back with its status.
+    fn send_switching(&mut self, head: &ResponseHead, request_id: &str) -> u16;
 
     /// From now on bytes come and go as they are.
     fn become_tunnel(&mut self);
@@ -81,6 +81,10 @@ pub(crate) trait ClientSide: Side {
 
     /// Whether the connection takes another request after this one.
     fn stays(&self) -> bool;
+
+    /// Ready once the client has said that it wants no answer any more. Only where that can be known beside everything
+    /// else: on HTTP/1 a connection whose client has said its last may still wait for the answer.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// Why no more of a body comes.

@@ -49,6 +49,11 @@ impl Upload {
         }
     }
 
+    /// How long it is, where all of it is held.
+    pub(crate) fn length(&self) -> Option<u64> {
+        (!self.streams).then(|| self.held.as_ref().map_or(0, Held::len))
+    }
+
     /// Whether it can be sent once more.
     pub(crate) fn is_replayable(&self) -> bool {
         !self.rest_began

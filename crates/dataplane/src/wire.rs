@@ -56,6 +56,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// The stream, and what was read of it and not used.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        let rest = self.input()[..].to_vec();
+        (self.stream, rest)
+    }
+
     pub(crate) fn stream(&self) -> &S {
         &self.stream
     }

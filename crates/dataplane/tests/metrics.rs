@@ -132,7 +132,10 @@ async fn every_metric_can_be_shown() {
     proxy.plane.visit_metrics(&mut |sample| {
         let name = sample.name;
         assert!(name.starts_with("palisade_"), "{name}");
-        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            "{name}"
+        );
         assert!(
             !sample.help.is_empty() && sample.help.ends_with('.') && !sample.help.contains('\n'),
             "{name}"

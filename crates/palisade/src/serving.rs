@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Direction, Name, Route, Socket};
+use palisade_config::{Direction, ListenerProtocol, Name, Route, Socket};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, EnvoyAddress,
     EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane, Protected,
-    Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
+    Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,6 +71,11 @@ impl Serving {
             let health_path = configured.health_path.as_ref().map(|path| path.as_str().to_owned());
             let redirect = configured.redirect.as_ref();
             let redirect = redirect.map(|to| Redirect { status: to.status.get(), port: to.port.get() });
+            let protocol = match configured.protocol {
+                ListenerProtocol::Auto => Protocol::Auto,
+                ListenerProtocol::Http1 => Protocol::Http1,
+                ListenerProtocol::H2c => Protocol::H2c,
+            };
             let tls = snapshot.tls.get(name).map(|server| ServerTls::new(server.clone()));
             let client_addresses = configured.client_address.as_ref().map(|told| ClientAddresses {
                 from: (*told.from).clone(),
@@ -80,6 +85,7 @@ impl Serving {
             let mut listener = Listener {
                 health_path,
                 redirect,
+                protocol,
                 tls: tls.clone(),
                 client_addresses,
                 ..Listener::new(name.as_str(), address, routes.clone())

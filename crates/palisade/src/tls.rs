@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Config, FilePath, HostPattern, Listener,
-    ListenerTls, Name, Service, SubjectMatching, TlsVersion,
+    ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion,
 };
 use palisade_dataplane::{
     Alpn, Believed, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings, UpstreamTls,
@@ -194,7 +194,11 @@ fn server(
     let settings = TlsServerSettings {
         certificates,
         tls12: tls.min_version == TlsVersion::Tls12,
-        alpn: vec![Alpn::Http1],
+        alpn: match listener.protocol {
+            ListenerProtocol::Auto => vec![Alpn::Http2, Alpn::Http1],
+            ListenerProtocol::Http1 => vec![Alpn::Http1],
+            ListenerProtocol::H2c => vec![Alpn::Http2],
+        },
         client_rules,
     };
     Ok(TlsServer::new(settings, before)?)

@@ -111,9 +111,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSide for Http1Client<'_, S> {
         response::write_head(head, form, hop, self.wire.output());
     }
 
-    fn send_switching(&mut self, head: &ResponseHead, request_id: &str) {
+    fn send_switching(&mut self, head: &ResponseHead, request_id: &str) -> u16 {
         self.begin_answer(false);
         response::write_switching(head, request_id, self.wire.output());
+        101
     }
 
     fn become_tunnel(&mut self) {
@@ -140,6 +141,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientSide for Http1Client<'_, S> {
 
     fn stays(&self) -> bool {
         self.stays
+    }
+
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 }
 

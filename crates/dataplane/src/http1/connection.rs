@@ -9,11 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Http1Client;
 use super::head::Read;
-use crate::arrival::Arrival;
+use crate::arrival::{Alpn, Arrival};
+use crate::http2::{self, Rewound};
 use crate::passage::{After, Caller, Kept, Passage};
 use crate::request::RequestPlan;
 use crate::serve::Drain;
-use crate::settings::{Listener, Plane};
+use crate::settings::{Listener, Plane, Protocol};
 use crate::wire::{Timer, Wire};
 
 /// A client's connection.
@@ -43,6 +44,10 @@ impl Drop for Open {
     }
 }
 
+/// RFC 9113 section 3.4: the preface goes on after what HTTP/1 takes for a head.
+const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0";
+const PREFACE_HEAD: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
 /// What is read of a client that was answered early: closing at once would reset the connection, and our answer might
 /// be lost with it.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
@@ -69,8 +74,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Serves it until it ends.
     pub(crate) async fn run(mut self) {
+        if self.is_http2() {
+            return self.serve_http2(&[]).await;
+        }
         loop {
-            let after = match self.read_head().await {
+            let read = self.read_head().await;
+            if self.begins_http2(read.as_ref()) {
+                return self.serve_http2(PREFACE_HEAD).await;
+            }
+            let after = match read {
                 Some(Read::Head(head)) => Box::pin(self.exchange(head, false)).await,
                 Some(Read::Refused(head)) => Box::pin(self.exchange(head, true)).await,
                 Some(Read::Late) => self.late_head().await,
@@ -89,6 +101,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 After::Linger => return self.linger().await,
             }
         }
+    }
+
+    /// Whether it is agreed that this connection is one of HTTP/2.
+    fn is_http2(&self) -> bool {
+        match &self.caller.arrival.tls {
+            Some(tls) => tls.alpn == Some(Alpn::Http2),
+            None => self.caller.listener.protocol == Protocol::H2c,
+        }
+    }
+
+    /// Goes on as HTTP/2, which begins with what was `read`.
+    async fn serve_http2(self, read: &[u8]) {
+        let Self { client, caller, drain, _open, .. } = self;
+        let (stream, rest) = client.into_parts();
+        let stream = Rewound::new([read, &rest].concat(), stream);
+        // Larger than everything that HTTP/1 needs.
+        Box::pin(http2::serve(stream, caller, drain)).await;
+    }
+
+    /// Whether what came first is the beginning of the preface of HTTP/2, which was made to look like a head.
+    fn begins_http2(&self, read: Option<&Read>) -> bool {
+        self.requests == 0
+            && self.caller.listener.protocol == Protocol::Auto
+            && self.caller.arrival.tls.is_none()
+            && matches!(read, Some(Read::Head(head) | Read::Refused(head)) if head.line == PREFACE_LINE
+                && head.headers.is_empty())
     }
 
     async fn exchange(&mut self, head: RequestHead, refused: bool) -> After {

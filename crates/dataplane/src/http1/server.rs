@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use palisade_http::{Fields, Framing, HeadLimits, HeadParse, HeadScanner, ResponseHead, parse_response_head};
 
 use super::client::poll_body;
-use crate::body::{BodyReader, Coding};
+use crate::body::{BodyReader, Coding, write_field};
 use crate::response;
 use crate::sides::{BodyLost, Side};
 use crate::upstream::{HeadLost, Server};
@@ -23,7 +23,7 @@ pub(crate) struct Http1Server {
 }
 
 impl Http1Server {
-    /// Begins with the request's head as it goes on.
+    /// Begins with the request's head as it goes on, but for its end.
     pub(crate) fn new(mut server: Server, forwarded: &[u8], coding: Coding) -> Self {
         server.wire.output().extend_from_slice(forwarded);
         Self {
@@ -33,6 +33,17 @@ impl Http1Server {
             body: BodyReader::new(Framing::None),
             reusable: false,
         }
+    }
+
+    /// Ends the request's head. `length`: its body came without saying how long it is, and is so long as far as we know.
+    pub(crate) fn end_head(&mut self, length: Option<Option<u64>>) {
+        let output = self.server.wire.output();
+        match length {
+            None => {}
+            Some(Some(length)) => write_field(b"Content-Length", length.to_string().as_bytes(), output),
+            Some(None) => write_field(b"Transfer-Encoding", b"chunked", output),
+        }
+        output.extend_from_slice(b"\r\n");
     }
 
     /// Sends the end of the request.

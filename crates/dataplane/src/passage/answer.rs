@@ -230,7 +230,7 @@ impl<C: ClientSide> Passage<'_, C> {
         head: ResponseHead,
         mut server: ServerSide,
     ) -> After {
-        self.client.send_switching(&head, exchange.request_id());
+        let status = self.client.send_switching(&head, exchange.request_id());
         let stand = match exchange.response_head(head).await {
             Ok(Stand::More) => exchange.response_end().await,
             decided => decided,
@@ -244,7 +244,7 @@ impl<C: ClientSide> Passage<'_, C> {
             self.client.take_back();
             return self.stop(plan, exchange, stop, true).await;
         }
-        exchange.answered(Some(Sent { status: 101, by: AnsweredBy::Upstream }), 0);
+        exchange.answered(Some(Sent { status, by: AnsweredBy::Upstream }), 0);
         exchange.finish(End::Complete);
         self.caller.plane.metrics.events.tunnels_total.one();
         self.client.become_tunnel();

@@ -43,7 +43,7 @@ impl<C: ClientSide> Passage<'_, C> {
             if let Some(facts) = exchange.facts() {
                 facts.upstream_addr = Some(server.address);
             }
-            let mut server = ServerSide::begin(server, forwarded, plan.coding());
+            let mut server = ServerSide::begin(server, forwarded, plan, upload);
             match self.await_response(plan, exchange, &mut server, upload).await {
                 Ok((head, framing)) => return Ok((server, head, framing)),
                 Err(Unanswered::Stop(stop)) => return Err(stop),
@@ -155,6 +155,10 @@ impl<C: ClientSide> Passage<'_, C> {
             if let Poll::Ready(came) = wanted(server, cx) {
                 timer.set(response);
                 return Poll::Ready(Ok(came));
+            }
+            if client.poll_gone(cx).is_ready() {
+                let gone = BodyLost::Broken("the client wants no answer".to_owned());
+                return Poll::Ready(Err(Lack::Upload(UploadError::Client(gone))));
             }
             if uploaded {
                 timer.set(if upload.waits_for_client() { timeouts.body } else { response });

@@ -64,6 +64,7 @@ impl<C: ClientSide> Passage<'_, C> {
         mut whole: bool,
     ) -> After {
         exchange.answered(None, 0);
+        let by_check = matches!(stop, Stop::Act(_));
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
                 exchange.blocked();
@@ -107,7 +108,11 @@ impl<C: ClientSide> Passage<'_, C> {
             http10: false,
             site: self.site.as_deref(),
         };
-        let written = self.client.send_own(answer.page(&form), whole);
+        let mut page = answer.page(&form);
+        if plan.grpc {
+            page = page.into_grpc(by_check, exchange.request_id());
+        }
+        let written = self.client.send_own(page, whole);
         let sent = Sent { status: written.status, by: AnsweredBy::Palisade };
         exchange.answered(Some(sent), written.body_bytes);
         exchange.finish(End::Aborted);

@@ -8,7 +8,9 @@ use palisade_http::{Fields, Framing, HeadLimits, ResponseHead};
 use super::{Server, Upstream};
 use crate::body::Coding;
 use crate::http1::Http1Server;
+use crate::request::RequestPlan;
 use crate::sides::{BodyLost, Side};
+use crate::upload::Upload;
 
 /// A connection of an upstream, or a share of one, for the time of one exchange.
 #[derive(Debug)]
@@ -27,8 +29,12 @@ pub(crate) enum HeadLost {
 
 impl ServerSide {
     /// Begins with the request's head as it goes on, and says how its body follows.
-    pub(crate) fn begin(server: Server, forwarded: &[u8], coding: Coding) -> Self {
-        Self::Http1(Http1Server::new(server, forwarded, coding))
+    pub(crate) fn begin(server: Server, forwarded: &[u8], plan: &RequestPlan, upload: &Upload) -> Self {
+        let length = upload.length().filter(|_| plan.length_is_open());
+        let coding = if length.is_some() { Coding::Plain } else { plan.coding() };
+        let mut server = Http1Server::new(server, forwarded, coding);
+        server.end_head(if plan.length_is_open() { Some(length) } else { None });
+        Self::Http1(server)
     }
 
     /// The head of the next response, interim ones included; `None` when some of it came.

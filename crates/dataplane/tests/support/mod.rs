@@ -1,6 +1,8 @@
 //! A proxy, an upstream that does as it is told, and a client that speaks in bytes.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of it")]
 
+pub mod http2;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
