@@ -119,6 +119,14 @@ fn extension(target: &[u8]) -> Option<&[u8]> {
 /// `.jpg` behind a NUL is gone already; a blank or a dot at the end is what Windows takes off.
 fn without_suffix(target: &[u8]) -> &[u8] {
     let mut target = target;
+    // What an application appends, after the file of a system.
+    for suffix in [&b".html"[..], b".htm", b".php", b".jpg", b".png", b".txt", b".jsp", b".pdf"] {
+        if let Some(name) = target.strip_suffix(suffix)
+            && (FILES.contains(&name) || SECRETS.contains(&name))
+        {
+            target = name;
+        }
+    }
     while let [rest @ .., b'.' | b' ' | b'\'' | b'"'] = target {
         target = rest;
     }

@@ -101,6 +101,7 @@ fn may_lead_somewhere(text: &[u8], set: &ByteSet) -> bool {
         })
         || set.intersects(&ODD)
         || memchr::memmem::find(text, b"..").is_some()
+        || set.contains(b'x') && memchr::memmem::find(text, b"0x2e0x2e").is_some()
 }
 
 /// The value is one path.

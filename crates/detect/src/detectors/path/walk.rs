@@ -37,6 +37,13 @@ impl Walk {
     /// Walks a text. O(n).
     pub(super) fn of(text: &[u8]) -> Self {
         let mut walk = Self::default();
+        let spelled_out;
+        let text = if memchr::memmem::find(text, b"0x2e0x2e").is_some() {
+            spelled_out = without_numbers(text);
+            &spelled_out[..]
+        } else {
+            text
+        };
         let (folded, spelled) = fold(text);
         let drive = folded.len() > 2 && folded[0].is_ascii_alphabetic() && folded[1] == b':';
         walk.absolute = drive || folded.first() == Some(&b'/') || folded.starts_with(b"~/");
@@ -93,6 +100,23 @@ impl Walk {
         walk.target = target;
         walk
     }
+}
+
+/// `0x2e0x2e0x2f` as what the numbers spell.
+fn without_numbers(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        let (spelled, after) = match rest {
+            [b'0', b'x', b'2', b'e' | b'E', after @ ..] => (b'.', after),
+            [b'0', b'x', b'2', b'f' | b'F', after @ ..] => (b'/', after),
+            [b'0', b'x', b'5', b'c' | b'C', after @ ..] => (b'\\', after),
+            _ => (*byte, tail),
+        };
+        out.push(spelled);
+        rest = after;
+    }
+    out
 }
 
 /// All spellings of a dot as `.`, of a separator as `/`; control characters left out, but a NUL that ends a name is kept.
@@ -188,5 +212,6 @@ mod tests {
         assert_eq!(walked(b"../a.php\0.jpg"), (1, 0, Odd::Control, "a.php".into()));
         assert_eq!(walked(b"docs/../README"), (1, 0, Odd::None, "readme".into()));
         assert_eq!(walked(b"etc/hosts"), (0, 0, Odd::None, "etc/hosts".into()));
+        assert_eq!(walked(b"0x2e0x2e/0x2e0x2e0x2fetc/issue"), (2, 0, Odd::None, "etc/issue".into()));
     }
 }

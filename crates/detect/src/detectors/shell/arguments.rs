@@ -53,7 +53,7 @@ impl Args {
             let follows = number + 1 < call.args.len();
             args.secret |= is_secret(text);
             args.arithmetic |= word.arithmetic;
-            args.substituted |= word.substituted;
+            args.substituted |= word.substituted || is_percent_variable(text);
             args.glob |= word.glob
                 && text.len() <= 32
                 && !text.ends_with(b"?")
@@ -210,12 +210,19 @@ fn is_planted(text: &[u8]) -> bool {
     .any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
 }
 
+/// `%USERNAME%`.
+fn is_percent_variable(text: &[u8]) -> bool {
+    let inner = text.strip_prefix(b"%").and_then(|text| text.strip_suffix(b"%")).unwrap_or_default();
+    inner.len() >= 2 && inner.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+}
+
 fn is_duration(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
     let unit = &text[digits..];
     digits > 0
         && text[0].is_ascii_digit()
-        && (unit.is_empty() || matches!(unit, b"s" | b"m" | b"h" | b"d" | b"'" | b"\"" | b")" | b"}" | b"#"))
+        && (unit.is_empty()
+            || matches!(unit, b"s" | b"m" | b"h" | b"d" | b"'" | b"\"" | b")" | b"}" | b"#" | b"//"))
 }
 
 /// A word of letters, as sentences have them.
@@ -244,6 +251,7 @@ fn is_subcommand(name: &[u8], text: &[u8]) -> bool {
         b"init" => &[b"0", b"6"],
         b"ps" => &[b"aux", b"axu", b"ax", b"ef"],
         b"id" => &[b"root"],
+        b"which" | b"whereis" => return known::kind(text).is_some(),
         _ => return false,
     };
     subcommands.contains(&text)

@@ -191,11 +191,12 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
     let mut best: Option<Judged> = None;
     for pipeline in &pipelines {
         let confidence = if pipeline.first.opening == Opening::Start {
-            alone(pipeline, frame)
+            alone(pipeline, text, frame)
         } else {
             broken_out(pipeline, lead, text, last, frame)
         };
-        let confidence = if typed && from == 0 && pipeline.shape < Shape::Sure {
+        let injected = pipeline.first.opening != Opening::Start;
+        let confidence = if typed && injected && from == 0 && pipeline.shape < Shape::Sure {
             confidence.min(Confidence::POSSIBLE)
         } else {
             confidence
@@ -209,8 +210,13 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
 }
 
 /// A complete command at the beginning.
-fn alone(pipeline: &Pipeline<'_>, frame: &Frame) -> Confidence {
+fn alone(pipeline: &Pipeline<'_>, text: &[u8], frame: &Frame) -> Confidence {
+    // `netstat -an|`: what Perl's open() takes for a program.
+    let opened = text.trim_ascii_end().ends_with(b"|")
+        && frame.lines == 1
+        && memchr::memchr_iter(b'|', text).count() == 1;
     match pipeline.shape {
+        Shape::Good if opened => Confidence::LIKELY,
         Shape::Sure if frame.lines <= 2 => Confidence::LIKELY,
         Shape::Sure => Confidence::POSSIBLE,
         Shape::Good if frame.lines <= 2 => Confidence::POSSIBLE,
@@ -222,6 +228,8 @@ fn alone(pipeline: &Pipeline<'_>, frame: &Frame) -> Confidence {
 fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, frame: &Frame) -> Confidence {
     let first = pipeline.first;
     let after = Frame::of(&text[last.min(text.len())..]);
+    // What only ends quotes, brackets and commands.
+    let ends = text[last.min(text.len())..].iter().all(|byte| b"'\"#;|&`)}\\-/ \r\n".contains(byte));
     let opening = first.opening;
     let attached = first.at > 0 && !text[first.at - 1].is_ascii_whitespace();
     let good = pipeline.shape < Shape::Sure;
@@ -261,9 +269,21 @@ fn broken_out(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], last: usize, fra
         (Shape::Weak, _) => weak(pipeline, lead, text, frame),
         // Nothing but a separator and a name.
         (Shape::Word, Lead::Nothing)
-            if matches!(opening, Opening::Semicolon | Opening::And | Opening::Or | Opening::Pipe)
+            if (matches!(opening, Opening::Semicolon | Opening::And | Opening::Or | Opening::Pipe)
+                || opening == Opening::Background && first.at == 0 && text.len() > BACKGROUND_BYTES_MIN)
                 && Frame::of(text).words <= 3
-                && after.words == 0 =>
+                && ends =>
+        {
+            Confidence::LIKELY
+        }
+        // `$(who)`, `127.0.0.1 && mount`: nobody quotes these so.
+        (Shape::Word, lead)
+            if opening == Opening::Dollar && lead <= Lead::Word && attached_or_first(before) && ends =>
+        {
+            Confidence::LIKELY
+        }
+        (Shape::Word, Lead::Argument)
+            if opening != Opening::Line && is_address(before) && ends && frame.lines == 1 =>
         {
             Confidence::LIKELY
         }
@@ -309,6 +329,21 @@ fn assigns(before: &[u8]) -> bool {
     !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
+/// Bytes of `& who`, which is a command where `& w` is an initial.
+const BACKGROUND_BYTES_MIN: usize = 4;
+
+/// Whether nothing stands before a place, or nothing but a quote, or a word that touches it.
+fn attached_or_first(before: &[u8]) -> bool {
+    before.last().is_none_or(|byte| !byte.is_ascii_whitespace())
+}
+
+/// Whether a text is an address in numbers and what joins a command to it.
+fn is_address(before: &[u8]) -> bool {
+    let address = before.trim_ascii();
+    address.iter().filter(|byte| **byte == b'.').count() == 3
+        && address.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
 /// A name of two letters, or one that pages also use.
 fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Confidence {
     let first = pipeline.first;
@@ -335,6 +370,8 @@ fn weak(pipeline: &Pipeline<'_>, lead: Lead, text: &[u8], frame: &Frame) -> Conf
         Opening::And | Opening::Or if text[..first.at].contains(&b'(') => Confidence::HINT,
         Opening::And | Opening::Or if lead == Lead::Word && ends => Confidence::POSSIBLE,
         _ if lead <= Lead::Argument && ends => Confidence::LIKELY,
+        // `a;id`: a letter for any value.
+        Opening::Semicolon if first.at == 1 && ends && frame.words == 1 => Confidence::LIKELY,
         _ => Confidence::HINT,
     }
 }

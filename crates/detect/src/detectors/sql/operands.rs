@@ -57,6 +57,7 @@ impl Parser<'_> {
                 | Word::Match
                 | Word::Interval
                 | Word::Truncate
+                | Word::IsNull
                 | Word::Regexp,
             ) => {
                 if self.ahead() == Kind::Open {
@@ -181,8 +182,13 @@ impl Parser<'_> {
         let path = lower(spelled);
         let known = words::function(&path);
         let last = path.rsplit(|byte| *byte == b'.').next().unwrap_or(&path);
+        // `floor(rand(0)*2)`: with one seed the same numbers each time, two of which are the same key of a group.
+        let repeats = last == b"floor" && self.repeats_a_number();
         let arguments = self.call(last)?;
         self.operand_start = start;
+        if repeats {
+            self.marks.note(Mark::Call(Use::Errs, "floor(rand())".into()));
+        }
         let fits = match known {
             // English has them, and other languages.
             Some(Use::Waits) if matches!(last, b"sleep" | b"generate_series") => {
@@ -201,6 +207,16 @@ impl Parser<'_> {
         self.over()?;
         let character = arguments.constant && matches!(last, b"char" | b"chr");
         Ok(if character { Shape::Constant } else { Shape::Calculated })
+    }
+
+    /// Whether `(rand(0)` follows.
+    fn repeats_a_number(&self) -> bool {
+        let mut tokens = self.tokens.clone();
+        let (name, open, seed) = (tokens.next(), tokens.next(), tokens.next());
+        name.kind == Kind::Name
+            && self.tokens.spelled(name.start..name.end).eq_ignore_ascii_case(b"rand")
+            && open.kind == Kind::Open
+            && seed.kind == Kind::Number
     }
 
     /// A name that is no call: a column, or a register that tells about the server.

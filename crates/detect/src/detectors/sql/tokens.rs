@@ -192,7 +192,9 @@ impl<'a> Tokens<'a> {
         let rest = &self.text[self.at + 1..];
         let letters =
             rest.iter().take(WORD_BYTES_MAX + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
-        self.after_word && rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'@')
+        rest.first() == Some(&b';')
+            || self.after_word
+                && rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'@')
             || rest.starts_with(b"--")
             || rest.starts_with(b"/*")
             || rest.get(letters).is_none_or(|byte| *byte == b'+') && Word::of(&rest[..letters]).is_some()

@@ -112,6 +112,13 @@ fn alone(text: &[u8], seen: &mut Seen) {
     if memchr::memchr(b'`', trimmed).is_some() {
         by_template(trimmed, all.clone(), seen);
     }
+    // `${alert(1)}` in a template of a script.
+    if let Some(inner) = trimmed.strip_prefix(b"${").and_then(|text| text.strip_suffix(b"}"))
+        && let Code::Browser(what) = script::read_at_once(inner)
+        && (what.ends_with("()") || what.ends_with("``") || what.starts_with("an assignment"))
+    {
+        return seen.note(Confidence::STRONG, all, || format!("in a template of a script, {what}"));
+    }
     if let Some(why) = roundabout(trimmed) {
         return seen.note(Confidence::STRONG, all, || why.into());
     }

@@ -186,7 +186,11 @@ pub(super) fn judge(name: &[u8], value: &[u8], quoted: bool) -> Option<(Confiden
     if value.trim_ascii().is_empty() {
         return None;
     }
-    let code = script::read(&value);
+    let code = match script::read(&value) {
+        // `print()` opens a dialogue; programs of other languages have one as well.
+        Code::Own(_) if ascii::find(&value, b"print()").is_some() => Code::Browser("print()".into()),
+        code => code,
+    };
     // `onClick={go}` is JSX: a program's text, not a page's.
     let jsx = !quoted && value.starts_with(b"{") && name.get(2).is_some_and(u8::is_ascii_uppercase);
     let known = is_event(name);

@@ -126,7 +126,12 @@ fn after_name(name: &[u8], rest: &[u8]) -> Code {
             Code::Browser(format!("{}.{}", shown(), ascii::shown(&member[..name_len(member)])))
         }
         b'=' if !matches!(rest.get(1), Some(b'=' | b'>')) && rest.len() > 1 => {
-            if is_one_of(name, SINKS) {
+            let given = &rest[1..1 + name_len(&rest[1..])];
+            if is_one_of(given, &["alert", "confirm", "prompt", "eval"])
+                && matches!(rest.get(1 + given.len()), None | Some(b';' | b','))
+            {
+                Code::Browser(format!("another name for {}", ascii::shown(given)))
+            } else if is_one_of(name, SINKS) {
                 Code::Browser(format!("an assignment to {}", shown()))
             } else {
                 Code::Own(format!("an assignment to {}", shown()))
