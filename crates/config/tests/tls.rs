@@ -161,3 +161,25 @@ fn each_mistake_has_its_place_and_a_remedy() {
         }
     }
 }
+
+#[test]
+fn a_fingerprint_has_a_header_of_its_own_and_lists_have_authorities() {
+    for header in ["Host", "x_forwarded-for", "ssl-client-verify"] {
+        let (_, found) = read_text(&format!(
+            "services:\n- {{name: web, upstream: {{url: \"http://a\"}}, forward: {{fingerprint: {{header: {header}}}}}}}\n"
+        ));
+        let said = format!(
+            "services[0].forward.fingerprint.header: `{header}` says something else already; write a name of its own, such \
+             as X-Client-Print"
+        );
+        assert!(found.iter().any(|line| line.ends_with(&said)), "{found:?}");
+    }
+    let (_, found) = read_text(&format!(
+        "listeners: [{{name: a, address: 127.0.0.1:1, tls: {{{PAIR}, \
+         clientCertificates: {{mode: optional_no_ca, crl: a.crl}}}}}}]\n{SERVICES}"
+    ));
+    assert!(
+        found.iter().any(|line| line.contains("clientCertificates.crl: nobody is believed")),
+        "{found:?}"
+    );
+}

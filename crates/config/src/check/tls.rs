@@ -30,8 +30,47 @@ impl Checks<'_> {
                 self.asked_where(&key, certificates, service, config);
             }
             self.upstream_tls(index, service);
+            self.fingerprint(index, service);
         }
         self.one_answer_a_host(config);
+    }
+
+    /// A fingerprint takes the place of whatever has its header's name.
+    fn fingerprint(&mut self, index: usize, service: &Service) {
+        const TAKEN: [&str; 21] = [
+            "accept",
+            "authorization",
+            "content-type",
+            "cookie",
+            "expect",
+            "forwarded",
+            "host",
+            "origin",
+            "referer",
+            "ssl-client-cert",
+            "ssl-client-issuer-dn",
+            "ssl-client-serial",
+            "ssl-client-spiffe-id",
+            "ssl-client-subject-dn",
+            "ssl-client-verify",
+            "user-agent",
+            "x-forwarded-client-cert",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-real-ip",
+        ];
+        let header = service.forward.fingerprint.header.as_str();
+        if TAKEN.contains(&header.to_ascii_lowercase().replace('_', "-").as_str()) {
+            let key = format!("services[{index}].forward.fingerprint.header");
+            let message = format!("{} says something else already", quoted(header));
+            self.error(
+                &key,
+                service.name.origin(),
+                message,
+                "write a name of its own, such as X-Client-Print",
+            );
+        }
     }
 
     fn client_certificates(&mut self, key: &str, certificates: &Located<ClientCertificates>) {
@@ -41,6 +80,10 @@ impl Checks<'_> {
             let message = format!("the mode {} needs to know whom to believe", mode.as_str());
             let help = "add `ca:` with a file of certificates of authorities, such as ca.crt";
             self.error(&format!("{key}.ca"), certificates.origin(), message, help);
+        } else if let (Some(crl), None) = (&certificates.crl, &certificates.ca) {
+            let message = "nobody is believed whose certificates it could take back".to_owned();
+            let help = "add `ca:` with the authorities that publish these lists, or remove `crl`";
+            self.error(&format!("{key}.crl"), crl.origin(), message, help);
         }
     }
 
