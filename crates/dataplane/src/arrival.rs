@@ -34,6 +34,8 @@ pub struct TlsArrival {
     pub alpn: Option<Alpn>,
     /// Who the client is, where it was asked for a certificate.
     pub identity: Option<Arc<PeerIdentity>>,
+    /// URIs among the alternative names of the certificate that we showed.
+    pub own_uris: Arc<[String]>,
     /// What hosts asked of clients when it was made.
     pub client_rules: Arc<ClientRules>,
 }

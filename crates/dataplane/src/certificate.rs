@@ -39,9 +39,6 @@ pub(crate) fn judge<'a>(
             closes: false,
         });
     };
-    if !rule.mode.asks() {
-        return Ok(None);
-    }
     let refused =
         |said, why| Refusal { status: 400, said, why, location: rule.error_page.clone(), closes: true };
     match rule.mode.admit(peer) {
@@ -71,8 +68,7 @@ pub(crate) fn judge<'a>(
             closes: false,
         });
     }
-    // A host that asks and a connection that was not asked: a plain one cannot come here.
-    Ok(Some(peer.unwrap_or(&PeerIdentity::NONE)))
+    Ok(rule.mode.asks().then(|| peer.unwrap_or(&PeerIdentity::NONE)))
 }
 
 /// A subject in the log; a certificate has room for tens of thousands.

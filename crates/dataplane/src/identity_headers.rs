@@ -47,8 +47,9 @@ impl Forward {
         is_identity_header(name) || same(name, self.fingerprint_header.as_bytes())
     }
 
-    /// Hands over what is said of a client of a host that asks for certificates.
-    pub(crate) fn fields(&self, peer: &PeerIdentity, mut say: impl FnMut(&str, &str)) {
+    /// Hands over what is said of a client of a host that asks for certificates. `own_uris` are those of the certificate
+    /// that it was shown.
+    pub(crate) fn fields(&self, peer: &PeerIdentity, own_uris: &[String], mut say: impl FnMut(&str, &str)) {
         say("ssl-client-verify", &peer.verify().to_string());
         let Some(facts) = peer.certificate() else { return };
         for (name, value) in
@@ -72,7 +73,7 @@ impl Forward {
         }
         // It has no place for a verdict, so it is only for certificates that are believed.
         if let (true, Some(facts)) = (self.xfcc, peer.trusted_certificate()) {
-            say("x-forwarded-client-cert", &xfcc_element(facts, &[], XfccFields::USUAL));
+            say("x-forwarded-client-cert", &xfcc_element(facts, own_uris, XfccFields::USUAL));
         }
     }
 }
@@ -124,7 +125,9 @@ mod tests {
 
     fn said(forward: &Forward, peer: &PeerIdentity) -> Vec<String> {
         let mut out = Vec::new();
-        forward.fields(peer, |name, value| out.push(format!("{name}: {value}")));
+        forward.fields(peer, &["spiffe://cluster.local/us".to_owned()], |name, value| {
+            out.push(format!("{name}: {value}"))
+        });
         out
     }
 
@@ -145,7 +148,7 @@ mod tests {
             ]
         );
         assert!(trusted[5].starts_with("ssl-client-cert: -----BEGIN%20CERTIFICATE-----%0A"));
-        assert!(trusted[6].starts_with("x-forwarded-client-cert: Hash=cdcd"));
+        assert!(trusted[6].starts_with("x-forwarded-client-cert: By=spiffe://cluster.local/us;Hash=cdcd"));
         let failure = Failure { code: 18, reason: "self-signed certificate" };
         let untrusted = said(&forward, &PeerIdentity::untrusted(failure, facts()));
         assert_eq!(untrusted[0], "ssl-client-verify: FAILED:self-signed certificate");

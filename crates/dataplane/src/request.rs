@@ -180,7 +180,8 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
         forwarded::write(&head.headers, &known, hop.forwarded_for, out);
     }
     if let Some(peer) = hop.peer {
-        hop.forward.fields(peer, |name, value| write_field(name.as_bytes(), value.as_bytes(), out));
+        let own_uris = hop.arrival.tls.as_ref().map_or(&[][..], |tls| &tls.own_uris);
+        hop.forward.fields(peer, own_uris, |name, value| write_field(name.as_bytes(), value.as_bytes(), out));
     }
 }
 

@@ -174,8 +174,8 @@ impl Certificate {
             issuer_dn_legacy: self.issuer.oneline(),
             common_names: self.subject.common_names(),
             serial: serial_hex(&self.serial),
-            not_before: self.not_before.unwrap_or(i64::MAX),
-            not_after: self.not_after.unwrap_or(i64::MIN),
+            not_before: self.not_before.unwrap_or(YEAR_9999_END),
+            not_after: self.not_after.unwrap_or(0),
             sha1: sha1.as_ref().try_into().expect("SHA-1 is 20 bytes"),
             sha256: sha256.as_ref().try_into().expect("SHA-256 is 32 bytes"),
             spiffe_id: self.spiffe_id(&uri_sans),
@@ -195,6 +195,9 @@ impl Certificate {
         uri.parse().ok()
     }
 }
+
+/// When a certificate begins to be valid that does not say when: at the last second that a certificate can name.
+const YEAR_9999_END: i64 = 253_402_300_799;
 
 /// As OpenSSL prints a number: upper case, whole bytes, no zero in front, a minus sign where it is negative.
 fn serial_hex(content: &[u8]) -> String {

@@ -99,9 +99,9 @@ pub struct CertificateFacts {
     pub common_names: Vec<String>,
     /// In upper-case hex, two digits a byte: `0A1F`.
     pub serial: String,
-    /// The first second in which it is valid, since 1970.
+    /// The first second in which it is valid, since 1970; the last of the year 9999 where what it says is no time.
     pub not_before: i64,
-    /// The last.
+    /// The last; 0 where what it says is no time.
     pub not_after: i64,
     /// The SHA-1 of the certificate.
     pub sha1: [u8; 20],

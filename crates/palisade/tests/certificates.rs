@@ -241,6 +241,42 @@ fn unescaped(text: &str) -> String {
 }
 
 #[test]
+fn an_application_is_told_in_envoys_form_who_called_whom() {
+    if !pki::tools() {
+        return;
+    }
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let pki = Pki(&folder);
+    pki.authority("ca");
+    let (us, them) = ("spiffe://cluster.local/ns/shop/sa/web", "spiffe://cluster.local/ns/shop/sa/cart");
+    let uri = |uri: &str, more: &str| format!("subjectAltName=URI:{uri}{more}\n");
+    pki.issue("ca", "us", "/CN=us", &uri(us, ",DNS:shop.example"), 30);
+    pki.issue("ca", "them", "/CN=them", &uri(them, ",DNS:cart.example"), 30);
+    let file = folder.write(
+        "c.yaml",
+        format!(
+            "admin: {{address: 127.0.0.1:0}}\ndataDir: data\nlisteners:\n- {{name: web, address: 127.0.0.1:0, \
+             tls: {{certificates: [{{cert: us.crt, key: us.key}}], clientCertificates: {{ca: ca.crt}}}}}}\n\
+             services:\n- {{name: shop, upstream: {{url: \"{}\"}}, forward: {{xfcc: true}}}}\n",
+            upstream.url
+        ),
+    );
+    let mut proxy = Running::start(command(&["run", "--config", &file]));
+    let web = proxy.listener("web");
+    let url = format!("https://shop.example:{}/", web.port());
+    assert_eq!(pki.ask(web, "ca.crt", &url, &["--cert", "them.crt", "--key", "them.key"]).0, 200);
+    let told = told(&upstream.heads()[0]);
+    assert_eq!(told["ssl-client-spiffe-id"], [them]);
+    let print = pki.openssl(&["x509", "-in", "them.crt", "-noout", "-fingerprint", "-sha256"]);
+    let hash = print.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    assert_eq!(
+        told["x-forwarded-client-cert"],
+        [format!("By={us};Hash={hash};Subject=\"CN=them\";URI={them};DNS=cart.example")]
+    );
+    assert_eq!(proxy.end(), 0);
+}
+
+#[test]
 fn hosts_ask_for_themselves_and_a_connection_is_for_the_host_that_it_named() {
     if !pki::tools() {
         return;
@@ -249,7 +285,11 @@ fn hosts_ask_for_themselves_and_a_connection_is_for_the_host_that_it_named() {
     let pki = Pki(&folder);
     pki.authority("ca");
     pki.authority("other");
-    pki.server("ca", "both", &["open.example", "clinic.example", "named.example", "page.example"]);
+    pki.server(
+        "ca",
+        "both",
+        &["open.example", "clinic.example", "named.example", "closed.example", "page.example"],
+    );
     pki.issue("ca", "one", "/CN=hospital-1", "", 30);
     pki.issue("ca", "ten", "/OU=CN=hospital-1/CN=hospital-10", "", 30);
     pki.issue("other", "stranger", "/CN=hospital-1", "", 30);
@@ -268,13 +308,14 @@ fn hosts_ask_for_themselves_and_a_connection_is_for_the_host_that_it_named() {
             "{mode: optional, ca: ca.crt, matchSubject: CN=hospital-1, subjectMatching: compat}",
             print,
         ),
+        service("closed", "{mode: \"off\", matchSubject: CN=hospital-1}", "{}"),
         service(
             "page",
             "{mode: \"on\", ca: ca.crt, errorPage: \"https://help.example/certificates?x\"}",
             "{}",
         ),
     ];
-    let routes: String = ["open", "clinic", "named", "page"]
+    let routes: String = ["open", "clinic", "named", "closed", "page"]
         .map(|name| format!("- {{hosts: [{name}.example], service: {name}}}\n"))
         .concat();
     let file = folder.write(
@@ -332,6 +373,9 @@ fn hosts_ask_for_themselves_and_a_connection_is_for_the_host_that_it_named() {
     assert!(print.len() == 64 && print.bytes().all(|byte| byte.is_ascii_hexdigit()), "{head}");
     assert_eq!(ask("named", &[]).0, 403);
     assert_eq!(ask("named", stranger).0, 400);
+
+    // Nobody has the subject where nobody is asked.
+    assert_eq!(ask("closed", one).0, 403);
 
     let (status, _) = ask("page", &[]);
     assert_eq!(status, 302);

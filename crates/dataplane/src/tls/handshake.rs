@@ -83,6 +83,7 @@ async fn greet(stream: TcpStream, server: &TlsServer) -> Greeting {
                 Err(unreadable) => return Greeting::Failed(unreadable.to_string()),
             };
             let arrival = TlsArrival {
+                own_uris: server.uris(sni.as_deref()),
                 sni,
                 version: version(session.protocol_version()),
                 cipher: session

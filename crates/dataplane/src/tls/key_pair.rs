@@ -17,6 +17,8 @@ pub struct KeyPair {
     certified: Arc<CertifiedKey>,
     /// The names that it is for, in lower case: `shop.example`, `*.shop.example`.
     names: Vec<String>,
+    /// URIs among its alternative names: who it says that we are.
+    uris: Arc<[String]>,
     not_before: i64,
     not_after: i64,
     subject: String,
@@ -124,7 +126,9 @@ impl KeyPair {
         let names = if facts.dns_sans.is_empty() { &facts.common_names } else { &facts.dns_sans };
         let names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         let (not_before, not_after) = (facts.not_before, facts.not_after);
-        Ok(Self { certified: Arc::new(CertifiedKey::new(chain, key)), names, not_before, not_after, subject })
+        let uris = facts.uri_sans.clone().into();
+        let certified = Arc::new(CertifiedKey::new(chain, key));
+        Ok(Self { certified, names, uris, not_before, not_after, subject })
     }
 
     /// What is wrong with its validity at a time (seconds since 1970), if anything.
@@ -153,6 +157,11 @@ impl KeyPair {
     /// The names that it is for.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// URIs among its alternative names.
+    pub(crate) fn uris(&self) -> &Arc<[String]> {
+        &self.uris
     }
 
     pub(crate) fn certified(&self) -> &Arc<CertifiedKey> {

@@ -59,6 +59,7 @@ pub struct TlsServer {
     /// Each rule and its configuration, in the order of `rules`.
     configs: Vec<Arc<ServerConfig>>,
     rules: Arc<ClientRules>,
+    names: Arc<Certificates>,
     tickets: Arc<dyn ProducesTickets>,
 }
 
@@ -117,7 +118,7 @@ impl TlsServer {
             }
             configs.push(Arc::new(config));
         }
-        Ok(Self { certificates: settings.certificates, configs, rules, tickets })
+        Ok(Self { certificates: settings.certificates, configs, rules, names, tickets })
     }
 
     /// The configuration for a client that asks for a name.
@@ -128,6 +129,13 @@ impl TlsServer {
     /// What hosts ask of clients.
     pub(crate) fn rules(&self) -> &Arc<ClientRules> {
         &self.rules
+    }
+
+    /// Who the certificate for a name says that we are. Several for one name say the same.
+    pub(crate) fn uris(&self, name: Option<&str>) -> Arc<[String]> {
+        let shown = name.map_or(&self.names.default, |name| &self.names.find(name)[0]);
+        let pair = self.certificates.iter().find(|(_, pair)| Arc::ptr_eq(pair.certified(), shown));
+        pair.map(|(_, pair)| pair.uris().clone()).unwrap_or_default()
     }
 
     /// Its certificates and what they are called.
