@@ -3,7 +3,7 @@
 use super::super::Evidence;
 use super::super::ascii;
 use super::super::code::{self, Does, Kind, Token, Tokens};
-use super::known::{CHAINS, DECODERS, NODE_MODULES, is_command, is_shared};
+use super::known::{CHAINS, DECODERS, NODE_MODULES, is_command, is_reach, is_shared, others};
 use super::standing::{self, Standing};
 use crate::Confidence;
 
@@ -27,36 +27,6 @@ pub(super) fn may_call(text: &[u8]) -> bool {
         let name = &before[before.len() - len..];
         !name.is_empty() && (code::call(name).is_some() || code::member_call(name).is_some() || others(name))
     })
-}
-
-/// Functions that matter here and not in templates.
-fn others(name: &[u8]) -> bool {
-    ascii::is_one_of(
-        name,
-        &[
-            "open",
-            "start",
-            "run",
-            "call",
-            "type",
-            "createobject",
-            "processbuilder",
-            "write",
-            "md5",
-            "print",
-            "printf",
-            "die",
-            "var_dump",
-            "getattr",
-            "url_include",
-            "constructor",
-            "ping",
-            "sleep",
-            "import",
-            "reflectionfunction",
-            "reflectionmethod",
-        ],
-    )
 }
 
 /// Reads all calls of a text, also as it reads where the string ends into which it was put.
@@ -587,33 +557,6 @@ fn by_standing(standing: Standing, alone: Confidence, line: Confidence) -> Confi
 /// Whether a path ends with another, at a step: `java.lang.runtime.getruntime` with `runtime.getruntime`.
 fn ends_with_path(path: &[u8], end: &[u8]) -> bool {
     path.strip_suffix(end).is_some_and(|before| before.last().is_none_or(|byte| !ascii::is_name_byte(*byte)))
-}
-
-/// Whether a text names what no application opens for a visitor.
-fn is_reach(text: &[u8]) -> bool {
-    [
-        &b"/etc/"[..],
-        b"/proc/",
-        b"/var/",
-        b"/root",
-        b"/flag",
-        b"php://",
-        b"data:",
-        b"http://",
-        b"https://",
-        b"ftp://",
-        b"file:",
-        b"expect:",
-        b"phar:",
-        b"c:\\",
-        b"c:/",
-        b"\\\\",
-        b"/home/",
-        b"/bin/",
-        b"|",
-    ]
-    .iter()
-    .any(|prefix| ascii::starts(text, prefix))
 }
 
 /// Tokens of arguments, and of a path, that are read.

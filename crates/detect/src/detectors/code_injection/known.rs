@@ -124,3 +124,60 @@ pub(super) const CHAINS: &[(&str, bool, &str)] = &[
     ("server.createobject", false, "makes an object of a class"),
     ("object.const_get", false, "gets at a class by name"),
 ];
+
+/// Functions that matter here and not in templates.
+pub(super) fn others(name: &[u8]) -> bool {
+    ascii::is_one_of(
+        name,
+        &[
+            "open",
+            "start",
+            "run",
+            "call",
+            "type",
+            "createobject",
+            "processbuilder",
+            "write",
+            "md5",
+            "print",
+            "printf",
+            "die",
+            "var_dump",
+            "getattr",
+            "url_include",
+            "constructor",
+            "ping",
+            "sleep",
+            "import",
+            "reflectionfunction",
+            "reflectionmethod",
+        ],
+    )
+}
+
+/// Whether a text names what no application opens for a visitor.
+pub(super) fn is_reach(text: &[u8]) -> bool {
+    [
+        &b"/etc/"[..],
+        b"/proc/",
+        b"/var/",
+        b"/root",
+        b"/flag",
+        b"php://",
+        b"data:",
+        b"http://",
+        b"https://",
+        b"ftp://",
+        b"file:",
+        b"expect:",
+        b"phar:",
+        b"c:\\",
+        b"c:/",
+        b"\\\\",
+        b"/home/",
+        b"/bin/",
+        b"|",
+    ]
+    .iter()
+    .any(|prefix| ascii::starts(text, prefix))
+}

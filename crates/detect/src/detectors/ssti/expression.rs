@@ -3,7 +3,8 @@
 use super::super::ascii;
 use super::super::code::{self, Does, Kind, Token, Tokens};
 use super::delimiters::{Mark, Template};
-use super::places::{MODULES, PATHS, ROOTS};
+use super::places::{IMPLICIT, INTERNALS, MODULES, PATHS, PROBES, ROOTS, is_server_path};
+use super::whole;
 use crate::Confidence;
 
 /// An expression that does something.
@@ -30,29 +31,8 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         return None;
     }
     let tokens = Tokens::first(body, TOKENS_MAX);
-    if template.mark == Mark::Thymeleaf && perl(body, template) {
-        let why = "a list @{[..]} that Perl computes inside a text".into();
-        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
-    }
-    if template.mark == Mark::Brace && ascii::is_one_of(body, &["php"]) {
-        let why = "a template tag that opens PHP code".into();
-        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
-    }
-    if template.mark == Mark::Statement && matches!(body.trim_ascii(), b"debug" | b"- debug -" | b"dump") {
-        let why = "a template statement that prints the variables of the application".into();
-        return Some(Judged { confidence: Confidence::LIKELY, why, in_browser: false });
-    }
-    if matches!(template.mark, Mark::Freemarker | Mark::Dollar)
-        && [&b".data_model"[..], b".globals", b".main?", b".vars["].iter().any(|variable| {
-            memchr::memmem::find(body, variable).is_some_and(|at| at == 0 || body[at - 1] == b' ')
-        })
-    {
-        let why = format!("{} that shows FreeMarker's own variables", template.mark.told());
-        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
-    }
-    if matches!(template.mark, Mark::Hash | Mark::Scriptlet) && ruby_command(body) {
-        let why = format!("{} that starts a program by %x", template.mark.told());
-        return Some(Judged { confidence: Confidence::STRONG, why, in_browser: false });
+    if let Some(judged) = whole::judge(body, template) {
+        return Some(judged);
     }
     let mut best: Option<Judged> = None;
     let mut note = |confidence: Confidence, in_browser: bool, what: String| {
@@ -61,7 +41,7 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
                 Some(Judged { confidence, why: format!("{} that {what}", template.mark.told()), in_browser });
         }
     };
-    if let Some((confidence, what)) = arithmetic(&tokens, template) {
+    if let Some((confidence, what)) = whole::arithmetic(&tokens, template) {
         note(confidence, false, what);
     }
     // A brace alone is too common for anything but a call or a walk; what it holds is read again for other marks.
@@ -72,69 +52,6 @@ pub(super) fn judge(body: &[u8], template: &Template) -> Option<Judged> {
         }
     }
     best
-}
-
-/// Whether a body is a command of Ruby's: `%x(id)`.
-fn ruby_command(body: &[u8]) -> bool {
-    let body = body.trim_ascii_start();
-    let body = body.strip_prefix(b"=").unwrap_or(body).trim_ascii_start();
-    matches!(body, [b'%', b'x', open, rest @ ..] if b"([{|!".contains(open) && rest.len() > 1)
-}
-
-/// Whether the body of `@{..}` is a list of Perl's: brackets around something, and nothing after them.
-fn perl(body: &[u8], template: &Template) -> bool {
-    let Some(list) = body.trim_ascii().strip_prefix(b"[") else { return false };
-    let inside = list.strip_suffix(b"]");
-    (inside.is_some() || !template.closed) && list.iter().any(u8::is_ascii_alphabetic)
-}
-
-/// An expression of constants and signs alone: `7*7`, `7*'7'`, `(1337)*2`.
-fn arithmetic(tokens: &[Token<'_>], template: &Template) -> Option<(Confidence, String)> {
-    let (mut operands, mut multiplies, mut sign) = (0, false, None);
-    // `{{=7*7}}`, `<%= 7*7 %>`, `${{7*7}}`, `${(7*7)?c}`
-    for (at, token) in tokens.iter().enumerate() {
-        match token.kind {
-            Kind::Number(number) if number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => {
-                operands += 1;
-                if sign == Some(b'*') {
-                    multiplies = true;
-                }
-                sign = None;
-            }
-            // `${1+"$@"}` is a shell's.
-            Kind::Text(text) if text.len() <= 16 && !text.contains(&b'$') => {
-                operands += 1;
-                multiplies |= sign == Some(b'*');
-                sign = None;
-            }
-            Kind::Sign(b'*' | b'+' | b'%' | b'-' | b'/') => sign = token_sign(token),
-            Kind::Sign(b'(' | b')' | b'=' | b'{' | b'}' | b'[' | b']') => {}
-            // A name that is set (`$x=7*7`), or a form that a number is printed in (`?c`).
-            Kind::Sign(b'$' | b'?') => {}
-            Kind::Name(name) if at < 3 && template.mark == Mark::Velocity || name == b"c" => {}
-            Kind::Name(name) if at == 0 && template.mark == Mark::Statement && name == b"print" => {}
-            _ => return None,
-        }
-    }
-    let plain = matches!(template.mark, Mark::Brace | Mark::Freemarker);
-    if operands < 2 || plain && !multiplies {
-        return None;
-    }
-    let adds = tokens.iter().any(|token| token.is(b'+') || token.is(b'%'));
-    let divides = operands == 2 && tokens.iter().any(|token| token.is(b'/') || token.is(b'-'));
-    let confidence = match (multiplies, adds || divides) {
-        (true, _) if plain || template.mark == Mark::Brackets || !template.closed => Confidence::LIKELY,
-        (true, _) => Confidence::STRONG,
-        (false, true) if matches!(template.mark, Mark::Brackets) => return None,
-        (false, true) if adds => Confidence::LIKELY,
-        (false, true) => Confidence::POSSIBLE,
-        (false, false) => return None,
-    };
-    Some((confidence, "computes with constants, to see whether it is evaluated".into()))
-}
-
-fn token_sign(token: &Token<'_>) -> Option<u8> {
-    if let Kind::Sign(sign) = token.kind { Some(sign) } else { None }
 }
 
 /// Reads an expression token by token, with a look around each.
@@ -624,72 +541,5 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// Objects that pages of Java have without asking for them.
-const IMPLICIT: &[&str] = &[
-    "pageContext",
-    "applicationScope",
-    "sessionScope",
-    "requestScope",
-    "facesContext",
-    "session",
-    "request",
-    "response",
-    "application",
-    "externalContext",
-];
-
-/// Methods of texts that probes call.
-const PROBES: &[&str] = &[
-    "toString",
-    "toUpperCase",
-    "toLowerCase",
-    "concat",
-    "replace",
-    "getClass",
-    "length",
-    "upper",
-    "lower",
-    "format",
-    "getBytes",
-    "substring",
-];
-
 /// Tokens among which a method is sought.
 const COMMAND_TOKENS_MAX: usize = 32;
-
-/// Whether a text is the name of a file that no template of the application has.
-fn is_server_path(text: &[u8]) -> bool {
-    [
-        &b"/etc/"[..],
-        b"/proc/",
-        b"/tmp/",
-        b"/var/",
-        b"/root/",
-        b"/flag",
-        b"file:",
-        b"php:",
-        b"../../",
-        b"c:\\",
-        b"/home/",
-        b"\\\\",
-    ]
-    .iter()
-    .any(|prefix| ascii::starts(text, prefix))
-        || [&b"/etc/passwd"[..], b"win.ini"].iter().any(|word| ascii::find(text, word).is_some())
-}
-
-/// Parts of names of Python's internals, as texts: `['__class__']`, `"__cla"~"ss__"`, `["__","class","__"]|join`.
-const INTERNALS: &[&[u8]] = &[
-    b"__class",
-    b"__globals",
-    b"__builtins",
-    b"__subclass",
-    b"__import__",
-    b"__init__",
-    b"__mro",
-    b"__getitem",
-    b"__base",
-    b"__cla",
-    b"__glo",
-    b"__bui",
-];

@@ -15,6 +15,7 @@
 //! ```text
 //!  delimiters   where expressions stand, nested and not closed ones too
 //!  expression   what one does: tokens, then calls, walks, filters, arithmetic
+//!  whole        expressions that are known without reading their parts
 //!  places       names from which everything is reached
 //! ```
 //!
@@ -31,6 +32,7 @@
 mod delimiters;
 mod expression;
 mod places;
+mod whole;
 
 use palisade_codec::ByteSet;
 

@@ -1,5 +1,6 @@
 //! Names from which everything else is reached in the languages of templates, and what lies there.
 
+use super::super::ascii;
 use crate::Confidence;
 
 /// Modules and libraries that start programs or get at the system.
@@ -105,4 +106,71 @@ pub(super) const PATHS: &[(&str, Confidence, &str)] = &[
     ("Process.spawn", Confidence::STRONG, "starts a program"),
     ("Code.eval_string", Confidence::STRONG, "runs a text as code"),
     ("Runtime.getRuntime", Confidence::CERTAIN, "gets at the Java runtime"),
+];
+
+/// Objects that pages of Java have without asking for them.
+pub(super) const IMPLICIT: &[&str] = &[
+    "pageContext",
+    "applicationScope",
+    "sessionScope",
+    "requestScope",
+    "facesContext",
+    "session",
+    "request",
+    "response",
+    "application",
+    "externalContext",
+];
+
+/// Methods of texts that probes call.
+pub(super) const PROBES: &[&str] = &[
+    "toString",
+    "toUpperCase",
+    "toLowerCase",
+    "concat",
+    "replace",
+    "getClass",
+    "length",
+    "upper",
+    "lower",
+    "format",
+    "getBytes",
+    "substring",
+];
+
+/// Whether a text is the name of a file that no template of the application has.
+pub(super) fn is_server_path(text: &[u8]) -> bool {
+    [
+        &b"/etc/"[..],
+        b"/proc/",
+        b"/tmp/",
+        b"/var/",
+        b"/root/",
+        b"/flag",
+        b"file:",
+        b"php:",
+        b"../../",
+        b"c:\\",
+        b"/home/",
+        b"\\\\",
+    ]
+    .iter()
+    .any(|prefix| ascii::starts(text, prefix))
+        || [&b"/etc/passwd"[..], b"win.ini"].iter().any(|word| ascii::find(text, word).is_some())
+}
+
+/// Parts of names of Python's internals, as texts: `['__class__']`, `"__cla"~"ss__"`, `["__","class","__"]|join`.
+pub(super) const INTERNALS: &[&[u8]] = &[
+    b"__class",
+    b"__globals",
+    b"__builtins",
+    b"__subclass",
+    b"__import__",
+    b"__init__",
+    b"__mro",
+    b"__getitem",
+    b"__base",
+    b"__cla",
+    b"__glo",
+    b"__bui",
 ];
