@@ -8,7 +8,8 @@
 //! are named in [`RECURRING`].
 //!
 //! **A text counts if it is the same**, byte by byte; the hash only says where to look. There are no chains behind a
-//! hash: a text that falls on another one's place takes it when it comes a second time. So a flood of texts costs each of
+//! hash: a text that falls on another one's place takes it when it comes a second time; one whose place is free has it at
+//! once. So a flood of texts costs each of
 //! them a look and at most a copy, and makes the others be looked at again.
 //!
 //! What is kept belongs to one rule set and to one set of exceptions to it, and to what gates say: with another outcome
@@ -205,7 +206,13 @@ impl Memo {
                 return Ok(self.entries[at].known);
             }
         }
-        // What comes once is not worth a place.
+        // Room that nobody has had yet costs nobody anything.
+        let has_room =
+            self.end as usize + len < RING_BYTES && places_of(hash).any(|at| self.entries[at].begin == 0);
+        if has_room {
+            return Err(Some(Vacancy { hash }));
+        }
+        // What comes once is not worth the place of another.
         let hint = (hash >> 16) as u16 | 1;
         if std::mem::replace(&mut self.hints[hash as usize / (ENTRIES / WAYS) % HINTS], hint) == hint {
             Err(Some(Vacancy { hash }))
@@ -316,14 +323,26 @@ mod tests {
     const FOUND: Found = Found { probe: 7, is_raw: true, asked: true };
 
     #[test]
-    fn a_text_is_known_from_the_third_time_on() {
+    fn a_text_is_known_from_the_second_time_on_while_there_is_room() {
         let mut memo = Memo::default();
         let text = text(3, "host", "www.example.com");
-        assert_eq!(come(&mut memo, &text, &[FOUND]), Err(false));
         assert_eq!(come(&mut memo, &text, &[FOUND]), Err(true));
         assert_eq!(come(&mut memo, &text, &[]), Ok(vec![FOUND]));
         memo.forget();
         assert!(come(&mut memo, &text, &[]).is_err());
+    }
+
+    #[test]
+    fn a_text_that_needs_the_place_of_another_is_known_from_the_third_time_on() {
+        let mut memo = Memo::default();
+        // More than the ring holds.
+        for number in 0..RING_BYTES {
+            let _ = come(&mut memo, &text(0, "", &number.to_string()), &[]);
+        }
+        let text = text(3, "host", "www.example.com");
+        assert_eq!(come(&mut memo, &text, &[FOUND]), Err(false));
+        assert_eq!(come(&mut memo, &text, &[FOUND]), Err(true));
+        assert_eq!(come(&mut memo, &text, &[]), Ok(vec![FOUND]));
     }
 
     #[test]
