@@ -70,6 +70,23 @@ impl SetVariable {
         Some(Self { written: interner.assignment(written), store, key, change })
     }
 
+    /// The slot of TX that it changes, when that is known.
+    pub(crate) fn slot(&self) -> Option<u32> {
+        match self.key {
+            Key::Numbered(name) => Some(name.slot),
+            Key::Written(_) | Key::Expanded(_) => None,
+        }
+    }
+
+    /// Whether nothing but TX decides what it does, and it changes nothing else.
+    pub(crate) fn is_closed(&self) -> bool {
+        let text_is_closed = match &self.change {
+            VarChange::Set(text) | VarChange::Add(text) | VarChange::Subtract(text) => text.is_closed(),
+            VarChange::Unset => true,
+        };
+        self.slot().is_some() && text_is_closed
+    }
+
     /// As its rule has it.
     pub(crate) fn written(&self) -> &SetVar {
         &self.written

@@ -160,7 +160,8 @@ impl Transaction {
                 }
             };
         };
-        let mut matching = Matching { condition, link, rule, compiled: None, seen: 0, assigned, begun };
+        let mut matching =
+            Matching { condition, link, rule, compiled: None, expanded_at: None, seen: 0, assigned, begun };
         let starter = (number == 0).then_some(index);
         let result = if starter.is_some() && self.is_judged(rules, index) {
             self.try_candidates(rules, index, &mut matching)
@@ -216,9 +217,13 @@ impl Transaction {
             OperatorSource::Fixed(operator) => Some(operator.as_ref()),
             OperatorSource::Expanded(text) if is_comparison(matching.condition.name) => {
                 let argument = &mut self.scratch.argument;
-                argument.clear();
-                text.expand_into(&self.vars, argument);
-                self.cursor.work += argument.len();
+                // Only a match changes what macros stand for.
+                if matching.expanded_at != Some(matching.seen) {
+                    argument.clear();
+                    text.expand_into(&self.vars, argument);
+                    self.cursor.work += argument.len();
+                }
+                matching.expanded_at = Some(matching.seen);
                 None
             }
             OperatorSource::Expanded(text) => {
@@ -309,17 +314,21 @@ impl Transaction {
         let link = &rule.links[0];
         self.vars.rule = index;
         if let Some(item) = item {
-            let name = matches!(item.kind, ItemKind::Count { .. }).then(|| link.targets[0].name);
             if link.assignments.is_empty() {
-                self.cursor.work += self.vars.tell_alone(item, name) + 16;
+                self.tell_gate(link, item);
             } else {
-                self.tell_held(item, name);
+                self.tell_held(item, name_of_count(link, item));
             }
         }
         self.set_all(link);
         self.vars.matched.end_link();
         self.cursor.step += 1;
         self.flow_after(rule);
+    }
+
+    /// Tells the only match of a link without assignments, of a variable of TX as it stands.
+    pub(crate) fn tell_gate(&mut self, link: &Link, item: Item) {
+        self.cursor.work += self.vars.tell_alone(item, name_of_count(link, item)) + 16;
     }
 
     /// Asks the operator about a text that the plan has made of a value.
@@ -376,8 +385,12 @@ impl Transaction {
         }
         match hit.meaning {
             Meaning::Match => {}
-            Meaning::CapturesOnly => return Ok(()),
+            Meaning::CapturesOnly => {
+                matching.expanded_at = None;
+                return Ok(());
+            }
             Meaning::StepLimit => {
+                matching.expanded_at = None;
                 self.vars.pcre_limits_exceeded = true;
                 self.vars.tx.set_at(store::PCRE_LIMITS_EXCEEDED, b"1");
                 return Ok(());
@@ -538,6 +551,11 @@ impl Transaction {
     }
 }
 
+/// The name of a count of the first target.
+fn name_of_count(link: &Link, item: Item) -> Option<TextId> {
+    matches!(item.kind, ItemKind::Count { .. }).then(|| link.targets[0].name)
+}
+
 /// A link at work.
 pub(crate) struct Matching<'a> {
     condition: &'a Condition,
@@ -546,6 +564,9 @@ pub(crate) struct Matching<'a> {
     /// An argument expanded from macros and the operator of it, which mostly serves all values: a pattern from
     /// a long header takes longer to compile than to run.
     compiled: Option<(Cow<'a, [u8]>, Option<Operator>)>,
+    /// How many matches had been told when the argument of a comparison was last expanded; none where something else
+    /// has changed since.
+    expanded_at: Option<usize>,
     /// Matches told so far.
     pub(crate) seen: usize,
     /// Matches whose assignments were done before the link stopped.

@@ -85,6 +85,14 @@ impl Text {
         }
     }
 
+    /// Whether nothing but TX decides what it expands to.
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.parts {
+            Parts::Literal { .. } => true,
+            Parts::Macros(parts) => parts.iter().all(|part| !matches!(part, Part::First { .. })),
+        }
+    }
+
     /// With its macros replaced. A text without macros is not copied.
     pub(crate) fn expand(&self, vars: &Variables) -> Cow<'_, [u8]> {
         match &self.parts {

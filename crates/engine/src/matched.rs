@@ -19,27 +19,31 @@ pub(crate) struct Matched {
     interrupted: List,
 }
 
-#[derive(Debug, Default)]
+/// MATCHED_VARS as a link left it, to be shown again.
+#[derive(Debug)]
+pub(crate) struct Shown(List);
+
+#[derive(Clone, Debug, Default)]
 struct List {
     matches: Vec<Entry>,
     bytes: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     item: Item,
     name: Name,
     value: Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Name {
     OfItem,
     Text(TextId),
     Copied(Range<usize>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Value {
     OfItem,
     Copied(Range<usize>),
@@ -79,6 +83,19 @@ impl Matched {
             std::mem::swap(&mut self.link, &mut self.last);
             self.link.clear();
         }
+    }
+
+    /// What the last link left.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown(self.last.clone())
+    }
+
+    /// Shows what a link left, as if it had run.
+    pub(crate) fn show(&mut self, Shown(list): &Shown) {
+        self.last.clear();
+        self.last.matches.extend_from_slice(&list.matches);
+        self.last.bytes.extend_from_slice(&list.bytes);
+        self.interrupted.clear();
     }
 
     /// A link stops in the middle and will begin anew. Its last match stays the one of MATCHED_VAR.

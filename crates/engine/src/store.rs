@@ -20,6 +20,8 @@ pub(crate) struct Names {
     /// Names as rules write them: the first assignment decides which one is shown.
     texts: Vec<Vec<u8>>,
     by_text: HashMap<Vec<u8>, u32, rustc_hash::FxBuildHasher>,
+    /// By slot: changes of it are counted, see [`VarStore::watched_changes`]. Slots beyond the end are not.
+    watched: Vec<bool>,
 }
 
 /// A name that a rule mentions.
@@ -38,13 +40,28 @@ pub(crate) struct TextId(u32);
 impl Names {
     /// Those that the engine itself writes: `0` to `9` in their order, and what [`PCRE_LIMITS_EXCEEDED`] names.
     pub(crate) fn new() -> Self {
-        let mut names = Self { by_name: HashMap::default(), texts: Vec::new(), by_text: HashMap::default() };
+        let mut names = Self::none();
         for group in b'0'..=b'9' {
             names.name(&[group]);
         }
         let limits = names.name(b"MSC_PCRE_LIMITS_EXCEEDED");
         debug_assert_eq!((names.name(b"9"), limits), (capture(9), PCRE_LIMITS_EXCEEDED));
         names
+    }
+
+    fn none() -> Self {
+        Self {
+            by_name: HashMap::default(),
+            texts: Vec::new(),
+            by_text: HashMap::default(),
+            watched: Vec::new(),
+        }
+    }
+
+    /// Has the changes of some slots counted.
+    pub(crate) fn watch(&mut self, slots: impl Iterator<Item = u32>) {
+        self.watched = vec![false; self.len()];
+        slots.for_each(|slot| self.watched[slot as usize] = true);
     }
 
     pub(crate) fn name(&mut self, name: &[u8]) -> Name {
@@ -83,6 +100,8 @@ pub(crate) struct NamePattern {
     prefix: Option<Box<[u8]>>,
     /// By text: whether it finds it. Texts that are no names are not asked.
     finds: Vec<Option<bool>>,
+    /// It finds no name of the rule set.
+    finds_no_text: bool,
 }
 
 /// Answers that all patterns of a rule set together keep: names and patterns multiply. Over it names are looked at
@@ -104,18 +123,22 @@ impl NamePattern {
                 let is_name = names.by_name.contains_key(&text.to_ascii_lowercase());
                 is_name.then(|| finds(&pattern, text))
             });
-            Self { finds: answers.collect(), prefix: prefix(&pattern), pattern }
+            let finds: Vec<Option<bool>> = answers.collect();
+            let finds_no_text = is_small && !finds.contains(&Some(true));
+            Self { finds, finds_no_text, prefix: prefix(&pattern), pattern }
         };
         patterns.into_iter().map(make).collect()
     }
 
     fn finds(&self, name: &[u8]) -> bool {
-        match &self.prefix {
-            Some(prefix) if !name.contains(&b'\n') => {
-                name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        if let Some(prefix) = &self.prefix {
+            let begins = name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+            // It may also stand behind a line break.
+            if begins || !name.contains(&b'\n') {
+                return begins;
             }
-            _ => name.len() >= self.pattern.needs().length_min && finds(&self.pattern, name),
         }
+        name.len() >= self.pattern.needs().length_min && finds(&self.pattern, name)
     }
 }
 
@@ -150,6 +173,20 @@ pub(crate) struct VarStore {
     rooms: usize,
     /// Bytes of all values and names, against [`STORE_BYTES_MAX`].
     bytes: usize,
+    watched_changes: u32,
+    /// So many of `order` at its start are names of the rule set, as it writes them.
+    texts_first: usize,
+}
+
+/// What a store that had nothing holds after some assignments, to be had again without them.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// In the order of their first assignment.
+    slots: Box<[(u32, Slot)]>,
+    arena: Box<[u8]>,
+    rooms: usize,
+    bytes: usize,
+    watched_changes: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -200,9 +237,7 @@ const KEPT_BYTES_MAX: usize = 16 << 10;
 impl Default for VarStore {
     /// One without names of a rule set. Allocates nothing.
     fn default() -> Self {
-        static NO_NAMES: LazyLock<Arc<Names>> = LazyLock::new(|| {
-            Arc::new(Names { by_name: HashMap::default(), texts: Vec::new(), by_text: HashMap::default() })
-        });
+        static NO_NAMES: LazyLock<Arc<Names>> = LazyLock::new(|| Arc::new(Names::none()));
         Self::new(Arc::clone(&NO_NAMES))
     }
 }
@@ -217,6 +252,8 @@ impl VarStore {
             arena: Vec::new(),
             rooms: 0,
             bytes: 0,
+            watched_changes: 0,
+            texts_first: 0,
         }
     }
 
@@ -227,7 +264,7 @@ impl VarStore {
 
     /// Forgets all variables and keeps some of the memory.
     pub(crate) fn clear(&mut self) {
-        let Self { names, slots, order, others, arena, rooms, bytes } = self;
+        let Self { names, slots, order, others, arena, rooms, bytes, watched_changes, texts_first } = self;
         slots.truncate(names.len());
         for slot in order.drain(..) {
             if let Some(slot) = slots.get_mut(slot as usize) {
@@ -239,7 +276,48 @@ impl VarStore {
         arena.shrink_to(KEPT_BYTES_MAX);
         order.shrink_to(KEPT_BYTES_MAX / size_of::<u32>());
         slots.shrink_to(names.len().max(KEPT_BYTES_MAX / size_of::<Slot>()));
-        (*rooms, *bytes) = (0, 0);
+        (*rooms, *bytes, *watched_changes, *texts_first) = (0, 0, 0, 0);
+    }
+
+    /// Whether nothing was ever written.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// All that it holds; nothing where it has names that came up at run time.
+    pub(crate) fn image(&self) -> Option<Image> {
+        (self.texts_first == self.order.len()).then(|| Image {
+            slots: self.order.iter().map(|slot| (*slot, self.slots[*slot as usize])).collect(),
+            arena: self.arena.as_slice().into(),
+            rooms: self.rooms,
+            bytes: self.bytes,
+            watched_changes: self.watched_changes,
+        })
+    }
+
+    /// Has an untouched store hold what another one of the same rule set held.
+    pub(crate) fn show(&mut self, image: &Image) {
+        debug_assert!(self.is_untouched());
+        self.order.extend(image.slots.iter().map(|(slot, _)| *slot));
+        image.slots.iter().for_each(|(slot, value)| self.slots[*slot as usize] = *value);
+        self.arena.extend_from_slice(&image.arena);
+        (self.rooms, self.bytes, self.watched_changes) = (image.rooms, image.bytes, image.watched_changes);
+        self.texts_first = image.slots.len();
+    }
+
+    /// Goes up with each change of a variable that is [watched](Names::watch).
+    pub(crate) fn watched_changes(&self) -> u32 {
+        self.watched_changes
+    }
+
+    /// Whether it is that of a name of the rule set.
+    fn is_numbered(&self, slot: u32) -> bool {
+        (slot as usize) < self.names.len()
+    }
+
+    fn note_change(&mut self, slot: u32) {
+        let is_watched = self.names.watched.get(slot as usize).copied().unwrap_or_default();
+        self.watched_changes = self.watched_changes.wrapping_add(u32::from(is_watched));
     }
 
     /// The slot of a name that has a value.
@@ -324,6 +402,7 @@ impl VarStore {
             self.begin(slot, named);
         }
         self.bytes = bytes;
+        self.note_change(slot);
         self.store(slot, value);
         true
     }
@@ -361,6 +440,7 @@ impl VarStore {
     pub(crate) fn remove_at(&mut self, slot: u32) {
         let Some(length) = self.value(slot).map(<[u8]>::len) else { return };
         self.bytes -= length;
+        self.note_change(slot);
         self.slots[slot as usize].value = Value::Removed;
     }
 
@@ -371,7 +451,10 @@ impl VarStore {
 
     /// Slots in use whose names a pattern finds, in the order of their first assignment.
     pub(crate) fn slots_named<'a>(&'a self, pattern: &'a NamePattern) -> impl Iterator<Item = u32> + 'a {
-        self.slots().filter(|slot| match self.slots[*slot as usize].name {
+        // What a rule set sets up comes first, and has its names.
+        let passed = if pattern.finds_no_text { self.texts_first } else { 0 };
+        let found = |slot: &u32| match self.slots[*slot as usize].name {
+            Named::Text(_) if pattern.finds_no_text && self.is_numbered(*slot) => false,
             Named::Text(TextId(text)) => pattern
                 .finds
                 .get(text as usize)
@@ -379,7 +462,8 @@ impl VarStore {
                 .flatten()
                 .unwrap_or_else(|| pattern.finds(self.name(*slot))),
             Named::Other(number) => pattern.finds(self.others.name(number)),
-        })
+        };
+        self.order[passed..].iter().copied().filter(move |slot| found(slot) && self.has(*slot))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -392,6 +476,7 @@ impl VarStore {
         let named = fresh.then(|| self.names.text(name.written).len());
         let Some(bytes) = self.bytes_with(Some(name.slot), named, length) else { return false };
         self.bytes = bytes;
+        self.note_change(name.slot);
         if fresh {
             self.begin(name.slot, Named::Text(name.written));
         }
@@ -413,6 +498,9 @@ impl VarStore {
     fn begin(&mut self, slot: u32, name: Named) {
         self.slots[slot as usize].name = name;
         self.slots[slot as usize].value = Value::Removed;
+        if matches!(name, Named::Text(_)) && self.is_numbered(slot) && self.texts_first == self.order.len() {
+            self.texts_first += 1;
+        }
         self.order.push(slot);
     }
 

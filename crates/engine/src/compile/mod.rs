@@ -432,6 +432,7 @@ impl<'a> Compiler<'a> {
         let keeps_file_content = looks_at(&[Variable::FilesTmpContent]);
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
         let plan = Plan::new(&rules, &programs, self.interner);
+        self.names.watch(plan.watched());
         let rule_set = RuleSet {
             settings: Arc::new(self.settings),
             tx_patterns: NamePattern::all(self.tx_patterns.into_values(), &self.names),

@@ -34,17 +34,26 @@ struct Gate {
     question: u32,
     /// The first step that it does not skip.
     to: u32,
+    /// Nothing but one variable, as it stands, decides.
+    is_plain: bool,
+    /// It does nothing but skip.
+    is_bare: bool,
 }
 
 impl Gates {
-    /// Adds one. Steps come in order.
-    pub(super) fn add(&mut self, step: u32, to: u32, test: &TxTest) {
+    /// Adds one. Steps come in order. `is_bare`: it does nothing but skip.
+    pub(super) fn add(&mut self, step: u32, to: u32, test: &TxTest, is_bare: bool) {
         let next = self.questions.len() as u32;
         let question = test.key().map_or(next, |key| *self.known.entry(key).or_insert(next));
         if question == next {
             self.questions.push(step);
         }
-        self.gates.push(Gate { step, question, to });
+        self.gates.push(Gate { step, question, to, is_plain: test.key().is_some(), is_bare });
+    }
+
+    /// The steps of gates that nothing but one variable decides.
+    pub(super) fn plain(&self) -> impl Iterator<Item = u32> + '_ {
+        self.gates.iter().filter(|gate| gate.is_plain).map(|gate| gate.step)
     }
 
     /// How many gates may skip a step.
@@ -66,6 +75,12 @@ pub(super) struct Live {
     outcomes: Option<Vec<u64>>,
     /// Steps behind gates that skip.
     pub(super) dead: Steps,
+    /// Of these, those that are skipped as long as the variables of plain gates stay as they are.
+    pub(super) beyond: Steps,
+    /// As long as they do: the plain gates that skip and do nothing else, ...
+    pub(super) tellers: Steps,
+    /// ... and what is visited whatever the values are.
+    pub(super) resting: Steps,
     /// Operators of judged steps that are not; words behind the last one with any are left out.
     pub(super) operators: Vec<u64>,
     /// What is awake of each source.
@@ -102,6 +117,7 @@ impl Live {
                 (gate.step + 1..beyond).for_each(|step| self.dead.insert(step));
             }
         }
+        self.pass_gates(plan);
         self.operators.clear();
         self.operators.resize(words, 0);
         for (step, operator) in plan.step_operators.iter().enumerate() {
@@ -118,6 +134,36 @@ impl Live {
         }
         self.outcomes = Some(self.asked.clone());
         self.version += 1;
+    }
+
+    /// Finds out which steps need no visit while the variables of plain gates stay as they are: gates that do not skip,
+    /// those that do nothing else, and all that is skipped.
+    fn pass_gates(&mut self, plan: &PhasePlan) {
+        let steps = plan.step_operators.len();
+        self.beyond = Steps::new(steps);
+        self.tellers = Steps::new(steps);
+        let mut passed = Steps::new(steps);
+        let mut beyond = 0;
+        for gate in plan.gates.gates.iter().filter(|gate| gate.is_plain) {
+            if gate.step < beyond {
+                continue;
+            }
+            if self.asked[gate.question as usize / 64] >> (gate.question % 64) & 1 == 0 {
+                passed.insert(gate.step);
+                continue;
+            }
+            beyond = gate.to.max(gate.step + 1);
+            (gate.step + 1..beyond).for_each(|step| self.beyond.insert(step));
+            if gate.is_bare {
+                passed.insert(gate.step);
+                self.tellers.insert(gate.step);
+            }
+        }
+        self.resting.clone_from(&plan.always);
+        // Behind a gate that was to skip and does not, rules run as they stand.
+        self.resting.insert_common(&plan.judged, &self.dead);
+        self.resting.remove_all(&passed);
+        self.resting.remove_all(&self.beyond);
     }
 }
 

@@ -24,6 +24,7 @@ mod masks;
 mod memo;
 mod needs;
 mod operators;
+mod prelude;
 mod scan;
 mod sieve;
 mod steps;
@@ -41,7 +42,8 @@ use crate::interner::Interner;
 use crate::keys::KeyTable;
 use crate::operator::{Evaluation, Operator, Outcome};
 use crate::ruleset::{
-    Disruptive, Link, OperatorSource, PHASES, Rule, RuleIndex, Selector, Target, XPathQuery, phase_slot,
+    Assignment, Disruptive, Link, OperatorSource, PHASES, Rule, RuleIndex, Selector, Target, XPathQuery,
+    phase_slot,
 };
 use crate::variables::{FilePart, List, Part};
 
@@ -50,6 +52,7 @@ use live::Gates;
 use masks::{Keyed, OperatorMask, WalkMasks};
 use memo::Recurs;
 use operators::{Numbering, Settled};
+use prelude::{Prelude, is_closed};
 use steps::Steps;
 use tx::{TxTest, is_quiet};
 
@@ -63,6 +66,7 @@ pub use sieve::{Seen, Sieve};
 #[derive(Debug)]
 pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
+    prelude: Prelude,
 }
 
 /// The plan of one phase. Steps are positions in the phase's program.
@@ -84,6 +88,8 @@ struct PhasePlan {
     tests: Vec<Option<Box<TxTest>>>,
     /// Of `always`: rules that change variables and go on, and do nothing else.
     quiet: Steps,
+    /// Of these: nothing but TX decides what they do.
+    closed: Steps,
     /// Rules that skip past others because of one TX variable.
     gates: Gates,
     /// By step: the operator of a judged rule.
@@ -183,6 +189,13 @@ impl Plan {
     fn phase(&self, phase: Phase) -> &PhasePlan {
         &self.phases[phase_slot(phase)]
     }
+
+    /// The variables of TX of which it has to be known whether they change.
+    pub(crate) fn watched(&self) -> impl Iterator<Item = u32> + '_ {
+        let tests =
+            self.phases.iter().flat_map(|plan| plan.gates.plain().map(|step| &plan.tests[step as usize]));
+        tests.flatten().map(|test| test.slot())
+    }
 }
 
 /// Numbers operators and chains while phases are drafted.
@@ -222,6 +235,7 @@ struct PhaseDraft {
     instants: Vec<Instant>,
     tests: Vec<Option<Box<TxTest>>>,
     quiet: Steps,
+    closed: Steps,
     gates: Gates,
     step_operators: Vec<Option<u32>>,
 }
@@ -233,14 +247,17 @@ impl Planner {
             judged: Steps::new(program.len()),
             tests: program.iter().map(|_| None).collect(),
             quiet: Steps::new(program.len()),
+            closed: Steps::new(program.len()),
             step_operators: vec![None; program.len()],
             ..PhaseDraft::default()
         };
+        let judged_from = judged_from(rules, program);
         for (step, index) in program.iter().enumerate() {
-            let step = step as u32;
             let rule = &rules[index.0 as usize];
             let link = &rule.links[0];
-            match judgeable(link).filter(|_| self.has_room()) {
+            let operator = judgeable(link).filter(|_| step >= judged_from && self.has_room());
+            let step = step as u32;
+            match operator {
                 Some(operator) => {
                     draft.judged.insert(step);
                     self.add(slot, &mut draft, step, link, operator);
@@ -248,14 +265,17 @@ impl Planner {
                 None => {
                     draft.always.insert(step);
                     let test = TxTest::new(link).map(Box::new);
-                    if let (Some(test), Some(to)) = (&test, &rule.skip_after)
-                        && rule.links.len() == 1
-                        && rule.disruptive == Disruptive::Pass
+                    let is_quiet = is_quiet(rule, test.as_deref());
+                    if let Some(test) = &test
+                        && let Some(to) = gate_end(rule)
                     {
-                        draft.gates.add(step, to.step as u32, test);
+                        draft.gates.add(step, to as u32, test, is_quiet && link.assignments.is_empty());
                     }
-                    if is_quiet(rule, test.as_deref()) {
+                    if is_quiet {
                         draft.quiet.insert(step);
+                        if is_closed(link) {
+                            draft.closed.insert(step);
+                        }
                     }
                     draft.tests[step as usize] = test;
                 }
@@ -333,7 +353,16 @@ impl Planner {
             let Settled { sieve, operators, wants } = &sieves[stage_of(slot)];
             slot += 1;
             let PhaseDraft {
-                always, judged, mut sources, instants, tests, quiet, gates, step_operators, ..
+                always,
+                judged,
+                mut sources,
+                instants,
+                tests,
+                quiet,
+                closed,
+                gates,
+                step_operators,
+                ..
             } = draft;
             // A target's members come query first, body second.
             sources.sort_by_key(|(base, _)| base.rank());
@@ -349,11 +378,12 @@ impl Planner {
                 instants,
                 tests,
                 quiet,
+                closed,
                 gates: gates.finish(),
                 step_operators,
             }
         });
-        Plan { phases }
+        Plan { phases, prelude: Prelude::default() }
     }
 
     /// `wants` are what the operators may match, by their numbers.
@@ -416,6 +446,51 @@ impl Planner {
         let recurs = Recurs::of(&base, probes.len());
         Source { base, recurs, probes, unkeyed, keys, through, chains }
     }
+}
+
+/// The step from which on rules are judged beforehand, so that what gates say is known when values are looked at.
+///
+/// Rule sets begin with rules that give TX its values, and gates ask for these. A few rules may stand before them that
+/// look at one value each (ModSecurity's own choose a body's parser by a header): these run as they stand, and values are
+/// looked at behind the set-up.
+fn judged_from(rules: &[Rule], program: &[RuleIndex]) -> usize {
+    let rules = || program.iter().map(|index| &rules[index.0 as usize]);
+    let asked: HashSet<u32> = rules()
+        .filter(|rule| gate_end(rule).is_some())
+        .filter_map(|rule| TxTest::new(&rule.links[0]))
+        .map(|test| test.slot())
+        .collect();
+    let mut from = 0;
+    let mut early = 0;
+    for (step, rule) in rules().enumerate() {
+        let link = &rule.links[0];
+        if judgeable(link).is_some() {
+            early += 1;
+            if early > EARLY_MAX || !link.targets.iter().all(is_one_value) {
+                break;
+            }
+        } else if link.assignments.iter().any(|assignment| match assignment {
+            Assignment::Set(set) => set.slot().is_some_and(|slot| asked.contains(&slot)),
+            Assignment::Open { .. } => false,
+        }) {
+            from = step + 1;
+        }
+    }
+    from
+}
+
+/// Rules that run as they stand at the start of a phase.
+const EARLY_MAX: usize = 8;
+
+/// Whether a target is mostly one value: each is looked at for itself.
+fn is_one_value(target: &Target) -> bool {
+    matches!(target.selector, Selector::Key(_)) || matches!(bases_of(target)[..], [Base::Scalar(_)])
+}
+
+/// Where a rule goes on that does no more to the flow than skip past others.
+fn gate_end(rule: &Rule) -> Option<usize> {
+    let to = rule.skip_after.as_ref()?;
+    (rule.links.len() == 1 && rule.disruptive == Disruptive::Pass).then_some(to.step)
 }
 
 /// The operator of a link whose values can be looked at beforehand: it is a function of the value, and neither the

@@ -27,6 +27,12 @@ pub(crate) struct PlanState {
     at: (usize, u32),
     has_begun: bool,
     pub(super) is_scanned: bool,
+    /// Gates are passed over: they do what they were found to do when values were looked at.
+    pub(super) gates_hold: bool,
+    /// Changes of watched variables before that, ...
+    pub(super) changes_at_scan: u32,
+    /// ... and removals of which it is known that they are about no gate.
+    pub(super) removed_at_scan: usize,
     /// What is looked at, by phase.
     pub(super) live: [Live; PHASES],
     /// Sorted by step, target and member once the scan is done.
@@ -213,6 +219,7 @@ impl Transaction {
         state.at = (0, 0);
         state.has_begun = false;
         state.is_scanned = false;
+        state.gates_hold = false;
         state.candidates.clear();
         state.next = 0;
         state.overflown = false;

@@ -38,8 +38,28 @@ impl Steps {
         self.words.iter_mut().zip(common).for_each(|(word, common)| *word |= common);
     }
 
+    /// Takes out the members of a set for the same program.
+    pub(super) fn remove_all(&mut self, other: &Steps) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
+    }
+
     pub(super) fn contains(&self, step: usize) -> bool {
         self.words.get(step / 64).is_some_and(|word| word >> (step % 64) & 1 == 1)
+    }
+
+    /// The last member that is before a step and not before another one.
+    pub(super) fn last(&self, from: usize, before: usize) -> Option<usize> {
+        let mut end = before.min(self.words.len() * 64);
+        while end > from {
+            let at = (end - 1) / 64;
+            let word = self.words[at] & (u64::MAX >> (63 - (end - 1) % 64));
+            if word != 0 {
+                let found = at * 64 + 63 - word.leading_zeros() as usize;
+                return (found >= from).then_some(found);
+            }
+            end = at * 64;
+        }
+        None
     }
 
     /// The first member that is not before a step.
@@ -71,6 +91,14 @@ mod tests {
             from = step + 1;
         }
         assert_eq!(found, [0, 63, 64, 199]);
+        let mut found = Vec::new();
+        let mut before = 10_000;
+        while let Some(step) = steps.last(1, before) {
+            found.push(step);
+            before = step;
+        }
+        assert_eq!(found, [199, 64, 63]);
+        assert_eq!((steps.last(0, 1), steps.last(0, 0), steps.last(65, 199)), (Some(0), None, None));
         assert!(steps.contains(199) && !steps.contains(198) && !steps.contains(10_000));
         assert_eq!(Steps::new(0).next(0), None);
         assert_eq!(steps.next(10_000), None);

@@ -77,6 +77,11 @@ impl TxTest {
         Some(Self { slot, count: target.count, negated: condition.negated, question, is_exact })
     }
 
+    /// The variable.
+    pub(super) fn slot(&self) -> u32 {
+        self.slot
+    }
+
     /// Equal for tests that always say the same; nothing where that is not known.
     pub(super) fn key(&self) -> Option<TestKey> {
         match self.question {
