@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   does it match?   whole DFA, where it is small ── else lazy DFA, forwards ─┐
-//!   where?           lazy DFA forwards for the end, then backwards for the start ─┴─ gave up? ─> NFA simulation
+//!   where?           lazy DFA forwards for the end, then backwards for the start ─┴─ gave up? ─> each start apart
+//!                                                                      gave up as well? ─> NFA simulation
 //!   groups?          where, then an NFA simulation of that part alone
 //! ```
 //!
@@ -26,6 +27,9 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
+use crate::bytes::ByteSet;
+use crate::starts;
+
 /// Memory for the states of a pattern's NFA of one direction, in bytes. CRS's largest takes less than 0.5 MiB.
 const NFA_BYTES_MAX: usize = 32 << 20;
 /// Memory of a whole DFA, in bytes. Under half of CRS's patterns have one, 300 KiB in all; with 128 KiB three quarters
@@ -34,21 +38,31 @@ const WHOLE_BYTES_MAX: usize = 8 << 10;
 /// An NFA of more states is not tried: most such tries fail, and cost more than those that succeed.
 const WHOLE_NFA_STATES_MAX: usize = 120;
 /// Memory for the lazily built DFA of one direction in one cache, in bytes. With 256 KiB, 932260 of CRS 4.28 gives up on
-/// attack-like text, and simulation takes 40 ns a byte for 3; with 1 MiB no pattern of CRS does. Of a megabyte of random
-/// printable bytes 932235 and 932260 have more states than any cache; with 4 MiB they are built anew less often, and such
-/// an exchange costs a third less than with 1 MiB.
-const LAZY_BYTES_MAX: usize = 4 << 20;
+/// attack-like text; with 1 MiB no pattern of CRS does. Of a megabyte of random printable bytes 932235 and 932260 have
+/// more states than any cache.
+const LAZY_BYTES_MAX: usize = 1 << 20;
+/// The same for one that follows one start at a time, which has to do with what it gets. 932235 of CRS 4.28, whose tree of
+/// words is the largest, takes 1.5 MiB on a megabyte of random printable bytes.
+const SINGLE_BYTES_MAX: usize = 4 << 20;
 /// A lazy DFA that has thrown its states away so often ...
-const LAZY_CLEARS_MIN: usize = 3;
+const LAZY_CLEARS_MIN: usize = 0;
 /// ... and got less far than this with each of them, in bytes, gives a search up: the trap of rebuilding states for
-/// each byte, at microseconds each, is left behind once and for all by a cache.
-const LAZY_BYTES_PER_STATE_MIN: usize = 10;
+/// each byte, at microseconds each, is left behind once and for all by a cache. What comes then costs a tenth of one.
+const LAZY_BYTES_PER_STATE_MIN: usize = 128;
+/// Longer texts ...
+const BY_STARTS_BYTES_MIN: usize = 64 << 10;
+/// ... and NFAs of more states are searched one start at a time: 932235, 932260 and their like.
+const BY_STARTS_NFA_STATES_MIN: usize = 1_000;
 
 /// The automata of one pattern.
 pub(crate) struct Automata {
     whole: Option<dense::DFA<Vec<u32>>>,
     forward: lazy::DFA,
     backward: lazy::DFA,
+    /// The forward one with more room, for one start at a time.
+    single: lazy::DFA,
+    /// What matches begin with, where none is empty.
+    first: Option<ByteSet>,
     backtracker: BoundedBacktracker,
     pikevm: PikeVM,
 }
@@ -58,11 +72,16 @@ pub(crate) struct Automata {
 pub(crate) struct Cache {
     forward: Option<lazy::Cache>,
     backward: Option<lazy::Cache>,
+    single: Option<lazy::Cache>,
 }
 
 impl Cache {
     pub(crate) fn memory_usage(&self) -> usize {
-        [&self.forward, &self.backward].into_iter().flatten().map(lazy::Cache::memory_usage).sum()
+        [&self.forward, &self.backward, &self.single]
+            .into_iter()
+            .flatten()
+            .map(lazy::Cache::memory_usage)
+            .sum()
     }
 }
 
@@ -99,10 +118,13 @@ impl Automata {
             .skip_cache_capacity_check(true)
             .minimum_cache_clear_count(Some(LAZY_CLEARS_MIN))
             .minimum_bytes_per_state(Some(LAZY_BYTES_PER_STATE_MIN));
-        let forward = lazy::Builder::new()
-            .configure(lazy_config.clone().match_kind(MatchKind::LeftmostFirst))
-            .build_from_nfa(nfa.clone())
-            .map_err(|error| error.to_string())?;
+        let forward_of = |config: lazy::Config| {
+            let config = config.match_kind(MatchKind::LeftmostFirst);
+            let forward = lazy::Builder::new().configure(config).build_from_nfa(nfa.clone());
+            forward.map_err(|error| error.to_string())
+        };
+        let forward = forward_of(lazy_config.clone())?;
+        let single = forward_of(lazy_config.clone().cache_capacity(SINGLE_BYTES_MAX))?;
         let backward = lazy::Builder::new()
             .configure(lazy_config.match_kind(MatchKind::All))
             .build_from_nfa(reverse)
@@ -110,7 +132,15 @@ impl Automata {
         let backtracker = BoundedBacktracker::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
         let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
         let whole = (nfa.states().len() <= WHOLE_NFA_STATES_MAX).then(|| whole(&nfa)).flatten();
-        Ok(Some(Automata { whole, forward, backward, backtracker, pikevm }))
+        Ok(Some(Automata {
+            whole,
+            forward,
+            backward,
+            single,
+            first: starts::first(hir),
+            backtracker,
+            pikevm,
+        }))
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
@@ -131,10 +161,18 @@ impl Automata {
         }
         let input = Input::new(haystack).earliest(true);
         let Some(cache) = cache else { return self.simulate(scratch, &input, &mut []) };
+        if self.goes_by_starts(&input)
+            && let Ok(found) = self.find_by_starts(cache, &input)
+        {
+            return found.is_some();
+        }
         let lazy = cache.forward.get_or_insert_with(|| self.forward.create_cache());
         match self.forward.try_search_fwd(lazy, &input) {
             Ok(found) => found.is_some(),
-            Err(_) => self.simulate(scratch, &input, &mut []),
+            Err(_) => match self.find_by_starts(cache, &input) {
+                Ok(found) => found.is_some(),
+                Err(GaveUp) => self.simulate(scratch, &input, &mut []),
+            },
         }
     }
 
@@ -188,19 +226,40 @@ impl Automata {
         input: &Input<'_>,
     ) -> Result<Option<Range<usize>>, GaveUp> {
         let cache = cache.ok_or(GaveUp)?;
+        if self.goes_by_starts(input)
+            && let Ok(found) = self.find_by_starts(cache, input)
+        {
+            return Ok(found);
+        }
         let lazy = cache.forward.get_or_insert_with(|| self.forward.create_cache());
-        let Some(end) = self.forward.try_search_fwd(lazy, input).map_err(|_| GaveUp)? else {
-            return Ok(None);
+        let Ok(found) = self.forward.try_search_fwd(lazy, input) else {
+            return self.find_by_starts(cache, input);
         };
+        let Some(end) = found else { return Ok(None) };
         let (start, end) = (input.start(), end.offset());
         if start == end {
             return Ok(Some(start..end));
         }
         let lazy = cache.backward.get_or_insert_with(|| self.backward.create_cache());
         let back = input.clone().span(start..end).anchored(Anchored::Yes).earliest(false);
-        let found = self.backward.try_search_rev(lazy, &back).map_err(|_| GaveUp)?;
+        let Ok(found) = self.backward.try_search_rev(lazy, &back) else {
+            return self.find_by_starts(cache, input);
+        };
         // What ends there begins somewhere; should it not, a simulation knows better.
         found.map(|found| Some(found.offset()..end)).ok_or(GaveUp)
+    }
+
+    /// Whether each start is tried apart before anything else: a large pattern meets as many states of all starts as a
+    /// long text has places for.
+    fn goes_by_starts(&self, input: &Input<'_>) -> bool {
+        self.first.is_some()
+            && input.get_span().len() > BY_STARTS_BYTES_MIN
+            && self.forward.get_nfa().states().len() > BY_STARTS_NFA_STATES_MIN
+    }
+
+    fn find_by_starts(&self, cache: &mut Cache, input: &Input<'_>) -> Result<Option<Range<usize>>, GaveUp> {
+        let lazy = cache.single.get_or_insert_with(|| self.single.create_cache());
+        starts::find(&self.single, lazy, self.first.as_ref(), input)
     }
 
     fn simulate(&self, scratch: &mut Scratch, input: &Input<'_>, slots: &mut [Option<NonMaxUsize>]) -> bool {
@@ -215,7 +274,8 @@ impl Automata {
     }
 }
 
-struct GaveUp;
+/// A search that has not been finished; a slower one can be.
+pub(crate) struct GaveUp;
 
 fn whole(nfa: &NFA) -> Option<dense::DFA<Vec<u32>>> {
     let config = dense::Config::new()

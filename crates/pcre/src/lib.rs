@@ -52,6 +52,7 @@ mod parse;
 mod pattern;
 mod pike;
 mod program;
+mod starts;
 mod symbols;
 mod workspace;
 

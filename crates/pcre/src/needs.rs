@@ -822,7 +822,7 @@ fn rarest(mut gates: Vec<RatedGate>) -> Vec<RatedGate> {
 }
 
 /// The bytes of a class; `None` when it has a character that takes several of them.
-fn set_of(class: &Class) -> Option<ByteSet> {
+pub(crate) fn set_of(class: &Class) -> Option<ByteSet> {
     let mut set = ByteSet::EMPTY;
     match class {
         Class::Bytes(class) => {

@@ -43,10 +43,11 @@ impl std::fmt::Debug for Workspace {
 
 impl Workspace {
     /// What all caches may hold together, in bytes; one search may go over it by what a single cache may hold. CRS's
-    /// patterns take 1 MiB on short values of all kinds and 6 MiB on long ones at level 1, 13 MiB on those at level 4.
-    pub const BYTES_MAX: usize = 8 << 20;
-    /// How much must have been searched, over all patterns, before they are all thrown away. Building 8 MiB of states
-    /// takes some 20 ms, so hostile text costs 80 ns a byte by that, as much as simulation does; ordinary text comes
+    /// patterns take 1 MiB on short values of all kinds and 6 MiB on long ones at level 1, 13 MiB on those at level 4; 9 MiB
+    /// on a megabyte of random printable bytes.
+    pub const BYTES_MAX: usize = 12 << 20;
+    /// How much must have been searched, over all patterns, before they are all thrown away. Building 12 MiB of states
+    /// takes some 30 ms, so hostile text costs 120 ns a byte by that, as much as simulation does; ordinary text comes
     /// nowhere near.
     const SEARCHED_MIN: usize = 256 << 10;
 
