@@ -195,6 +195,9 @@ impl Transaction {
             items.clear();
             self.expand_target(place as u32, target, &mut items);
             items.retain(|item| self.is_looked_at(link, starter, *item));
+            if self.passes_over_ascii(matching) {
+                items.retain(|item| !self.is_ascii_field(*item));
+            }
             result = items.iter().try_for_each(|item| self.try_item(rules, matching, *item));
             if result.is_err() {
                 break;
@@ -558,7 +561,7 @@ fn name_of_count(link: &Link, item: Item) -> Option<TextId> {
 
 /// A link at work.
 pub(crate) struct Matching<'a> {
-    condition: &'a Condition,
+    pub(crate) condition: &'a Condition,
     pub(crate) link: &'a Link,
     rule: &'a Rule,
     /// An argument expanded from macros and the operator of it, which mostly serves all values: a pattern from

@@ -7,6 +7,7 @@
 use palisade_codec::ByteSet;
 use palisade_pcre::Pattern;
 
+use super::validate::Validate;
 use super::{Kind, Operator};
 
 /// Bytes that every matching value has.
@@ -60,6 +61,11 @@ impl Operator {
             Kind::Addresses(_) | Kind::Geo(_) => Some(ByteSet::of(b".:")),
             _ => None,
         }
+    }
+
+    /// Whether it matches no value of ASCII alone.
+    pub(crate) fn passes_ascii(&self) -> bool {
+        matches!(self.kind, Kind::Validate(Validate::Utf8))
     }
 
     /// Strings of which every value that matches has one, ASCII case ignored, where they are not a [`Needle`].

@@ -97,12 +97,24 @@ fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     if text.len() > SHORT_BYTES_MAX || needle.len() > text.len() {
         return memmem::find(text, needle);
     }
-    // Lists have the same separator at both ends of each member, so a byte from the middle tells more.
-    let middle = needle.len() / 2;
+    let commonness = |at: &usize| COMMONNESS[usize::from(needle[*at])];
+    let rarest = (0..needle.len()).min_by_key(commonness).unwrap_or_default();
     let last = text.len() - needle.len();
-    let places = memchr::memchr_iter(needle[middle], &text[middle..=middle + last]);
+    let places = memchr::memchr_iter(needle[rarest], &text[rarest..=rarest + last]);
     places.into_iter().find(|start| text[*start..*start + needle.len()] == *needle)
 }
+
+/// How common a byte is in lists of names: what separates them most of all.
+static COMMONNESS: [u8; 256] = {
+    let common = b"zqjxkvbwyg0123456789fpmuhldcrsnioatZQJXKVBWYGFPMUHLDCRSNIOATe_.-/ |,";
+    let mut ranks = [0; 256];
+    let mut rank = 0;
+    while rank < common.len() {
+        ranks[common[rank] as usize] = rank as u8 + 1;
+        rank += 1;
+    }
+    ranks
+};
 
 /// Some hundred bytes compared at some hundred places, at worst.
 const SHORT_BYTES_MAX: usize = 256;

@@ -317,7 +317,7 @@ impl Walk {
             return Outputs { value, wanted, slots: &scratch.slots[..1] };
         }
         raw.chains = self.at_root;
-        raw.results = [UNKNOWN; STEPS];
+        (raw.results, raw.spaced) = ([UNKNOWN; STEPS], None);
         let mut run = Run { walk: self, wanted, value, slots: &mut scratch.slots, used: 1, context };
         run.run(&mut scratch.open);
         let used = run.used;
@@ -427,16 +427,21 @@ struct Slot {
     chains: u64,
     /// The place of each step's result; one beyond [`UNKNOWN`] is made again when it is asked for.
     results: [u8; STEPS],
+    /// The output that this one is without its white space, where that is none but what Base64 passes over as well.
+    spaced: Option<u32>,
 }
 
 impl Default for Slot {
     fn default() -> Self {
         let bytes = ByteSet::EMPTY;
-        Slot { text: Vec::new(), bytes, len: 0, live: 0, chains: 0, results: [UNKNOWN; STEPS] }
+        Slot { text: Vec::new(), bytes, len: 0, live: 0, chains: 0, results: [UNKNOWN; STEPS], spaced: None }
     }
 }
 
 const UNKNOWN: u8 = u8::MAX;
+
+/// What `removeWhitespace` takes out and `base64Decode` does not pass over.
+const SPACES_BUT_OF_BASE64: ByteSet = ByteSet::of(b"\x0b\x0c\xc2\xa0");
 
 /// A value on its walk.
 struct Run<'a, 'c> {
@@ -503,6 +508,11 @@ impl Run<'_, '_> {
         if known != UNKNOWN {
             return known as usize;
         }
+        if step == Transformation::Base64Decode
+            && let Some(spaced) = self.slots[of].spaced
+        {
+            return self.result(spaced as usize, step);
+        }
         if self.slots.len() == self.used {
             self.slots.push(Slot::default());
         }
@@ -516,6 +526,7 @@ impl Run<'_, '_> {
             made[of].live &= !bit_of(step);
             return of;
         }
+        let spaced = step == Transformation::RemoveWhitespace && !bytes.intersects(&SPACES_BUT_OF_BASE64);
         let bytes = match step {
             Transformation::Lowercase => bytes.lowercased(),
             _ => step.bytes_after(bytes).unwrap_or_else(|| ByteSet::of(&target.text)),
@@ -528,6 +539,7 @@ impl Run<'_, '_> {
             target.bytes = bytes;
             target.chains = 0;
             target.results = [UNKNOWN; STEPS];
+            target.spaced = spaced.then_some(of as u32);
             self.used += 1;
         }
         result

@@ -9,11 +9,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::{Index, IndexMut};
+
+use palisade_seclang::ast::Phase;
 
 use super::PhasePlan;
 use super::masks::Awake;
 use super::steps::Steps;
 use super::tx::{TestKey, TxTest};
+use crate::ruleset::{PHASES, phase_slot};
 
 /// The rules of a phase that skip past others because of one TX variable.
 #[derive(Debug, Default)]
@@ -167,9 +171,44 @@ impl Live {
     }
 }
 
+/// Those of all phases, by their places; nothing before the first is asked for. They lie apart, since a transaction moves
+/// a few times.
+#[derive(Default)]
+pub(super) struct Lives(Vec<Live>);
+
+impl Lives {
+    /// That of a phase, whether it was asked for before or not.
+    pub(super) fn begin(&mut self, phase: Phase) -> &mut Live {
+        if self.0.is_empty() {
+            self.0.resize_with(PHASES, Live::default);
+        }
+        &mut self[phase]
+    }
+
+    /// Whether a step lies behind a gate that was found to skip it.
+    pub(super) fn is_dead(&self, phase: Phase, step: usize) -> bool {
+        self.0.get(phase_slot(phase)).is_some_and(|live| live.dead.contains(step))
+    }
+}
+
+/// That of a phase that was asked for.
+impl Index<Phase> for Lives {
+    type Output = Live;
+
+    fn index(&self, phase: Phase) -> &Live {
+        &self.0[phase_slot(phase)]
+    }
+}
+
+impl IndexMut<Phase> for Lives {
+    fn index_mut(&mut self, phase: Phase) -> &mut Live {
+        &mut self.0[phase_slot(phase)]
+    }
+}
+
 /// What is kept says nothing about the exchange that left it.
-impl fmt::Debug for Live {
+impl fmt::Debug for Lives {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Live")
+        f.write_str("Lives")
     }
 }

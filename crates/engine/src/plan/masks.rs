@@ -106,6 +106,9 @@ impl WalkMasks {
         let key = (std::ptr::from_ref(self) as usize, chains);
         let hash = (chains ^ key.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = (hash >> (u64::BITS - KEPT_MASKS.ilog2())) as usize;
+        if kept.0.is_empty() {
+            kept.0.resize_with(KEPT_MASKS, Default::default);
+        }
         let (known, mask) = &mut kept.0[slot];
         if *known != key {
             self.of(chains, all, mask);
@@ -128,9 +131,10 @@ impl WalkMasks {
 /// Masks made last, each with the walk's address and the chains that it is of. Values are mostly alike: plain words,
 /// then something that one chain decodes.
 #[derive(Default)]
-pub(super) struct KeptMasks([((usize, u64), Vec<u64>); KEPT_MASKS]);
+pub(super) struct KeptMasks(Vec<((usize, u64), Vec<u64>)>);
 
-const KEPT_MASKS: usize = 32;
+/// More than are in use at a time, since two may fall on one place.
+const KEPT_MASKS: usize = 512;
 
 /// What is kept says nothing about the exchange that left it.
 impl std::fmt::Debug for KeptMasks {

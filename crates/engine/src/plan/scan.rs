@@ -4,7 +4,7 @@ use palisade_codec::transform::ByteSet;
 use palisade_seclang::ast::{Phase, Variable};
 
 use super::chains::{ChainScratch, Output, Selection, Walk};
-use super::live::Live;
+use super::live::Lives;
 use super::masks::{KeptMasks, Keyed, WalkMasks};
 use super::memo::{Found, Known, Memo, Recurrent, Recurs};
 use super::sieve::Seen;
@@ -12,7 +12,7 @@ use super::{Base, Instant, Probe, ProbeSelector, Source};
 use crate::evaluate::finds;
 use crate::operator::Evaluation;
 use crate::recycle::empty;
-use crate::ruleset::{PHASES, RuleSet, phase_slot};
+use crate::ruleset::{RuleSet, phase_slot};
 use crate::transaction::{Progress, Transaction};
 use crate::variables::{Item, ItemKind, Variables};
 
@@ -34,7 +34,7 @@ pub(crate) struct PlanState {
     /// ... and removals of which it is known that they are about no gate.
     pub(super) removed_at_scan: usize,
     /// What is looked at, by phase.
-    pub(super) live: [Live; PHASES],
+    pub(super) live: Lives,
     /// Sorted by step, target and member once the scan is done.
     pub(super) candidates: Vec<Candidate>,
     /// The first candidate that is not behind the cursor.
@@ -230,7 +230,7 @@ impl Transaction {
         self.plan.has_begun = true;
         let plan = rules.plan.phase(phase);
         let evaluation = &mut self.scratch.evaluation;
-        let live = &mut self.plan.live[phase_slot(phase)];
+        let live = self.plan.live.begin(phase);
         let version = live.version;
         live.update(plan, plan.sieve.sieve.words(), |step| {
             plan.tests[step as usize].as_ref().is_some_and(|test| test.may_match(&self.vars, evaluation))
@@ -339,7 +339,7 @@ impl PlanState {
     ) -> usize {
         let Sight { rules, phase, source, number, asks, .. } = *sight;
         self.found.clear();
-        let live = &self.live[phase_slot(phase)];
+        let live = &self.live[phase];
         let awake = &live.sources[number];
         self.active.clear();
         self.active.extend_from_slice(&awake.operators);
@@ -366,7 +366,7 @@ impl PlanState {
         let mut scratch = std::mem::take(&mut self.chains);
         let mut cost = 0;
         for (at, (walk, masks)) in source.chains.walks().iter().zip(&source.through).enumerate() {
-            let mut selection = self.live[phase_slot(phase)].sources[number].selections[at];
+            let mut selection = self.live[phase].sources[number].selections[at];
             if let Some(keyed) = keyed {
                 selection = selection.union(keyed.selections[at]);
             }
@@ -478,7 +478,7 @@ impl PlanState {
 
     /// Whether a step lies behind a gate that was found to skip it.
     pub(super) fn is_dead(&self, phase: Phase, step: usize) -> bool {
-        self.live[phase_slot(phase)].dead.contains(step)
+        self.live.is_dead(phase, step)
     }
 
     fn push(&mut self, step: u32, place: u32, item: Item, text: Text, asked: bool) {

@@ -7,9 +7,9 @@ use super::live::Live;
 use super::scan::{PlanState, Text};
 use super::steps::Steps;
 use crate::evaluate::{Asked, Matching};
-use crate::ruleset::{RuleIndex, RuleSet, Selector, phase_slot};
+use crate::ruleset::{Condition, OperatorSource, RuleIndex, RuleSet, Selector};
 use crate::transaction::{Progress, Transaction};
-use crate::variables::Item;
+use crate::variables::{Item, ItemKind};
 
 impl Transaction {
     /// Brings the cursor to the next step that is to be visited; `None` when there is none. Scans first.
@@ -34,7 +34,7 @@ impl Transaction {
                 (from < plan.tests.len()).then_some(from)
             };
             if self.plan.gates_hold {
-                let tellers = &self.plan.live[phase_slot(phase)].tellers;
+                let tellers = &self.plan.live[phase].tellers;
                 if let Some(gate) = tellers.last(from, next.unwrap_or(plan.tests.len())) {
                     self.pass_gate(rules, phase, gate);
                 }
@@ -79,7 +79,7 @@ impl Transaction {
             self.plan.removed_at_scan = removed.len();
         }
         self.vars.tx.watched_changes() == self.plan.changes_at_scan
-            && !self.plan.live[phase_slot(phase)].beyond.contains(self.cursor.step)
+            && !self.plan.live[phase].beyond.contains(self.cursor.step)
             && !self.is_watched()
             && self.keeps_tx()
     }
@@ -130,6 +130,24 @@ impl Transaction {
             })
     }
 
+    /// Whether a link that is not judged beforehand matches no value of ASCII, so that a glance at most values does.
+    /// `@validateUtf8Encoding` stands in a chain and looks at every argument there is.
+    pub(crate) fn passes_over_ascii(&self, matching: &Matching<'_>) -> bool {
+        let Condition { operator: OperatorSource::Fixed(operator), negated: false, .. } = matching.condition
+        else {
+            return false;
+        };
+        !self.plan.off && matching.link.transformations.is_empty() && operator.passes_ascii()
+    }
+
+    /// Whether an item is one of the message's fields, which no match changes, and ASCII.
+    pub(crate) fn is_ascii_field(&mut self, item: Item) -> bool {
+        let ItemKind::Field { .. } = item.kind else { return false };
+        let value = self.vars.value(item, &mut self.scratch.value).unwrap_or_default();
+        self.cursor.work += value.len() + 16;
+        value.is_ascii()
+    }
+
     /// Tries the candidates of the rule at the cursor, as the reference tries all values.
     pub(crate) fn try_candidates(
         &mut self,
@@ -166,13 +184,13 @@ impl Transaction {
 impl PlanState {
     /// The steps that a scanned phase visits.
     fn visits(&self, phase: Phase) -> &Steps {
-        &self.live[phase_slot(phase)].visits
+        &self.live[phase].visits
     }
 
     /// Those while gates hold.
     fn choose_visits(&mut self, phase: Phase) {
         self.gates_hold = true;
-        let Live { visits, resting, .. } = &mut self.live[phase_slot(phase)];
+        let Live { visits, resting, .. } = &mut self.live[phase];
         visits.clone_from(resting);
         self.candidates.iter().for_each(|candidate| visits.insert(candidate.step));
     }
@@ -180,7 +198,7 @@ impl PlanState {
     /// Those from now on when they may not: gates are asked, and what they do not skip is run.
     fn visit_gates(&mut self, plan: &PhasePlan, phase: Phase) {
         self.gates_hold = false;
-        let Live { visits, dead, .. } = &mut self.live[phase_slot(phase)];
+        let Live { visits, dead, .. } = &mut self.live[phase];
         visits.insert_all(&plan.always);
         if self.overflown {
             visits.insert_all(&plan.judged);
