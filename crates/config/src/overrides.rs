@@ -54,10 +54,12 @@ pub struct Overrides {
 pub(crate) enum Place {
     /// A key from the top.
     Top(&'static [&'static str]),
-    /// A key of the only listener.
+    /// A key of the only listener; one for TLS that the environment adds is passed over.
     Listener(&'static str),
     /// A key of the only place where an Envoy asks.
     Envoy(&'static str),
+    /// A listener of its own, for TLS.
+    TlsListener,
     /// A key of the only service.
     Service(&'static [&'static str]),
     /// A key of the only profile.
@@ -73,6 +75,7 @@ impl Place {
             Self::Top(path) => path.join("."),
             Self::Listener(key) => format!("listeners[0].{key}"),
             Self::Envoy(key) => format!("envoy[0].{key}"),
+            Self::TlsListener => "listeners[1]".to_owned(),
             Self::Service(path) => format!("services[0].{}", path.join(".")),
             Self::OnlyProfile(path) | Self::EveryProfile(path) => format!("profiles.*.{}", path.join(".")),
         }
@@ -163,6 +166,11 @@ impl Said {
                 }
                 envoy.set(key, value.clone());
             }),
+            Place::TlsListener => {
+                if let Some(Node { value: Value::List(listeners), .. }) = child_list(root, "listeners") {
+                    listeners.push(value.clone());
+                }
+            }
             Place::Service(path) => only(root, "services", by, "service", decoder, |service| {
                 if service.get("name").is_none() {
                     service.set("name", Node::text("web", Origin::Default));
@@ -232,7 +240,7 @@ fn only(
     by: Origin,
     what: &str,
     decoder: &mut Decoder,
-    change: impl FnOnce(&mut Node),
+    change: impl FnMut(&mut Node),
 ) {
     let absent = match root.get(list) {
         None => true,
@@ -244,11 +252,27 @@ fn only(
     let Value::Map(entries) = &mut root.value else { return };
     let items = entries.iter_mut().find(|(key, _)| key.name == list).map(|(_, node)| &mut node.value);
     match items {
-        Some(Value::List(items)) if items.len() == 1 => change(&mut items[0]),
+        Some(Value::List(items)) if items.iter().filter(|item| !is_added(item)).count() == 1 => {
+            items.iter_mut().filter(|item| !is_added(item)).for_each(change);
+        }
         Some(Value::List(items)) => refuse(by, what, items.len(), decoder),
         // Decoding says that this is no list.
         _ => {}
     }
+}
+
+/// Whether an item is the listener for TLS that the environment adds.
+fn is_added(item: &Node) -> bool {
+    item.get("name").is_some_and(|name| name.origin == Origin::Flag("SSL_PORT"))
+}
+
+/// A list under a key, made when there is none.
+fn child_list<'n>(root: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+    if root.get(key).is_none() {
+        root.set(key, Node::list(Vec::new(), Origin::Default));
+    }
+    let Value::Map(entries) = &mut root.value else { return None };
+    entries.iter_mut().find(|(name, _)| name.name == key).map(|(_, node)| node)
 }
 
 fn refuse(by: Origin, what: &str, count: usize, decoder: &mut Decoder) {

@@ -22,6 +22,7 @@ mod set;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 
@@ -172,6 +173,11 @@ impl Reader<'_> {
             self.environment.under.push(Said { place: *place, value });
         }
         self.apply(compat.family());
+        if compat.family() == Family::Crs {
+            self.upstream_tls();
+            self.addresses();
+            self.server_tls(is_mounted);
+        }
         self.paranoia();
         self.mounts(compat, is_mounted);
         if compat.family() == Family::Crs && self.is_on("MANUAL_MODE") {

@@ -57,13 +57,13 @@ const fn wallarm(name: &'static str, what: &'static str, effects: &'static [Effe
     row(Family::Wallarm, name, what, effects)
 }
 
-const TLS: &str = "comes with TLS, which this version does not have";
+const CIPHERS: &str = "ciphers and curves are those of rustls, none of which is weak";
+const OCSP: &str = "no answers of OCSP responders are fetched";
 const OWN_TIMES: &str = "connections have times and bounds of our own";
 const OWN_PAGE: &str = "our answers name no server, and only the request";
 const NO_UPLOADS: &str = "rules write no files here";
 const METRICS: &str = "metrics are at the admin listener";
 const RESOLVER: &str = "names are resolved as the system does";
-const PEER: &str = "the address of a client is its connection's; trusted hops are not in this version";
 const NO_CORS: &str = "our 403 has no CORS headers; a page's own script cannot read it";
 const NO_CLOUD: &str = "there is no cloud behind this";
 
@@ -160,66 +160,103 @@ pub(crate) const VARIABLES: &[Variable] = &[
     crs("HTTP3", "", &[Only(&["off"], "HTTP/3 is not spoken")]),
     crs("H2_PROTOCOLS", "", &[Note("HTTP/2 comes with TLS, which this version does not have")]),
     // Who asks.
-    crs("SET_REAL_IP_FROM", "", &[Note(PEER)]),
-    crs("REAL_IP_HEADER", "", &[Note(PEER)]),
+    crs(
+        "SET_REAL_IP_FROM",
+        "Networks of proxies that are believed about addresses of clients, `,` between two. Nobody when absent.",
+        &[Elsewhere],
+    ),
+    crs(
+        "REAL_IP_HEADER",
+        "The header that they name clients in, X-REAL-IP when absent; `proxy_protocol` for that.",
+        &[Elsewhere],
+    ),
     crs(
         "REAL_IP_PROXY_HEADER",
         "",
         &[Note("the service is told the client by X-Real-IP and X-Forwarded-For")],
     ),
-    crs("REAL_IP_RECURSIVE", "", &[Note(PEER)]),
-    crs("REMOTEIP_INT_PROXY", "", &[Note(PEER)]),
-    crs("REMOTEIP_HEADER", "", &[Note(PEER)]),
+    crs("REAL_IP_RECURSIVE", "", &[Note("addresses of believed proxies are always passed over")]),
+    crs("REMOTEIP_INT_PROXY", "As SET_REAL_IP_FROM, which wins.", &[Elsewhere]),
+    crs("REMOTEIP_HEADER", "As REAL_IP_HEADER, which wins; X-Forwarded-For when absent.", &[Elsewhere]),
     // TLS towards clients.
-    crs("SSL_ENGINE", "", &[Note(TLS)]),
-    crs("SSL_PORT", "", &[Note("comes with TLS, which this version does not have: nothing listens there")]),
-    crs("SSL_CERT", "", &[Note(TLS)]),
-    crs("SSL_CERT_KEY", "", &[Note(TLS)]),
-    crs("SSL_CERT_FILE", "", &[Note(TLS)]),
-    crs("SSL_CERT_KEY_FILE", "", &[Note(TLS)]),
-    crs("SSL_PROTOCOLS", "", &[Note(TLS)]),
-    crs("SSL_PROTOCOL", "", &[Note(TLS)]),
-    crs("SSL_CIPHERS", "", &[Note(TLS)]),
-    crs("SSL_CIPHER_SUITE", "", &[Note(TLS)]),
-    crs("SSL_PREFER_CIPHERS", "", &[Note(TLS)]),
-    crs("SSL_HONOR_CIPHER_ORDER", "", &[Note(TLS)]),
-    crs("SSL_SESSION_TICKETS", "", &[Note(TLS)]),
-    crs("SSL_OCSP_STAPLING", "", &[Note(TLS)]),
-    crs("SSL_USE_STAPLING", "", &[Note(TLS)]),
-    crs("SSL_DH_BITS", "", &[Note(TLS)]),
-    crs("SSL_VERIFY", "", &[Only(&["off", "none"], "certificates of clients come with TLS")]),
-    crs("SSL_VERIFY_DEPTH", "", &[Note(TLS)]),
+    crs("SSL_ENGINE", "", &[Note("there is TLS where a certificate is named")]),
+    crs("SSL_PORT", "Where it listens for TLS, on every interface; 8443 when absent.", &[Elsewhere]),
+    crs(
+        "SSL_CERT",
+        "The certificate of a listener for TLS beside the plain one, with those between it and its authority. Without one there is no such listener, unless server.crt and server.key are mounted in /etc/nginx/conf.",
+        &[Elsewhere],
+    ),
+    crs("SSL_CERT_KEY", "Its key.", &[Elsewhere]),
+    crs(
+        "SSL_CERT_FILE",
+        "As SSL_CERT, which wins. Without a key it is OpenSSL's variable, and says nothing here.",
+        &[Elsewhere],
+    ),
+    crs("SSL_CERT_KEY_FILE", "As SSL_CERT_KEY, which wins.", &[Elsewhere]),
+    crs(
+        "SSL_PROTOCOLS",
+        "The oldest of TLSv1.2 and TLSv1.3 in it is the oldest that is spoken.",
+        &[Elsewhere],
+    ),
+    crs("SSL_PROTOCOL", "As SSL_PROTOCOLS, which wins; also in Apache's words.", &[Elsewhere]),
+    crs("SSL_CIPHERS", "", &[Note(CIPHERS)]),
+    crs("SSL_CIPHER_SUITE", "", &[Note(CIPHERS)]),
+    crs("SSL_PREFER_CIPHERS", "", &[Note(CIPHERS)]),
+    crs("SSL_HONOR_CIPHER_ORDER", "", &[Note(CIPHERS)]),
+    crs(
+        "SSL_SESSION_TICKETS",
+        "",
+        &[Note("sessions are taken up again where clients are not asked who they are")],
+    ),
+    crs("SSL_OCSP_STAPLING", "", &[Note(OCSP)]),
+    crs("SSL_USE_STAPLING", "", &[Note(OCSP)]),
+    crs("SSL_DH_BITS", "", &[Note(CIPHERS)]),
+    crs(
+        "SSL_VERIFY",
+        "",
+        &[Only(
+            &["off", "none"],
+            "certificates of clients need an authority: `tls.clientCertificates` of a listener in a configuration file",
+        )],
+    ),
+    crs("SSL_VERIFY_DEPTH", "", &[Note("certificates of clients are a configuration file's to say")]),
     crs(
         "NGINX_ALWAYS_TLS_REDIRECT",
-        "",
-        &[Only(
-            &["off"],
-            "nothing listens for HTTPS here; `redirect` of a listener in a configuration file leads to where something does",
-        )],
+        "On: the plain listener sends everything to the one for TLS by 301.",
+        &[Switch],
     ),
-    crs(
-        "APACHE_ALWAYS_TLS_REDIRECT",
-        "",
-        &[Only(
-            &["off"],
-            "nothing listens for HTTPS here; `redirect` of a listener in a configuration file leads to where something does",
-        )],
-    ),
+    crs("APACHE_ALWAYS_TLS_REDIRECT", "As NGINX_ALWAYS_TLS_REDIRECT.", &[Switch]),
     // TLS towards the service.
-    crs("PROXY_SSL", "", &[Only(&["off"], "services over TLS come with TLS")]),
-    crs("PROXY_SSL_CERT", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CERT_KEY", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CERT_FILE", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CERT_KEY_FILE", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CA_CERT", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CA_CERT_FILE", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CHECK_PEER_NAME", "", &[Note(TLS)]),
-    crs("PROXY_SSL_CIPHERS", "", &[Note(TLS)]),
-    crs("PROXY_SSL_PROTOCOLS", "", &[Note(TLS)]),
-    crs("PROXY_SSL_VERIFY", "", &[Note(TLS)]),
-    crs("PROXY_SSL_VERIFY_DEPTH", "", &[Note(TLS)]),
-    crs("SSL_PROXY_PROTOCOL", "", &[Note(TLS)]),
-    crs("SSL_PROXY_CIPHER_SUITE", "", &[Note(TLS)]),
+    crs(
+        "PROXY_SSL",
+        "The service is spoken to over TLS where BACKEND begins with https://; this changes nothing.",
+        &[Switch],
+    ),
+    crs("PROXY_SSL_CERT", "The certificate that the service is shown.", &[Elsewhere]),
+    crs("PROXY_SSL_CERT_KEY", "Its key.", &[Elsewhere]),
+    crs("PROXY_SSL_CERT_FILE", "As PROXY_SSL_CERT, which wins.", &[Elsewhere]),
+    crs("PROXY_SSL_CERT_KEY_FILE", "As PROXY_SSL_CERT_KEY, which wins.", &[Elsewhere]),
+    crs(
+        "PROXY_SSL_CA_CERT",
+        "The authority of the service's certificate, where PROXY_SSL_VERIFY is on.",
+        &[Elsewhere],
+    ),
+    crs("PROXY_SSL_CA_CERT_FILE", "As PROXY_SSL_CA_CERT, which wins.", &[Elsewhere]),
+    crs(
+        "PROXY_SSL_CHECK_PEER_NAME",
+        "",
+        &[Note("where the service's certificate is checked, its name is as well")],
+    ),
+    crs("PROXY_SSL_CIPHERS", "", &[Note(CIPHERS)]),
+    crs("PROXY_SSL_PROTOCOLS", "", &[Note("services are spoken to by TLS 1.2 or 1.3")]),
+    crs(
+        "PROXY_SSL_VERIFY",
+        "On: the certificate of an https:// service is checked. Off when absent, as in the image.",
+        &[Switch],
+    ),
+    crs("PROXY_SSL_VERIFY_DEPTH", "", &[Note("chains of services are bounded by us")]),
+    crs("SSL_PROXY_PROTOCOL", "", &[Note("services are spoken to by TLS 1.2 or 1.3")]),
+    crs("SSL_PROXY_CIPHER_SUITE", "", &[Note(CIPHERS)]),
     // Logs and metrics.
     crs(
         "ACCESSLOG",

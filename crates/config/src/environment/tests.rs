@@ -76,11 +76,14 @@ fn tree(environment: &Environment) -> Node {
 fn value(root: &Node, key: &str) -> Option<String> {
     let mut node = root;
     for step in key.split('.') {
-        let (name, first) = step.strip_suffix("[0]").map_or((step, false), |name| (name, true));
+        let (name, index) = match step.strip_suffix(']').and_then(|step| step.split_once('[')) {
+            Some((name, index)) => (name, Some(index.parse::<usize>().unwrap())),
+            None => (step, None),
+        };
         node = node.get(name)?;
-        if first {
+        if let Some(index) = index {
             let Value::List(items) = &node.value else { return None };
-            node = items.first()?;
+            node = items.get(index)?;
         }
     }
     match &node.value {
