@@ -5,16 +5,21 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_dataplane::{Budget, Limits, Listener, Routes};
+use palisade_dataplane::{
+    Alpn, Believed, Budget, ClientAddresses, ClientRule, ClientRules, Destination, KeyPair, Limits, Listener,
+    Routes, ServerTls, TlsServer, TlsServerSettings, Upstream, UpstreamLimits, UpstreamTls,
+    UpstreamTlsSettings,
+};
 use palisade_inspect::RouteTable;
 use palisade_model::Mode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use support::{Client, OK, PATIENCE, Proxy, Server, answering, echoing, upstream};
+use support::{Client, OK, PATIENCE, Proxy, Server, answering, echoing, service, upstream};
 
 const PAGE: &str = include_str!("../../../docs/reference/failures.md");
 const TESTS: &str = include_str!("failures.rs");
@@ -545,6 +550,120 @@ async fn too_many_connections() {
     let mut second = proxy.connect().await;
     let saw = Saw::next(&mut second).await;
     check("too_many_connections", &proxy, saw).await;
+}
+
+fn tls(listener: &mut Listener) {
+    let pem = |file: &str| {
+        std::fs::read(format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/tls/{}"), file))
+    };
+    let pair = KeyPair::parse(&pem("server.crt").unwrap(), &pem("server.key").unwrap()).unwrap();
+    let settings = TlsServerSettings {
+        certificates: vec![("server.crt".to_owned(), pair)],
+        tls12: true,
+        alpn: vec![Alpn::Http1],
+        client_rules: ClientRules::all(Arc::new(ClientRule::off())),
+    };
+    listener.tls = Some(ServerTls::new(Arc::new(TlsServer::new(settings, None).unwrap())));
+    listener.timeouts.handshake = SHORT;
+}
+
+#[tokio::test]
+async fn plain_http_on_a_tls_port() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", tls).await;
+    check("plain_http_on_a_tls_port", &proxy, sending(&proxy, GET).await).await;
+}
+
+#[tokio::test]
+async fn slow_handshake() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", tls).await;
+    // The beginning of a record, and no more.
+    check("slow_handshake", &proxy, sending(&proxy, "\x16\x03\x01\x02\x00").await).await;
+}
+
+#[tokio::test]
+async fn broken_handshake() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", tls).await;
+    let mut client = proxy.connect().await;
+    client.send(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00").await;
+    // A word of TLS comes, and no answer of HTTP.
+    client.rest().await;
+    check("broken_handshake", &proxy, Saw::Nothing).await;
+}
+
+#[tokio::test]
+async fn too_many_handshakes() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", |listener| {
+        tls(listener);
+        listener.limits.handshakes_max = 0;
+    })
+    .await;
+    check("too_many_handshakes", &proxy, sending(&proxy, "").await).await;
+}
+
+fn by_proxy_protocol(listener: &mut Listener) {
+    let text = "services: [{name: w, upstream: {url: \"http://a\"}}]\n\
+         listeners: [{name: w, address: 127.0.0.1:0, clientAddress: {from: proxy-protocol, trusted: [127.0.0.1]}}]\n";
+    let file = palisade_config::File { text: text.as_bytes(), folder: "" };
+    let config = palisade_config::read(Some(file), &palisade_config::Overrides::default()).config.unwrap();
+    let told = config.listeners[0].client_address.as_ref().unwrap();
+    listener.client_addresses = Some(ClientAddresses {
+        from: (*told.from).clone(),
+        trusted: told.trusted.iter().map(|network| **network).collect(),
+        hops: 0,
+    });
+    listener.timeouts.handshake = SHORT;
+}
+
+#[tokio::test]
+async fn no_proxy_header() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", by_proxy_protocol).await;
+    check("no_proxy_header", &proxy, sending(&proxy, GET).await).await;
+}
+
+#[tokio::test]
+async fn slow_proxy_header() {
+    let (address, _) = answering(OK).await;
+    let proxy = start(address, "", by_proxy_protocol).await;
+    check("slow_proxy_header", &proxy, sending(&proxy, "PROXY TCP4 ").await).await;
+}
+
+/// Sends later requests over TLS, to whom an authority nobody has vouches for.
+fn over_tls(proxy: &Proxy, address: SocketAddr) {
+    let pem = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/tls/server.crt")).unwrap();
+    let told = UpstreamTls::new(UpstreamTlsSettings {
+        believed: Believed::ByName(palisade_dataplane::authorities(&pem).unwrap()),
+        client: None,
+        server_name: Some("test.example".to_owned()),
+        alpn: vec![Alpn::Http1],
+    });
+    let url = format!("https://{address}");
+    let upstream = Upstream::over(Arc::new(told.unwrap()), &[&url], UpstreamLimits::default()).unwrap();
+    proxy.routes.replace_all(Destination::new(service(Mode::Block, ""), Arc::new(upstream)));
+}
+
+#[tokio::test]
+async fn upstream_without_tls() {
+    // What servers say to a greeting that is no request.
+    let (address, _) =
+        upstream(|mut server| async move { server.send("HTTP/1.1 400 Bad Request\r\n\r\n").await }).await;
+    let proxy = start(address, "", |_| {}).await;
+    over_tls(&proxy, address);
+    check("upstream_without_tls", &proxy, sending(&proxy, GET).await).await;
+}
+
+#[tokio::test]
+async fn upstream_that_is_not_believed() {
+    let (address, _) = answering(OK).await;
+    // The certificate is its own authority; webpki takes no leaf that is one.
+    let other = start(address, "", tls).await;
+    let proxy = start(address, "", |_| {}).await;
+    over_tls(&proxy, other.address);
+    check("upstream_that_is_not_believed", &proxy, sending(&proxy, GET).await).await;
 }
 
 #[tokio::test]

@@ -102,3 +102,39 @@ fn a_named_header_and_forwarded_are_read_alike() {
     let lines = [("Forwarded", "for=1.1.1.1"), ("Forwarded", "for=10.0.0.2")];
     assert_eq!(client(&forwarded, "10.0.0.1", &lines), "1.1.1.1");
 }
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<[u8; 4]>().prop_map(|bytes| std::net::Ipv4Addr::from(bytes).to_string()),
+            any::<[u8; 4]>().prop_map(|bytes| format!("10.{}.{}.{}:80", bytes[0], bytes[1], bytes[2])),
+            any::<u128>().prop_map(|bits| format!("[{}]:1", Ipv6Addr::from(bits))),
+            "[ -~]{0,20}",
+        ]
+    }
+
+    proptest! {
+        /// Whoever writes the beginning of a list chooses nothing that is behind somebody whom nobody vouches for.
+        #[test]
+        fn what_stands_before_the_client_makes_no_difference(
+            invented in prop::collection::vec(entry(), 0..4),
+            list in prop::collection::vec(entry(), 1..4),
+        ) {
+            let by_network = addresses("{from: x-forwarded-for, trusted: [10.0.0.0/8]}");
+            let (short, long) = (list.join(", "), [invented, list].concat().join(", "));
+            let found = client(&by_network, "10.0.0.1", &[("x-forwarded-for", &short)]);
+            if !by_network.trusts(found.parse().unwrap()) {
+                prop_assert_eq!(&found, &client(&by_network, "10.0.0.1", &[("x-forwarded-for", &long)]));
+            }
+            prop_assert_eq!(client(&by_network, "192.0.2.1", &[("x-forwarded-for", &long)]), "192.0.2.1");
+            let by_hops = addresses("{from: x-forwarded-for, hops: 1}");
+            prop_assert_eq!(
+                client(&by_hops, "192.0.2.1", &[("x-forwarded-for", &short)]),
+                client(&by_hops, "192.0.2.1", &[("x-forwarded-for", &long)])
+            );
+        }
+    }
+}

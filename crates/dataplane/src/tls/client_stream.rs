@@ -1,9 +1,11 @@
 //! The stream to a client: a socket, or TLS on one.
 
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -41,7 +43,11 @@ impl AsyncWrite for ClientStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => match Pin::new(&mut **stream).poll_shutdown(cx) {
+                // Who takes nothing more is not waited for: a word of goodbye is all that is lost.
+                Poll::Pending => Poll::Ready(SockRef::from(stream.get_ref().0).shutdown(Shutdown::Write)),
+                ended => ended,
+            },
         }
     }
 }

@@ -140,6 +140,7 @@ pub(crate) fn told(error: &io::Error) -> String {
                 .to_owned()
         }
         Some(Error::InvalidCertificate(error)) => format!("its certificate will not do: {error}"),
+        Some(Error::InvalidMessage(_)) => "it does not speak TLS".to_owned(),
         Some(Error::AlertReceived(alert)) => format!("it refused us ({alert:?})"),
         Some(error) => error.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
