@@ -10,6 +10,7 @@
 //! To add one: the function, its line in [`TARGETS`], its file in `fuzz/fuzz_targets`, its `[[bin]]` in
 //! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
 
+pub mod addresses;
 pub mod codec;
 pub mod config;
 pub mod dataplane;
@@ -32,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("body_xml", http::body_xml),
     ("certificate_chain", identity::certificate_chain),
     ("certificate_names", identity::certificate_names),
+    ("client_addresses", addresses::client_addresses),
     ("config_file", config::config_file),
     ("connection", dataplane::connection),
     ("descent", detect::descent),
@@ -39,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("graphql_protobuf", detect::graphql_protobuf),
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
+    ("proxy_header", addresses::proxy_header),
     ("redaction", redaction::redaction),
     ("regex", regex::regex),
     ("request_head", http::request_head),

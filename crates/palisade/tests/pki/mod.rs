@@ -93,6 +93,33 @@ impl Pki<'_> {
         self.openssl(&arguments);
     }
 
+    /// The revocation list of an authority, as `AUTHORITY.crl`, with certificates that it revokes.
+    pub(crate) fn revoke(&self, authority: &str, names: &[&str]) {
+        let file = |end: &str| format!("{authority}.{end}");
+        let (index, settings) = (file("index"), file("cnf"));
+        self.0.write(&index, "");
+        self.0.write(
+            &settings,
+            format!(
+                "[ca]\ndefault_ca = c\n[c]\ndatabase = {index}\ndefault_md = sha256\ndefault_crl_days = 30\n"
+            ),
+        );
+        let (key, crt, crl) = (file("key"), file("crt"), file("crl"));
+        let common = ["ca", "-config", &settings, "-keyfile", &key, "-cert", &crt];
+        for name in names {
+            self.openssl(&[&common[..], &["-revoke", &format!("{name}.crt")]].concat());
+        }
+        self.openssl(&[&common[..], &["-gencrl", "-out", &crl]].concat());
+    }
+
+    /// Puts files together into one, at once.
+    pub(crate) fn bundle(&self, into: &str, files: &[&str]) {
+        let content: Vec<u8> =
+            files.iter().flat_map(|file| std::fs::read(self.0.at(file)).unwrap()).collect();
+        self.0.write(&format!("{into}.new"), content);
+        std::fs::rename(self.0.at(&format!("{into}.new")), self.0.at(into)).unwrap();
+    }
+
     /// A certificate for names.
     pub(crate) fn server(&self, authority: &str, name: &str, names: &[&str]) {
         let names: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
