@@ -33,6 +33,7 @@ mod pem;
 mod possession;
 mod revocation;
 mod subject_match;
+mod vouched;
 mod xfcc;
 
 pub use admission::{Admission, ClientCertificates, UnknownClientCertificates};
@@ -43,4 +44,5 @@ pub use failure::FAILURES;
 pub use pem::{certificate_pem, escaped_certificate_pem};
 pub use possession::{Handshake, PossessionError, SIGNATURE_SCHEMES, possession};
 pub use subject_match::SubjectMatch;
+pub use vouched::vouched;
 pub use xfcc::{XfccFields, hex_lower, xfcc_element};

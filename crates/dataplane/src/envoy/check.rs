@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::service::auth::v3::{
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::rpc;
+use palisade_identity::vouched;
 use palisade_inspect::{Action, End};
 use std::sync::Arc;
 use tonic::{Code, Request, Response, Status};
@@ -111,7 +112,9 @@ impl Shared {
         let address = |peer: Option<&_>| socket_address(peer);
         let source = attributes.source.as_ref().and_then(|peer| peer.address.as_ref());
         let destination = attributes.destination.as_ref().and_then(|peer| peer.address.as_ref());
-        let asked = Asked::new(head, address(source), address(destination));
+        let mut asked = Asked::new(head, address(source), address(destination));
+        let peer = attributes.source.as_ref();
+        asked.identity = peer.and_then(|peer| vouched(&peer.principal, &peer.certificate)).map(Arc::new);
         if !is_raw {
             self.headers_are_joined(&asked);
         }

@@ -32,6 +32,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
+use palisade_identity::vouched;
 use palisade_inspect::{Action, End};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -637,7 +638,10 @@ fn asked(shared: &Shared, shown: &HttpHeaders, attributes: &HashMap<String, Stru
     };
     let peer = address("source.address").or_else(forwarded).unwrap_or(NOBODY);
     let local = address("destination.address").unwrap_or(NOBODY);
-    Asked::new(head, peer, local)
+    let mut asked = Asked::new(head, peer, local);
+    let principal = attribute("connection.uri_san_peer_certificate").unwrap_or_default();
+    asked.identity = vouched(principal, "").map(Arc::new);
+    asked
 }
 
 /// The status of gRPC that stands for one of HTTP.
