@@ -62,6 +62,16 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             evidence.found(why.0, 0..text.len(), why.1);
         }
         whole(trimmed, value, &frame, evidence);
+        // `/files/php://filter/..`
+        if value.point.root == Root::Path
+            && let Some(colon) = memchr::memmem::find(trimmed, b"://")
+        {
+            let scheme =
+                trimmed[..colon].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            if let Some(why) = wrapper(&trimmed[colon - scheme..]).filter(|_| scheme < colon) {
+                evidence.found(why.0, colon - scheme..text.len(), why.1);
+            }
+        }
         // `/files//etc/passwd`: what takes the rest of the path for a name takes it from the root.
         if value.point.root == Root::Path
             && value.point.path.is_empty()

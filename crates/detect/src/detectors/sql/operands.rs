@@ -230,7 +230,8 @@ impl Parser<'_> {
                 return Shape::Name;
             }
         }
-        if self.inner > 0 || self.kind() == Kind::Cast {
+        if self.inner > 0 || self.kind() == Kind::Cast || self.led && memchr::memchr(b'_', spelled).is_some()
+        {
             let path = lower(spelled);
             let register = matches!(&path[..], b"current_user" | b"session_user" | b"system_user" | b"user")
                 || path.contains(&b'.') && !path.starts_with(b"sys.") && words::is_system_name(&path);

@@ -228,6 +228,8 @@ impl<'a> Tokens<'a> {
         if rest.starts_with(b"!") || mariadb {
             let digits = &rest[1 + usize::from(mariadb)..];
             let digits = digits.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+            // A version has five digits or six; fewer are a number of the statement's.
+            let digits = if digits < 5 { 0 } else { digits };
             self.manner.versioned = true;
             self.in_versioned = true;
             self.at += 3 + usize::from(mariadb) + digits;

@@ -194,7 +194,10 @@ impl Said<'_> {
         let fetched = matches!(&url.scheme[..], b"" | b"http" | b"https" | b"ftp");
         let confidence = match place {
             // Where the visitor came from, or thinks to be: what a developer's browser sends.
-            _ if self.filled_in_by_browsers() && !odd && !by_user => Confidence::HINT,
+            // Nobody's browser was at the metadata service.
+            _ if self.filled_in_by_browsers() && !odd && !by_user && place != host::Place::Metadata => {
+                Confidence::HINT
+            }
             // Names of applications and identities are no addresses that anybody fetches.
             _ if !fetched && !FETCHED.contains(&&url.scheme[..]) => Confidence::POSSIBLE,
             host::Place::Loopback if self.tells_of_the_client() && !odd && !by_user => Confidence::POSSIBLE,
