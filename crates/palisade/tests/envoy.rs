@@ -115,6 +115,17 @@ fn what_is_denied_never_reaches_the_application_and_says_why_in_a_word() {
 }
 
 #[test]
+fn a_client_cannot_say_what_only_its_certificate_may() {
+    for bootstrap in EXAMPLES {
+        let Some(setup) = Setup::start(bootstrap, &["--mode", "block"]) else { return };
+        let forged = "ssl-client-verify: SUCCESS\r\nSsl_Client_Subject_Dn: CN=admin\r\nx-own: 1\r\nConnection: close\r\n";
+        assert_eq!(get(setup.envoy.address, "/", forged).status, 200, "{bootstrap}");
+        let head = &setup.upstream.heads()[0].to_ascii_lowercase();
+        assert!(!head.contains("ssl") && head.contains("x-own: 1"), "{bootstrap}: {head}");
+    }
+}
+
+#[test]
 fn a_chunked_body_arrives_as_it_was_sent() {
     let rules_folder = Folder::new();
     let rules = rules(&rules_folder);

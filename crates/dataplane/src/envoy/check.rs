@@ -51,7 +51,7 @@ impl Shared {
             return denied(Refusal::of_status(404, &self.form(&asked, None), Reason::NoRoute), None);
         };
         if self.joined.is_live(&asked.request_id) {
-            return allowed(&asked.request_id, None);
+            return allowed(asked, None);
         }
         let ambiguous = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
         let (mut exchange, stand) = self.begin(&mut asked, &protected.service).await;
@@ -84,7 +84,7 @@ impl Shared {
                 return denied(refusal, Some(said));
             }
         }
-        allowed(&asked.request_id, Some(said))
+        allowed(asked, Some(said))
     }
 
     fn asked(&self, attributes: &AttributeContext, http: HttpRequest) -> (Asked, Shown) {
@@ -145,11 +145,12 @@ async fn judge_body(exchange: &mut Exchange, shown: &Shown) -> Result<Stand, Fai
     exchange.request_end().await
 }
 
-fn allowed(request_id: &str, said: Option<Struct>) -> CheckResponse {
+fn allowed(asked: Asked, said: Option<Struct>) -> CheckResponse {
     CheckResponse {
         status: Some(rpc::Status { code: Code::Ok as i32, ..rpc::Status::default() }),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-            response_headers_to_add: vec![set("x-request-id", request_id, ValueForm::Text)],
+            response_headers_to_add: vec![set("x-request-id", &asked.request_id, ValueForm::Text)],
+            headers_to_remove: asked.forged,
             ..OkHttpResponse::default()
         })),
         dynamic_metadata: said,

@@ -31,6 +31,7 @@ use palisade_model::PeerIdentity;
 
 use crate::block_page::AnswerForm;
 use crate::exchange::{About, Exchange, Failed, Stand, own_line};
+use crate::identity_headers::is_identity_header;
 use crate::journal::Remark;
 use crate::request_id::request_id;
 use crate::routes::Routes;
@@ -90,6 +91,9 @@ struct Asked {
     wants_json: bool,
     is_head: bool,
     is_grpc: bool,
+    /// Fields by which applications are told of certificates, and which a client sent: they do not go on. The one of
+    /// Envoy's own is Envoy's to look after (`forward_client_cert_details`).
+    forged: Vec<String>,
 }
 
 impl Asked {
@@ -102,6 +106,7 @@ impl Asked {
             is_head: head.method == b"HEAD",
             is_grpc: head.headers.first(b"content-type").is_some_and(is_grpc),
             request_id: id.unwrap_or_else(request_id),
+            forged: forged(&head),
             head,
             peer,
             local,
@@ -112,6 +117,14 @@ impl Asked {
 
 /// The address of who cannot be known.
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+fn forged(head: &RequestHead) -> Vec<String> {
+    let names = head.headers.iter().map(|(name, _)| name);
+    let forged = names.filter(|name| is_identity_header(name) && !name.eq_ignore_ascii_case(ENVOYS_OWN));
+    forged.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}
+
+const ENVOYS_OWN: &[u8] = b"x-forwarded-client-cert";
 
 /// Whether an id can stand in logs and headers as it is.
 fn is_request_id(id: &str) -> bool {

@@ -209,12 +209,12 @@ impl Conversation {
         attributes: &HashMap<String, Struct>,
     ) -> Result<Vec<Answer>, Word> {
         let mut asked = asked(&self.shared, &shown, attributes);
-        let pass = vec![Answer::RequestHeaders(HeadersResponse::default())];
+        let pass = Answer::RequestHeaders(without(std::mem::take(&mut asked.forged)));
         let protected = self.shared.protected(&asked, &HashMap::new());
         if let Some(exchange) = self.shared.joined.take(&asked.request_id) {
             self.about = Some(About { asked, protected, exchange: Some(exchange) });
             self.request.flow = Flow::Judged;
-            return Ok(pass);
+            return Ok(vec![pass]);
         }
         let Some(to) = protected.clone() else {
             self.shared.plane.metrics.events.no_route_total.one();
@@ -240,13 +240,13 @@ impl Conversation {
                     self.cut().await?;
                 }
                 BodySendMode::FullDuplexStreamed | BodySendMode::Grpc if !is_grpc => {
-                    self.hold_back(Way::Request, Answer::RequestHeaders(HeadersResponse::default()));
+                    self.hold_back(Way::Request, pass);
                     return Ok(Vec::new());
                 }
                 _ => self.request.flow = Flow::Looking,
             }
         }
-        Ok(pass)
+        Ok(vec![pass])
     }
 
     async fn response_head(&mut self, shown: HttpHeaders) -> Result<Vec<Answer>, Word> {
@@ -577,6 +577,16 @@ fn settle(stand: Stand) -> Result<bool, Word> {
         Stand::Decided(Action::Forward) => Ok(false),
         Stand::Decided(action) => Err(Word::Action(action)),
     }
+}
+
+/// The answer to a request's head that goes on without some fields.
+fn without(remove_headers: Vec<String>) -> HeadersResponse {
+    if remove_headers.is_empty() {
+        return HeadersResponse::default();
+    }
+    let changes = HeaderMutation { remove_headers, ..HeaderMutation::default() };
+    let common = CommonResponse { header_mutation: Some(changes), ..CommonResponse::default() };
+    HeadersResponse { response: Some(common) }
 }
 
 /// What lets a piece pass that is not looked at.
