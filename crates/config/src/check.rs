@@ -12,7 +12,7 @@ use crate::read::LISTEN;
 use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
 use crate::socket::Socket;
 use crate::tls::Direction;
-use crate::value::{AdminAddress, HostPattern, ListenerProtocol, Located, Name, RoutePath};
+use crate::value::{AdminAddress, HostPattern, ListenerProtocol, Located, Name, RouteBody, RoutePath};
 
 /// Each is a socket and a task.
 const LISTENERS_MAX: usize = 64;
@@ -86,6 +86,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
                 service: only.name.clone(),
                 profile: None,
                 exceptions: Vec::new(),
+                body: RouteBody::Hold,
             });
         }
         [_, second, ..] if config.routes.is_empty() => {

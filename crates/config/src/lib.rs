@@ -50,6 +50,6 @@ pub use tls::{
 pub use upstream_url::UpstreamUrls;
 pub use value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
-    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
-    UpstreamUrl,
+    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
+    Size, Time, UpstreamProtocol, UpstreamUrl,
 };

@@ -10,7 +10,8 @@ use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
 use crate::upstream_url::UpstreamUrls;
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
-    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RoutePath, Size, Time,
+    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
+    Size, Time, UpstreamProtocol,
 };
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
@@ -186,6 +187,9 @@ section! {
         /// `http://HOST` or `http://HOST:PORT`, `https` for TLS, or a list of them that are alike. Each address that they resolve to is an
         /// endpoint; a request goes to the least busy one that has not failed lately.
         url: UpstreamUrls,
+        /// What it is spoken to in: `http1`, `http2` (agreed on by ALPN over TLS, known beforehand without), or `auto` (over
+        /// TLS what ALPN chooses, HTTP/1.1 without). gRPC needs HTTP/2.
+        protocol: UpstreamProtocol = "http1",
         /// How long it may take to resolve its name and connect. Over it the client gets 504.
         connect: Time = "5s",
         /// How long it may take from the end of a request to the head of the response, and between two pieces of its
@@ -217,8 +221,11 @@ section! {
         profile: Option<Located<Name>>,
         /// What these requests are excepted from, beside what their service and profile say.
         exceptions: Vec<Located<Exception>>,
+        /// What becomes of bodies that rules want to see. `hold`: they wait for the verdict, and nothing of a request reaches
+        /// the service before; calls of gRPC wait message by message. `stream`: they pass as they come and are shown to the
+        /// rules; their end waits for the verdict. `off`: they pass unseen.
+        body: RouteBody = "hold",
     }
-    not in this version: "body";
 }
 
 section! {

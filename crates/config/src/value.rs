@@ -69,6 +69,8 @@ decode_as_text!(
     OnResponseBody,
     AuditFormat,
     ListenerProtocol,
+    RouteBody,
+    UpstreamProtocol,
     Paranoia,
     Count,
     u32,
@@ -193,6 +195,30 @@ words! {
         Http1 = "http1",
         /// HTTP/2 alone, without TLS.
         H2c = "h2c",
+    }
+}
+
+words! {
+    /// What a service is spoken to in.
+    pub enum UpstreamProtocol: "what a service is spoken to in" {
+        /// HTTP/1.1.
+        Http1 = "http1",
+        /// HTTP/2.
+        Http2 = "http2",
+        /// Over TLS what ALPN chooses, HTTP/1.1 without.
+        Auto = "auto",
+    }
+}
+
+words! {
+    /// What becomes of bodies that rules want to see.
+    pub enum RouteBody: "what becomes of bodies" {
+        /// They wait for the verdict.
+        Hold = "hold",
+        /// They pass as they come, and their end waits.
+        Stream = "stream",
+        /// They pass unseen.
+        Off = "off",
     }
 }
 

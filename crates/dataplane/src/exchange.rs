@@ -1,18 +1,26 @@
 //! One exchange's way through the inspection: lookups answered, others let run in between, the outcome turned into
 //! an action, and the journal told at its end, whatever that end is.
 
+mod driving;
+mod part;
+
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Answered, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Step,
-    UnixMillis, decide,
+    Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Step, UnixMillis, decide,
 };
 
+use palisade_model::Verdict;
+
+use self::driving::Waiting;
+use self::part::Parts;
 use crate::arrival::TlsArrival;
 use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
@@ -39,6 +47,10 @@ pub(crate) struct Exchange {
     tally: Tally,
     /// Reads the response's body on its way, where somebody watches it.
     watch: Option<Watch>,
+    /// Where its body is judged in parts.
+    parts: Option<Parts>,
+    /// Where its response is judged on its way.
+    waiting: Option<Waiting>,
 }
 
 /// A response's body that is shown on its way.
@@ -58,6 +70,8 @@ pub(crate) struct About<'a> {
     pub(crate) listener: &'a Arc<str>,
     pub(crate) counts: Arc<RequestCounts>,
     pub(crate) tls: Option<&'a Arc<TlsArrival>>,
+    /// Its body is judged in parts, while it is on its way.
+    pub(crate) in_parts: bool,
 }
 
 /// Where an exchange stands.
@@ -101,6 +115,8 @@ impl Exchange {
             counts: about.counts,
             tally: Tally::default(),
             watch: None,
+            parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone())),
+            waiting: None,
         };
         let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
         exchange.engine += began.elapsed();
@@ -156,6 +172,26 @@ impl Exchange {
     /// Whether the request's body is to be held and fed.
     pub(crate) fn wants_request_body(&self) -> bool {
         self.inspection.as_ref().is_some_and(|inspection| inspection.wants_request_body())
+    }
+
+    /// Feeds some of a response's body that is on its way, which came as `wire_bytes`.
+    pub(crate) fn feed_response(&mut self, chunk: &[u8], wire_bytes: usize) -> Result<(), Failed> {
+        self.tally.response_inspected_bytes += wire_bytes as u64;
+        let step = self.feed(Input::ResponseChunk(chunk))?;
+        self.waiting = Some(Waiting::Step(step));
+        Ok(())
+    }
+
+    /// Says that a response that is on its way is whole.
+    pub(crate) fn end_response(&mut self) -> Result<(), Failed> {
+        let step = self.feed(Input::ResponseEnd)?;
+        self.waiting = Some(Waiting::Step(step));
+        Ok(())
+    }
+
+    /// Where a response that is on its way stands.
+    pub(crate) fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stand, Failed>> {
+        self.poll_stand(cx)
     }
 
     /// Whether the response's body is to be held and fed.
@@ -253,7 +289,12 @@ impl Exchange {
     /// Ends it: the logging phase runs, collections are changed, and the journal has everything. Only the first end
     /// counts.
     pub(crate) fn finish(&mut self, end: End) {
-        let Some(now) = self.facts.is_some().then(Instant::now) else { return };
+        if self.facts.is_none() {
+            return;
+        }
+        // What a part of the body has shown so far counts, also where it was not whole.
+        let _ = self.finish_part(end);
+        let now = Instant::now();
         let clock = clock(now, self.plane.utc_offset_seconds);
         let mut report = None;
         if let Some(inspection) = self.inspection.take() {
@@ -262,7 +303,10 @@ impl Exchange {
             match finished {
                 Ok(mut finished) => {
                     self.plane.lookups.commit(std::mem::take(&mut finished.operations));
-                    report = Some(finished);
+                    // A part that was not clean says more than a head that was.
+                    let flagged = self.parts.as_mut().and_then(Parts::take_flagged);
+                    let says_nothing = *finished.verdict() == Verdict::Pass;
+                    report = Some(flagged.filter(|_| says_nothing).unwrap_or(finished));
                 }
                 Err(Failed) => {
                     self.failed();
@@ -291,32 +335,20 @@ impl Exchange {
         step.map_err(|Failed| self.failed())
     }
 
-    async fn drive(&mut self, mut step: Step) -> Result<Stand, Failed> {
-        loop {
-            let answered = match step {
-                // How much may go before the decision; nothing yet, as no profile streams what it inspects.
-                Step::More(_) => return Ok(Stand::More),
-                Step::Outcome(outcome) => {
-                    let action = decide(&outcome, &self.stance);
-                    self.outcome = Some(outcome);
-                    return Ok(Stand::Decided(action));
-                }
-                Step::Need(lookup) => {
-                    let now = clock(Instant::now(), self.plane.utc_offset_seconds).now;
-                    Answered::Answer(self.plane.lookups.answer(lookup, now).await)
-                }
-                Step::Yield => {
-                    tokio::task::yield_now().await;
-                    Answered::Continue
-                }
-            };
-            let now = Instant::now();
-            let clock = clock(now, self.plane.utc_offset_seconds);
-            let Some(inspection) = &mut self.inspection else { return Err(Failed) };
-            let resumed = guarded(|| inspection.resume(answered, clock));
-            self.engine += now.elapsed();
-            step = resumed.map_err(|Failed| self.failed())?;
-        }
+    async fn drive(&mut self, step: Step) -> Result<Stand, Failed> {
+        self.waiting = Some(Waiting::Step(step));
+        poll_fn(|cx| self.poll_stand(cx)).await
+    }
+
+    /// Where the exchange stands.
+    fn poll_stand(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stand, Failed>> {
+        let Some(inspection) = &mut self.inspection else { return Poll::Ready(Err(Failed)) };
+        let polled = driving::poll(&self.plane, inspection, &mut self.waiting, &mut self.engine, cx);
+        Poll::Ready(match ready!(polled) {
+            Ok(Some(outcome)) => Ok(Stand::Decided(decide(&outcome, &self.stance))),
+            Ok(None) => Ok(Stand::More),
+            Err(Failed) => Err(self.failed()),
+        })
     }
 
     /// Gives up on the inspection: after a panic its state means nothing, and is not asked again.

@@ -68,6 +68,41 @@ impl Share {
     }
 }
 
+/// Memory of the budget that is not a whole body's.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Reserved {
+    pub(crate) fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, bytes: 0 }
+    }
+
+    /// Whether so much may be held in all.
+    pub(crate) fn reach(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let taken = more == 0 || self.budget.memory.take(more);
+        if taken {
+            self.bytes += more;
+        }
+        taken
+    }
+
+    /// Gives back what is more than this.
+    pub(crate) fn keep(&mut self, bytes: u64) {
+        self.budget.memory.give_back(self.bytes.saturating_sub(bytes));
+        self.bytes = self.bytes.min(bytes);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.keep(0);
+    }
+}
+
 /// Why a body cannot be held.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HoldError {

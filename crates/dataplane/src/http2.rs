@@ -15,6 +15,8 @@ mod connection;
 mod head;
 mod meter;
 mod rewound;
+mod server;
 
 pub(crate) use self::connection::serve;
 pub(crate) use self::rewound::Rewound;
+pub(crate) use self::server::Http2Server;

@@ -76,7 +76,7 @@ pub use proxy_protocol::{
 pub use routes::Routes;
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
 pub use settings::{
-    Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,
+    BodyMode, Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,
 };
 pub use site::{HeaderChanges, PAGE_BYTES_MAX, Page, PageError, Site};
 pub use tls::{
@@ -84,4 +84,4 @@ pub use tls::{
     TlsServer, TlsServerError, TlsServerSettings, UpstreamTls, UpstreamTlsError, UpstreamTlsSettings,
     authorities,
 };
-pub use upstream::{Upstream, UpstreamLimits, UpstreamUrlError};
+pub use upstream::{Upstream, UpstreamLimits, UpstreamProtocol, UpstreamUrlError};

@@ -11,6 +11,7 @@ mod answer;
 mod ask;
 mod elsewhere;
 mod health;
+mod on_the_way;
 mod receive;
 mod relay;
 mod stop;
@@ -28,15 +29,16 @@ pub(crate) use self::stop::told;
 use crate::arrival::Arrival;
 use crate::certificate;
 use crate::exchange::{About, Exchange, own_line};
+use crate::hold::Reserved;
 use crate::journal::Remark;
 use crate::metrics::RequestCounts;
 use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
 use crate::routes::host_of;
-use crate::settings::{Listener, Plane};
+use crate::settings::{BodyMode, Listener, Plane};
 use crate::sides::ClientSide;
 use crate::site::Site;
-use crate::upload::Upload;
+use crate::upload::{Judging, Upload};
 use crate::wire::Timer;
 
 /// Who has come, and where: what all exchanges of a connection have in common.
@@ -79,6 +81,18 @@ pub(crate) struct Passage<'p, C> {
     response_timeout: Duration,
     /// What the answers to this request look like.
     site: Option<Arc<Site>>,
+    bodies: Bodies,
+}
+
+/// What becomes of the bodies of an exchange that rules want to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bodies {
+    /// They wait for the verdict.
+    Held,
+    /// They are judged on their way.
+    OnTheWay,
+    /// Nobody looks at them.
+    Off,
 }
 
 impl<'p, C: ClientSide> Passage<'p, C> {
@@ -88,7 +102,15 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         timer: &'p mut Timer,
         kept: &'p mut Kept,
     ) -> Self {
-        Self { client, caller, timer, kept, response_timeout: Duration::ZERO, site: None }
+        Self {
+            client,
+            caller,
+            timer,
+            kept,
+            response_timeout: Duration::ZERO,
+            site: None,
+            bodies: Bodies::Held,
+        }
     }
 
     /// Takes it all the way.
@@ -132,9 +154,20 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
         let service = destination.as_ref().map_or(&plane.nobody, |destination| &destination.service).clone();
         let counts = self.counts_of(&service);
-        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref() };
+        let mode = destination.as_ref().map_or(BodyMode::Hold, |destination| destination.body);
+        self.bodies = match mode {
+            // Whether a call has one message or many that wait for one another cannot be known beforehand.
+            BodyMode::Hold if plan.grpc => Bodies::OnTheWay,
+            BodyMode::Hold => Bodies::Held,
+            BodyMode::Stream => Bodies::OnTheWay,
+            BodyMode::Off => Bodies::Off,
+        };
+        let in_parts = self.bodies == Bodies::OnTheWay && plan.has_body() && plan.refusal.is_none();
+        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref(), in_parts };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
 
+        // Asked before the head is judged: after that the exchange's own inspection wants nothing of the body.
+        let wants_body = exchange.wants_request_body();
         let inspected = match (upstream, plan.refusal) {
             (None, None) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
             _ => self.inspect_request(&plan, &mut exchange, stand).await,
@@ -142,7 +175,13 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));
         match inspected {
             Ok((held, upstream)) => {
-                let upload = Upload::new(held, !self.client.body_is_done(), plan.has_body());
+                let mut upload = Upload::new(held, !self.client.body_is_done(), plan.has_body());
+                if in_parts && wants_body {
+                    let bytes_max = listener.limits.message_held_max;
+                    let messages = plan.grpc && mode == BodyMode::Hold;
+                    let judging = if messages { Judging::Messages { bytes_max } } else { Judging::Whole };
+                    upload = upload.judged(judging, Reserved::new(plane.budget.clone()));
+                }
                 self.forward(&plan, &mut exchange, upload, forwarded, upstream).await
             }
             Err(stop) => {

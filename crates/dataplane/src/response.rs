@@ -65,6 +65,11 @@ pub(crate) fn write_head(head: &ResponseHead, form: Form, hop: &Hop<'_>, out: &m
     if form.coding == Coding::Chunked || chunked_get && head.status != 204 && head.status != 304 {
         write_field(b"Transfer-Encoding", b"chunked", out);
     }
+    // On HTTP/2 a stream that has ended says that there is no body; here somebody would wait for one.
+    let bodiless = hop.head_only || matches!(head.status, 100..=199 | 204 | 304);
+    if form.coding == Coding::None && !bodiless && head.headers.first(b"content-length").is_none() {
+        write_field(b"Content-Length", b"0", out);
+    }
     write_field(b"X-Request-Id", hop.request_id.as_bytes(), out);
     end_head(form.close, form.http10, out);
 }

@@ -18,6 +18,14 @@ pub(crate) enum ServerStream {
 }
 
 impl ServerStream {
+    /// Whether both sides agreed on HTTP/2; `None` where they did not talk about it.
+    pub(crate) fn has_chosen_http2(&self) -> Option<bool> {
+        match self {
+            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol() == Some(b"h2")),
+            Self::Tcp(_) | Self::Pipe(_) => None,
+        }
+    }
+
     /// Whether nothing has come: neither its end nor bytes that nobody asked for. Asks the system.
     pub(crate) fn is_quiet(&self) -> bool {
         let socket = match self {

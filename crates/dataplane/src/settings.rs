@@ -159,12 +159,27 @@ pub struct Destination {
     pub site: Option<Arc<Site>>,
     /// What it is told of a client's certificate.
     pub forward: Arc<Forward>,
+    /// What becomes of bodies while they are inspected.
+    pub body: BodyMode,
+}
+
+/// What becomes of bodies while they are inspected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyMode {
+    /// They are held until they are judged: nothing of a request reaches the service before. Calls of gRPC are held
+    /// message by message, because nobody knows beforehand whether a message waits for an answer to the one before.
+    #[default]
+    Hold,
+    /// They go on as they come and are shown to the rules on the way; only their end waits for the verdict.
+    Stream,
+    /// They go on unseen; heads are inspected.
+    Off,
 }
 
 impl Destination {
     /// A service and where it lives, its answers as they come.
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
-        Self { service, upstream, site: None, forward: Arc::default() }
+        Self { service, upstream, site: None, forward: Arc::default(), body: BodyMode::default() }
     }
 }
 
@@ -190,6 +205,8 @@ pub struct Limits {
     pub response_body_decoded_max: u64,
     /// What one held body keeps in memory; the rest goes to disk. Default 1 MiB.
     pub body_memory_max: usize,
+    /// A message of gRPC that is held until it is judged. Over it: refused. Default 4 MiB, what gRPC takes by default.
+    pub message_held_max: usize,
     /// Connections of HTTP/2.
     pub http2: Http2Limits,
 }
@@ -210,6 +227,7 @@ impl Default for Limits {
             response_body_held_max: 1024 * 1024,
             response_body_decoded_max: 8 * 1024 * 1024,
             body_memory_max: 1024 * 1024,
+            message_held_max: 4 * 1024 * 1024,
             http2: Http2Limits::default(),
         }
     }

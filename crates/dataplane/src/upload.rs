@@ -1,9 +1,16 @@
 //! A request's body on its way to the upstream: what was held first, then what still comes from the client.
 
+mod judged;
+
 use std::io;
 use std::task::{Context, Poll};
 
-use crate::hold::Held;
+use palisade_inspect::Action;
+
+pub(crate) use self::judged::Judging;
+use self::judged::{Came, Judged};
+use crate::exchange::Exchange;
+use crate::hold::{Held, Reserved};
 use crate::sides::{BodyLost, ClientSide, Side};
 use crate::upstream::ServerSide;
 use crate::wire::OUTPUT_BYTES_MAX;
@@ -14,6 +21,8 @@ pub(crate) struct Upload {
     held_is_out: bool,
     /// More of the body comes than is held.
     streams: bool,
+    /// What streams is judged on its way.
+    judged: Option<Judged>,
     rest_began: bool,
     has_body: bool,
     ended: bool,
@@ -31,6 +40,14 @@ pub(crate) enum UploadError {
     Client(BodyLost),
     /// What was held cannot be read back.
     Held(io::Error),
+    /// A check says that it must not pass.
+    Blocked(Action),
+    /// The inspection failed; it has said so itself.
+    Failed,
+    /// A message is larger than so many bytes.
+    TooLarge(usize),
+    /// The budget for what is held is used up.
+    OverBudget,
 }
 
 impl Upload {
@@ -40,6 +57,7 @@ impl Upload {
             held,
             held_is_out: false,
             streams,
+            judged: None,
             rest_began: false,
             has_body,
             ended: !has_body,
@@ -47,6 +65,11 @@ impl Upload {
             moved: false,
             streamed_bytes: 0,
         }
+    }
+
+    /// What streams of it is judged on its way.
+    pub(crate) fn judged(self, judging: Judging, reserved: Reserved) -> Self {
+        Self { judged: Some(Judged::new(judging, reserved)), ..self }
     }
 
     /// How long it is, where all of it is held.
@@ -81,7 +104,8 @@ impl Upload {
 
     /// Whether it is the client that we wait for.
     pub(crate) fn waits_for_client(&self) -> bool {
-        !self.is_over() && (self.held.is_none() || self.held_is_out)
+        let judges = self.judged.as_ref().is_some_and(Judged::is_at_work);
+        !self.is_over() && !judges && (self.held.is_none() || self.held_is_out)
     }
 
     /// Moves what can be moved. Ready when all is written. A server that takes no more is no error: it may have
@@ -91,13 +115,14 @@ impl Upload {
         cx: &mut Context<'_>,
         client: &mut C,
         server: &mut ServerSide,
+        exchange: &mut Exchange,
     ) -> Poll<Result<(), UploadError>> {
         self.moved = false;
         loop {
             if self.abandoned {
                 return Poll::Ready(Ok(()));
             }
-            let waits = match self.fill_output(cx, client, server) {
+            let waits = match self.fill_output(cx, client, server, exchange) {
                 Ok(waits) => waits,
                 Err(error) => return Poll::Ready(Err(error)),
             };
@@ -117,6 +142,7 @@ impl Upload {
         cx: &mut Context<'_>,
         client: &mut C,
         server: &mut ServerSide,
+        exchange: &mut Exchange,
     ) -> Result<bool, UploadError> {
         while !self.ended && server.pending() < OUTPUT_BYTES_MAX {
             if let Some(held) = self.held.as_mut().filter(|_| !self.held_is_out) {
@@ -125,6 +151,22 @@ impl Upload {
                     Poll::Ready(Ok(false)) => self.held_is_out = true,
                     Poll::Ready(Err(error)) => return Err(UploadError::Held(error)),
                     Poll::Pending => return Ok(true),
+                }
+                continue;
+            }
+            if let Some(judged) = &mut self.judged {
+                match judged.poll(cx, client, exchange, &mut self.streamed_bytes) {
+                    Poll::Pending => return Ok(true),
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Ready(Ok(Came::Bytes(bytes))) => {
+                        server.send_piece(&bytes);
+                        self.rest_began = true;
+                        self.moved = true;
+                    }
+                    Poll::Ready(Ok(Came::End)) => {
+                        server.send_end(client.request_trailers());
+                        self.ended = true;
+                    }
                 }
                 continue;
             }

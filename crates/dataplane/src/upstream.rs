@@ -6,6 +6,7 @@
 mod endpoint;
 mod endpoints;
 mod server_side;
+mod shared;
 
 use std::fmt;
 use std::io;
@@ -18,9 +19,11 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::endpoint::{Endpoint, Lease};
+use self::endpoint::Endpoint;
+pub(crate) use self::endpoint::Lease;
 use self::endpoints::{Endpoints, Target};
 pub(crate) use self::server_side::{HeadLost, ServerSide};
+pub(crate) use self::shared::Share;
 use crate::server_stream::ServerStream;
 use crate::tls::{UpstreamTls, upstream_told};
 use crate::wire::Wire;
@@ -61,6 +64,20 @@ pub struct UpstreamLimits {
     pub resolve_every: Duration,
     /// How long an endpoint that could not be connected to is passed over. Default 10 s.
     pub eject: Duration,
+    /// What it is spoken to in.
+    pub protocol: UpstreamProtocol,
+}
+
+/// What an upstream is spoken to in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, many requests on a connection: agreed on by ALPN over TLS, known beforehand without.
+    Http2,
+    /// Over TLS what ALPN chooses; HTTP/1.1 without.
+    Auto,
 }
 
 impl Default for UpstreamLimits {
@@ -72,6 +89,7 @@ impl Default for UpstreamLimits {
             idle: Duration::from_secs(30),
             resolve_every: Duration::from_secs(10),
             eject: Duration::from_secs(10),
+            protocol: UpstreamProtocol::default(),
         }
     }
 }
@@ -98,9 +116,20 @@ pub enum UpstreamUrlError {
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) wire: Wire<ServerStream>,
+    pub(crate) link: Link,
     pub(crate) address: SocketAddr,
     lease: Lease,
+    /// It has served others before.
+    pub(crate) reused: bool,
+}
+
+/// What a connection is to one exchange.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// All of it.
+    Http1(Box<Wire<ServerStream>>),
+    /// A stream beside those of others.
+    Http2(Share),
 }
 
 /// How connecting went.
@@ -120,6 +149,8 @@ pub(crate) enum ConnectError {
     Connect(io::Error),
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
+    #[error("it does not begin HTTP/2: {0}")]
+    Http2(String),
     #[error("it did not accept a connection in time")]
     Timeout,
 }
@@ -217,7 +248,12 @@ impl Upstream {
         let endpoints = self.endpoints.known();
         let turn = self.turn.load(Ordering::Relaxed);
         let endpoint = Endpoint::pick(&endpoints, turn, &[]).filter(|endpoint| !endpoint.is_ejected())?;
-        let server = endpoint.take_idle(&self.limits, sure)?;
+        let shared = match self.limits.protocol {
+            UpstreamProtocol::Http1 => None,
+            UpstreamProtocol::Http2 => Some(endpoint.take_shared()?),
+            UpstreamProtocol::Auto => endpoint.take_shared(),
+        };
+        let server = shared.or_else(|| endpoint.take_idle(&self.limits, sure))?;
         if endpoints.len() > 1 {
             self.turn.store(turn.wrapping_add(1), Ordering::Relaxed);
         }
@@ -225,8 +261,18 @@ impl Upstream {
     }
 
     /// Keeps a connection for the next request.
-    pub(crate) fn put_idle(&self, server: Server) {
-        server.lease.put_idle(server.wire, &self.limits);
+    pub(crate) fn put_idle(&self, wire: Wire<ServerStream>, lease: Lease) {
+        lease.put_idle(wire, &self.limits);
+    }
+
+    /// How requests to it are addressed.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// How long it may take to take a request.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.limits.connect
     }
 
     /// Closes idle connections that are too old or that the upstream has closed.
@@ -251,10 +297,10 @@ impl Upstream {
         for _ in 0..tries {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             let Some(endpoint) = Endpoint::pick(&endpoints, turn, &tried) else { break };
-            match timeout(share, self.open(endpoint.address())).await {
-                Ok(Ok(stream)) => {
+            match timeout(share, self.connect_to(endpoint)).await {
+                Ok(Ok(server)) => {
                     endpoint.recovered();
-                    return Ok(endpoint.busy(Wire::new(stream)));
+                    return Ok(server);
                 }
                 Ok(Err(error)) => failed = error,
                 Err(_) => {}
@@ -267,6 +313,30 @@ impl Upstream {
         }
         self.endpoints.doubt();
         Err(failed)
+    }
+
+    async fn connect_to(&self, endpoint: &Arc<Endpoint>) -> Result<Server, ConnectError> {
+        if self.limits.protocol == UpstreamProtocol::Http1 {
+            let stream = self.open(endpoint.address()).await?;
+            return Ok(endpoint.busy(Link::Http1(Box::new(Wire::new(stream)))));
+        }
+        // Requests that come at once share the connection that the first of them makes.
+        let _opening = endpoint.shared().opening.lock().await;
+        if let Some(server) = endpoint.take_shared() {
+            return Ok(server);
+        }
+        let stream = self.open(endpoint.address()).await?;
+        let link = match (self.limits.protocol, stream.has_chosen_http2()) {
+            (UpstreamProtocol::Auto, None | Some(false)) => Link::Http1(Box::new(Wire::new(stream))),
+            (UpstreamProtocol::Http2, Some(false)) => {
+                return Err(ConnectError::Http2("ALPN did not choose h2".to_owned()));
+            }
+            _ => {
+                let begun = endpoint.shared().add(stream).await;
+                Link::Http2(begun.map_err(|error| ConnectError::Http2(error.to_string()))?)
+            }
+        };
+        Ok(endpoint.busy(link))
     }
 
     async fn open(&self, address: SocketAddr) -> Result<ServerStream, ConnectError> {

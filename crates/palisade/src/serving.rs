@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Direction, ListenerProtocol, Name, Route, Socket};
+use palisade_config::{Direction, ListenerProtocol, Name, Route, RouteBody, Socket};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
-    Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained, EnvoyAddress,
-    EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane, Protected,
-    Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamTls, drain, serve, serve_envoy,
+    BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
+    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane,
+    Protected, Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamProtocol,
+    UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -259,10 +260,10 @@ type Upstreams = HashMap<String, Arc<Upstream>>;
 /// Equal upstreams have equal keys.
 fn key(upstream: &palisade_config::Upstream, tls: Option<&Arc<UpstreamTls>>) -> String {
     let urls: Vec<&str> = upstream.url.iter().map(|url| url.as_str()).collect();
-    let palisade_config::Upstream { url: _, connect, response, resolve, eject, tls: _ } = upstream;
+    let palisade_config::Upstream { url: _, protocol, connect, response, resolve, eject, tls: _ } = upstream;
     // Connections that were greeted otherwise are others.
     let tls = tls.map(Arc::as_ptr);
-    format!("{urls:?} {connect:?} {response:?} {resolve:?} {eject:?} {tls:?}")
+    format!("{urls:?} {protocol:?} {connect:?} {response:?} {resolve:?} {eject:?} {tls:?}")
 }
 
 /// What the application of a service is told of a client's certificate.
@@ -289,7 +290,7 @@ struct Destinations<'s> {
     homes: HashMap<Leads<'s>, Arc<Destination>>,
 }
 
-/// What makes two destinations different: service, profile, and the route when it has exceptions of its own.
+/// What makes two destinations different: service, profile, and the route when it says something of its own.
 type Leads<'s> = (&'s Name, &'s Name, Option<usize>);
 
 impl<'s> Destinations<'s> {
@@ -308,6 +309,11 @@ impl<'s> Destinations<'s> {
                         response: Some(told.response.duration()),
                         resolve_every: told.resolve.duration(),
                         eject: told.eject.duration(),
+                        protocol: match told.protocol {
+                            palisade_config::UpstreamProtocol::Http1 => UpstreamProtocol::Http1,
+                            palisade_config::UpstreamProtocol::Http2 => UpstreamProtocol::Http2,
+                            palisade_config::UpstreamProtocol::Auto => UpstreamProtocol::Auto,
+                        },
                         ..UpstreamLimits::default()
                     };
                     let urls: Vec<&str> = told.url.iter().map(|url| url.as_str()).collect();
@@ -333,7 +339,8 @@ impl<'s> Destinations<'s> {
     fn leads(&self, number: usize, route: &'s Route) -> Result<Leads<'s>> {
         let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
         let profile = route.profile.as_deref().unwrap_or(&service.profile);
-        Ok((&route.service, profile, (!route.exceptions.is_empty()).then_some(number)))
+        let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold;
+        Ok((&route.service, profile, own.then_some(number)))
     }
 
     fn make(&mut self, number: usize, route: &'s Route) -> Result<()> {
@@ -351,7 +358,12 @@ impl<'s> Destinations<'s> {
         let service = Service::with_exceptions(name.as_str(), profile, &further);
         let site = self.snapshot.sites.get(name).cloned().flatten();
         if let Some(upstream) = self.upstreams.get(name).cloned() {
-            let home = Destination { service: service.clone(), upstream, site: site.clone(), forward };
+            let body = match route.body {
+                RouteBody::Hold => BodyMode::Hold,
+                RouteBody::Stream => BodyMode::Stream,
+                RouteBody::Off => BodyMode::Off,
+            };
+            let home = Destination { service: service.clone(), upstream, site: site.clone(), forward, body };
             self.homes.insert(leads, Arc::new(home));
         }
         self.made.insert(leads, Arc::new(Protected { service, site, profile: profile_name }));

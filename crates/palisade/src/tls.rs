@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Config, FilePath, HostPattern, Listener,
-    ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion,
+    ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion, UpstreamProtocol,
 };
 use palisade_dataplane::{
     Alpn, Believed, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings, UpstreamTls,
@@ -81,11 +81,11 @@ impl TlsMaker {
         else {
             return Ok(None);
         };
-        let tls = told.tls.as_deref();
+        let (tls, protocol) = (told.tls.as_deref(), told.protocol);
         let mut warnings = Vec::new();
-        let made = self
-            .upstreams
-            .of(&service.name, format!("{tls:?}"), all, |loader| upstream(loader, tls, &mut warnings));
+        let made = self.upstreams.of(&service.name, format!("{tls:?} {protocol:?}"), all, |loader| {
+            upstream(loader, tls, protocol, &mut warnings)
+        });
         self.warn(&format!("service {}", *service.name), warnings);
         made.map(Some)
     }
@@ -207,6 +207,7 @@ fn server(
 fn upstream(
     loader: &dyn Loader,
     tls: Option<&palisade_config::UpstreamTls>,
+    protocol: UpstreamProtocol,
     warnings: &mut Vec<String>,
 ) -> Result<UpstreamTls> {
     let mut client = None;
@@ -230,7 +231,11 @@ fn upstream(
         believed,
         client,
         server_name: tls.and_then(|tls| tls.server_name.as_ref()).map(|name| name.as_str().to_owned()),
-        alpn: vec![Alpn::Http1],
+        alpn: match protocol {
+            UpstreamProtocol::Http1 => vec![Alpn::Http1],
+            UpstreamProtocol::Http2 => vec![Alpn::Http2],
+            UpstreamProtocol::Auto => vec![Alpn::Http2, Alpn::Http1],
+        },
     };
     Ok(UpstreamTls::new(settings)?)
 }

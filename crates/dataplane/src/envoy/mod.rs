@@ -140,7 +140,7 @@ impl Shared {
     /// Begins the exchange of a request that a route takes.
     async fn begin(&self, asked: &mut Asked, service: &Arc<Service>) -> (Exchange, Result<Stand, Failed>) {
         let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
-        let about = About { listener: &self.listener.name, counts, tls: None };
+        let about = About { listener: &self.listener.name, counts, tls: None, in_parts: false };
         let peer = Peer {
             peer_addr: asked.peer,
             client_addr: asked.peer,

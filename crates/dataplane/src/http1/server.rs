@@ -8,13 +8,16 @@ use palisade_http::{Fields, Framing, HeadLimits, HeadParse, HeadScanner, Respons
 use super::client::poll_body;
 use crate::body::{BodyReader, Coding, write_field};
 use crate::response;
+use crate::server_stream::ServerStream;
 use crate::sides::{BodyLost, Side};
-use crate::upstream::{HeadLost, Server};
+use crate::upstream::{HeadLost, Lease};
+use crate::wire::Wire;
 
 /// A connection of an upstream for the time of one exchange.
 #[derive(Debug)]
 pub(crate) struct Http1Server {
-    server: Server,
+    wire: Wire<ServerStream>,
+    lease: Lease,
     /// How the request's body goes.
     coding: Coding,
     scanner: HeadScanner,
@@ -24,10 +27,11 @@ pub(crate) struct Http1Server {
 
 impl Http1Server {
     /// Begins with the request's head as it goes on, but for its end.
-    pub(crate) fn new(mut server: Server, forwarded: &[u8], coding: Coding) -> Self {
-        server.wire.output().extend_from_slice(forwarded);
+    pub(crate) fn new(mut wire: Wire<ServerStream>, lease: Lease, forwarded: &[u8], coding: Coding) -> Self {
+        wire.output().extend_from_slice(forwarded);
         Self {
-            server,
+            wire,
+            lease,
             coding,
             scanner: HeadScanner::new(),
             body: BodyReader::new(Framing::None),
@@ -37,7 +41,7 @@ impl Http1Server {
 
     /// Ends the request's head. `length`: its body came without saying how long it is, and is so long as far as we know.
     pub(crate) fn end_head(&mut self, length: Option<Option<u64>>) {
-        let output = self.server.wire.output();
+        let output = self.wire.output();
         match length {
             None => {}
             Some(Some(length)) => write_field(b"Content-Length", length.to_string().as_bytes(), output),
@@ -48,7 +52,7 @@ impl Http1Server {
 
     /// Sends the end of the request.
     pub(crate) fn send_end(&mut self) {
-        self.coding.finish(None, self.server.wire.output());
+        self.coding.finish(None, self.wire.output());
     }
 
     /// The head of the next response; `None` when some of it came.
@@ -60,7 +64,7 @@ impl Http1Server {
         if let Some(read) = self.read_head(limits) {
             return Poll::Ready(read);
         }
-        let wire = &mut self.server.wire;
+        let wire = &mut self.wire;
         match wire.poll_fill(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) if wire.input().is_empty() => {
@@ -78,7 +82,7 @@ impl Http1Server {
 
     /// What the input holds of a head; nothing while it may still grow to be one.
     fn read_head(&mut self, limits: &HeadLimits) -> Option<Result<Option<ResponseHead>, HeadLost>> {
-        let wire = &mut self.server.wire;
+        let wire = &mut self.wire;
         let input = wire.input();
         if self.scanner.find(input).is_none() && input.len() <= limits.head_bytes_max {
             return None;
@@ -126,8 +130,8 @@ impl Http1Server {
     }
 
     /// The connection, where it can serve another request.
-    pub(crate) fn into_reusable(self) -> Option<Server> {
-        self.reusable.then_some(self.server)
+    pub(crate) fn into_reusable(self) -> Option<(Wire<ServerStream>, Lease)> {
+        self.reusable.then_some((self.wire, self.lease))
     }
 }
 
@@ -137,22 +141,22 @@ impl Side for Http1Server {
         cx: &mut Context<'_>,
         take: &mut dyn FnMut(&[u8]),
     ) -> Poll<Result<bool, BodyLost>> {
-        poll_body(&mut self.server.wire, &mut self.body, cx, take)
+        poll_body(&mut self.wire, &mut self.body, cx, take)
     }
 
     fn send_piece(&mut self, piece: &[u8]) {
-        self.coding.write(piece, self.server.wire.output());
+        self.coding.write(piece, self.wire.output());
     }
 
     fn pending(&self) -> usize {
-        self.server.wire.pending()
+        self.wire.pending()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.server.wire.poll_flush(cx)
+        self.wire.poll_flush(cx)
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.server.wire.poll_end(cx)
+        self.wire.poll_end(cx)
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use h2::ext::Protocol;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use palisade_http::{
     Fields, Framing, FramingFinding, HeadLimits, HeadParse, RequestHead, ResponseHead, parse_request_head,
 };
@@ -158,10 +158,63 @@ fn append(map: &mut HeaderMap, name: &[u8], value: &[u8]) {
     }
 }
 
+/// The head of a request as it goes on, in the form of HTTP/1 that [`crate::request`] gives it, read once more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestText<'t>(pub(super) &'t [u8]);
+
+impl RequestText<'_> {
+    /// The same on HTTP/2. `None` where it cannot be said there: a method, a host or a target that the `http` crate does
+    /// not take.
+    pub(super) fn request(self, scheme: &str) -> Option<Request<()>> {
+        let mut lines =
+            self.0.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mut start = lines.next()?.split(|byte| *byte == b' ');
+        let (method, target) = (start.next()?, start.next()?);
+        let mut fields = HeaderMap::new();
+        let mut host = None;
+        for line in lines.filter(|line| !line.is_empty()) {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+            if name.eq_ignore_ascii_case(b"host") {
+                host = host.or(Some(value));
+            } else if !is_of_http1(name) {
+                append(&mut fields, name, value);
+            }
+        }
+        let uri =
+            Uri::builder().scheme(scheme).authority(host?).path_and_query(escaped(target)).build().ok()?;
+        let mut request = Request::new(());
+        *request.method_mut() = Method::from_bytes(method).ok()?;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = fields;
+        Some(request)
+    }
+}
+
+/// Fields of one connection that [`crate::request`] writes for HTTP/1.
+fn is_of_http1(name: &[u8]) -> bool {
+    [&b"connection"[..], b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// A target in which bytes that no URI has are escaped, which HTTP/1 passes on.
+fn escaped(target: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(target.len());
+    for byte in target {
+        match byte {
+            b'"' | b'<' | b'>' | b'`' | b'#' | 0..=b' ' | 0x7f.. => {
+                out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            }
+            byte => out.push(*byte),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
 
     fn parts(uri: &str, fields: &[(&str, &str)]) -> Parts {
         let mut request = Request::builder().uri(uri);
@@ -224,5 +277,19 @@ mod tests {
         ] {
             assert_eq!(is_grpc(kind.as_bytes()), grpc, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_forwarded_head_says_the_same_on_http2() {
+        let text = RequestText(
+            b"POST /a\"b<?c=`d HTTP/1.1\r\nHost: h:1\r\nX-A: 1\r\nx-a: 2\r\nConnection: TE\r\nTE: trailers\r\n\
+              Transfer-Encoding: chunked\r\n\r\n",
+        );
+        let request = text.request("http").unwrap();
+        assert_eq!(request.uri(), "http://h:1/a%22b%3C?c=%60d");
+        assert_eq!(request.method(), "POST");
+        let listed: Vec<_> =
+            request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        assert_eq!(listed, [("x-a", "1"), ("x-a", "2"), ("te", "trailers")]);
     }
 }

@@ -3,9 +3,11 @@
 use palisade_http::{Framing, ResponseHead};
 use palisade_inspect::{Action, End};
 
+use super::on_the_way::OnTheWay;
 use super::relay::Ending;
 use super::stop::{CLIENT_GONE, Stop};
-use super::{After, Passage};
+use super::{After, Bodies, Passage};
+use crate::block_page::grpc_status;
 use crate::content_coding::{ContentDecoder, Undecoded, WATCHED_BYTES_MAX};
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::Held;
@@ -51,15 +53,16 @@ impl<C: ClientSide> Passage<'_, C> {
         };
         let status = head.status;
         self.client.send_head(&head, framing, &hop, upload.is_complete());
-        let held = match self.inspect_response(exchange, head, framing, &mut server, &mut upload).await {
-            Ok(held) => held,
+        let inspected = self.inspect_response(exchange, head, framing, &mut server, &mut upload).await;
+        let (held, on_the_way) = match inspected {
+            Ok(inspected) => inspected,
             Err(stop) => {
                 self.client.take_back();
                 return self.stop_forwarding(plan, exchange, stop).await;
             }
         };
         exchange.answered(Some(Sent { status, by: AnsweredBy::Upstream }), 0);
-        match self.relay(exchange, &mut server, &mut upload, held).await {
+        match self.relay(exchange, &mut server, &mut upload, held, on_the_way).await {
             Ok(()) => {
                 // The last bytes leave after the log has its lines: who has the answer finds them there.
                 exchange.finish(End::Complete);
@@ -91,7 +94,18 @@ impl<C: ClientSide> Passage<'_, C> {
                     self.client.take_back();
                     return self.stop_forwarding(plan, exchange, stop).await;
                 }
-                // Too late for another answer: the client sees that this one is cut short.
+                // Too late for another answer: the client sees that this one is cut short, and one that speaks gRPC why.
+                if matches!(stop, Stop::Act(_)) {
+                    exchange.blocked();
+                    exchange.note("Blocked in the middle: the answer was cut short");
+                    if plan.grpc {
+                        let status = grpc_status(403, exchange.request_id());
+                        self.client.send_end(Some(&status));
+                        exchange.finish(End::Aborted);
+                        self.flush_client().await;
+                        return After::Linger;
+                    }
+                }
                 match &stop {
                     Stop::Answer { why, .. } => exchange.note(&format!("The answer was cut short: {why}")),
                     Stop::ClientGone => exchange.note(CLIENT_GONE),
@@ -108,7 +122,7 @@ impl<C: ClientSide> Passage<'_, C> {
         self.stop(plan, exchange, stop, is_read).await
     }
 
-    /// Takes the response through its stages. What was held of its body comes back.
+    /// Takes the response through its stages. What was held of its body comes back, or what judges it on its way.
     async fn inspect_response(
         &mut self,
         exchange: &mut Exchange,
@@ -116,7 +130,7 @@ impl<C: ClientSide> Passage<'_, C> {
         framing: Framing,
         server: &mut ServerSide,
         upload: &mut Upload,
-    ) -> Result<Option<Held>, Stop> {
+    ) -> Result<(Option<Held>, Option<OnTheWay>), Stop> {
         let decoder =
             ContentDecoder::new(&head.headers, self.caller.listener.limits.response_body_decoded_max);
         let watched =
@@ -124,7 +138,12 @@ impl<C: ClientSide> Passage<'_, C> {
         let mut held = None;
         let mut stand = exchange.response_head(head).await?;
         if stand == Stand::More {
-            if exchange.wants_response_body() && framing != Framing::None {
+            let looks =
+                exchange.wants_response_body() && framing != Framing::None && self.bodies != Bodies::Off;
+            if looks && self.bodies == Bodies::OnTheWay {
+                return Ok((None, Some(OnTheWay::new(decoder.ok()))));
+            }
+            if looks {
                 let (whole, decided) = self.hold_response(exchange, decoder, server, upload).await?;
                 held = Some(whole);
                 if let Some(decided) = decided {
@@ -138,7 +157,7 @@ impl<C: ClientSide> Passage<'_, C> {
             }
         }
         match stand {
-            Stand::Decided(Action::Forward) | Stand::More => Ok(held),
+            Stand::Decided(Action::Forward) | Stand::More => Ok((held, None)),
             Stand::Decided(action) => Err(Stop::Act(action)),
         }
     }

@@ -9,6 +9,7 @@ use super::Passage;
 use super::receive::broken_body;
 use super::stop::Stop;
 use crate::exchange::Exchange;
+use crate::hold::HoldError;
 use crate::request::RequestPlan;
 use crate::sides::{BodyLost, ClientSide, Side};
 use crate::upload::{Upload, UploadError};
@@ -16,6 +17,8 @@ use crate::upstream::{ConnectError, Connecting, HeadLost, Server, ServerSide, Up
 
 /// Interim responses of one upstream to one request.
 const INTERIM_MAX: usize = 16;
+/// How often a request is sent that the upstream does nothing about.
+const UNPROCESSED_MAX: u32 = 3;
 
 impl<C: ClientSide> Passage<'_, C> {
     /// A connection with the request on it, the head of its response, and how the response's body comes.
@@ -29,8 +32,8 @@ impl<C: ClientSide> Passage<'_, C> {
     ) -> Result<(ServerSide, ResponseHead, Framing), Stop> {
         let twice = plan.is_idempotent();
         let mut idle = upstream.take_idle(!twice);
+        let mut tries = 0;
         loop {
-            let reused = idle.is_some();
             let server = match idle.take() {
                 Some(server) => server,
                 None => {
@@ -43,19 +46,28 @@ impl<C: ClientSide> Passage<'_, C> {
             if let Some(facts) = exchange.facts() {
                 facts.upstream_addr = Some(server.address);
             }
-            let mut server = ServerSide::begin(server, forwarded, plan, upload);
-            match self.await_response(plan, exchange, &mut server, upload).await {
-                Ok((head, framing)) => return Ok((server, head, framing)),
-                Err(Unanswered::Stop(stop)) => return Err(stop),
-                Err(Unanswered::Closed(_)) if reused && twice && upload.is_replayable() => {
-                    self.caller.plane.metrics.events.upstream_retries_total.one();
-                    upload.rewind();
-                }
-                Err(Unanswered::Closed(how)) => {
-                    self.caller.plane.metrics.events.upstream_broken_total.one();
-                    return Err(Stop::answer(502, format!("the upstream {how}")));
-                }
+            let reused = server.reused;
+            let answered = match ServerSide::begin(upstream, server, forwarded, plan, upload).await {
+                Ok(mut side) => match self.await_response(plan, exchange, &mut side, upload).await {
+                    Ok((head, framing)) => return Ok((side, head, framing)),
+                    Err(unanswered) => unanswered,
+                },
+                Err(lost) => self.unanswered(lost),
+            };
+            tries += 1;
+            let (again, how) = match answered {
+                Unanswered::Stop(stop) => return Err(stop),
+                Unanswered::Closed(how) => (reused && twice, how),
+                Unanswered::Unprocessed(how) => (tries < UNPROCESSED_MAX, how),
+            };
+            if !again || !upload.is_replayable() {
+                self.caller.plane.metrics.events.upstream_broken_total.one();
+                return Err(Stop::answer(502, format!("the upstream {how}")));
             }
+            self.caller.plane.metrics.events.upstream_retries_total.one();
+            upload.rewind();
+            // Others may wait on a connection of HTTP/2 that still takes requests.
+            idle = if reused { None } else { upstream.take_idle(!twice) };
         }
     }
 
@@ -95,11 +107,7 @@ impl<C: ClientSide> Passage<'_, C> {
             let head = match head {
                 Ok(Ok(Some(head))) => head,
                 Ok(Ok(None)) => continue,
-                Ok(Err(HeadLost::Closed(how))) => return Err(Unanswered::Closed(how)),
-                Ok(Err(HeadLost::Refused(why))) => {
-                    self.caller.plane.metrics.events.upstream_broken_total.one();
-                    return Err(Unanswered::Stop(Stop::answer(502, why)));
-                }
+                Ok(Err(lost)) => return Err(self.unanswered(lost)),
                 Err(stop) => return Err(Unanswered::Stop(stop)),
             };
             let framing = server.framing(&head, &plan.method);
@@ -128,6 +136,17 @@ impl<C: ClientSide> Passage<'_, C> {
         }
     }
 
+    fn unanswered(&self, lost: HeadLost) -> Unanswered {
+        match lost {
+            HeadLost::Closed(how) => Unanswered::Closed(how),
+            HeadLost::Unprocessed(how) => Unanswered::Unprocessed(how),
+            HeadLost::Refused(why) => {
+                self.caller.plane.metrics.events.upstream_broken_total.one();
+                Unanswered::Stop(Stop::answer(502, why))
+            }
+        }
+    }
+
     /// Waits for something of the upstream, while the request may still be on its way.
     pub(super) async fn while_uploading<T>(
         &mut self,
@@ -144,7 +163,7 @@ impl<C: ClientSide> Passage<'_, C> {
             let mut uploaded = false;
             if !upload.is_over() || server.pending() > 0 {
                 let before = upload.streamed_bytes;
-                let uploading = upload.poll(cx, *client, server);
+                let uploading = upload.poll(cx, *client, server, exchange);
                 exchange.streamed(upload.streamed_bytes - before);
                 if let Poll::Ready(Err(error)) = uploading {
                     return Poll::Ready(Err(Lack::Upload(error)));
@@ -197,6 +216,13 @@ impl<C: ClientSide> Passage<'_, C> {
                 Stop::answer(400, broken_body(lost))
             }
             UploadError::Held(error) => self.cannot_hold_back(error),
+            UploadError::Blocked(action) => Stop::Act(action.clone()),
+            UploadError::Failed => Stop::Failed,
+            UploadError::TooLarge(bytes_max) => {
+                events.bodies_too_large_total.one();
+                Stop::answer(413, format!("a message of the call is larger than {bytes_max} bytes"))
+            }
+            UploadError::OverBudget => self.cannot_hold(&HoldError::OverBudget),
         }
     }
 
@@ -211,6 +237,8 @@ enum Unanswered {
     /// The upstream closed or broke the connection before the first byte of an answer; on a connection that had
     /// been idle that says nothing about the request.
     Closed(String),
+    /// The upstream has said that it did nothing about the request.
+    Unprocessed(String),
     Stop(Stop),
 }
 

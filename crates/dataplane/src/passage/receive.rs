@@ -7,8 +7,8 @@ use palisade_http::FramingFinding;
 use palisade_inspect::Action;
 use tokio::time::Instant;
 
-use super::Passage;
 use super::stop::{Stop, told};
+use super::{Bodies, Passage};
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::{Held, HoldError};
 use crate::request::RequestPlan;
@@ -48,7 +48,7 @@ impl<C: ClientSide> Passage<'_, C> {
         }
         let mut held = None;
         if stand == Stand::More {
-            if !self.client.body_is_done() && exchange.wants_request_body() {
+            if self.bodies == Bodies::Held && !self.client.body_is_done() && exchange.wants_request_body() {
                 self.continue_if_expected(plan).await?;
                 let (whole, decided) = self.hold_request(exchange).await?;
                 held = Some(whole);

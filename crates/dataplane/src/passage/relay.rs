@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use super::Passage;
+use super::on_the_way::{self, OnTheWay};
 use super::stop::{CLIENT_GONE, Stop};
 use crate::exchange::Exchange;
 use crate::hold::Held;
@@ -21,6 +22,7 @@ impl<C: ClientSide> Passage<'_, C> {
         server: &mut ServerSide,
         upload: &mut Upload,
         mut held: Option<Held>,
+        mut on_the_way: Option<OnTheWay>,
     ) -> Result<(), Ending> {
         let response = self.response_timeout;
         let Self { client, timer, caller, .. } = self;
@@ -49,12 +51,31 @@ impl<C: ClientSide> Passage<'_, C> {
                         }
                         continue;
                     }
-                    let mut write = |piece: &[u8]| {
-                        written_bytes += piece.len() as u64;
-                        client.send_piece(piece);
-                        exchange.watched(piece);
+                    let polled = if let Some(judged) = &mut on_the_way {
+                        let mut write = |piece: &[u8]| {
+                            written_bytes += piece.len() as u64;
+                            client.send_piece(piece);
+                        };
+                        match judged.poll(cx, server, exchange, &mut write) {
+                            Poll::Ready(Ok(more)) => Poll::Ready(Ok(more)),
+                            Poll::Ready(Err(on_the_way::Held::Lost(lost))) => Poll::Ready(Err(lost)),
+                            Poll::Ready(Err(on_the_way::Held::Blocked(action))) => {
+                                return Poll::Ready(Err(Broken::Blocked(Stop::Act(action))));
+                            }
+                            Poll::Ready(Err(on_the_way::Held::Failed)) => {
+                                return Poll::Ready(Err(Broken::Blocked(Stop::Failed)));
+                            }
+                            Poll::Pending => Poll::Pending,
+                        }
+                    } else {
+                        let mut write = |piece: &[u8]| {
+                            written_bytes += piece.len() as u64;
+                            client.send_piece(piece);
+                            exchange.watched(piece);
+                        };
+                        server.poll_body(cx, &mut write)
                     };
-                    match server.poll_body(cx, &mut write) {
+                    match polled {
                         Poll::Ready(Ok(true)) => moved = true,
                         Poll::Ready(Ok(false)) => {
                             client.send_end(server.trailers());
@@ -74,7 +95,7 @@ impl<C: ClientSide> Passage<'_, C> {
                 };
                 if !upload.is_over() || server.pending() > 0 {
                     let before = upload.streamed_bytes;
-                    let uploading = upload.poll(cx, *client, server);
+                    let uploading = upload.poll(cx, *client, server, exchange);
                     exchange.streamed(upload.streamed_bytes - before);
                     if let Poll::Ready(Err(error)) = uploading {
                         return Poll::Ready(Err(Broken::Upload(error)));
@@ -106,6 +127,7 @@ impl<C: ClientSide> Passage<'_, C> {
             }
             Err(Broken::Timeout) => Err(Ending::Server(self.timed_out(upload))),
             Err(Broken::Held(error)) => Err(Ending::Server(self.cannot_hold_back(&error))),
+            Err(Broken::Blocked(stop)) => Err(Ending::Server(stop)),
             Err(Broken::Response(lost)) => Err(Ending::Server(self.response_lost(&lost))),
             Err(Broken::Upload(error)) => Err(match self.upload_failed(&error) {
                 Stop::ClientGone => Ending::Client(CLIENT_GONE),
@@ -129,5 +151,6 @@ enum Broken {
     Timeout,
     Held(std::io::Error),
     Response(BodyLost),
+    Blocked(Stop),
     Upload(UploadError),
 }

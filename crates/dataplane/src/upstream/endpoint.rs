@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Server, UpstreamLimits};
+use super::shared::SharedConnections;
+use super::{Link, Server, UpstreamLimits};
 use crate::server_stream::ServerStream;
 use crate::wire::Wire;
 
@@ -21,6 +22,7 @@ pub(super) struct Endpoint {
     /// It is passed over until so many milliseconds after `since`.
     ejected_until: AtomicU64,
     idle: Mutex<Vec<Idle>>,
+    shared: SharedConnections,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,7 @@ struct Idle {
 
 /// A request that an endpoint is busy with, while it lives.
 #[derive(Debug)]
-pub(super) struct Lease(Arc<Endpoint>);
+pub(crate) struct Lease(Arc<Endpoint>);
 
 impl Endpoint {
     pub(super) fn new(address: SocketAddr) -> Arc<Self> {
@@ -41,6 +43,7 @@ impl Endpoint {
             since: Instant::now(),
             ejected_until: AtomicU64::new(0),
             idle: Mutex::default(),
+            shared: SharedConnections::default(),
         })
     }
 
@@ -80,9 +83,20 @@ impl Endpoint {
     }
 
     /// A connection that carries a request.
-    pub(super) fn busy(self: &Arc<Self>, wire: Wire<ServerStream>) -> Server {
+    pub(super) fn busy(self: &Arc<Self>, link: Link) -> Server {
         self.active.fetch_add(1, Ordering::Relaxed);
-        Server { wire, address: self.address, lease: Lease(self.clone()) }
+        Server { link, address: self.address, lease: Lease(self.clone()), reused: false }
+    }
+
+    /// Connections of HTTP/2.
+    pub(super) fn shared(&self) -> &SharedConnections {
+        &self.shared
+    }
+
+    /// A share of a connection of HTTP/2 that has room.
+    pub(super) fn take_shared(self: &Arc<Self>) -> Option<Server> {
+        let share = self.shared.take()?;
+        Some(Server { reused: true, ..self.busy(Link::Http2(share)) })
     }
 
     /// An idle connection on which nothing is known to have come. `sure`: ask the system first, for requests that must
@@ -92,7 +106,7 @@ impl Endpoint {
             // The one used last: the others may then grow old and go.
             let Idle { mut wire, since } = self.idle().pop()?;
             if since.elapsed() < limits.idle && wire.is_quiet() && (!sure || wire.stream().is_quiet()) {
-                return Some(self.busy(wire));
+                return Some(Server { reused: true, ..self.busy(Link::Http1(Box::new(wire))) });
             }
         }
     }
@@ -103,6 +117,7 @@ impl Endpoint {
         self.idle().retain_mut(|idle| {
             idle.since.elapsed() < limits.idle && idle.wire.is_quiet() && idle.wire.stream().is_quiet()
         });
+        self.shared.sweep(limits.idle);
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

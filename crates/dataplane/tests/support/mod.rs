@@ -80,7 +80,15 @@ impl Proxy {
     ) -> Self {
         let limits = UpstreamLimits { connect: Duration::from_millis(500), ..UpstreamLimits::default() };
         let upstream = Arc::new(Upstream::new(&format!("http://{upstream}"), limits).unwrap());
-        let routes = Routes::all_to(Destination::new(service(mode, rules), upstream));
+        Self::start_at(Destination::new(service(mode, rules), upstream), budget, change).await
+    }
+
+    pub async fn start_at(
+        destination: Destination,
+        budget: Budget,
+        change: impl FnOnce(&mut Listener),
+    ) -> Self {
+        let routes = Routes::all_to(destination);
         let mut listener = Listener::new("test", "127.0.0.1:0".parse().unwrap(), routes.clone());
         change(&mut listener);
         let journal = Arc::new(Kept::default());
