@@ -36,6 +36,7 @@ pub use http_match::{
 pub use index::{Index, IndexSize};
 pub use kinds::{ObjectsRead, POLICY_FILE_BYTES_MAX, read_objects};
 pub use labels::Labels;
+pub use naive::NEAR_MISS_RULES_MAX;
 pub use net::{Net, plain};
 pub use object::*;
 pub use objects::Objects;

@@ -97,7 +97,8 @@ impl Objects {
     }
 
     /// Of the rules that could have allowed a flow where it was denied, the one that came nearest: whose first clause that
-    /// fails comes last in the order of clauses; of several the first.
+    /// fails comes last in the order of clauses; of several the first. Only so many rules of a tier are looked at
+    /// ([`NEAR_MISS_RULES_MAX`]), since anybody who is denied makes us look.
     #[must_use]
     pub fn near_miss(&self, flow: &Flow<'_>, decision: &Decision, judgement: &Judgement) -> Option<NearMiss> {
         if decision.reason != Reason::TierDefault {
@@ -109,8 +110,13 @@ impl Objects {
         let tiers = self.tiers(endpoint, flow.direction, Variant::Enforced);
         let (_, policies) = tiers.iter().find(|(tier, _)| **tier == *stop.tier)?;
         let mut nearest: Option<NearMiss> = None;
+        let mut asked = 0;
         for policy in policies {
             for (index, rule) in rules(policy, flow.direction).unwrap_or_default().iter().enumerate() {
+                asked += 1;
+                if asked > NEAR_MISS_RULES_MAX {
+                    return nearest;
+                }
                 if !matches!(rule.action, Action::Allow | Action::Pass) {
                     continue;
                 }
@@ -129,6 +135,9 @@ impl Objects {
         nearest
     }
 }
+
+/// Rules that are looked at for the one that came nearest.
+pub const NEAR_MISS_RULES_MAX: usize = 4096;
 
 fn ask_rule(
     walk: &mut Walk,

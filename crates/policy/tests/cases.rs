@@ -1,5 +1,6 @@
 //! Decisions as data: every file of `testdata/policy/cases`, by the definition and by the index.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
 use palisade_policy::{Decision, PlaintextPeers};

@@ -18,6 +18,7 @@ pub mod detect;
 pub mod equivalence;
 pub mod http;
 pub mod identity;
+pub mod policy;
 pub mod redaction;
 pub mod regex;
 pub mod seclang;
@@ -42,6 +43,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
     ("proxy_header", addresses::proxy_header),
+    ("policy_path", policy::policy_path),
+    ("policy_selector", policy::policy_selector),
+    ("policy_yaml", policy::policy_yaml),
     ("redaction", redaction::redaction),
     ("regex", regex::regex),
     ("request_head", http::request_head),

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::flow::Feed;
 use crate::form::{AccountName, CompiledPolicy, PolicyRef, SetName, Sets, Update};
 use crate::item::{Inherited, Item, with_name};
 use crate::labels::Labels;
@@ -32,15 +33,26 @@ pub struct Compiler {
     holders: BTreeMap<Net, BTreeSet<ObjectKey>>,
     questions: Questions,
     endpoints: Endpoints,
+    /// Profiles that endpoints name, and how often.
+    named: BTreeMap<Arc<str>, usize>,
+    /// Profiles that the index was told of.
     profiles: BTreeSet<Arc<str>>,
     begun: bool,
 }
 
 impl Compiler {
-    /// A compiler without objects.
+    /// A compiler without objects, of objects that come all at once.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A compiler without objects.
+    #[must_use]
+    pub fn fed(feed: Feed) -> Self {
+        let mut compiler = Self::default();
+        compiler.objects.feed = feed;
+        compiler
     }
 
     /// The objects as they are.
@@ -152,6 +164,20 @@ impl Compiler {
             }
             let others = Others { items: &self.items, holders: &self.holders };
             self.questions.ask_item(before.as_ref(), after.as_ref(), &others, out);
+            for name in profiles_of(before.as_ref()) {
+                if let Some(count) = self.named.get_mut(&**name) {
+                    *count -= 1;
+                }
+            }
+            for name in profiles_of(after.as_ref()) {
+                match self.named.get_mut(&**name) {
+                    Some(count) => *count += 1,
+                    None => {
+                        self.named.insert((&**name).into(), 1);
+                    }
+                }
+            }
+            self.named.retain(|_, count| *count > 0);
             if let Some(item) = after {
                 for net in &item.nets {
                     self.holders.entry(*net).or_default().insert(key.clone());
@@ -197,14 +223,10 @@ impl Compiler {
 
     /// Profiles that endpoints name: those that are objects, and those that go without saying.
     fn change_profiles(&mut self, touched: &Touched, out: &mut Vec<Update>, gone: &mut Vec<Update>) {
-        let mut wanted = self.profiles.clone();
-        for key in &touched.items {
-            let named = self.items.get(key).and_then(|item| item.endpoint.as_ref());
-            for name in named.iter().flat_map(|facts| &facts.profiles) {
-                if !wanted.contains(&**name) {
-                    wanted.insert((&**name).into());
-                }
-            }
+        let wanted: BTreeSet<Arc<str>> = self.named.keys().cloned().collect();
+        for name in self.profiles.difference(&wanted) {
+            gone.push(Update::ProfileRemoved(name.clone()));
+            self.questions.settle(&questions::Asker::Profile(name.clone()));
         }
         for name in &wanted {
             let is_new = !self.profiles.contains(name);
@@ -281,6 +303,10 @@ impl Others<'_> {
         let holders = self.holders.get(net).into_iter().flatten();
         holders.filter_map(|key| self.items.get(key)).any(is)
     }
+}
+
+fn profiles_of(item: Option<&Item>) -> &[Box<str>] {
+    item.and_then(|item| item.endpoint.as_ref()).map_or(&[], |facts| &facts.profiles)
 }
 
 fn reference(policy: &Policy) -> PolicyRef {

@@ -28,6 +28,7 @@ use crate::form::{
     AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update,
 };
 use crate::labels::Labels;
+use crate::naive::NEAR_MISS_RULES_MAX;
 use crate::net::plain;
 use crate::rule::{Action, Rule};
 use crate::walk::{self, Next, Walk};
@@ -208,7 +209,7 @@ impl Index {
         let world = Compiled::of(self, flow, judgement);
         let candidates = world
             .peer_address()
-            .map(|address| program.candidates(address, |call| world.each_possible_set(call)));
+            .map(|address| program.candidates(address, flow, |call| world.each_possible_set(call)));
         let next = |from: usize, below: usize| match &candidates {
             Some(candidates) => candidates.next(from, below),
             None => (from < below).then_some(from),
@@ -251,7 +252,7 @@ impl Index {
     }
 
     /// Of the rules that could have allowed a flow where it was denied, the one that came nearest; see
-    /// [`Objects::near_miss`](crate::Objects::near_miss). Asks every rule of the tier that denied.
+    /// [`Objects::near_miss`](crate::Objects::near_miss).
     #[must_use]
     pub fn near_miss(&self, flow: &Flow<'_>, decision: &Decision, judgement: &Judgement) -> Option<NearMiss> {
         if decision.reason != Reason::TierDefault {
@@ -262,8 +263,13 @@ impl Index {
         let tier = program.tiers.iter().find(|tier| tier.name == stop.tier)?;
         let world = Compiled::of(self, flow, judgement);
         let mut nearest: Option<NearMiss> = None;
+        let mut asked = 0;
         for placed in &program.policies[tier.policies.clone()] {
             for (rule_index, rule) in placed.rules.of(flow.direction).iter().enumerate() {
+                asked += 1;
+                if asked > NEAR_MISS_RULES_MAX {
+                    return nearest;
+                }
                 if !matches!(rule.action, Action::Allow | Action::Pass) {
                     continue;
                 }

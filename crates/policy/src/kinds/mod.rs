@@ -77,14 +77,12 @@ fn read_document(reader: &mut Reader, document: &Node, read: &mut ObjectsRead, d
         return;
     }
     if kind.ends_with("List") && fields.get("items").is_some() && depth == 0 {
-        reader.at(&fields, "items", |reader, items| {
-            for (index, item) in reader.list(items)?.iter().enumerate() {
-                // Items of a typed list need not say what they are.
-                let typed = kind.strip_suffix("List").filter(|item| !item.is_empty());
-                match (typed, item.get("kind")) {
-                    (Some(kind), None) => read_object(reader, item, api, kind, read),
-                    _ => read_document(reader, item, read, index.saturating_add(1)),
-                }
+        // Items of a typed list need not say what they are.
+        let typed = kind.strip_suffix("List").filter(|item| !item.is_empty());
+        reader.each(&fields, "items", |reader, item| {
+            match (typed, item.get("kind")) {
+                (Some(kind), None) => read_object(reader, item, api, kind, read),
+                _ => read_document(reader, item, read, depth + 1),
             }
             Some(())
         });
