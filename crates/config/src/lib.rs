@@ -20,6 +20,7 @@ mod exception;
 mod headers;
 mod inherit;
 mod overrides;
+mod policy;
 mod read;
 mod reference;
 mod sections;
@@ -38,6 +39,9 @@ pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
 pub use node::Origin;
 pub use overrides::Overrides;
+pub use policy::{
+    KubernetesName, Labels, PlaintextPeers, Policies, PolicyCompatibility, TrustDomain, Workload,
+};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;

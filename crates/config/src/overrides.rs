@@ -45,6 +45,8 @@ pub struct Overrides {
     pub access_log: Option<String>,
     /// `--health-path`: of the only listener.
     pub health_path: Option<String>,
+    /// `--policies`: in place of the file's.
+    pub policies: Vec<String>,
     /// `--data-dir`.
     pub data_dir: Option<String>,
 }
@@ -134,6 +136,7 @@ impl Overrides {
             text("--paranoia", &self.paranoia, rules(&["rules", "paranoia"])),
             list("--rules-before", &self.rules_before, rules(&["rules", "before"])),
             list("--rules", &self.rules, rules(&["rules", "files"])),
+            list("--policies", &self.policies, Place::Top(&["policies", "files"])),
             text("--mode", &self.mode, Place::EveryProfile(&["mode"])),
             text("--detect", &switch(self.detect), Place::EveryProfile(&["detect", "enabled"])),
         ]

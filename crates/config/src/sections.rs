@@ -5,6 +5,7 @@ use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
 use crate::node::{Node, Value, quoted};
+use crate::policy::{Policies, Workload};
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
 use crate::upstream_url::UpstreamUrls;
@@ -48,8 +49,13 @@ section! {
         profiles: Profiles,
         /// The page of a blocked request, for services that have none of their own.
         block_page: BlockPage,
+        /// Whom we stand in front of, where a service does not say it: policies select by it. Without it a connection belongs
+        /// to the pod of `policies` that has the address where it arrived.
+        workload: Option<Workload>,
+        /// Who may ask, and what. Nobody is refused by policy when absent.
+        policies: Option<Policies>,
     }
-    not in this version: "workload", "policies", "lists", "events", "sharedState";
+    not in this version: "lists", "events", "sharedState";
 }
 
 section! {
@@ -165,8 +171,9 @@ section! {
         tls: ServiceTls,
         /// What it is told of a client's certificate.
         forward: Forward,
+        /// The workload that policies see in it; the one at the top when absent.
+        workload: Option<Workload>,
     }
-    not in this version: "workload";
 }
 
 section! {

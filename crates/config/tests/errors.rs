@@ -49,8 +49,14 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
         ("listener: []", &["1:1 : the key `listener` is not known; did you mean `listeners`?"]),
         ("data_dir: x", &["did you mean `dataDir`?"]),
         ("zzz: 1", &["the key `zzz` is not known; known here: admin, dataDir, logs"]),
-        ("policies: {}", &["the key `policies` is not in this version; remove it"]),
-        ("policie: {}", &["did you mean `policies`? It is not in this version"]),
+        ("lists: {}", &["the key `lists` is not in this version; remove it"]),
+        ("list: {}", &["did you mean `lists`? It is not in this version"]),
+        ("policies: {plaintextPeers: allow}", &["`allow` is not a word for peers without a certificate"]),
+        (
+            "policies: {trustDomains: ['spiffe://x']}",
+            &["`spiffe://x` is no trust domain; write one such as cluster.local"],
+        ),
+        ("workload: {namespace: n}", &["`name` is missing"]),
         (
             "listeners:\n- {name: a, address: 0.0.0.0:1, protocols: {}}",
             &["2:", "listeners[0]: the key `protocols`", "did you mean `protocol`?"],

@@ -122,6 +122,9 @@ impl Exchange {
         exchange.engine += began.elapsed();
         let stand = match begun {
             Ok((inspection, step)) => {
+                for note in inspection.policy().map(|policy| policy.notes()).unwrap_or_default() {
+                    exchange.note(&note);
+                }
                 exchange.inspection = Some(Box::new(inspection));
                 exchange.drive(step).await
             }

@@ -13,6 +13,7 @@ use palisade_model::{Leaks, Mode, PeerIdentity, Root, Stage, Verdict};
 
 use crate::detector::{Judged, is_text};
 use crate::environment;
+use crate::gate;
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -131,6 +132,8 @@ pub enum Cause {
     Finding(Attack),
     /// The message can be read in more than one way.
     Framing(FramingFinding),
+    /// Policy: who asks may not, or may not ask that.
+    Policy,
 }
 
 /// The inspection of one exchange. Owned and `Send`: it may move between threads at every step.
@@ -156,6 +159,8 @@ pub struct Inspection {
     request_cut: bool,
     response_bytes: u64,
     outcome: Option<Outcome>,
+    /// What policies said; `None` where there are none.
+    policy: Option<gate::Judged>,
     /// The beginning of the request's body, for the audit log.
     kept_request_body: Vec<u8>,
 }
@@ -170,12 +175,15 @@ impl Inspection {
         clock: Clock,
     ) -> (Self, Step) {
         let Profile { mode, rules, detector, .. } = service.profile.as_ref();
+        let policy = service.gate.as_ref().map(|gate| gate.judge(&peer, &head));
+        // Whom policies refuse, nobody else looks at.
+        let refused = policy.as_ref().is_some_and(|policy| !policy.is_allowed());
         let framing = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
         let detection = detector
             .as_ref()
-            .filter(|_| *mode != Mode::Off)
+            .filter(|_| *mode != Mode::Off && !refused)
             .map(|detector| Box::new(Detection::begin(&head, &detector.limits)));
-        let transaction = rules.as_ref().filter(|_| *mode != Mode::Off).map(|rules| {
+        let transaction = rules.as_ref().filter(|_| *mode != Mode::Off && !refused).map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,
                 server: peer.server_addr,
@@ -218,10 +226,31 @@ impl Inspection {
             request_cut: false,
             response_bytes: 0,
             outcome: None,
+            policy,
             kept_request_body: Vec::new(),
         };
+        if refused {
+            let step = inspection.refuse();
+            return (inspection, step);
+        }
         let step = inspection.run(Phase::RequestHeaders);
         (inspection, step)
+    }
+
+    /// What policies said to the request; `None` where there are none.
+    pub fn policy(&self) -> Option<&gate::Judged> {
+        self.policy.as_ref()
+    }
+
+    fn refuse(&mut self) -> Step {
+        let outcome = Outcome {
+            stage: Stage::RequestHead,
+            verdict: Verdict::Deny { status: 403 },
+            cause: Cause::Policy,
+            incomplete: false,
+        };
+        self.outcome = Some(outcome.clone());
+        Step::Outcome(outcome)
     }
 
     /// Whether the request's body will be looked at, so that it has to be held. Known after [`begin`](Self::begin)

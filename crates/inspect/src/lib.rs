@@ -21,6 +21,7 @@ mod detector;
 mod environment;
 mod exceptions;
 mod findings;
+mod gate;
 mod inspection;
 mod profile;
 mod redacted;
@@ -30,6 +31,7 @@ mod routes;
 pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
 pub use exceptions::{Exceptions, FindingExceptions};
+pub use gate::{Gate, Judged as PolicyJudged};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
 pub use palisade_detect::{Attack, Finding};
 pub use palisade_engine::persistent::{

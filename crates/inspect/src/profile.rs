@@ -9,6 +9,7 @@ use palisade_model::{Mode, Redactor};
 
 use crate::detector::Detector;
 use crate::exceptions::Exceptions;
+use crate::gate::Gate;
 
 /// What a service's traffic goes through.
 #[derive(Clone, Debug)]
@@ -117,6 +118,8 @@ pub struct Service {
     pub profile: Arc<Profile>,
     /// What it is excepted from, by its profile, by itself and by its route.
     pub exceptions: Exceptions,
+    /// Who may ask; anybody without it.
+    pub gate: Option<Gate>,
 }
 
 impl Service {
@@ -134,7 +137,13 @@ impl Service {
         let profile = profile.into();
         let all = profile.exceptions.iter().chain(further.iter().copied());
         let exceptions = Exceptions::compile(all, profile.rules.as_deref());
-        Arc::new(Self { name: name.into(), profile, exceptions })
+        Arc::new(Self { name: name.into(), profile, exceptions, gate: None })
+    }
+
+    /// The same service behind policies.
+    #[must_use]
+    pub fn behind(self: Arc<Self>, gate: Option<Gate>) -> Arc<Self> {
+        Arc::new(Self { gate, ..Arc::unwrap_or_clone(self) })
     }
 }
 

@@ -193,6 +193,13 @@ pub(crate) struct RunFlags {
     /// The built-in detector, which needs no rules [default: on]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
+    /// File of Calico and Kubernetes objects, or folder of .yaml, .yml and .json files: who may ask, and what; may be
+    /// repeated
+    ///
+    /// Policies act in every mode, before anything is inspected. Which workload they protect is said by `workload` of
+    /// the configuration file, or by the pod among them that has the address where requests arrive.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
     /// File for the error log, one line a match; standard error when absent
     #[arg(long, value_name = "FILE")]
     pub(crate) error_log: Option<PathBuf>,
@@ -261,6 +268,7 @@ impl RunFlags {
             dikastes_log: self.dikastes_log,
             access_log: file(&self.access_log)?,
             health_path: self.health_path.clone(),
+            policies: files(&self.policies)?,
             data_dir: file(&self.data_dir)?,
         })
     }

@@ -21,6 +21,7 @@ mod flags;
 mod idle;
 mod journal;
 mod policies;
+mod policing;
 mod request;
 mod rules;
 mod serving;

@@ -290,8 +290,9 @@ struct Destinations<'s> {
     homes: HashMap<Leads<'s>, Arc<Destination>>,
 }
 
-/// What makes two destinations different: service, profile, and the route when it says something of its own.
-type Leads<'s> = (&'s Name, &'s Name, Option<usize>);
+/// What makes two destinations different: service, profile, the route when it says something of its own, and whether it
+/// is for the workload's own calls.
+type Leads<'s> = (&'s Name, &'s Name, Option<usize>, bool);
 
 impl<'s> Destinations<'s> {
     fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams) -> Result<Self> {
@@ -340,7 +341,11 @@ impl<'s> Destinations<'s> {
         let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
         let profile = route.profile.as_deref().unwrap_or(&service.profile);
         let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold;
-        Ok((&route.service, profile, own.then_some(number)))
+        let listeners = &self.snapshot.config.listeners;
+        let outbound = route.listener.as_deref().is_some_and(|name| {
+            listeners.iter().any(|there| &*there.name == name && there.direction == Direction::Outbound)
+        });
+        Ok((&route.service, profile, own.then_some(number), outbound))
     }
 
     fn make(&mut self, number: usize, route: &'s Route) -> Result<()> {
@@ -348,14 +353,16 @@ impl<'s> Destinations<'s> {
         if self.made.contains_key(&leads) {
             return Ok(());
         }
-        let (name, profile, _) = leads;
+        let (name, profile, _, outbound) = leads;
         let service = self.services.get(name).context("a checked route leads to a service")?;
         let forward = Arc::new(forward_of(service));
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
-        let service = Service::with_exceptions(name.as_str(), profile, &further);
+        // What leaves through an outbound listener is not asked for by a peer of ours.
+        let gate = self.snapshot.gates.get(name).filter(|_| !outbound).cloned();
+        let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate);
         let site = self.snapshot.sites.get(name).cloned().flatten();
         if let Some(upstream) = self.upstreams.get(name).cloned() {
             let body = match route.body {

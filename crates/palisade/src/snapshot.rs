@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Compat, Config, Listener, LogTarget, Name, Style, TlsVersion};
 use palisade_engine::{Interner, RuleSet};
-use palisade_inspect::{Profile, RuleSources};
+use palisade_inspect::{Gate, Profile, RuleSources};
 
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::idle::idle_exceptions;
+use crate::policing::Policing;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
 use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
@@ -30,6 +31,8 @@ pub(crate) struct Snapshot {
     pub(crate) tls: ListenersTls,
     /// TLS towards its services.
     pub(crate) upstream_tls: UpstreamsTls,
+    /// Who may ask its services, by their names; anybody where there is none.
+    pub(crate) gates: HashMap<Name, Gate>,
 }
 
 /// Makes snapshots, and remembers what went into the last one.
@@ -41,6 +44,7 @@ pub(crate) struct Maker {
     /// The pages of services, as they were read last.
     pages: Seen,
     tls: TlsMaker,
+    policing: Policing,
     /// Warnings that were given, so that none is repeated with each reload.
     warned: BTreeSet<String>,
     /// Rules by what they were made of.
@@ -68,7 +72,7 @@ pub(crate) struct Remade {
 /// An object that is not as it is configured, because that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
-    /// `profile`, `service` or `listener`.
+    /// `profile`, `service`, `listener` or `policies`.
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: Name,
@@ -93,6 +97,7 @@ impl Maker {
             file: Seen::default(),
             pages: Seen::default(),
             tls: TlsMaker::default(),
+            policing: Policing::default(),
             warned: BTreeSet::new(),
             rules: HashMap::new(),
             interner: Interner::new(),
@@ -147,7 +152,9 @@ impl Maker {
             let made = made.with_context(|| format!("service {}", *service.name))?;
             upstream_tls.extend(made.map(|made| ((*service.name).clone(), made)));
         }
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls };
+        self.policing.read(&config)?;
+        let gates = self.gates(&config);
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
         self.warn_of_idle_exceptions(&snapshot);
         Ok(snapshot)
     }
@@ -237,9 +244,25 @@ impl Maker {
             };
             upstream_tls.extend(made.map(|made| (name, made)));
         }
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls };
+        if let Err(error) = self.policing.read(&config) {
+            // Policies that are new and cannot be used leave no service open that they are to guard.
+            if before.config.policies.is_none() {
+                return Err(error);
+            }
+            let name = Name::new("policies").context("it is a name")?;
+            stale.push(Stale { kind: "policies", name, error: format!("{error:#}") });
+        }
+        let gates = self.gates(&config);
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
         self.warn_of_idle_exceptions(&snapshot);
         Ok(Remade { snapshot, stale })
+    }
+
+    fn gates(&self, config: &Config) -> HashMap<Name, Gate> {
+        let gate = |service: &palisade_config::Service| {
+            Some(((*service.name).clone(), self.policing.gate(config, service)?))
+        };
+        config.services.iter().filter_map(gate).collect()
     }
 
     fn warn_of_idle_exceptions(&mut self, snapshot: &Snapshot) {
@@ -258,6 +281,7 @@ impl Maker {
         let mut all = self.file.clone();
         all.add(&self.pages);
         all.add(&self.tls.seen());
+        all.add(self.policing.seen());
         for loaded in self.rules.values() {
             all.add(&loaded.seen);
         }

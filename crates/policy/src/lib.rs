@@ -17,6 +17,7 @@ mod objects;
 mod path;
 mod rule;
 mod selector;
+mod store;
 mod walk;
 
 pub use clause::{Clause, Doubt};
@@ -43,3 +44,4 @@ pub use objects::Objects;
 pub use path::comparable_path;
 pub use rule::{Action, Asked, Entity, Icmp, NamespaceMatch, PrincipalMatch, Protocol, Rule, ServiceName};
 pub use selector::{Expr, LABEL_BYTES_MAX, NESTING_MAX, SELECTOR_BYTES_MAX, Selector, SelectorError};
+pub use store::{News, Source, Store};

@@ -137,6 +137,9 @@ pub(super) fn metadata(
         Some(Cause::Framing(finding)) => {
             fields.insert("attack".to_owned(), text(finding.name()));
         }
+        Some(Cause::Policy) => {
+            fields.insert("attack".to_owned(), text("policy"));
+        }
         Some(Cause::None) | None => {}
     }
     if uninspected {

@@ -37,13 +37,15 @@ pub enum BlockClass {
     Incomplete,
     /// A request that can be read in more than one way.
     Framing,
+    /// Policy: who asked may not.
+    Policy,
     /// A rule of no known kind, such as a site's own.
     Other,
 }
 
 impl BlockClass {
     /// All of them, in the order of their values.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Sqli,
         Self::Xss,
         Self::Rce,
@@ -60,6 +62,7 @@ impl BlockClass {
         Self::Limit,
         Self::Incomplete,
         Self::Framing,
+        Self::Policy,
         Self::Other,
     ];
 
@@ -82,6 +85,7 @@ impl BlockClass {
             Self::Limit => "limit",
             Self::Incomplete => "incomplete",
             Self::Framing => "framing",
+            Self::Policy => "policy",
             Self::Other => "other",
         }
     }
@@ -93,6 +97,7 @@ impl BlockClass {
             Some(Cause::Limit) => Self::Limit,
             // Nothing but framing refuses what no rule objected to.
             Some(Cause::Framing(_)) => Self::Framing,
+            Some(Cause::Policy) => Self::Policy,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
             Some(Cause::Finding(attack)) => Self::of_attack(attack),
         }

@@ -9,6 +9,7 @@ use palisade_config::{Config, EnvironmentRules, Name, Overrides};
 use palisade_inspect::LoadedRules;
 
 use crate::Finding;
+use crate::commands::policy;
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::flags::CheckFlags;
@@ -53,6 +54,10 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     }
     if let Some(config) = &reading.config {
         clean &= pages_are_clean(config);
+        if let Some(policies) = &config.policies {
+            let paths: Vec<String> = policies.files.iter().map(|path| path.as_str().to_owned()).collect();
+            clean &= policy::check::is_clean(&paths, strict)?;
+        }
         clean &= tls_is_clean(config);
         let rules_of = |name: &Name| {
             let sources =

@@ -301,6 +301,7 @@ fn cause(outcome: &Outcome) -> Option<String> {
         Cause::Rule(rule) => Some(format!("rule {rule}")),
         Cause::Limit => Some("a limit on what is inspected".to_owned()),
         Cause::Finding(attack) => Some(format!("the detector ({})", attack.title())),
+        Cause::Policy => Some("policy".to_owned()),
         Cause::Framing(finding) => Some(format!("its framing ({})", finding.name())),
     }
 }

@@ -1,0 +1,130 @@
+//! Policies of a running process: read from files, kept while a change is wrong, and put before services.
+//!
+//! What decides lives outside of the snapshot and is changed in place; a snapshot only says which services stand behind it,
+//! and as which workload.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use palisade_config::{Config, PlaintextPeers, Policies, Service, Workload};
+use palisade_inspect::Gate;
+use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
+use palisade_seclang::Loader;
+
+use crate::commands::policy::eval::trust_domains;
+use crate::files::FileSystem;
+use crate::policies::PolicyFiles;
+use crate::rules::plural;
+use crate::watch::{Seen, Watched};
+
+/// The policies of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Policing {
+    files: PolicyFiles,
+    /// None until policies are configured, and from then on for good.
+    store: Option<Arc<Store>>,
+    /// Workloads that the configuration tells of, as they are in the store.
+    told: Vec<(ObjectKey, Object)>,
+    seen: Seen,
+}
+
+impl Policing {
+    /// Reads what a configuration names and takes what changed. Says what is wrong.
+    ///
+    /// # Errors
+    /// When something is wrong: at the first time nothing is taken then; later what is wrong stays as it was, and the
+    /// rest is taken.
+    pub(crate) fn read(&mut self, config: &Config) -> Result<()> {
+        let Some(policies) = &config.policies else {
+            // Without policies nobody stands behind them; what they were is of no account.
+            *self = Self::default();
+            return Ok(());
+        };
+        let watched = Watched::new(&FileSystem);
+        let read = self.read_files(policies, &watched);
+        self.seen = watched.into_seen();
+        let read = read?;
+        read.show();
+        if read.errors > 0 && self.store.is_none() {
+            self.files = PolicyFiles::default();
+            bail!("the policies are not usable: {}", read.count());
+        }
+        let store = self.store.get_or_insert_with(|| Arc::new(Store::new(Feed::Complete)));
+        let told: Vec<(ObjectKey, Object)> = workloads(config).collect();
+        let gone = self.told.iter().filter(|(key, _)| told.iter().all(|(there, _)| there != key));
+        let mut changes: Vec<Change> = gone.map(|(key, _)| (key.clone(), None)).collect();
+        changes.extend(told.iter().map(|(key, object)| (key.clone(), Some(object.clone()))));
+        self.told = told;
+        let objects = read.objects;
+        let changed = read.changes.len();
+        changes.extend(read.changes);
+        store.take(News::Objects(changes));
+        if changed > 0 {
+            let size = store.size();
+            say!(
+                "palisade: policies: {} in {}, {} changed",
+                plural(size.policies, "policy").replace("policys", "policies"),
+                plural(objects, "object"),
+                changed
+            );
+        }
+        if read.errors > 0 {
+            bail!("{} in policies", plural(read.errors, "error"));
+        }
+        Ok(())
+    }
+
+    fn read_files(
+        &mut self,
+        policies: &Policies,
+        loader: &dyn Loader,
+    ) -> Result<crate::policies::PoliciesRead> {
+        let paths: Vec<String> = policies.files.iter().map(|path| path.as_str().to_owned()).collect();
+        self.files.read(&paths, loader)
+    }
+
+    /// The gate before a service; none where there are no policies.
+    pub(crate) fn gate(&self, config: &Config, service: &Service) -> Option<Gate> {
+        let (store, policies) = (self.store.as_ref()?, config.policies.as_ref()?);
+        let compatibility = &policies.compatibility;
+        let domains: Vec<String> =
+            policies.trust_domains.iter().map(|domain| domain.as_str().to_owned()).collect();
+        let judgement = Judgement {
+            trust_domains: trust_domains(&domains),
+            plaintext_peers: match policies.plaintext_peers {
+                PlaintextPeers::Deny => palisade_policy::PlaintextPeers::Deny,
+                PlaintextPeers::Address => palisade_policy::PlaintextPeers::Address,
+            },
+            unusable_as_plaintext: compatibility.unusable_as_plaintext,
+            unknown_sets_match: compatibility.unknown_sets_match,
+            http_ignored_elsewhere: compatibility.http_ignored_elsewhere,
+        };
+        let protects = service.workload.as_ref().or(config.workload.as_ref()).map(name_of);
+        Some(Gate::new(store.clone(), judgement, protects))
+    }
+
+    /// The files that were read.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+/// Workloads that a configuration tells of, as objects.
+fn workloads(config: &Config) -> impl Iterator<Item = (ObjectKey, Object)> {
+    let of_services = config.services.iter().filter_map(|service| service.workload.as_ref());
+    config.workload.iter().chain(of_services).map(|workload| {
+        let name = name_of(workload);
+        let key = ObjectKey { kind: "WorkloadEndpoint", namespace: name.namespace, name: name.name };
+        let object = palisade_policy::Workload {
+            namespace: key.namespace.clone(),
+            service_account: workload.service_account.as_str().into(),
+            labels: workload.labels.iter().collect::<Labels>(),
+            ..palisade_policy::Workload::default()
+        };
+        (key, Object::Workload(object))
+    })
+}
+
+fn name_of(workload: &Workload) -> WorkloadName {
+    WorkloadName { namespace: workload.namespace.as_str().into(), name: workload.name.as_str().into() }
+}
