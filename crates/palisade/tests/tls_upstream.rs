@@ -15,8 +15,14 @@ fn get(address: SocketAddr, host: &str) -> Response {
 
 /// A Palisade before a database that lets in only who shows a certificate.
 fn database(folder: &Folder, upstream: &Upstream) -> Running {
+    folder.write(
+        "db.conf",
+        "SecRule ENV:SSL_CLIENT_VERIFY \"!@streq SUCCESS\" \"id:1,phase:1,deny,status:401\"\n\
+         SecRule ENV:SSL_CLIENT_SPIFFE_ID \"@endsWith /sa/summary\" \"id:2,phase:1,pass,log,msg:'%{ENV.SSL_CLIENT_S_DN}'\"\n",
+    );
     let text = format!(
-        "admin: {{address: 'off'}}\ndataDir: data-db\nlogs: {{access: stdout}}\nlisteners:\n\
+        "admin: {{address: 'off'}}\ndataDir: data-db\nlogs: {{access: stdout}}\n\
+         profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [db.conf]}}}}}}\nlisteners:\n\
          - name: db\n  address: 127.0.0.1:0\n  tls: {{certificates: [{{cert: db.crt, key: db.key}}], clientCertificates: {{ca: mesh.crt}}}}\n\
          services: [{{name: db, upstream: {{url: \"{}\"}}}}]\n",
         upstream.url
@@ -76,6 +82,8 @@ fn a_workloads_own_calls_leave_with_its_identity_and_only_the_right_service_gets
     let line: serde_json::Value = eventually("the access log", || {
         database.out().lines().next().map(|line| serde_json::from_str(line).unwrap())
     });
+    database.wait_err("[id \"2\"]");
+    database.wait_err("[msg \"O=bank\"]");
     let certificate = &line["client_certificate"];
     assert_eq!(certificate["verify"], "SUCCESS", "{line}");
     assert_eq!(certificate["spiffe_id"], "spiffe://cluster.local/ns/bank/sa/summary");

@@ -114,11 +114,14 @@ impl TlsArrival {
         if !rule.mode.asks() {
             return Ok(rule);
         }
-        let made_for_it = match &self.sni {
-            Some(sni) => host.is_none_or(|host| is_name(host, sni.as_bytes())),
-            None => Arc::ptr_eq(rule, self.client_rules.of(None)),
+        let sni = self.sni.as_ref().map(|sni| sni.as_bytes());
+        // What the connection's verdict was made by. A request without a host may be for hosts that ask otherwise.
+        let asked = self.client_rules.of(sni);
+        let is_named = match (sni, host) {
+            (Some(sni), Some(host)) => is_name(host, sni),
+            _ => true,
         };
-        if made_for_it { Ok(rule) } else { Err(Misdirected) }
+        if is_named && Arc::ptr_eq(rule, asked) { Ok(rule) } else { Err(Misdirected) }
     }
 }
 
@@ -127,4 +130,63 @@ fn is_name(host: &[u8], name: &[u8]) -> bool {
     let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
     let bare = |name: &[u8]| name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase();
     bare(&host[..end]) == bare(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(mode: ClientCertificates) -> Arc<ClientRule> {
+        Arc::new(ClientRule { mode, ..ClientRule::off() })
+    }
+
+    fn exact(name: &str) -> HostPattern {
+        HostPattern::Exact(name.to_owned())
+    }
+
+    /// What a connection made for a name hears of a request for a host, by the number of the rule.
+    fn heard(rules: &Arc<ClientRules>, sni: Option<&str>, host: Option<&str>) -> Option<usize> {
+        let arrival = TlsArrival {
+            sni: sni.map(str::to_owned),
+            version: "TLSv1.3",
+            cipher: "",
+            alpn: None,
+            identity: None,
+            client_rules: rules.clone(),
+            own_uris: Arc::from([]),
+        };
+        let rule = arrival.rule_for(host.map(str::as_bytes)).ok()?;
+        rules.each().iter().position(|known| Arc::ptr_eq(known, rule))
+    }
+
+    #[test]
+    fn a_connection_is_for_the_host_that_it_named_where_that_one_asks() {
+        let hosts = [exact("on.example"), exact("off.example"), HostPattern::Below("on.example".to_owned())];
+        let [on, off, below] = &hosts;
+        let asks = rule(ClientCertificates::On);
+        let rules = Arc::new(ClientRules::new(
+            rule(ClientCertificates::Optional),
+            [(vec![on, below], asks.clone()), (vec![off], rule(ClientCertificates::Off))],
+        ));
+        for (sni, host, expected) in [
+            (Some("on.example"), Some("on.example"), Some(1)),
+            (Some("on.example"), Some("ON.example.:8443"), Some(1)),
+            (Some("a.on.example"), Some("a.on.example"), Some(1)),
+            // The same rule, another name: nginx's word.
+            (Some("a.on.example"), Some("b.on.example"), None),
+            (Some("off.example"), Some("on.example"), None),
+            (Some("on.example"), Some("off.example"), Some(2)),
+            (Some("other.example"), Some("on.example"), None),
+            (Some("other.example"), Some("other.example"), Some(0)),
+            (None, Some("on.example"), None),
+            (None, Some("other.example"), Some(0)),
+            (None, None, Some(0)),
+            // No host is for those of the default, whose verdict was not made here.
+            (Some("on.example"), None, None),
+            (Some("off.example"), None, None),
+            (Some("other.example"), None, Some(0)),
+        ] {
+            assert_eq!(heard(&rules, sni, host), expected, "{sni:?} {host:?}");
+        }
+    }
 }
