@@ -17,6 +17,7 @@ mod answer;
 mod attributes;
 mod check;
 mod joined;
+mod messages;
 mod process;
 mod serve;
 

@@ -16,30 +16,26 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
-use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Shown;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyMutation, BodyResponse, CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, HttpBody,
-    HttpHeaders, ImmediateResponse, ProcessingRequest, ProcessingResponse, StreamedBodyResponse,
-    TrailersResponse,
+    CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, HttpBody, HttpHeaders, ImmediateResponse,
+    ProcessingRequest, ProcessingResponse, TrailersResponse,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::Struct;
-use envoy_types::pb::google::protobuf::value::Kind;
-use palisade_identity::vouched;
 use palisade_inspect::{Action, End};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{Reason, Refusal, ValueForm, metadata, set};
-use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, response_head};
+use super::attributes::response_head;
+use super::messages::{Way, asked, grpc_status, is_duplex, passed, untouched, without};
 use super::{Asked, NOBODY, Protected, Shared};
 use crate::content_coding::{ContentDecoder, WATCHED_BYTES_MAX};
 use crate::exchange::{Exchange, Failed, Stand};
@@ -99,7 +95,8 @@ struct About {
 /// One direction.
 #[derive(Default)]
 struct Side {
-    mode: BodySendMode,
+    /// How its body comes; older Envoys do not say.
+    mode: Option<BodySendMode>,
     flow: Flow,
     /// What is not passed on before it is judged.
     held: Option<HeldBack>,
@@ -134,13 +131,6 @@ enum Coding {
     Broken,
 }
 
-/// Which direction.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Request,
-    Response,
-}
-
 /// Why an exchange does not go on.
 enum Stop {
     /// It is answered by us.
@@ -165,8 +155,8 @@ impl Conversation {
     async fn run(mut self, mut shown: Streaming<ProcessingRequest>) {
         while let Ok(Some(message)) = shown.message().await {
             if let Some(modes) = message.protocol_config {
-                self.request.mode = modes.request_body_mode();
-                self.response.mode = modes.response_body_mode();
+                self.request.mode = Some(modes.request_body_mode());
+                self.response.mode = Some(modes.response_body_mode());
             }
             let Some(piece) = message.request else { continue };
             match self.take(piece, &message.attributes).await {
@@ -233,13 +223,13 @@ impl Conversation {
             self.end(Way::Request).await?;
         } else {
             match self.request.mode {
-                BodySendMode::None => {
+                Some(BodySendMode::None) => {
                     self.note(
                         "The request's body was not inspected: Envoy does not show it (request_body_mode)",
                     );
                     self.cut().await?;
                 }
-                BodySendMode::FullDuplexStreamed | BodySendMode::Grpc if !is_grpc => {
+                mode if is_duplex(mode) && !is_grpc => {
                     self.hold_back(Way::Request, pass);
                     return Ok(Vec::new());
                 }
@@ -283,11 +273,11 @@ impl Conversation {
                 Err(why) => self.not_whole(why.words()),
             }
             match self.response.mode {
-                BodySendMode::None => {
+                Some(BodySendMode::None) => {
                     self.not_whole("Envoy does not show it (response_body_mode)");
                     self.end(Way::Response).await?;
                 }
-                BodySendMode::FullDuplexStreamed | BodySendMode::Grpc => {
+                mode if is_duplex(mode) => {
                     self.hold_back(Way::Response, pass);
                     return Ok(Vec::new());
                 }
@@ -305,7 +295,7 @@ impl Conversation {
         let is_duplex = is_duplex(self.side(way).mode);
         let is_cut = way == Way::Request
             && !end_of_stream
-            && self.request.mode == BodySendMode::BufferedPartial
+            && self.request.mode == Some(BodySendMode::BufferedPartial)
             && self.request.flow != Flow::Judged;
         self.feed(way, &body).await?;
         if end_of_stream {
@@ -576,93 +566,5 @@ fn settle(stand: Stand) -> Result<bool, Word> {
         Stand::More => Ok(true),
         Stand::Decided(Action::Forward) => Ok(false),
         Stand::Decided(action) => Err(Word::Action(action)),
-    }
-}
-
-/// The answer to a request's head that goes on without some fields.
-fn without(remove_headers: Vec<String>) -> HeadersResponse {
-    if remove_headers.is_empty() {
-        return HeadersResponse::default();
-    }
-    let changes = HeaderMutation { remove_headers, ..HeaderMutation::default() };
-    let common = CommonResponse { header_mutation: Some(changes), ..CommonResponse::default() };
-    HeadersResponse { response: Some(common) }
-}
-
-/// What lets a piece pass that is not looked at.
-fn untouched(shown: Shown, is_duplex: bool) -> Answer {
-    let whole = |HttpBody { body, end_of_stream, .. }| is_duplex.then_some((body, end_of_stream));
-    match shown {
-        Shown::RequestHeaders(_) => Answer::RequestHeaders(HeadersResponse::default()),
-        Shown::ResponseHeaders(_) => Answer::ResponseHeaders(HeadersResponse::default()),
-        Shown::RequestBody(body) => passed(Way::Request, whole(body)),
-        Shown::ResponseBody(body) => passed(Way::Response, whole(body)),
-        Shown::RequestTrailers(_) => Answer::RequestTrailers(TrailersResponse::default()),
-        Shown::ResponseTrailers(_) => Answer::ResponseTrailers(TrailersResponse::default()),
-    }
-}
-
-/// The answer to a piece of a body: in a duplex mode the piece itself.
-fn passed(way: Way, streamed: Option<(Vec<u8>, bool)>) -> Answer {
-    let response = streamed.map(|(body, end_of_stream)| CommonResponse {
-        body_mutation: Some(BodyMutation {
-            mutation: Some(Mutation::StreamedResponse(StreamedBodyResponse {
-                body,
-                end_of_stream,
-                ..StreamedBodyResponse::default()
-            })),
-        }),
-        ..CommonResponse::default()
-    });
-    match way {
-        Way::Request => Answer::RequestBody(BodyResponse { response }),
-        Way::Response => Answer::ResponseBody(BodyResponse { response }),
-    }
-}
-
-fn is_duplex(mode: BodySendMode) -> bool {
-    matches!(mode, BodySendMode::FullDuplexStreamed | BodySendMode::Grpc)
-}
-
-/// The request as its head and Envoy's attributes show it.
-fn asked(shared: &Shared, shown: &HttpHeaders, attributes: &HashMap<String, Struct>) -> Asked {
-    let attribute = |name: &str| {
-        let value = attributes.values().find_map(|of| of.fields.get(name))?;
-        match &value.kind {
-            Some(Kind::StringValue(text)) => Some(text.as_str()),
-            _ => None,
-        }
-    };
-    let mut head = HeadBuilder::new(&shared.listener.limits.request_head);
-    for field in shown.headers.iter().flat_map(|fields| &fields.headers) {
-        head.field(field.key.as_bytes(), bytes_of(field));
-    }
-    let EnvoyHead { head, .. } =
-        head.finish(attribute("request.protocol").unwrap_or_default(), !shown.end_of_stream);
-    let address = |name: &str| attribute(name).and_then(|text| text.parse::<SocketAddr>().ok());
-    // Without the attribute, the last that Envoy itself has appended.
-    let forwarded = || {
-        let last = head.headers.values(b"x-forwarded-for").last()?;
-        let last = last.rsplit(|byte| *byte == b',').next()?;
-        std::str::from_utf8(last.trim_ascii()).ok()?.parse().ok().map(|ip| SocketAddr::new(ip, 0))
-    };
-    let peer = address("source.address").or_else(forwarded).unwrap_or(NOBODY);
-    let local = address("destination.address").unwrap_or(NOBODY);
-    let mut asked = Asked::new(head, peer, local);
-    let principal = attribute("connection.uri_san_peer_certificate").unwrap_or_default();
-    asked.identity = vouched(principal, "").map(Arc::new);
-    asked
-}
-
-/// The status of gRPC that stands for one of HTTP.
-/// Source: the table of gRPC's `http-grpc-status-mapping`.
-fn grpc_status(status: u16) -> u32 {
-    match status {
-        400 => 13,
-        401 => 16,
-        403 => 7,
-        404 => 12,
-        429 | 502..=504 => 14,
-        _ => 2,
     }
 }
