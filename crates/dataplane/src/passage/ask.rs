@@ -17,8 +17,8 @@ use crate::upstream::{ConnectError, Connecting, HeadLost, Server, ServerSide, Up
 
 /// Interim responses of one upstream to one request.
 const INTERIM_MAX: usize = 16;
-/// How often a request is sent that the upstream does nothing about.
-const UNPROCESSED_MAX: u32 = 3;
+/// How often a request is sent in all.
+const TRIES_MAX: u32 = 3;
 
 impl<C: ClientSide> Passage<'_, C> {
     /// A connection with the request on it, the head of its response, and how the response's body comes.
@@ -57,8 +57,9 @@ impl<C: ClientSide> Passage<'_, C> {
             tries += 1;
             let (again, how) = match answered {
                 Unanswered::Stop(stop) => return Err(stop),
-                Unanswered::Closed(how) => (reused && twice, how),
-                Unanswered::Unprocessed(how) => (tries < UNPROCESSED_MAX, how),
+                // A shared connection is still there, and others of its streams may be well: it is not asked for ever.
+                Unanswered::Closed(how) => (reused && twice && tries < TRIES_MAX, how),
+                Unanswered::Unprocessed(how) => (tries < TRIES_MAX, how),
             };
             if !again || !upload.is_replayable() {
                 self.caller.plane.metrics.events.upstream_broken_total.one();
