@@ -40,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("descent", detect::descent),
     ("detector", detect::detector),
     ("graphql_protobuf", detect::graphql_protobuf),
+    ("http2", dataplane::http2),
     ("libinjection", codec::libinjection),
     ("plan_equivalence", equivalence::plan_equivalence),
     ("proxy_header", addresses::proxy_header),
