@@ -8,7 +8,7 @@
 //!            serve          accept, limits, drain
 //!              | arrive      PROXY protocol, TLS
 //!              | one task each
-//!            http1          the client's connection: head after head
+//!        http1 | http2      the client's connection: head after head, or stream beside stream
 //!              |
 //!           passage         head -> inspection -> body -> inspection -> upstream -> inspection -> client
 //!         /    |     \
@@ -19,13 +19,15 @@
 //!          upstream                  names, connections, the idle ones
 //! ```
 //!
-//! The passage exists once. Its client and its server stand behind [`sides`], whatever protocol they speak.
+//! The passage exists once. Its client and its server stand behind `sides`, whatever protocol they speak.
 //!
 //! Nothing of a request reaches the upstream before its stage is decided. What an exchange leaves
 //! behind is with the journal before the last byte of its answer leaves.
 //!
-//! Not here: what is found and what follows from it (`palisade-inspect`), rules, configuration files, signals. HTTP/2
-//! comes later; a connection is generic over its stream for its sake.
+//! Beside the proxy: `envoy`, which answers the questions of an Envoy that is not ours by the same exchanges.
+//!
+//! Not here: what is found and what follows from it (`palisade-inspect`), what a certificate is worth
+//! (`palisade-identity`), rules, configuration files, signals.
 
 mod arrival;
 mod arrive;

@@ -35,7 +35,7 @@ pub struct Unreadable {
 }
 
 /// Who a chain of DER certificates, the leaf first, makes its sender, `now` in seconds since 1970. An empty chain is
-/// nobody. That the sender holds the leaf's key is for [`possession`](crate::possession) to say.
+/// nobody. That the sender holds the leaf's key is for [`possession`](crate::possession()) to say.
 pub fn verify(chain: &[&[u8]], anchors: &Anchors, now: i64) -> Result<PeerIdentity, Unreadable> {
     if chain.len() > CHAIN_CERTIFICATES_MAX {
         return Err(Unreadable { at: CHAIN_CERTIFICATES_MAX });

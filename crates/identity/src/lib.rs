@@ -1,7 +1,7 @@
 //! Who a client certificate makes its holder.
 //!
 //! Pure: chains, authorities, revocation lists and the time come in as arguments; a [`palisade_model::PeerIdentity`]
-//! comes out. No socket, no file, no clock, and no TLS: the handshake itself is somebody else's, who asks [`possession`]
+//! comes out. No socket, no file, no clock, and no TLS: the handshake itself is somebody else's, who asks [`possession()`]
 //! whether its signature is the certificate's.
 //!
 //! ```text
