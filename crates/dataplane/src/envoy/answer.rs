@@ -106,18 +106,23 @@ pub(super) enum ValueForm {
 }
 
 /// What Envoy's access log may show of a judgement (`%DYNAMIC_METADATA(envoy.filters.http.ext_authz:verdict)%`).
+/// Nothing of a request that passes and was seen whole.
 pub(super) fn metadata(
     request_id: &str,
     service: &str,
     outcome: Option<&Outcome>,
     action: &Action,
     uninspected: bool,
-) -> Struct {
+) -> Option<Struct> {
     let verdict = match (action, outcome.map(|outcome| &outcome.verdict)) {
         (Action::Forward, None | Some(Verdict::Pass)) => "pass",
         (Action::Forward, Some(_)) => "would_block",
         _ => "block",
     };
+    // Most requests are plain passes, and Envoy would carry this along for each.
+    if verdict == "pass" && !uninspected {
+        return None;
+    }
     let mut fields = HashMap::from([
         ("request_id".to_owned(), text(request_id)),
         ("service".to_owned(), text(service)),
@@ -145,7 +150,7 @@ pub(super) fn metadata(
     if uninspected {
         fields.insert("partial".to_owned(), Value { kind: Some(Kind::BoolValue(true)) });
     }
-    Struct { fields }
+    Some(Struct { fields })
 }
 
 fn text(text: &str) -> Value {

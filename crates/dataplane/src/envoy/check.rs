@@ -81,10 +81,10 @@ impl Shared {
                 let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
                 exchange.answered(Some(sent), refusal.body.len() as u64);
                 exchange.finish(End::Aborted);
-                return denied(refusal, Some(said));
+                return denied(refusal, said);
             }
         }
-        allowed(asked, Some(said))
+        allowed(asked, said)
     }
 
     fn asked(&self, attributes: &AttributeContext, http: HttpRequest) -> (Asked, Shown) {

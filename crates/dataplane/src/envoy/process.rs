@@ -507,7 +507,7 @@ impl Conversation {
         if let Some(About { asked, protected, exchange: Some(exchange) }) = &mut self.about {
             exchange.blocked();
             let service = protected.as_ref().map_or("-", |protected| &protected.service.name);
-            said = Some(metadata(&asked.request_id, service, exchange.outcome(), action, false));
+            said = metadata(&asked.request_id, service, exchange.outcome(), action, false);
             let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
             exchange.answered(Some(sent), refusal.body.len() as u64);
             exchange.finish(End::Aborted);

@@ -45,6 +45,8 @@ impl std::fmt::Display for EnvoyAddress {
 
 /// A message of Envoy's at most: one with a whole body of the usual limit of request bodies (12.5 MiB) fits.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What Envoy may send of one message before we have taken it. Four times as much on a connection.
+const WINDOW_BYTES: u32 = 1024 * 1024;
 /// Exchanges at a time on one connection of Envoy's.
 const STREAMS_MAX: u32 = 4096;
 
@@ -134,7 +136,8 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
     let (ended, asked) = tokio::sync::oneshot::channel::<()>();
     let serving = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
-        .http2_adaptive_window(Some(true))
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(4 * WINDOW_BYTES)
         .tcp_nodelay(true)
         .add_service(health_service)
         .add_service(
