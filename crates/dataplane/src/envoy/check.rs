@@ -1,6 +1,6 @@
 //! `envoy.service.auth.v3.Authorization`: a request is judged before Envoy sends it on.
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{
@@ -46,8 +46,7 @@ impl Shared {
         let http = attributes.request.take().and_then(|request| request.http).unwrap_or_default();
         let (mut asked, shown) = self.asked(&attributes, http);
         let Some(protected) = self.protected(&asked, &attributes.context_extensions) else {
-            self.plane.metrics.events.no_route_total.one();
-            self.remark(&asked, "Answered with code 404: no route takes this host and path");
+            self.no_route(&asked);
             return denied(Refusal::of_status(404, &self.form(&asked, None), Reason::NoRoute), None);
         };
         if self.joined.is_live(&asked.request_id) {
@@ -109,12 +108,10 @@ impl Shared {
         // `pack_as_bytes` decides which of the two it is.
         let bytes = if http.raw_body.is_empty() { http.body.into_bytes() } else { http.raw_body };
         let EnvoyHead { head, partial } = head.finish(&http.protocol, !bytes.is_empty());
-        let address = |peer: Option<&_>| socket_address(peer);
-        let source = attributes.source.as_ref().and_then(|peer| peer.address.as_ref());
-        let destination = attributes.destination.as_ref().and_then(|peer| peer.address.as_ref());
+        let (source, destination) = (attributes.source.as_ref(), attributes.destination.as_ref());
+        let address = |peer: Option<&Peer>| socket_address(peer.and_then(|peer| peer.address.as_ref()));
         let mut asked = Asked::new(head, address(source), address(destination));
-        let peer = attributes.source.as_ref();
-        asked.identity = peer.and_then(|peer| vouched(&peer.principal, &peer.certificate)).map(Arc::new);
+        asked.identity = source.and_then(|peer| vouched(&peer.principal, &peer.certificate)).map(Arc::new);
         if !is_raw {
             self.headers_are_joined(&asked);
         }

@@ -193,6 +193,12 @@ impl Shared {
         });
     }
 
+    /// Counts and tells a request that no route takes.
+    fn no_route(&self, asked: &Asked) {
+        self.plane.metrics.events.no_route_total.one();
+        self.remark(asked, "Answered with code 404: no route takes this host and path");
+    }
+
     /// Says once that a response passes whose request was not shown.
     fn request_is_not_shown(&self) {
         if !self.said_unseen_request.swap(true, Ordering::Relaxed) {

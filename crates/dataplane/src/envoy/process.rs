@@ -207,8 +207,7 @@ impl Conversation {
             return Ok(vec![pass]);
         }
         let Some(to) = protected.clone() else {
-            self.shared.plane.metrics.events.no_route_total.one();
-            self.shared.remark(&asked, "Answered with code 404: no route takes this host and path");
+            self.shared.no_route(&asked);
             self.about = Some(About { asked, protected, exchange: None });
             return Err(Word::Status(404, Reason::NoRoute));
         };

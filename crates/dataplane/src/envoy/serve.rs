@@ -4,19 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio_stream::Stream;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
+use tonic::transport::server::TcpIncoming;
 
 use super::check::Check;
 use super::joined::Joined;
@@ -134,11 +131,10 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
     let sweeper = tokio::spawn(sweep(shared.clone()));
     let mut deadline = std::pin::pin!(until_asked(drain.asked()));
     let (ended, asked) = tokio::sync::oneshot::channel::<()>();
-    let serving = Server::builder()
+    let services = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
-        .tcp_nodelay(true)
         .add_service(health_service)
         .add_service(
             AuthorizationServer::new(Check(shared.clone())).max_decoding_message_size(MESSAGE_BYTES_MAX),
@@ -146,11 +142,21 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
         .add_service(
             ExternalProcessorServer::new(Process(shared.clone()))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .serve_with_incoming_shutdown(Incoming(socket), async {
-            let _ = asked.await;
-        });
-    let mut serving = std::pin::pin!(serving);
+        );
+    let shutdown = async {
+        let _ = asked.await;
+    };
+    let mut serving = std::pin::pin!(async {
+        match socket {
+            Socket::Tcp(socket) => {
+                let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
+                services.serve_with_incoming_shutdown(incoming, shutdown).await
+            }
+            Socket::Unix(socket, _) => {
+                services.serve_with_incoming_shutdown(UnixListenerStream::new(socket), shutdown).await
+            }
+        }
+    });
     let served = tokio::select! {
         served = &mut serving => served,
         deadline = &mut deadline => {
@@ -175,69 +181,5 @@ async fn sweep(shared: Arc<Shared>) {
     loop {
         every.tick().await;
         shared.joined.sweep();
-    }
-}
-
-/// Connections as they come.
-struct Incoming(Socket);
-
-impl Stream for Incoming {
-    type Item = io::Result<Asking>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let accepted = match &self.0 {
-            Socket::Tcp(socket) => std::task::ready!(socket.poll_accept(cx)).map(|(stream, _)| {
-                let _ = stream.set_nodelay(true);
-                Asking::Tcp(stream)
-            }),
-            Socket::Unix(socket, _) => {
-                std::task::ready!(socket.poll_accept(cx)).map(|(stream, _)| Asking::Unix(stream))
-            }
-        };
-        Poll::Ready(Some(accepted))
-    }
-}
-
-/// A connection of Envoy's.
-enum Asking {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Connected for Asking {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
-}
-
-impl AsyncRead for Asking {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, into),
-        }
-    }
-}
-
-impl AsyncWrite for Asking {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }
