@@ -101,9 +101,10 @@ impl UpstreamTls {
                     .map_err(|error| UpstreamTlsError::Cryptography(error.to_string()))?
             }
             Believed::BySpiffeId(authorities, ids) => {
-                Arc::new(SpiffeVerifier { roots: roots(authorities)?, ids, algorithms })
+                let service = SpiffeService { roots: roots(authorities)?, ids, algorithms };
+                Arc::new(NamelessVerifier { spiffe: Some(service) })
             }
-            Believed::Anybody => Arc::new(AnybodyVerifier),
+            Believed::Anybody => Arc::new(NamelessVerifier { spiffe: None }),
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -161,21 +162,27 @@ fn roots(authorities: Vec<Vec<u8>>) -> Result<Arc<RootCertStore>, UpstreamTlsErr
     Ok(Arc::new(roots))
 }
 
-/// Believes a service by its SPIFFE id.
+/// Believes a service without its name: by its SPIFFE id, or whoever it is. In either case it holds the key of the
+/// certificate that it shows.
 #[derive(Debug)]
-struct SpiffeVerifier {
+struct NamelessVerifier {
+    /// `None`: anybody.
+    spiffe: Option<SpiffeService>,
+}
+
+/// A service known by its SPIFFE id.
+#[derive(Debug)]
+struct SpiffeService {
     roots: Arc<RootCertStore>,
     ids: Vec<SpiffeId>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for SpiffeVerifier {
-    fn verify_server_cert(
+impl SpiffeService {
+    fn believe(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
@@ -195,44 +202,21 @@ impl ServerCertVerifier for SpiffeVerifier {
             _ => Err(Error::InvalidCertificate(CertificateError::NotValidForName)),
         }
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        prove(Handshake::Tls12, message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        prove(Handshake::Tls13, message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        schemes()
-    }
 }
 
-/// Believes everybody who holds the key of the certificate that is shown.
-#[derive(Debug)]
-struct AnybodyVerifier;
-
-impl ServerCertVerifier for AnybodyVerifier {
+impl ServerCertVerifier for NamelessVerifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.spiffe {
+            Some(service) => service.believe(end_entity, intermediates, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
