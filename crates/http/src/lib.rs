@@ -51,6 +51,6 @@ pub use limits::{BodyLimits, HeadLimits, LimitHit};
 pub use multipart::{Multipart, MultipartFile, MultipartFlags, MultipartParser};
 pub use params::{MediaType, content_type};
 pub use path::normal_path;
-pub use target::{Target, TargetForm};
+pub use target::{Target, TargetForm, host_of_authority};
 pub use xml::{XmlDocument, XmlParser};
 pub use xpath::{XPath, XPathError, XPathValues};

@@ -184,6 +184,19 @@ fn is_host_and_port(text: &[u8]) -> bool {
         && !text[..colon].iter().any(|byte| b"/\\@".contains(byte))
 }
 
+/// The host of an authority (`host:port`, `[::1]:port`) as it is written: without port, and without the dot that ends an
+/// absolute name. `None` for an address whose bracket does not close. Routes and policies agree on hosts by this.
+pub fn host_of_authority(authority: &[u8]) -> Option<&[u8]> {
+    let host = match authority {
+        [b'[', ..] => {
+            let end = authority.iter().position(|byte| *byte == b']')?;
+            &authority[..=end]
+        }
+        _ => authority.split(|byte| *byte == b':').next().unwrap_or_default(),
+    };
+    Some(host.strip_suffix(b".").unwrap_or(host))
+}
+
 /// Decodes `%HH`; anything else, `+` included, stays. O(n).
 pub fn percent_decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());

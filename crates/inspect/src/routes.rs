@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 
 use palisade_config::{HostPattern, RoutePath};
-use palisade_http::normal_path;
+use palisade_http::{host_of_authority, normal_path};
 
 /// A table of routes to something.
 #[derive(Clone, Debug)]
@@ -132,14 +132,7 @@ const HOST_BYTES_MAX: usize = 255;
 /// The host of an authority in lower case, without port and without the dot that ends an absolute name. `None` when it is
 /// longer than any name.
 fn host_name<'b>(authority: &[u8], buffer: &'b mut [u8; HOST_BYTES_MAX]) -> Option<&'b [u8]> {
-    let host = match authority {
-        [b'[', ..] => {
-            let end = authority.iter().position(|byte| *byte == b']')?;
-            &authority[..=end]
-        }
-        _ => authority.split(|byte| *byte == b':').next().unwrap_or_default(),
-    };
-    let host = host.strip_suffix(b".").unwrap_or(host);
+    let host = host_of_authority(authority)?;
     let lower = buffer.get_mut(..host.len())?;
     lower.copy_from_slice(host);
     lower.make_ascii_lowercase();

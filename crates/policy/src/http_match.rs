@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use palisade_http::host_of_authority;
 use regex_automata::meta;
 
 /// How well a clause and a request go together.
@@ -274,14 +275,7 @@ impl HeaderTest {
 /// is longer than any name, or not ASCII.
 #[must_use]
 pub fn host_name(authority: &[u8]) -> Option<String> {
-    let host = match authority {
-        [b'[', ..] => {
-            let end = authority.iter().position(|byte| *byte == b']')?;
-            &authority[..=end]
-        }
-        _ => authority.split(|byte| *byte == b':').next().unwrap_or_default(),
-    };
-    let host = host.strip_suffix(b".").unwrap_or(host);
+    let host = host_of_authority(authority)?;
     let usable = !host.is_empty() && host.len() <= 255 && host.is_ascii();
     usable.then(|| host.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect())
 }
