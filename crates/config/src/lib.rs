@@ -26,7 +26,6 @@ mod reference;
 mod sections;
 mod socket;
 mod tls;
-mod upstream_url;
 mod value;
 
 // What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
@@ -51,9 +50,8 @@ pub use tls::{
     ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName, ServiceTls, SpiffeIdText,
     SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls,
 };
-pub use upstream_url::UpstreamUrls;
 pub use value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
     Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
-    Size, Time, UpstreamProtocol, UpstreamUrl,
+    Size, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
 };

@@ -8,11 +8,10 @@ use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
-use crate::upstream_url::UpstreamUrls;
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
     Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
-    Size, Time, UpstreamProtocol,
+    Size, Time, UpstreamProtocol, UpstreamUrls,
 };
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
