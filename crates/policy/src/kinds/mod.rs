@@ -9,15 +9,14 @@ mod entity;
 mod kubernetes_policy;
 mod others;
 mod policy;
-mod reader;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+use palisade_yaml::reader::{self, Fields, Reader};
 use palisade_yaml::{Diagnostic, Node, Value, YamlLimits, parse_documents, quoted};
 
 use crate::object::{Object, ObjectKey};
-use reader::{Fields, Reader};
 
 /// A file of objects may be this large.
 pub const POLICY_FILE_BYTES_MAX: usize = 64 << 20;

@@ -1,21 +1,25 @@
-//! Reading nodes: what is wrong goes to a sink with its place, its path and what to write instead.
+//! Reading objects of Kubernetes's form from nodes: what is wrong goes to a sink with its place, its path and what to
+//! write instead. For policies and alerts; the configuration file has sections of its own (`palisade-config`).
 
 use std::fmt::Write as _;
 
-use palisade_yaml::{Diagnostic, Node, Origin, Severity, Sink, Value, nearest, quoted};
+use crate::{Diagnostic, Key, Node, Origin, Severity, Sink, Value, nearest, quoted};
 
 /// Goes through a document, knows where it is, and collects what is wrong.
-#[derive(Default)]
-pub(super) struct Reader {
+#[derive(Debug, Default)]
+pub struct Reader {
     path: String,
-    pub(super) sink: Sink,
+    /// What was found so far.
+    pub sink: Sink,
 }
 
 /// The values of a mapping; those without one are absent.
-pub(super) struct Fields<'n>(&'n [(palisade_yaml::Key, Node)]);
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'n>(&'n [(Key, Node)]);
 
 impl<'n> Fields<'n> {
-    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+    /// The value of a field.
+    pub fn get(&self, name: &str) -> Option<&'n Node> {
         let found = self.0.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
         found.filter(|node| node.value != Value::Null)
     }
@@ -23,7 +27,7 @@ impl<'n> Fields<'n> {
 
 impl Reader {
     /// Runs something one key further down, where there is a value.
-    pub(super) fn at<'n, T>(
+    pub fn at<'n, T>(
         &mut self,
         fields: &Fields<'n>,
         name: &str,
@@ -41,7 +45,7 @@ impl Reader {
     }
 
     /// The same for every item of a list.
-    pub(super) fn each<'n, T>(
+    pub fn each<'n, T>(
         &mut self,
         fields: &Fields<'n>,
         name: &str,
@@ -62,7 +66,7 @@ impl Reader {
     }
 
     /// The fields of a mapping, unknown ones reported.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, known: &[&str]) -> Option<Fields<'n>> {
+    pub fn fields<'n>(&mut self, node: &'n Node, known: &[&str]) -> Option<Fields<'n>> {
         let fields = self.any_fields(node)?;
         for (key, _) in fields.0 {
             if !known.contains(&key.name.as_str()) {
@@ -77,45 +81,48 @@ impl Reader {
     }
 
     /// The fields of a mapping of which only some matter here.
-    pub(super) fn any_fields<'n>(&mut self, node: &'n Node) -> Option<Fields<'n>> {
+    pub fn any_fields<'n>(&mut self, node: &'n Node) -> Option<Fields<'n>> {
         match &node.value {
             Value::Map(entries) => Some(Fields(entries)),
             Value::Null => Some(Fields(&[])),
             _ => {
-                self.error(node, format!("{} stands where fields are expected", describe(node)), None);
+                self.error(node, format!("{} stands where fields are expected", node.describe()), None);
                 None
             }
         }
     }
 
-    pub(super) fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
+    /// The items of a list; nothing is an empty one.
+    pub fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
         match &node.value {
             Value::List(items) => Some(items),
             Value::Null => Some(&[]),
             _ => {
                 let help = "begin each item with `- `";
-                self.error(node, format!("{} stands where a list is expected", describe(node)), Some(help));
+                self.error(node, format!("{} stands where a list is expected", node.describe()), Some(help));
                 None
             }
         }
     }
 
-    pub(super) fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+    /// A text.
+    pub fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
         match &node.value {
             Value::Text { text, .. } => Some(text),
             _ => {
-                self.error(node, format!("{} stands where a text is expected", describe(node)), None);
+                self.error(node, format!("{} stands where a text is expected", node.describe()), None);
                 None
             }
         }
     }
 
-    pub(super) fn texts<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(&'n Node, &'n str)> {
+    /// The texts of a list, with their nodes.
+    pub fn texts<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(&'n Node, &'n str)> {
         self.each(fields, name, |reader, node| Some((node, reader.text(node)?)))
     }
 
     /// A whole number between two.
-    pub(super) fn number(&mut self, node: &Node, from: u64, to: u64) -> Option<u64> {
+    pub fn number(&mut self, node: &Node, from: u64, to: u64) -> Option<u64> {
         let text = self.text(node)?;
         let number = text.parse().ok().filter(|number| (from..=to).contains(number));
         if number.is_none() {
@@ -125,7 +132,8 @@ impl Reader {
         number
     }
 
-    pub(super) fn float(&mut self, node: &Node) -> Option<f64> {
+    /// A finite number.
+    pub fn float(&mut self, node: &Node) -> Option<f64> {
         let text = self.text(node)?;
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
         if number.is_none() {
@@ -138,7 +146,8 @@ impl Reader {
         number
     }
 
-    pub(super) fn truth(&mut self, node: &Node) -> Option<bool> {
+    /// `true` or `false`.
+    pub fn truth(&mut self, node: &Node) -> Option<bool> {
         match self.text(node)? {
             "true" => Some(true),
             "false" => Some(false),
@@ -151,7 +160,7 @@ impl Reader {
     }
 
     /// One of some words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(node)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -166,7 +175,7 @@ impl Reader {
     }
 
     /// An error where a list is longer than the API takes.
-    pub(super) fn at_most(&mut self, fields: &Fields<'_>, name: &str, max: usize, help: &str) {
+    pub fn at_most(&mut self, fields: &Fields<'_>, name: &str, max: usize, help: &str) {
         if let Some(node) = fields.get(name)
             && let Value::List(items) = &node.value
             && items.len() > max
@@ -176,23 +185,40 @@ impl Reader {
     }
 
     /// An error where two fields stand that exclude each other.
-    pub(super) fn not_both(&mut self, fields: &Fields<'_>, one: &str, other: &str) {
+    pub fn not_both(&mut self, fields: &Fields<'_>, one: &str, other: &str) {
         if let (Some(_), Some(node)) = (fields.get(one), fields.get(other)) {
             let message = format!("`{other}` does not go together with `{one}`");
             self.error(node, message, Some("keep one of them, or make two rules"));
         }
     }
 
-    pub(super) fn error<'h>(
-        &mut self,
-        node: &Node,
-        message: impl Into<String>,
-        help: impl Into<Option<&'h str>>,
-    ) {
+    /// An error about a node.
+    pub fn error<'h>(&mut self, node: &Node, message: impl Into<String>, help: impl Into<Option<&'h str>>) {
         self.report(node.origin, message.into(), help.into().map(str::to_owned));
     }
 
-    pub(super) fn warn(&mut self, node: &Node, message: impl Into<String>, help: &str) {
+    /// An error about a part of a text that has a language of its own: `at` is its first character there, from 0. Where
+    /// the text stands as it is on one line, that part is marked; else the whole, and the message has to name the place.
+    pub fn error_within<'h>(
+        &mut self,
+        node: &Node,
+        at: usize,
+        message: impl Into<String>,
+        help: impl Into<Option<&'h str>>,
+    ) {
+        let mut origin = node.origin;
+        if let (Origin::File { line, column, length }, Value::Text { text, plain }) = (origin, &node.value) {
+            let (quotes, chars) = (u32::from(!plain), text.chars().count());
+            // Escapes and folded lines change the length.
+            if length as usize == chars + 2 * quotes as usize && at <= chars {
+                origin = Origin::File { line, column: column + quotes + at as u32, length: 1 };
+            }
+        }
+        self.report(origin, message.into(), help.into().map(str::to_owned));
+    }
+
+    /// A warning about a node.
+    pub fn warn(&mut self, node: &Node, message: impl Into<String>, help: &str) {
         let (key, help) = (self.path.clone(), Some(help.to_owned()));
         let message = message.into();
         self.sink.push(Diagnostic { severity: Severity::Warning, origin: node.origin, key, message, help });
@@ -202,8 +228,4 @@ impl Reader {
         let key = self.path.clone();
         self.sink.push(Diagnostic { severity: Severity::Error, origin, key, message, help });
     }
-}
-
-fn describe(node: &Node) -> String {
-    node.describe()
 }
