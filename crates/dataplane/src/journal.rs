@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Peer, Report, Service, UnixMillis};
+use palisade_inspect::{Direction, Peer, Report, Service, UnixMillis};
+use palisade_model::{PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
 
@@ -58,6 +59,13 @@ pub struct Facts {
     pub peer_addr: SocketAddr,
     /// Where it arrived.
     pub server_addr: SocketAddr,
+    /// What the peer's certificate says and whether that is believed; `None` where none was asked for. An Envoy may have
+    /// seen it for us.
+    pub identity: Option<Arc<PeerIdentity>>,
+    /// The workload that asked, where one is known.
+    pub source: Option<Workload>,
+    /// The workload that was asked, where one is known.
+    pub destination: Option<Workload>,
     /// What TLS knows of its connection, the client's identity included; `None` where it was plain.
     pub tls: Option<Arc<TlsArrival>>,
     /// The id that we gave it.
@@ -137,6 +145,12 @@ impl Facts {
             client_addr: peer.client_addr,
             peer_addr: peer.peer_addr,
             server_addr: peer.server_addr,
+            identity: peer.identity.clone(),
+            source: service.source(peer),
+            destination: match service.ends.direction {
+                Direction::Ingress => service.destination(peer.server_addr.ip()),
+                Direction::Egress => service.ends.theirs.clone(),
+            },
             tls: None,
             request_id: peer.request_id.clone(),
             client_request_id: None,
@@ -166,6 +180,13 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Whom our workload's own call reached, once that is known.
+    pub(crate) fn reached(&mut self) {
+        if let (Direction::Egress, Some(address)) = (self.service.ends.direction, self.upstream_addr) {
+            self.destination = self.service.destination(address.ip());
+        }
     }
 }
 

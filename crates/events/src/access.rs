@@ -19,6 +19,14 @@ pub struct AccessRecord<'a> {
     pub client: SocketAddr,
     /// The socket's other end.
     pub peer: SocketAddr,
+    /// Where it arrived.
+    pub server: SocketAddr,
+    /// `inbound` or `outbound`: the workload's own calls.
+    pub direction: &'static str,
+    /// The workload that asked.
+    pub source: Option<Workload<'a>>,
+    /// The workload that was asked.
+    pub destination: Option<Workload<'a>>,
     /// TLS of the connection; `null` where it was plain.
     pub tls: Option<Tls>,
     /// The certificate of the client; `null` where none was asked for.
@@ -84,6 +92,30 @@ pub struct Tls {
     /// The name that the client asked for.
     #[serde(serialize_with = "optional_text")]
     pub sni: Option<Excerpt>,
+}
+
+/// A workload at one end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Workload<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its own name.
+    pub name: Option<&'a str>,
+    /// The service account that it runs as.
+    pub service_account: Option<&'a str>,
+    /// How that is known: `certificate_and_address`, `certificate`, `address` or `configuration`.
+    pub known_by: &'static str,
+}
+
+impl<'a> From<&'a palisade_model::Workload> for Workload<'a> {
+    fn from(workload: &'a palisade_model::Workload) -> Self {
+        Self {
+            namespace: &workload.namespace,
+            name: workload.name.as_deref(),
+            service_account: workload.service_account.as_deref(),
+            known_by: workload.known_by.as_str(),
+        }
+    }
 }
 
 /// A client that was asked for its certificate.

@@ -4,12 +4,14 @@
 //! only said.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use palisade_http::{RequestHead, Target, TargetForm};
+use palisade_model::Workload;
 use palisade_policy::{
     Action, Decision, Decisions, Direction, Flow, HttpHead, Identity, Judgement, NearMiss, Party, Patience,
-    Protocol, Reason, Request, Store, Verdict, WorkloadName, comparable_path, host_name,
+    Protocol, Reason, Request, Store, TrustDomains, Verdict, WorkloadName, comparable_path, host_name,
 };
 
 use crate::inspection::Peer;
@@ -29,6 +31,16 @@ impl Gate {
     #[must_use]
     pub fn new(store: Arc<Store>, judgement: Judgement, protects: Option<WorkloadName>) -> Self {
         Self { store, judgement, protects, direction: Direction::Ingress }
+    }
+
+    /// Whose names in certificates count.
+    pub(crate) fn trust_domains(&self) -> &TrustDomains {
+        &self.judgement.trust_domains
+    }
+
+    /// The workload at an address, where one is known; of several the one that runs as this account.
+    pub(crate) fn workload_at(&self, address: IpAddr, account: Option<(&str, &str)>) -> Option<Workload> {
+        self.store.workload_at(address, account)
     }
 
     /// What policies say to a request.
@@ -71,7 +83,7 @@ impl Gate {
             patience: Patience::Over,
         };
         let (decisions, near_miss) = self.store.evaluate(&flow, &self.judgement);
-        Judged { decisions, near_miss, source: self.store.workload_at(peer.peer_addr.ip()) }
+        Judged { decisions, near_miss }
     }
 }
 
@@ -82,8 +94,6 @@ pub struct Judged {
     pub decisions: Decisions,
     /// For a denial, the rule that came nearest to allowing it.
     pub near_miss: Option<NearMiss>,
-    /// The workload at the peer's address, where one is known.
-    pub source: Option<WorkloadName>,
 }
 
 impl Judged {

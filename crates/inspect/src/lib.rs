@@ -18,6 +18,7 @@
 
 mod decide;
 mod detector;
+mod ends;
 mod environment;
 mod exceptions;
 mod findings;
@@ -30,6 +31,7 @@ mod routes;
 
 pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
+pub use ends::Ends;
 pub use exceptions::{Exceptions, FindingExceptions};
 pub use gate::{Gate, Judged as PolicyJudged};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
@@ -40,6 +42,7 @@ pub use palisade_engine::persistent::{
 pub use palisade_engine::{
     Answer, Caps, Clock, GeoRecord, Interner, LoadedRules, Lookup, RuleSources, load_rules, load_rules_with,
 };
+pub use palisade_policy::Direction;
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri};
 pub use report::Report;

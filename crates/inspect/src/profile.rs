@@ -8,6 +8,7 @@ use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
 
 use crate::detector::Detector;
+use crate::ends::Ends;
 use crate::exceptions::Exceptions;
 use crate::gate::Gate;
 
@@ -120,6 +121,8 @@ pub struct Service {
     pub exceptions: Exceptions,
     /// Who may ask; anybody without it.
     pub gate: Option<Gate>,
+    /// Who stands at the ends of its requests.
+    pub ends: Ends,
 }
 
 impl Service {
@@ -137,13 +140,19 @@ impl Service {
         let profile = profile.into();
         let all = profile.exceptions.iter().chain(further.iter().copied());
         let exceptions = Exceptions::compile(all, profile.rules.as_deref());
-        Arc::new(Self { name: name.into(), profile, exceptions, gate: None })
+        Arc::new(Self { name: name.into(), profile, exceptions, gate: None, ends: Ends::default() })
     }
 
     /// The same service behind policies.
     #[must_use]
     pub fn behind(self: Arc<Self>, gate: Option<Gate>) -> Arc<Self> {
         Arc::new(Self { gate, ..Arc::unwrap_or_clone(self) })
+    }
+
+    /// The same service between others.
+    #[must_use]
+    pub fn between(self: Arc<Self>, ends: Ends) -> Arc<Self> {
+        Arc::new(Self { ends, ..Arc::unwrap_or_clone(self) })
     }
 }
 

@@ -13,6 +13,7 @@ mod spiffe;
 mod status;
 mod verdict;
 mod wildcard;
+mod workload;
 
 pub use attack::Attack;
 pub use audit_record::{
@@ -30,3 +31,4 @@ pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, SpiffeIdError, TRUST_DOMAIN_BYTE
 pub use status::reason_phrase;
 pub use verdict::{Stage, Verdict};
 pub use wildcard::{WILDCARD_BYTES_MAX, WILDCARD_TEXT_BYTES_MAX, Wildcard};
+pub use workload::{KnownBy, Workload};

@@ -17,7 +17,7 @@ use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
 use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
 use palisade_identity::hex_lower;
-use palisade_inspect::{Redacted, Report, Sent, masked_uri};
+use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
 use palisade_model::{AuditRecord, Calendar};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
@@ -219,12 +219,19 @@ impl Logs {
             client_request_id: ended.client_request_id.as_ref().map(text),
             client: ended.client_addr,
             peer: ended.peer_addr,
+            server: ended.server_addr,
+            direction: match ended.service.ends.direction {
+                Direction::Ingress => "inbound",
+                Direction::Egress => "outbound",
+            },
+            source: ended.source.as_ref().map(Into::into),
+            destination: ended.destination.as_ref().map(Into::into),
             tls: ended.tls.as_ref().map(|tls| access::Tls {
                 version: tls.version,
                 cipher: tls.cipher,
                 sni: tls.sni.as_ref().map(|sni| redactor.text(sni.as_bytes(), TEXT_BYTES_MAX)),
             }),
-            client_certificate: ended.tls.as_ref().and_then(|tls| tls.identity.as_ref()).map(|identity| {
+            client_certificate: ended.identity.as_ref().map(|identity| {
                 let certificate = identity.certificate();
                 access::ClientCertificate {
                     verify: identity.verify().to_string(),

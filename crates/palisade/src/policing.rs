@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use palisade_config::{Config, PlaintextPeers, Policies, Service, Workload};
-use palisade_inspect::Gate;
+use palisade_inspect::{Direction, Ends, Gate};
+use palisade_model::KnownBy;
 use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
 use palisade_seclang::Loader;
 
@@ -106,6 +107,26 @@ impl Policing {
     /// The files that were read.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen
+    }
+}
+
+/// Who stands at the ends of a service's requests. A workload of a service's own is the one that we stand before; where our
+/// workload calls that service, it is whom it calls.
+pub(crate) fn ends(config: &Config, service: &Service, direction: Direction) -> Ends {
+    let own = service.workload.as_ref();
+    let (ours, theirs) = match direction {
+        Direction::Ingress => (own.or(config.workload.as_ref()), None),
+        Direction::Egress => (config.workload.as_ref(), own),
+    };
+    Ends { direction, ours: ours.map(known), theirs: theirs.map(known) }
+}
+
+fn known(workload: &Workload) -> palisade_model::Workload {
+    palisade_model::Workload {
+        namespace: workload.namespace.as_str().into(),
+        name: Some(workload.name.as_str().into()),
+        service_account: Some(workload.service_account.as_str().into()),
+        known_by: KnownBy::Configuration,
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::descriptors;
+use crate::policing::ends;
 use crate::rules::plural;
 use crate::snapshot::Snapshot;
 
@@ -356,13 +357,16 @@ impl<'s> Destinations<'s> {
         let (name, profile, _, outbound) = leads;
         let service = self.services.get(name).context("a checked route leads to a service")?;
         let forward = Arc::new(forward_of(service));
+        let direction =
+            if outbound { palisade_inspect::Direction::Egress } else { palisade_inspect::Direction::Ingress };
+        let ends = ends(&self.snapshot.config, service, direction);
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
         // What leaves through an outbound listener is not asked for by a peer of ours.
         let gate = self.snapshot.gates.get(name).filter(|_| !outbound).cloned();
-        let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate);
+        let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
         let site = self.snapshot.sites.get(name).cloned().flatten();
         if let Some(upstream) = self.upstreams.get(name).cloned() {
             let body = match route.body {

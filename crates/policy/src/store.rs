@@ -4,11 +4,14 @@
 //! which are compiled here, or with what was compiled elsewhere. A change is short: it holds askers up for as long as it takes
 //! to change the index, never for compiling.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError, RwLock};
+
+use palisade_model::Workload;
 
 use crate::compile::{Change, Compiler};
 use crate::decision::{Decision, Decisions, NearMiss};
-use crate::flow::{Feed, Flow, Judgement, WorkloadName};
+use crate::flow::{Feed, Flow, Judgement};
 use crate::form::Update;
 use crate::index::{Index, IndexSize};
 
@@ -87,8 +90,8 @@ impl Store {
 
     /// See [`Index::workload_at`].
     #[must_use]
-    pub fn workload_at(&self, address: std::net::IpAddr) -> Option<WorkloadName> {
-        self.asked(|index| index.workload_at(address))
+    pub fn workload_at(&self, address: IpAddr, account: Option<(&str, &str)>) -> Option<Workload> {
+        self.asked(|index| index.workload_at(address, account))
     }
 
     /// See [`Index::size`].

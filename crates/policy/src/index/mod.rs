@@ -19,11 +19,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use palisade_model::{KnownBy, Workload};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clause::{Match, ask, hangs_on_request};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
-use crate::flow::{Direction, Feed, Flow, Judgement, Party, WorkloadName};
+use crate::flow::{Direction, Feed, Flow, Judgement, Party};
 use crate::form::{
     AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update,
 };
@@ -287,12 +288,32 @@ impl Index {
         nearest
     }
 
-    /// The workload at an address, where one is known.
+    /// The workload at an address, where one is known; of several the one that runs as this account (its namespace and
+    /// its name), else the first.
     #[must_use]
-    pub fn workload_at(&self, address: IpAddr) -> Option<WorkloadName> {
-        let id = self.by_address.get(&plain(address))?.first()?;
-        (id.kind != EndpointKind::Host)
-            .then(|| WorkloadName { namespace: id.namespace.clone(), name: id.name.clone() })
+    pub fn workload_at(&self, address: IpAddr, account: Option<(&str, &str)>) -> Option<Workload> {
+        let ids = self.by_address.get(&plain(address))?;
+        let mut workloads = ids.iter().filter(|id| id.kind != EndpointKind::Host);
+        let runs_as = |id: &&EndpointId| {
+            account.is_some_and(|(namespace, name)| {
+                *id.namespace == *namespace && self.account_of(id) == Some(name)
+            })
+        };
+        let id = workloads.clone().find(runs_as).or_else(|| workloads.next())?;
+        Some(Workload {
+            namespace: id.namespace.clone(),
+            name: Some(id.name.clone()),
+            service_account: self.account_of(id).map(Box::from),
+            known_by: KnownBy::Address,
+        })
+    }
+
+    /// The service account of a workload: its profile `ksa.NAMESPACE.NAME` names it, whoever told of the endpoint.
+    fn account_of(&self, id: &EndpointId) -> Option<&str> {
+        let profiles = &self.endpoints.get(id)?.endpoint.profiles;
+        profiles
+            .iter()
+            .find_map(|name| name.strip_prefix("ksa.")?.strip_prefix(&*id.namespace)?.strip_prefix('.'))
     }
 
     /// The endpoint that we stand before: by its name, else by its address.
