@@ -16,5 +16,6 @@ pub mod access;
 pub mod audit;
 pub mod dikastes;
 mod log_writer;
+pub mod query;
 
 pub use log_writer::{Destination, EntryFile, LogWriter};
