@@ -140,7 +140,7 @@ impl Pki<'_> {
         let resolve = format!("{host}:{}:{}", at.port(), at.ip());
         let mut command = Command::new("curl");
         command.args([
-            "-s",
+            "-sS",
             "--max-time",
             "10",
             "--cacert",
@@ -153,6 +153,10 @@ impl Pki<'_> {
         let output = command.args(more).arg(url).current_dir(self.0.path()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap();
+        if status == "000" {
+            // Shown where a test fails that expected an answer.
+            eprintln!("{url}: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
         (status.parse().unwrap(), body.to_owned())
     }
 
