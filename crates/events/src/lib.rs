@@ -13,6 +13,7 @@
 //! the engine's; where files are (`palisade`).
 
 pub mod access;
+pub mod alerts;
 pub mod audit;
 pub mod dikastes;
 mod log_writer;

@@ -85,7 +85,7 @@ impl DataSet {
 ///
 /// # Errors
 /// The nearest name, where there is one.
-pub fn known_field(fields: &[Field], key: &str) -> Result<(), Option<&'static str>> {
+pub fn known_field(fields: &[Field], key: &str) -> Result<(), Option<String>> {
     let inside =
         |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
     let is_it = |field: &Field| {
@@ -96,7 +96,7 @@ pub fn known_field(fields: &[Field], key: &str) -> Result<(), Option<&'static st
     if fields.iter().any(is_it) {
         return Ok(());
     }
-    Err(palisade_yaml::nearest(key, fields.iter().map(|field| field.name)))
+    Err(palisade_yaml::nearest(key, fields.iter().map(|field| field.name)).map(str::to_owned))
 }
 
 const fn field(name: &'static str, kind: FieldKind) -> Field {
@@ -130,6 +130,10 @@ const WAF: &[Field] = &[
     field("action", Keyword),
     field("gateway_name", Keyword),
     field("gateway_namespace", Keyword),
+    // Ours.
+    field("service", Keyword),
+    field("status", Long),
+    field("duration_us", Long),
 ];
 
 const L7: &[Field] = &[

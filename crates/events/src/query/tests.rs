@@ -329,7 +329,7 @@ fn known_fields_are_those_of_the_data_set() {
     let waf = DataSet::Waf.fields().unwrap();
     assert_eq!(known_field(waf, "rule_info"), Ok(()));
     assert_eq!(known_field(waf, "source"), Ok(()), "an object of fields");
-    assert_eq!(known_field(waf, "rule_inf"), Err(Some("rule_info")));
+    assert_eq!(known_field(waf, "rule_inf"), Err(Some("rule_info".to_owned())));
     assert_eq!(known_field(waf, "zzz"), Err(None));
     assert_eq!(known_field(DataSet::Events.fields().unwrap(), "record.count"), Ok(()));
 }
