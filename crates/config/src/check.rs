@@ -40,6 +40,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.tls(&config);
     checks.client_addresses(&config);
     checks.outbound(&config);
+    checks.policies(&config);
     Some(config)
 }
 
@@ -245,6 +246,16 @@ impl Checks<'_> {
     }
 
     /// Names lead somewhere.
+    /// Policies have one source.
+    fn policies(&mut self, config: &Config) {
+        let Some(policies) = &config.policies else { return };
+        if let (Some(sync), false) = (&policies.sync, policies.files.is_empty()) {
+            let message = "policies come from files here as well".to_owned();
+            let help = "remove `policies.files`, or `policies.sync`";
+            self.error("policies.sync", sync.socket.origin(), message, help);
+        }
+    }
+
     fn references(&mut self, config: &Config) {
         let profiles: HashSet<&str> = config.profiles.iter().map(|(name, _)| name.as_str()).collect();
         let services: HashSet<&str> = config.services.iter().map(|service| service.name.as_str()).collect();

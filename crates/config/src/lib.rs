@@ -21,6 +21,7 @@ mod headers;
 mod inherit;
 mod overrides;
 mod policy;
+mod policy_sync;
 mod read;
 mod reference;
 mod sections;
@@ -41,6 +42,7 @@ pub use overrides::Overrides;
 pub use policy::{
     KubernetesName, Labels, PlaintextPeers, Policies, PolicyCompatibility, TrustDomain, Workload,
 };
+pub use policy_sync::{PolicySync, SyncMode, SyncSocket};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;

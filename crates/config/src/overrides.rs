@@ -47,6 +47,11 @@ pub struct Overrides {
     pub health_path: Option<String>,
     /// `--policies`: in place of the file's.
     pub policies: Vec<String>,
+    /// `--dial`: the socket that policies come from, in place of the file's.
+    pub policy_sync_socket: Option<String>,
+    /// `DIKASTES_SUBSCRIPTION_TYPE`: `per-pod` or `per-host`, with or without `-policies` after it, in place of the
+    /// file's.
+    pub policy_sync_mode: Option<String>,
     /// `--data-dir`.
     pub data_dir: Option<String>,
 }
@@ -115,6 +120,8 @@ impl Overrides {
         };
         let switch = |on: Option<bool>| on.map(|on| on.to_string());
         let rules = |key: &'static [&'static str]| Place::OnlyProfile(key);
+        let mode = self.policy_sync_mode.as_ref();
+        let mode = mode.map(|mode| mode.strip_suffix("-policies").unwrap_or(mode).to_owned());
         [
             text("--admin", &self.admin, Place::Top(&["admin", "address"])),
             text("--admin-token-file", &self.admin_token_file, Place::Top(&["admin", "tokenFile"])),
@@ -137,6 +144,8 @@ impl Overrides {
             list("--rules-before", &self.rules_before, rules(&["rules", "before"])),
             list("--rules", &self.rules, rules(&["rules", "files"])),
             list("--policies", &self.policies, Place::Top(&["policies", "files"])),
+            text("--dial", &self.policy_sync_socket, Place::Top(&["policies", "sync", "socket"])),
+            text("DIKASTES_SUBSCRIPTION_TYPE", &mode, Place::Top(&["policies", "sync", "mode"])),
             text("--mode", &self.mode, Place::EveryProfile(&["mode"])),
             text("--detect", &switch(self.detect), Place::EveryProfile(&["detect", "enabled"])),
         ]

@@ -2,7 +2,8 @@
 
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::node::{Node, Value, quoted};
-use crate::value::{FilePath, FromText, Refused, decode_as_text, words};
+use crate::policy_sync::PolicySync;
+use crate::value::{FilePath, FromText, Refused, Time, decode_as_text, words};
 
 section! {
     /// A workload: policies select by it.
@@ -25,6 +26,11 @@ section! {
         /// Files of Calico and Kubernetes objects, or folders of .yaml, .yml and .json files. They are watched; an object that
         /// cannot be used stays as it was.
         files: Vec<FilePath>,
+        /// Policies that Calico's agent on the node hands over, in place of `files`.
+        sync: Option<PolicySync>,
+        /// How long a request waits for news of who has its peer's address, where a rule that asks for that decides against it
+        /// and the policies come from a cluster, whose news may be slower than a new pod. With policies from files nobody waits.
+        unknown_peer_wait: Time = "2s",
         /// What a peer without a certificate is where a rule asks who it is (by `selector`, `namespaceSelector` or
         /// `serviceAccounts` of its source). deny: nobody. address: whoever has its address, as in Calico, so that an address
         /// is enough.

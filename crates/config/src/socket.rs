@@ -15,7 +15,7 @@ pub enum Socket {
 }
 
 /// What the system takes as the path of a socket (`sun_path`, with the byte that ends it).
-const PATH_BYTES_MAX: usize = 107;
+pub(crate) const PATH_BYTES_MAX: usize = 107;
 
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,6 +56,22 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
             "policies: {trustDomains: ['spiffe://x']}",
             &["`spiffe://x` is no trust domain; write one such as cluster.local"],
         ),
+        (
+            "policies: {sync: {mode: per-pod}}",
+            &["policies.sync.socket: `socket` is missing; add `socket: /var/run/nodeagent/socket`"],
+        ),
+        (
+            "policies: {sync: {socket: nodeagent.sock}}",
+            &["`nodeagent.sock` is not the path of a socket from the root; write one such as /var/run/"],
+        ),
+        (
+            "policies: {sync: {socket: /s, mode: per-node}}",
+            &["`per-node` is not a word for whose policies are asked for", "per-host"],
+        ),
+        (
+            "services: [{name: a, upstream: {url: \"http://a\"}}]\npolicies:\n  files: [p]\n  sync: {socket: /s}",
+            &["4:", "policies.sync: policies come from files here as well; remove `policies.files`"],
+        ),
         ("workload: {namespace: n}", &["`name` is missing"]),
         (
             "listeners:\n- {name: a, address: 0.0.0.0:1, protocols: {}}",

@@ -270,6 +270,8 @@ impl RunFlags {
             health_path: self.health_path.clone(),
             policies: files(&self.policies)?,
             data_dir: file(&self.data_dir)?,
+            policy_sync_socket: None,
+            policy_sync_mode: None,
         })
     }
 }
