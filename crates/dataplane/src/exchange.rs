@@ -319,6 +319,7 @@ impl Exchange {
         let Some(mut facts) = self.facts.take() else { return };
         self.upstream.run(false);
         facts.reached();
+        (facts.stance, facts.stopped) = (self.stance, self.tally.blocked);
         facts.timing =
             Timing { total: self.began.elapsed(), engine: self.engine, upstream: self.upstream.sum };
         self.counts.one(facts.sent);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Direction, Peer, Report, Service, UnixMillis};
+use palisade_inspect::{Direction, Peer, Report, Service, Stance, UnixMillis};
 use palisade_model::{PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
@@ -96,6 +96,12 @@ pub struct Facts {
     pub started: UnixMillis,
     /// Where its time went.
     pub timing: Timing,
+    /// What decided beside the verdict: the mode in force.
+    pub stance: Stance,
+    /// A check stopped it: it was answered, redirected or cut by us for what it is.
+    pub stopped: bool,
+    /// The first `traceparent`, at most 64 bytes.
+    pub traceparent: Option<Vec<u8>>,
 }
 
 /// What a client was answered.
@@ -166,12 +172,20 @@ impl Facts {
             response_body_bytes: 0,
             started,
             timing: Timing::default(),
+            stance: Stance {
+                mode: service.profile.mode,
+                gray: false,
+                on_failure: service.profile.on_failure,
+            },
+            stopped: false,
+            traceparent: None,
         };
         for (name, value) in head.headers.iter() {
             let (known, field, bytes_max) = match name.len() {
                 4 => ("host", &mut facts.host, 256),
                 7 => ("referer", &mut facts.referer, 2 * 1024),
                 10 => ("user-agent", &mut facts.user_agent, 512),
+                11 => ("traceparent", &mut facts.traceparent, 64),
                 12 => ("x-request-id", &mut facts.client_request_id, 128),
                 _ => continue,
             };

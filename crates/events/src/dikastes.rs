@@ -28,21 +28,43 @@ pub fn matched(
     number: usize,
     message: &AuditMessage,
 ) -> String {
-    let word = if message.intercepted.is_some() { "Access denied." } else { "Warning." };
+    let fields = fields(host, number, message);
     line(
         now,
         "warning",
-        &format!(
-            "WAF Process Http Request [{request_id}] URL '{target}' OWASP Warning'[{number}] Host:'{host}' File:'{}' \
-             Line:'{}' ID:'{}' Data:'{}' Severity:'{}' Version:'{}' Message:'{word} {}''",
-            message.file,
-            message.line_number,
-            message.rule_id,
-            message.data,
-            message.severity.map_or(0, |severity| severity.0),
-            message.version,
-            message.message,
-        ),
+        &format!("WAF Process Http Request [{request_id}] URL '{target}' OWASP Warning'{fields}'"),
+    )
+}
+
+/// All matches of a request as one text, `rule_info` of Calico's log of WAF events: `[1] Host:'..' File:'..' Line:'45'
+/// ID:'942100' ...`, one after the other. At most `bytes_max`; what does not fit is left out, match by match.
+pub fn rule_info(host: IpAddr, messages: &[AuditMessage], bytes_max: usize) -> String {
+    let mut out = String::new();
+    for (number, message) in messages.iter().enumerate() {
+        let fields = fields(host, number + 1, message);
+        if out.len() + fields.len() + 1 > bytes_max {
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&fields);
+    }
+    out
+}
+
+/// `[2] Host:'192.168.60.185' File:'..' Line:'45' ID:'942100' ... Message:'Warning. ..'`
+fn fields(host: IpAddr, number: usize, message: &AuditMessage) -> String {
+    let word = if message.intercepted.is_some() { "Access denied." } else { "Warning." };
+    format!(
+        "[{number}] Host:'{host}' File:'{}' Line:'{}' ID:'{}' Data:'{}' Severity:'{}' Version:'{}' Message:'{word} {}'",
+        message.file,
+        message.line_number,
+        message.rule_id,
+        message.data,
+        message.severity.map_or(0, |severity| severity.0),
+        message.version,
+        message.message,
     )
 }
 

@@ -4,6 +4,8 @@
 //! AuditRecord ──audit::{native, native2, json}──> entry ──┐
 //! AccessRecord ──access::line───────────────────> line  ──┼─> LogWriter: bounded queue, one thread, counted drops
 //! AuditMessage ──dikastes::line──────────────────> line ──┘
+//!
+//! Event, Traffic ──JSON─────────────────────────> Bus: bounded queue, one thread, batches for each subscriber
 //! ```
 //!
 //! The forms are functions of records, and records are made of [`palisade_model::Excerpt`]s: what comes here is masked
@@ -15,8 +17,12 @@
 pub mod access;
 pub mod alerts;
 pub mod audit;
+mod bus;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
 
+pub use bus::{
+    Batch, Bus, BusCounts, BusLimits, Record, SubscriberCounts, Subscription, Taken, TrafficSource,
+};
 pub use log_writer::{Destination, EntryFile, LogWriter};

@@ -103,6 +103,12 @@ impl Judged {
         self.decisions.enforced.is_allowed()
     }
 
+    /// Whether what is staged would refuse a request that is let in.
+    #[must_use]
+    pub fn would_deny(&self) -> bool {
+        self.is_allowed() && self.decisions.pending.as_ref().is_some_and(|pending| !pending.is_allowed())
+    }
+
     /// What a log says of it: a denial, what staged policies would have done otherwise, and what rules wanted noted.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {

@@ -416,6 +416,7 @@ impl Inspection {
             transaction: self.transaction,
             detection: self.detection,
             judged: self.judged.unwrap_or_default(),
+            policy: self.policy.map(Box::new),
             kept_request_body: self.kept_request_body,
         }
     }

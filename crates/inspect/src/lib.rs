@@ -44,6 +44,6 @@ pub use palisade_engine::{
 };
 pub use palisade_policy::Direction;
 pub use profile::{OnFailure, Profile, Service};
-pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri};
+pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;

@@ -3,11 +3,14 @@
 //! ```text
 //! Report (raw) --redacted(&Redactor)--> Redacted --error_log_lines()--> lines
 //!                                                --audit_record()-----> AuditRecord, of Excerpts only
+//!                                                --event()------------> Event, of Excerpts only
 //! ```
 //!
 //! Where a rule matched a *point* (an argument, a cookie, a header), its value is shown: that is what the finding is
 //! about. Where it matched a *composite* text (REQUEST_URI, REQUEST_BODY, TX), the secrets in that text are masked by
 //! name and by value. What rules sanitise is hidden everywhere.
+
+mod event;
 
 use palisade_engine::{DebugText, InterruptionAction, Match, RuleId, Sanitised, Transaction, error_log};
 use palisade_model::{
@@ -15,6 +18,7 @@ use palisade_model::{
     EngineMode, Excerpt, Intercepted, Interception, Place, Redactor, Severity,
 };
 
+pub use self::event::shortfall_text;
 use crate::inspection::Cause;
 use crate::report::Report;
 

@@ -9,6 +9,7 @@ use palisade_engine::{Shortfall, Transaction, error_log};
 use palisade_model::Verdict;
 
 use crate::detector::{Judged, LOGGED_FROM};
+use crate::gate;
 use crate::inspection::{End, Outcome, Peer};
 use crate::profile::Service;
 
@@ -32,6 +33,8 @@ pub struct Report {
     pub(crate) transaction: Option<Box<Transaction>>,
     pub(crate) detection: Option<Box<Detection>>,
     pub(crate) judged: Judged,
+    /// Boxed: few exchanges have policies that say much.
+    pub(crate) policy: Option<Box<gate::Judged>>,
     /// The beginning of the request's body, when the audit log may want it.
     pub(crate) kept_request_body: Vec<u8>,
 }
@@ -45,6 +48,11 @@ impl Report {
     /// The rule engine's part; `None` when no rules ran.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.transaction.as_deref()
+    }
+
+    /// What policies said to the request; `None` where there are none.
+    pub fn policy(&self) -> Option<&gate::Judged> {
+        self.policy.as_deref()
     }
 
     /// What the built-in detector found, hints included. Raw, as [`error_log_lines`](Self::error_log_lines).

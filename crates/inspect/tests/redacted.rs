@@ -5,7 +5,7 @@ use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
     Clock, Detail, End, Input, Inspection, Peer, Profile, Report, Sent, Service, UnixMillis,
 };
-use palisade_model::{EngineMode, Interception, Mode};
+use palisade_model::{EngineMode, Event, EventAction, EventKind, Interception, Mode};
 use palisade_seclang::MemoryLoader;
 
 const AUDIT: &str = r#"
@@ -78,7 +78,8 @@ fn report(asked: &Asked<'_>) -> Report {
 fn all(report: &Report) -> String {
     let redacted = report.redacted();
     let sent = Sent { status: Some(500), duration_micros: 1 };
-    format!("{:#?}\n{:#?}", redacted.error_log_lines(), redacted.audit_record(sent))
+    let event = redacted.event(&redacted.messages(), true);
+    format!("{:#?}\n{:#?}\n{event:#?}", redacted.error_log_lines(), redacted.audit_record(sent))
 }
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -303,4 +304,52 @@ fn a_debug_log_is_bounded_and_says_so() {
     let lines = report.redacted().debug_log_lines();
     assert!(lines.last().unwrap().contains("lines left out"), "{:?}", lines.last());
     assert!(lines.len() < 20_000);
+}
+
+fn event(report: &Report, stopped: bool) -> Option<Event> {
+    let redacted = report.redacted();
+    redacted.event(&redacted.messages(), stopped)
+}
+
+#[test]
+fn what_matters_makes_an_event_and_what_does_not_makes_none() {
+    let denies = r#"SecRule ARGS "@contains evil" "id:7,phase:2,deny,log,status:406,msg:'Evil',severity:CRITICAL,tag:a,setvar:tx.inbound_score=5""#;
+    let asked = |mode, target| Asked { rules: denies, mode, target, ..Asked::default() };
+    assert_eq!(event(&report(&asked(Mode::Block, "/?q=good")), false), None);
+
+    let denied = event(&report(&asked(Mode::Block, "/?q=evil")), true).unwrap();
+    assert_eq!((denied.kind, denied.action), (EventKind::Waf, EventAction::Deny));
+    assert_eq!((denied.cause, denied.rule_id, denied.phase), (Some("rule"), Some(7), Some(2)));
+    assert_eq!((denied.verdict, denied.msg.as_str()), (Some("deny"), "WAF check FAILED!"));
+    assert_eq!(denied.scores.0, [("inbound_score".to_owned(), 5)]);
+    let [rule] = &denied.rules[..] else { panic!("{:?}", denied.rules) };
+    assert_eq!((rule.id.as_str(), rule.message.as_str(), rule.severity.as_str()), ("7", "Evil", "2"));
+    assert!(rule.disruptive && rule.target.as_str() == "ARGS:q" && rule.tags.len() == 1, "{rule:?}");
+
+    let watched = event(&report(&asked(Mode::Monitoring, "/?q=evil")), false).unwrap();
+    assert_eq!((watched.action, watched.rule_id), (EventAction::WouldBlock, Some(7)));
+    assert!(!watched.rules[0].disruptive);
+
+    let noted = Asked {
+        rules: r#"SecRule ARGS "@contains odd" "id:8,phase:2,pass,log,msg:'Odd'""#,
+        target: "/?q=odd",
+        ..Asked::default()
+    };
+    let noted = event(&report(&noted), false).unwrap();
+    assert_eq!((noted.kind, noted.action, noted.cause), (EventKind::Waf, EventAction::Pass, None));
+}
+
+#[test]
+fn an_event_of_three_hundred_matches_is_bounded() {
+    let rule = |id| {
+        format!(
+            "SecRule ARGS:q \"@unconditionalMatch\" \"id:{id},phase:2,pass,log,msg:'%{{MATCHED_VAR}}',logdata:'%{{MATCHED_VAR}}',tag:'%{{MATCHED_VAR}}'\"\n"
+        )
+    };
+    let rules: String = (1000..1300).map(rule).collect();
+    let target = format!("/?q={}", "x".repeat(6000));
+    let asked = Asked { rules: &rules, target: &target, ..Asked::default() };
+    let event = event(&report(&asked), false).unwrap();
+    assert_eq!(event.rules.len(), 64);
+    assert!(format!("{event:?}").len() < 256 * 1024, "{}", format!("{event:?}").len());
 }

@@ -4,6 +4,8 @@ mod attack;
 mod audit_record;
 mod calendar;
 mod detector;
+mod event;
+mod fields;
 mod mode;
 mod peer_identity;
 mod places;
@@ -11,6 +13,7 @@ mod point_pattern;
 mod redact;
 mod spiffe;
 mod status;
+mod traffic;
 mod verdict;
 mod wildcard;
 mod workload;
@@ -22,6 +25,11 @@ pub use audit_record::{
 };
 pub use calendar::Calendar;
 pub use detector::{Leaks, Sensitivity};
+pub use event::{
+    Destination, Dropped, Event, EventAction, EventFinding, EventId, EventKind, EventTls, PolicyHit,
+    PolicyTrace, RuleHit, Source,
+};
+pub use fields::{Field, FieldKind, Member, Moment, Numbers, paths};
 pub use mode::{Mode, UnknownMode};
 pub use peer_identity::{CertificateFacts, Failure, PeerIdentity, Verification};
 pub use places::{Part, Point, Root};
@@ -29,6 +37,7 @@ pub use point_pattern::{PointError, PointPattern};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
 pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, SpiffeIdError, TRUST_DOMAIN_BYTES_MAX};
 pub use status::reason_phrase;
+pub use traffic::{ParameterSketch, Traffic, ValueClass};
 pub use verdict::{Stage, Verdict};
 pub use wildcard::{WILDCARD_BYTES_MAX, WILDCARD_TEXT_BYTES_MAX, Wildcard};
 pub use workload::{KnownBy, Workload};

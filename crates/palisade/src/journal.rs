@@ -4,6 +4,8 @@
 //! bounded time; writing happens on the logs' own threads. An exchange that no rule flagged costs its access line, and
 //! nothing where there is none.
 
+mod event;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -15,10 +17,10 @@ use palisade_dataplane::{AnsweredBy, Ended, Facts, Journal, Remark};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
-use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
+use palisade_events::{Bus, Destination, EntryFile, LogWriter, dikastes};
 use palisade_identity::hex_lower;
 use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
-use palisade_model::{AuditRecord, Calendar};
+use palisade_model::{AuditMessage, AuditRecord, Calendar, Excerpt, Redactor};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
@@ -38,6 +40,10 @@ pub(crate) struct Logs {
     audit_is_off: bool,
     dikastes: bool,
     producer: Producer,
+    /// Where events go; none where nobody takes them.
+    bus: Option<Bus>,
+    /// The name of this node.
+    host: Excerpt,
 }
 
 impl Logs {
@@ -83,7 +89,15 @@ impl Logs {
             audit_is_off: false,
             dikastes: false,
             producer: Producer::new(env!("CARGO_PKG_VERSION"), host.trim()),
+            bus: None,
+            host: Redactor::new().words(host.trim()),
         }
+    }
+
+    /// The same with somebody who takes events.
+    #[must_use]
+    pub(crate) fn with_events(self, bus: Option<Bus>) -> Self {
+        Self { bus, ..self }
     }
 
     /// Opens the files that a rule set names, before it serves. Gives the writers that are new, by the log's name, and
@@ -150,13 +164,19 @@ impl Logs {
         self.by_rules().get(&Destination::new(path)).cloned()
     }
 
-    fn write_error_lines(&self, facts: &Facts, redacted: Option<&Redacted<'_>>, notes: Vec<String>) {
+    fn write_error_lines(
+        &self,
+        facts: &Facts,
+        redacted: Option<&Redacted<'_>>,
+        messages: &[AuditMessage],
+        notes: Vec<String>,
+    ) {
         let mut lines = redacted.map(Redacted::error_log_lines).unwrap_or_default();
-        if let Some(redacted) = redacted.filter(|_| self.dikastes) {
+        if self.dikastes && !messages.is_empty() {
             let target = facts.service.profile.redactor.target(&facts.target, TARGET_BYTES_MAX);
             let host = facts.server_addr.ip();
             let now = now();
-            lines.extend(redacted.messages().iter().enumerate().map(|(number, message)| {
+            lines.extend(messages.iter().enumerate().map(|(number, message)| {
                 dikastes::matched(now, &facts.request_id, &target, host, number + 1, message)
             }));
         }
@@ -276,7 +296,16 @@ impl Journal for Logs {
     fn ended(&self, ended: Ended) {
         let Ended { report, notes, facts } = ended;
         let redacted = report.as_ref().map(Report::redacted);
-        self.write_error_lines(&facts, redacted.as_ref(), notes);
+        let messages = match &redacted {
+            Some(redacted) if self.dikastes || self.bus.is_some() => redacted.messages(),
+            _ => Vec::new(),
+        };
+        self.write_error_lines(&facts, redacted.as_ref(), &messages, notes);
+        if let Some(bus) = &self.bus
+            && let Some(event) = event::event_of(&facts, redacted.as_ref(), &messages, &self.host)
+        {
+            bus.send(event);
+        }
         if let Some(redacted) = &redacted
             && let Some(settings) = report.as_ref().and_then(|report| report.transaction()).map(settings_of)
         {

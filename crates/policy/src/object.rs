@@ -84,6 +84,18 @@ pub enum PolicyKind {
     Namespaced,
 }
 
+impl PolicyKind {
+    /// As Calico's flow logs name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "GlobalNetworkPolicy",
+            Self::Kubernetes => "NetworkPolicy",
+            Self::Namespaced => "CalicoNetworkPolicy",
+        }
+    }
+}
+
 /// What becomes of a staged policy when it is enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StagedAction {

@@ -1,5 +1,6 @@
 //! `palisade explain`: what would happen to a request, and why. No server, no upstream.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use palisade_engine::{Match, RuleSet, Shortfall, Transaction, leading_integer};
+use palisade_engine::{Match, RuleSet, Transaction};
 use palisade_inspect::{
-    Action, Cause, Detail, Detector, MemoryStore, Outcome, Profile, RuleSources, Service,
+    Action, Cause, Detail, Detector, MemoryStore, Outcome, Profile, RuleSources, Service, shortfall_text,
 };
 use palisade_model::{Mode, Verdict};
 use palisade_seclang::Style;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Finding;
 use crate::exchange::{Exchange, Inspected, inspect};
@@ -230,7 +231,7 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
         "matched": matched,
         "log": inspected.report.error_log_lines(),
         "findings": inspected.report.findings().iter().map(finding_json).collect::<Vec<_>>(),
-        "scores": transaction.map_or_else(Map::new, scores),
+        "scores": inspected.report.scores().into_iter().collect::<BTreeMap<_, _>>(),
         "cause": inspected.outcome.as_ref().and_then(cause),
         "would": would(inspected),
         "shortfalls": inspected.report.shortfalls().iter().map(shortfall_text).collect::<Vec<_>>(),
@@ -277,22 +278,6 @@ fn match_json(transaction: &Transaction, matched: &Match) -> Value {
     })
 }
 
-/// Variables of TX that are scores and not zero.
-fn scores(transaction: &Transaction) -> Map<String, Value> {
-    transaction
-        .tx()
-        .filter_map(|(name, value)| {
-            let name = String::from_utf8_lossy(name).to_lowercase();
-            let is_score = name.ends_with("score") || name.contains("anomaly_score_pl");
-            // CRS's settings are called scores as well: how much a finding counts.
-            let is_setting =
-                ["critical", "error", "warning", "notice"].iter().any(|word| name.starts_with(word));
-            let score = leading_integer(value);
-            (is_score && !is_setting && score != 0).then(|| (name, Value::from(score)))
-        })
-        .collect()
-}
-
 /// Why the verdict is not a pass, in words: `rule 949110`.
 fn cause(outcome: &Outcome) -> Option<String> {
     match outcome.cause {
@@ -311,20 +296,6 @@ fn would(inspected: &Inspected) -> Option<&'static str> {
     let outcome = inspected.outcome.as_ref()?;
     (inspected.action == Action::Forward && outcome.verdict != Verdict::Pass)
         .then(|| outcome.verdict.as_str())
-}
-
-fn shortfall_text(shortfall: &Shortfall) -> String {
-    match shortfall {
-        Shortfall::StepLimit { rule, target } => {
-            format!("rule {rule} gave up on {} at its step limit", printable(target))
-        }
-        Shortfall::Limit(name) => format!("limit {name} met: what is beyond it was not looked at"),
-        Shortfall::TooManyLookups => "more lookups than one request may ask for".to_owned(),
-        Shortfall::LookupFailed => "a lookup failed".to_owned(),
-        Shortfall::ArgumentInvalid { rule, message } => {
-            format!("rule {rule} has an unusable argument: {message}")
-        }
-    }
 }
 
 fn to_text(
@@ -370,12 +341,10 @@ fn to_text(
     }
     let silent = matches.iter().filter(|matched| !told(matched)).count();
     let _ = writeln!(out);
-    if let Some(transaction) = transaction {
-        let scores = scores(transaction);
-        if !scores.is_empty() {
-            let list: Vec<String> = scores.iter().map(|(name, score)| format!("{name} {score}")).collect();
-            let _ = writeln!(out, "  scores    {}", list.join(", "));
-        }
+    let scores = inspected.report.scores();
+    if !scores.is_empty() {
+        let list: Vec<String> = scores.iter().map(|(name, score)| format!("{name} {score}")).collect();
+        let _ = writeln!(out, "  scores    {}", list.join(", "));
     }
     for shortfall in inspected.report.shortfalls() {
         let _ = writeln!(out, "  unseen    {}", shortfall_text(shortfall));

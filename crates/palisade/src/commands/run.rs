@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
 use palisade_engine::RuleSet;
+use palisade_events::{Bus, BusLimits};
 use palisade_inspect::Profile;
 use palisade_model::Mode;
 
@@ -36,7 +37,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     describe(&snapshot);
     inspects(&snapshot, compat)?;
     let config = &snapshot.config;
-    let logs = Arc::new(Logs::open(&config.logs)?);
+    let bus = Bus::start(BusLimits::default(), None)?;
+    let logs = Arc::new(Logs::open(&config.logs)?.with_events(Some(bus)));
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
     let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
