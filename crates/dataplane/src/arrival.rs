@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use palisade_inspect::Admission;
 use palisade_model::PeerIdentity;
 
 use crate::tls::ClientRules;
@@ -19,6 +20,8 @@ pub struct Arrival {
     pub local_addr: SocketAddr,
     /// What TLS knows of it; `None` where it is plain.
     pub tls: Option<Arc<TlsArrival>>,
+    /// What policies said to it; `None` where they were not asked.
+    pub admission: Option<Arc<Admission>>,
 }
 
 /// What a TLS handshake settled.
@@ -67,7 +70,7 @@ impl Arrival {
     /// A plain connection. IPv4 addresses become such, also where the socket takes both families.
     pub fn plain(peer: SocketAddr, local: SocketAddr) -> Self {
         let peer = canonical(peer);
-        Self { peer_addr: peer, client_addr: peer, local_addr: canonical(local), tls: None }
+        Self { peer_addr: peer, client_addr: peer, local_addr: canonical(local), tls: None, admission: None }
     }
 
     /// Who the peer is, where it was asked for a certificate.

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admission::{Known, admit};
 use crate::arrival::{Arrival, canonical};
 use crate::body::write_field;
 use crate::exchange::own_line;
@@ -59,6 +60,10 @@ impl Threshold {
                 }
             }
         }
+        let known = if listener.tls.is_some() { Known::BeforeHandshake } else { Known::All };
+        if !admit(&mut arrival, known, listener, plane) {
+            return None;
+        }
         let Some(tls) = &listener.tls else { return Some((ClientStream::Plain(stream), arrival)) };
         // Boxed: connections without TLS need not be as large.
         Box::pin(self.greet(stream, arrival, tls, due, listener, plane)).await
@@ -87,7 +92,7 @@ impl Threshold {
             Greeting::Tls(stream, settled) => {
                 count(HandshakeOutcome::Completed);
                 arrival.tls = Some(settled.into());
-                return Some((stream, arrival));
+                return admit(&mut arrival, Known::All, listener, plane).then_some((stream, arrival));
             }
             Greeting::Plain(stream) => {
                 count(HandshakeOutcome::PlainHttp);

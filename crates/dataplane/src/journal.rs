@@ -155,7 +155,13 @@ impl Facts {
             source: service.source(peer),
             destination: match service.ends.direction {
                 Direction::Ingress => service.destination(peer.server_addr.ip()),
-                Direction::Egress => service.ends.theirs.clone(),
+                Direction::Egress => {
+                    let towards = peer.towards.as_ref().and_then(|addresses| addresses.first());
+                    match towards {
+                        Some(address) => service.destination(address.ip()),
+                        None => service.ends.theirs.clone(),
+                    }
+                }
             },
             tls: None,
             request_id: peer.request_id.clone(),

@@ -29,6 +29,7 @@
 //! Not here: what is found and what follows from it (`palisade-inspect`), what a certificate is worth
 //! (`palisade-identity`), rules, configuration files, signals.
 
+mod admission;
 mod arrival;
 mod arrive;
 mod block_page;

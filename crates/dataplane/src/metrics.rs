@@ -106,6 +106,8 @@ counts! {
     connections_total,
     /// Connections refused because there were too many.
     connections_refused_total,
+    /// Connections closed when they came because policies allow nothing that could be asked on them.
+    policy_connections_closed_total,
     /// Connections that could not be accepted, as a rule for want of file descriptors.
     accept_failures_total,
     /// Connections of trusted peers that did not begin with a header of the PROXY protocol.

@@ -17,11 +17,12 @@ mod relay;
 mod stop;
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Peer, Service};
+use palisade_inspect::{Direction, Peer, Service};
 
 use self::elsewhere::elsewhere;
 use self::stop::Stop;
@@ -35,7 +36,7 @@ use crate::metrics::RequestCounts;
 use crate::request::{self, RequestPlan};
 use crate::request_id::request_id;
 use crate::routes::host_of;
-use crate::settings::{BodyMode, Listener, Plane};
+use crate::settings::{BodyMode, Destination, Listener, Plane};
 use crate::sides::ClientSide;
 use crate::site::Site;
 use crate::upload::{Judging, Upload};
@@ -82,6 +83,8 @@ pub(crate) struct Passage<'p, C> {
     /// What the answers to this request look like.
     site: Option<Arc<Site>>,
     bodies: Bodies,
+    /// Where the call of our own workload may go: the addresses that policies were asked about.
+    towards: Option<Arc<[SocketAddr]>>,
 }
 
 /// What becomes of the bodies of an exchange that rules want to see.
@@ -110,6 +113,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             response_timeout: Duration::ZERO,
             site: None,
             bodies: Bodies::Held,
+            towards: None,
         }
     }
 
@@ -144,11 +148,18 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
+        let towards = match &destination {
+            Some(destination) => addresses_of(destination).await,
+            None => None,
+        };
+        self.towards = towards.clone();
         let peer = Peer {
             peer_addr: arrival.peer_addr,
             client_addr,
             server_addr: arrival.local_addr,
             identity: arrival.identity().cloned(),
+            admission: arrival.admission.clone(),
+            towards,
             request_id: id,
         };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
@@ -218,6 +229,16 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             std::task::Poll::Pending => self.timer.poll(cx).map(|()| false),
         })
         .await
+    }
+}
+
+/// The addresses of a service whose policies ask where requests to it go. None where it has no address: what asks for one
+/// cannot be decided then.
+async fn addresses_of(destination: &Destination) -> Option<Arc<[SocketAddr]>> {
+    let gate = destination.service.gate.as_ref()?;
+    match gate.direction() {
+        Direction::Ingress => None,
+        Direction::Egress => Some(destination.upstream.addresses().await.into()),
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use palisade_http::{RequestHead, Target};
-use palisade_inspect::{RouteTable, Service};
+use palisade_inspect::{Gates, RouteTable, Service};
 
+use crate::envoy::Protected;
 use crate::settings::Destination;
 use crate::site::Site;
 
@@ -16,12 +17,33 @@ use crate::site::Site;
 #[derive(Debug)]
 pub struct Routes<T = Destination> {
     table: ArcSwap<RouteTable<Arc<T>>>,
+    /// The policies before all that routes lead to.
+    gates: ArcSwap<Gates>,
 }
 
-impl<T> Routes<T> {
+/// What leads to a service.
+pub(crate) trait Leads {
+    fn service(&self) -> &Service;
+}
+
+impl Leads for Destination {
+    fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
+impl Leads for Protected {
+    fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
+#[allow(private_bounds, reason = "there are two kinds, and both are here")]
+impl<T: Leads> Routes<T> {
     /// Routes by a table.
     pub fn new(table: RouteTable<Arc<T>>) -> Arc<Self> {
-        Arc::new(Self { table: ArcSwap::from_pointee(table) })
+        let gates = ArcSwap::from_pointee(gates_of(&table));
+        Arc::new(Self { table: ArcSwap::from_pointee(table), gates })
     }
 
     /// Everything goes to one.
@@ -31,7 +53,14 @@ impl<T> Routes<T> {
 
     /// Sends later requests by another table.
     pub fn replace(&self, table: RouteTable<Arc<T>>) {
+        let gates = gates_of(&table);
         self.table.store(Arc::new(table));
+        self.gates.store(Arc::new(gates));
+    }
+
+    /// The policies before all that routes lead to.
+    pub(crate) fn gates(&self) -> arc_swap::Guard<Arc<Gates>> {
+        self.gates.load()
     }
 
     /// To what a request belongs; `None` when no route takes it.
@@ -83,6 +112,10 @@ impl Routes {
             destination.upstream.sweep();
         }
     }
+}
+
+fn gates_of<T: Leads>(table: &RouteTable<Arc<T>>) -> Gates {
+    Gates::of(table.targets().map(|target| target.service()))
 }
 
 /// The host that a request names, port and all.

@@ -265,6 +265,14 @@ impl Upstream {
         lease.put_idle(wire, &self.limits);
     }
 
+    /// The addresses of its endpoints as they are now; none where no name resolves, or none in time.
+    pub(crate) async fn addresses(&self) -> Vec<SocketAddr> {
+        match timeout(self.limits.connect, self.endpoints.all()).await {
+            Ok(Ok(endpoints)) => endpoints.iter().map(|endpoint| endpoint.address()).collect(),
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
+    }
+
     /// How requests to it are addressed.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }

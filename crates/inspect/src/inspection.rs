@@ -13,7 +13,7 @@ use palisade_model::{Leaks, Mode, PeerIdentity, Root, Stage, Verdict};
 
 use crate::detector::{Judged, is_text};
 use crate::environment;
-use crate::gate;
+use crate::gate::{self, Admission};
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -29,6 +29,10 @@ pub struct Peer {
     pub server_addr: SocketAddr,
     /// What its certificate says and whether that is believed; `None` where none was asked for.
     pub identity: Option<Arc<PeerIdentity>>,
+    /// What policies said to its connection; `None` where it was not asked about.
+    pub admission: Option<Arc<Admission>>,
+    /// Where it may go, where it is the call of our own workload: every address that its service has.
+    pub towards: Option<Arc<[SocketAddr]>>,
     /// The id that we gave the request.
     pub request_id: String,
 }

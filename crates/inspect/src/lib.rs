@@ -33,7 +33,7 @@ pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
 pub use ends::Ends;
 pub use exceptions::{Exceptions, FindingExceptions};
-pub use gate::{Gate, Judged as PolicyJudged};
+pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged};
 pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
 pub use palisade_detect::{Attack, Finding};
 pub use palisade_engine::persistent::{

@@ -44,6 +44,8 @@ fn report(asked: &Asked<'_>) -> Report {
         client_addr: address,
         server_addr: address,
         identity: None,
+        admission: None,
+        towards: None,
         request_id: "r1".into(),
     };
     let clock = Clock { now: UnixMillis(1_578_613_306_195), utc_offset_seconds: 0, monotonic_micros: 0 };

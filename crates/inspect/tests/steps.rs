@@ -48,6 +48,8 @@ fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
         client_addr: address,
         server_addr: address,
         identity: None,
+        admission: None,
+        towards: None,
         request_id: "r1".into(),
     };
     Inspection::begin(peer, head, service, Detail::Normal, clock())

@@ -42,6 +42,8 @@ pub(crate) fn inspect(
         client_addr: exchange.client,
         server_addr: exchange.server,
         identity: None,
+        admission: None,
+        towards: None,
         request_id,
     };
     let stance = Stance { mode: service.profile.mode, gray: false, on_failure: service.profile.on_failure };

@@ -3,10 +3,11 @@
 //! What decides lives outside of the snapshot and is changed in place; a snapshot only says which services stand behind it,
 //! and as which workload.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use palisade_config::{Config, PlaintextPeers, Policies, Service, Workload};
+use palisade_config::{Config, Listener, PlaintextPeers, Policies, Route, Service, Workload};
 use palisade_inspect::{Direction, Ends, Gate};
 use palisade_model::KnownBy;
 use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
@@ -84,8 +85,8 @@ impl Policing {
         self.files.read(&paths, loader)
     }
 
-    /// The gate before a service; none where there are no policies.
-    pub(crate) fn gate(&self, config: &Config, service: &Service) -> Option<Gate> {
+    /// The gate before a service, or before our workload's calls to it; none where there are no policies.
+    pub(crate) fn gate(&self, config: &Config, service: &Service, direction: Direction) -> Option<Gate> {
         let (store, policies) = (self.store.as_ref()?, config.policies.as_ref()?);
         let compatibility = &policies.compatibility;
         let domains: Vec<String> =
@@ -100,8 +101,59 @@ impl Policing {
             unknown_sets_match: compatibility.unknown_sets_match,
             http_ignored_elsewhere: compatibility.http_ignored_elsewhere,
         };
-        let protects = service.workload.as_ref().or(config.workload.as_ref()).map(name_of);
-        Some(Gate::new(store.clone(), judgement, protects))
+        let protects = ours(config, service, direction).map(name_of);
+        Some(Gate::new(store.clone(), judgement, protects, direction))
+    }
+
+    /// What is likely not meant: services of nobody, and workloads that no policy selects.
+    pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let mut warnings = Vec::new();
+        for (service, direction) in in_use(config) {
+            match ours(config, service, direction) {
+                None if self.knows_whose_it_is(config, service) => {}
+                None => warnings.push(format!(
+                    "warning: service {}: nobody says whose it is, so that policies refuse every request to it: write \
+                     `workload: {{namespace: ..., name: ..., labels: {{...}}}}`, at the top or at the service, or put the pod \
+                     among the objects, with its address",
+                    *service.name
+                )),
+                Some(workload) => {
+                    let name = name_of(workload);
+                    let (comes_in, goes_out) = store.selected(&name).unwrap_or_default();
+                    match direction {
+                        Direction::Ingress if !comes_in => warnings.push(format!(
+                            "warning: no policy selects the workload {name} for what comes in: every request is allowed"
+                        )),
+                        Direction::Egress if !goes_out => warnings.push(format!(
+                            "warning: no policy selects the workload {name} for what goes out: all its calls are allowed"
+                        )),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        warnings.sort();
+        warnings.dedup();
+        warnings
+    }
+
+    /// Whether a pod among the objects has the address at which a service is asked; where that may be any, whether any has
+    /// one.
+    fn knows_whose_it_is(&self, config: &Config, service: &Service) -> bool {
+        let Some(store) = &self.store else { return false };
+        let leads_here = |listener: &&Listener| {
+            let takes = |route: &&Route| route.listener.as_ref().is_none_or(|name| **name == *listener.name);
+            config.routes.iter().filter(takes).any(|route| *route.service == *service.name)
+        };
+        let addresses = config.listeners.iter().filter(leads_here).map(|listener| listener.address.0.ip());
+        // An Envoy says with each request where it arrived.
+        let asked = !config.envoy.is_empty();
+        let known = |address: IpAddr| store.workload_at(address, None).is_some();
+        addresses
+            .into_iter()
+            .any(|address| known(address) || address.is_unspecified() && store.size().endpoints > 0)
+            || asked && store.size().endpoints > 0
     }
 
     /// The files that were read.
@@ -110,15 +162,35 @@ impl Policing {
     }
 }
 
+/// Services that are asked, or called by our workload.
+fn in_use(config: &Config) -> impl Iterator<Item = (&Service, Direction)> {
+    config.routes.iter().filter_map(|route| {
+        let service = config.services.iter().find(|service| *service.name == *route.service)?;
+        Some((service, direction_of(config, route)))
+    })
+}
+
+/// Whether a route takes what comes in or the workload's own calls.
+pub(crate) fn direction_of(config: &Config, route: &Route) -> Direction {
+    let outbound = route.listener.as_deref().is_some_and(|name| {
+        let is = |there: &&Listener| &*there.name == name;
+        let listener = config.listeners.iter().find(is);
+        listener.is_some_and(|listener| listener.direction == palisade_config::Direction::Outbound)
+    });
+    if outbound { Direction::Egress } else { Direction::Ingress }
+}
+
 /// Who stands at the ends of a service's requests. A workload of a service's own is the one that we stand before; where our
 /// workload calls that service, it is whom it calls.
 pub(crate) fn ends(config: &Config, service: &Service, direction: Direction) -> Ends {
-    let own = service.workload.as_ref();
-    let (ours, theirs) = match direction {
-        Direction::Ingress => (own.or(config.workload.as_ref()), None),
-        Direction::Egress => (config.workload.as_ref(), own),
-    };
-    Ends { direction, ours: ours.map(known), theirs: theirs.map(known) }
+    let theirs = service.workload.as_ref().filter(|_| direction == Direction::Egress);
+    Ends { direction, ours: ours(config, service, direction).map(known), theirs: theirs.map(known) }
+}
+
+/// The workload that we stand before.
+fn ours<'c>(config: &'c Config, service: &'c Service, direction: Direction) -> Option<&'c Workload> {
+    let own = service.workload.as_ref().filter(|_| direction == Direction::Ingress);
+    own.or(config.workload.as_ref())
 }
 
 fn known(workload: &Workload) -> palisade_model::Workload {

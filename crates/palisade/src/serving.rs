@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::descriptors;
-use crate::policing::ends;
+use crate::policing::{direction_of, ends};
 use crate::rules::plural;
 use crate::snapshot::Snapshot;
 
@@ -293,7 +293,7 @@ struct Destinations<'s> {
 
 /// What makes two destinations different: service, profile, the route when it says something of its own, and whether it
 /// is for the workload's own calls.
-type Leads<'s> = (&'s Name, &'s Name, Option<usize>, bool);
+type Leads<'s> = (&'s Name, &'s Name, Option<usize>, palisade_inspect::Direction);
 
 impl<'s> Destinations<'s> {
     fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams) -> Result<Self> {
@@ -342,11 +342,8 @@ impl<'s> Destinations<'s> {
         let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
         let profile = route.profile.as_deref().unwrap_or(&service.profile);
         let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold;
-        let listeners = &self.snapshot.config.listeners;
-        let outbound = route.listener.as_deref().is_some_and(|name| {
-            listeners.iter().any(|there| &*there.name == name && there.direction == Direction::Outbound)
-        });
-        Ok((&route.service, profile, own.then_some(number), outbound))
+        let direction = direction_of(&self.snapshot.config, route);
+        Ok((&route.service, profile, own.then_some(number), direction))
     }
 
     fn make(&mut self, number: usize, route: &'s Route) -> Result<()> {
@@ -354,18 +351,15 @@ impl<'s> Destinations<'s> {
         if self.made.contains_key(&leads) {
             return Ok(());
         }
-        let (name, profile, _, outbound) = leads;
+        let (name, profile, _, direction) = leads;
         let service = self.services.get(name).context("a checked route leads to a service")?;
         let forward = Arc::new(forward_of(service));
-        let direction =
-            if outbound { palisade_inspect::Direction::Egress } else { palisade_inspect::Direction::Ingress };
         let ends = ends(&self.snapshot.config, service, direction);
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
-        // What leaves through an outbound listener is not asked for by a peer of ours.
-        let gate = self.snapshot.gates.get(name).filter(|_| !outbound).cloned();
+        let gate = self.snapshot.gates.get(&(name.clone(), direction)).cloned();
         let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
         let site = self.snapshot.sites.get(name).cloned().flatten();
         if let Some(upstream) = self.upstreams.get(name).cloned() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Compat, Config, Listener, LogTarget, Name, Style, TlsVersion};
 use palisade_engine::{Interner, RuleSet};
-use palisade_inspect::{Gate, Profile, RuleSources};
+use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
 use crate::configuration::Told;
 use crate::files::FileSystem;
@@ -31,9 +31,12 @@ pub(crate) struct Snapshot {
     pub(crate) tls: ListenersTls,
     /// TLS towards its services.
     pub(crate) upstream_tls: UpstreamsTls,
-    /// Who may ask its services, by their names; anybody where there is none.
-    pub(crate) gates: HashMap<Name, Gate>,
+    /// Who may ask its services, and who may be asked; anybody where there is none.
+    pub(crate) gates: Gates,
 }
+
+/// Gates by service: before it, and before calls to it.
+pub(crate) type Gates = HashMap<(Name, Direction), Gate>;
 
 /// Makes snapshots, and remembers what went into the last one.
 #[derive(Debug)]
@@ -155,7 +158,7 @@ impl Maker {
         self.policing.read(&config)?;
         let gates = self.gates(&config);
         let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
-        self.warn_of_idle_exceptions(&snapshot);
+        self.warn(&snapshot);
         Ok(snapshot)
     }
 
@@ -254,22 +257,27 @@ impl Maker {
         }
         let gates = self.gates(&config);
         let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
-        self.warn_of_idle_exceptions(&snapshot);
+        self.warn(&snapshot);
         Ok(Remade { snapshot, stale })
     }
 
-    fn gates(&self, config: &Config) -> HashMap<Name, Gate> {
-        let gate = |service: &palisade_config::Service| {
-            Some(((*service.name).clone(), self.policing.gate(config, service)?))
+    fn gates(&self, config: &Config) -> Gates {
+        let gate = |service: &palisade_config::Service, direction| {
+            Some((((*service.name).clone(), direction), self.policing.gate(config, service, direction)?))
         };
-        config.services.iter().filter_map(gate).collect()
+        let both =
+            |service| [Direction::Ingress, Direction::Egress].map(|direction| gate(service, direction));
+        config.services.iter().flat_map(both).flatten().collect()
     }
 
-    fn warn_of_idle_exceptions(&mut self, snapshot: &Snapshot) {
+    /// Says what is likely not meant, each once while it is so: exceptions that except nothing, policies that judge nobody.
+    fn warn(&mut self, snapshot: &Snapshot) {
         let rules_of = |name: &Name| snapshot.profiles.get(name)?.rules.clone();
         let warnings = idle_exceptions(&snapshot.config, rules_of);
         let warnings: BTreeSet<String> =
             warnings.iter().map(|warning| warning.render(None, Style::Plain)).collect();
+        let warnings: BTreeSet<String> =
+            warnings.into_iter().chain(self.policing.warnings(&snapshot.config)).collect();
         for warning in warnings.difference(&self.warned) {
             say!("{}", warning.trim_end());
         }

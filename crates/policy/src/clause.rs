@@ -140,6 +140,8 @@ pub enum Doubt {
     NotHttp,
     /// The request is yet to come.
     RequestExpected,
+    /// The certificate is yet to come.
+    IdentityExpected,
     /// Servers read the path in more than one way.
     PathUnclear,
     /// A header is there more than once, with values that differ.
@@ -170,6 +172,7 @@ impl fmt::Display for Doubt {
             Self::UnknownAccount => "the service account or namespace is not known yet",
             Self::NotHttp => "the flow is not HTTP",
             Self::RequestExpected => "the request is yet to come",
+            Self::IdentityExpected => "the certificate is yet to come",
             Self::PathUnclear => "the path can be read in more than one way",
             Self::HeaderUnclear => "a header is there twice with values that differ",
             Self::NoHost => "the request names no host",
@@ -233,11 +236,11 @@ pub(crate) enum Match {
     Open(Clause, Doubt),
 }
 
-/// Asks every clause of a rule. Where several cannot be decided, a request that is yet to come is named last.
+/// Asks every clause of a rule. Where several cannot be decided, what is yet to come is named last, as a request.
 pub(crate) fn ask<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>, judgement: &Judgement) -> Match {
-    let mut asked = Asking { open: None, awaits_request: false };
+    let mut asked = Asking { open: None, awaits_more: false };
     let matched = asked.rule(rule, flow, world, judgement);
-    match (matched, asked.open, asked.awaits_request) {
+    match (matched, asked.open, asked.awaits_more) {
         (Err(clause), ..) => Match::No(clause),
         (Ok(()), Some((clause, doubt)), _) => Match::Open(clause, doubt),
         (Ok(()), None, true) => Match::Open(Clause::Http, Doubt::RequestExpected),
@@ -245,14 +248,21 @@ pub(crate) fn ask<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>, jud
     }
 }
 
-/// Whether a Deny rule whose clauses cannot all be decided still hangs on the request.
-pub(crate) fn hangs_on_request<W>(rule: &Rule<W>, flow: &Flow<'_>) -> bool {
+/// Whether a Deny rule whose clauses cannot all be decided still hangs on what is yet to come.
+pub(crate) fn hangs_on_more<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>) -> bool {
     rule.http.is_some() && matches!(flow.request, Request::Expected)
+        || flow.source.identity == Identity::Expected && asks_identity(rule, flow, world)
+}
+
+/// Whether a rule asks who the source proved to be.
+fn asks_identity<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>) -> bool {
+    let source = &rule.source;
+    flow.direction == Direction::Ingress && (source.principal.is_some() || world.asks_selected(&source.who))
 }
 
 struct Asking {
     open: Option<(Clause, Doubt)>,
-    awaits_request: bool,
+    awaits_more: bool,
 }
 
 impl Asking {
@@ -260,8 +270,8 @@ impl Asking {
         match answer.into() {
             Answer::Yes => Ok(()),
             Answer::No => Err(clause),
-            Answer::Open(Doubt::RequestExpected) => {
-                self.awaits_request = true;
+            Answer::Open(Doubt::RequestExpected | Doubt::IdentityExpected) => {
+                self.awaits_more = true;
                 Ok(())
             }
             Answer::Open(doubt) => {
@@ -370,12 +380,11 @@ impl Asking {
     ) -> Result<(), Clause> {
         let source = &rule.source;
         let mut source_proves = true;
-        if flow.direction == Direction::Ingress
-            && (source.principal.is_some() || world.asks_selected(&source.who))
-        {
+        if asks_identity(rule, flow, world) {
             let answer = match &flow.source.identity {
                 Identity::Plain if judgement.plaintext_peers == PlaintextPeers::Address => Answer::Yes,
                 Identity::Plain => Answer::Open(Doubt::Plaintext),
+                Identity::Expected => Answer::Open(Doubt::IdentityExpected),
                 Identity::Unusable(_) if judgement.unusable_as_plaintext => Answer::Yes,
                 Identity::Unusable(why) => Answer::Open(Doubt::Unusable(*why)),
                 Identity::ServiceAccount { namespace, name } if world.source_is_another(namespace, name) => {

@@ -15,7 +15,7 @@ pub enum Verdict {
     Allow,
     /// It may not.
     Deny,
-    /// Its requests have to be asked about, one by one.
+    /// Its requests have to be asked about, one by one; or its certificate, which is yet to come.
     NeedsHttp,
 }
 

@@ -70,6 +70,8 @@ pub enum Identity {
     /// Nobody: the connection is plain, or no certificate came.
     #[default]
     Plain,
+    /// It is yet to be seen: the handshake has not begun.
+    Expected,
     /// A certificate that proves nothing to us: why.
     Unusable(Unusable),
     /// A service account, by a certificate that was verified and a trust domain that is ours.

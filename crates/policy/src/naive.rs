@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::clause::{Answer, Doubt, End, Match, World, ask, hangs_on_request};
+use crate::clause::{Answer, Doubt, End, Match, World, ask, hangs_on_more};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
 use crate::flow::{Direction, Feed, Flow, Identity, Judgement, Party, Patience};
 use crate::form::AccountName;
@@ -149,8 +149,8 @@ fn ask_rule(
     speaker: &dyn Fn() -> Speaker,
 ) -> Next {
     let matched = ask(rule, world.flow, world, judgement);
-    let hangs_on_request = hangs_on_request(rule, world.flow);
-    walk.rule(&walk::Asked { tier, speaker, index, action: rule.action, hangs_on_request }, matched)
+    let hangs_on_more = hangs_on_more(rule, world.flow, world);
+    walk.rule(&walk::Asked { tier, speaker, index, action: rule.action, hangs_on_more }, matched)
 }
 
 fn rules(policy: &Policy, direction: Direction) -> Option<&[Rule<Asked>]> {

@@ -214,6 +214,8 @@ pub struct Service {
     pub selector: Option<Selector>,
     /// Its ports.
     pub ports: Vec<ServicePort>,
+    /// Its own addresses, which who calls it sees until they are translated.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Where a service's pods listen.
@@ -221,6 +223,8 @@ pub struct Service {
 pub struct ServicePort {
     /// The protocol.
     pub protocol: Protocol,
+    /// Its own port.
+    pub port: Option<u16>,
     /// The port of the pod.
     pub target: TargetPort,
 }

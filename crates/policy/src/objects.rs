@@ -163,7 +163,15 @@ impl Objects {
         }
         let key =
             ObjectKey { kind: "Service", namespace: service.namespace.clone(), name: service.name.clone() };
-        let Some(Object::Service(service)) = self.all.get(&key).filter(|_| !said) else { return members };
+        let Some(Object::Service(service)) = self.all.get(&key) else { return members };
+        for port in &service.ports {
+            let of_port =
+                |number| service.addresses.iter().map(move |address| (*address, port.protocol, number));
+            members.extend(port.port.into_iter().flat_map(of_port));
+        }
+        if said {
+            return members;
+        }
         let Some(selector) = &service.selector else { return members };
         for object in self.all.values() {
             let Object::Workload(workload) = object else { continue };

@@ -5,13 +5,14 @@
 //! to change the index, never for compiling.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use palisade_model::Workload;
 
 use crate::compile::{Change, Compiler};
-use crate::decision::{Decision, Decisions, NearMiss};
-use crate::flow::{Feed, Flow, Judgement};
+use crate::decision::{Decisions, NearMiss};
+use crate::flow::{Feed, Flow, Judgement, Request, WorkloadName};
 use crate::form::Update;
 use crate::index::{Index, IndexSize};
 
@@ -39,13 +40,20 @@ pub struct Store {
     feed: Feed,
     compiler: Mutex<Compiler>,
     index: RwLock<Index>,
+    /// Counts changes.
+    revision: AtomicU64,
 }
 
 impl Store {
     /// An empty store, which denies everything until it was fed.
     #[must_use]
     pub fn new(feed: Feed) -> Self {
-        Self { feed, compiler: Mutex::new(Compiler::fed(feed)), index: RwLock::new(Index::new(feed)) }
+        Self {
+            feed,
+            compiler: Mutex::new(Compiler::fed(feed)),
+            index: RwLock::new(Index::new(feed)),
+            revision: AtomicU64::new(0),
+        }
     }
 
     /// Takes all the news that a source has.
@@ -65,17 +73,34 @@ impl Store {
             News::Anew(updates) => {
                 let mut fresh = Index::new(self.feed);
                 fresh.apply(updates);
-                *self.index.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+                let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+                *index = fresh;
+                self.revision.fetch_add(1, Ordering::Release);
                 return;
             }
         };
-        self.index.write().unwrap_or_else(PoisonError::into_inner).apply(updates);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.apply(updates);
+        self.revision.fetch_add(1, Ordering::Release);
     }
 
-    /// See [`Index::connection`].
+    /// How often it has changed. What was decided after a revision was asked for holds while it stays.
     #[must_use]
-    pub fn connection(&self, flow: &Flow<'_>, judgement: &Judgement) -> Decision {
-        self.asked(|index| index.connection(flow, judgement))
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// See [`Index::selected`].
+    #[must_use]
+    pub fn selected(&self, workload: &WorkloadName) -> Option<(bool, bool)> {
+        self.asked(|index| index.selected(workload))
+    }
+
+    /// See [`Index::connection`]; with the rule that came nearest, where it is denied.
+    #[must_use]
+    pub fn connection(&self, flow: &Flow<'_>, judgement: &Judgement) -> (Decisions, Option<NearMiss>) {
+        let flow = Flow { request: Request::Expected, ..flow.clone() };
+        self.evaluate(&flow, judgement)
     }
 
     /// See [`Index::evaluate`]; with the rule that came nearest, where it is denied.

@@ -25,8 +25,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) speaker: &'r dyn Fn() -> Speaker,
     pub(crate) index: usize,
     pub(crate) action: Action,
-    /// Its clauses could not all be decided, and one of them is the request, which is yet to come.
-    pub(crate) hangs_on_request: bool,
+    /// Where its clauses cannot all be decided: one of them is the request or the certificate, which is yet to come.
+    pub(crate) hangs_on_more: bool,
 }
 
 pub(crate) struct Walk {
@@ -62,7 +62,7 @@ impl Walk {
                 self.hangs_on_news |= doubt.may_pass();
                 Next::Rule
             }
-            (Some(_), Action::Deny) if asked.hangs_on_request => {
+            (Some(_), Action::Deny) if asked.hangs_on_more => {
                 self.end(asked, Verdict::NeedsHttp, Reason::NeedsHttp)
             }
             (Some((clause, doubt)), Action::Deny) => {

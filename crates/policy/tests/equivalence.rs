@@ -76,9 +76,10 @@ fn object(c: &mut Choices<'_>) -> String {
         ),
         _ => match c.below(3) {
             0 => format!(
-                "apiVersion: v1\nkind: Service\nmetadata: {{name: svc, namespace: n1}}\nspec: {{selector: {{app: {}}}, ports: [{{port: 80, targetPort: {}}}]}}\n",
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: svc, namespace: n1}}\nspec: {{selector: {{app: {}}}, ports: [{{port: 80, targetPort: {}}}], clusterIP: \"{}\"}}\n",
                 c.one(&["a", "b"]),
-                c.one(&["80", "http"])
+                c.one(&["80", "http"]),
+                c.one(&["", "None", "10.0.1.1"])
             ),
             1 => format!(
                 "apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {{name: host, labels: {{app: a}}}}\nspec: {{node: n, expectedIPs: [{}], profiles: [{}]}}\n",
@@ -278,13 +279,23 @@ fn compare(
     let miss = objects.near_miss(&flow, &defined.enforced, judgement);
     prop_assert_eq!(index.near_miss(&flow, &indexed.enforced, judgement), miss);
     // What is decided at accept holds for every request.
-    let before = index.connection(&flow, judgement);
+    let before = index.connection(&flow, judgement).enforced;
     if before.verdict != Verdict::NeedsHttp && asked.http.is_some() {
         // At accept more may hang on news: what the request would have ruled out.
         let before = Decision { awaits: defined.enforced.awaits, ..before };
         prop_assert_eq!(&before, &defined.enforced);
     }
     prop_assert!(defined.enforced.verdict != Verdict::NeedsHttp, "a request is there");
+    // What is decided before the handshake holds whatever certificate comes, and whatever is asked then.
+    let mut unseen = flow.clone();
+    unseen.source.identity = Identity::Expected;
+    let unseen = index.connection(&unseen, judgement);
+    if unseen.enforced.verdict != Verdict::NeedsHttp
+        && unseen.enforced.awaits.is_none()
+        && asked.http.is_some()
+    {
+        prop_assert_eq!(unseen.enforced.verdict, defined.enforced.verdict, "{:?}", flow);
+    }
     Ok(defined)
 }
 

@@ -148,6 +148,8 @@ impl Shared {
             server_addr: asked.local,
             request_id: asked.request_id.clone(),
             identity: asked.identity.clone(),
+            admission: None,
+            towards: None,
         };
         Exchange::begin(&self.plane, about, peer, std::mem::take(&mut asked.head), service).await
     }

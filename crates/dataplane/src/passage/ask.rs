@@ -43,6 +43,13 @@ impl<C: ClientSide> Passage<'_, C> {
                     server?
                 }
             };
+            // Nobody has judged a call to an address that its name has got since.
+            if self.towards.as_ref().is_some_and(|judged| !judged.contains(&server.address)) {
+                return Err(Stop::answer(
+                    503,
+                    "the upstream has an address that policies were not asked about",
+                ));
+            }
             if let Some(facts) = exchange.facts() {
                 facts.upstream_addr = Some(server.address);
             }

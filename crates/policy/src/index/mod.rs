@@ -22,9 +22,9 @@ use std::sync::Arc;
 use palisade_model::{KnownBy, Workload};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::clause::{Match, ask, hangs_on_request};
+use crate::clause::{Match, ask, hangs_on_more};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
-use crate::flow::{Direction, Feed, Flow, Judgement, Party};
+use crate::flow::{Direction, Feed, Flow, Judgement, Party, WorkloadName};
 use crate::form::{
     AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update,
 };
@@ -170,11 +170,21 @@ impl Index {
     }
 
     /// Decides about a connection before its first request: allow, deny, or [`NeedsHttp`](crate::Verdict::NeedsHttp)
-    /// where the requests decide. A flow's own `request` is left out of account.
+    /// where the requests decide. A flow's own `request` is left out of account. What is allowed or denied here holds for
+    /// every request; before the handshake ([`Identity::Expected`](crate::Identity::Expected)) it holds for every
+    /// certificate as well.
     #[must_use]
-    pub fn connection(&self, flow: &Flow<'_>, judgement: &Judgement) -> Decision {
-        let flow = Flow { request: crate::flow::Request::Expected, ..flow.clone() };
-        self.decide_as(&flow, judgement, Known::enforced)
+    pub fn connection(&self, flow: &Flow<'_>, judgement: &Judgement) -> Decisions {
+        self.evaluate(&Flow { request: crate::flow::Request::Expected, ..flow.clone() }, judgement)
+    }
+
+    /// In which directions some policy that is in force selects a workload: what comes in, what goes out. `None` where it
+    /// is not known.
+    #[must_use]
+    pub fn selected(&self, workload: &WorkloadName) -> Option<(bool, bool)> {
+        let known = self.workload(workload)?;
+        let any = |direction| !known.enforced(direction).tiers.is_empty();
+        Some((any(Direction::Ingress), any(Direction::Egress)))
     }
 
     /// Decides about a request, or about a flow that is not HTTP: what is in force, and what would be.
@@ -321,12 +331,16 @@ impl Index {
         let party: &Party =
             if flow.direction == Direction::Ingress { &flow.destination } else { &flow.source };
         match &party.workload {
-            Some(workload) => [EndpointKind::Pod, EndpointKind::Workload].into_iter().find_map(|kind| {
-                let (namespace, name) = (workload.namespace.clone(), workload.name.clone());
-                self.endpoints.get(&EndpointId { kind, namespace, name })
-            }),
+            Some(workload) => self.workload(workload),
             None => self.endpoints.get(self.by_address.get(&plain(party.address?))?.first()?),
         }
+    }
+
+    fn workload(&self, workload: &WorkloadName) -> Option<&Known> {
+        [EndpointKind::Pod, EndpointKind::Workload].into_iter().find_map(|kind| {
+            let (namespace, name) = (workload.namespace.clone(), workload.name.clone());
+            self.endpoints.get(&EndpointId { kind, namespace, name })
+        })
     }
 
     fn compiled(&mut self, policy: &CompiledPolicy) -> Rules {
@@ -427,6 +441,6 @@ fn ask_rule(
     speaker: &dyn Fn() -> Speaker,
 ) -> Next {
     let matched = ask(rule, world.flow, world, world.judgement);
-    let hangs_on_request = hangs_on_request(rule, world.flow);
-    walk.rule(&walk::Asked { tier, speaker, index, action: rule.action, hangs_on_request }, matched)
+    let hangs_on_more = hangs_on_more(rule, world.flow, world);
+    walk.rule(&walk::Asked { tier, speaker, index, action: rule.action, hangs_on_more }, matched)
 }

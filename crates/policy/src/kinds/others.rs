@@ -176,7 +176,7 @@ pub(super) fn namespace(_: &mut Reader, _: &Fields<'_>, meta: &Metadata) -> Opti
 }
 
 pub(super) fn service(reader: &mut Reader, fields: &Fields<'_>, _: &Metadata) -> Option<Object> {
-    let mut service = Service { selector: None, ports: Vec::new() };
+    let mut service = Service { selector: None, ports: Vec::new(), addresses: Vec::new() };
     reader.at(fields, "spec", |reader, node| {
         let fields = reader.any_fields(node)?;
         let wanted = labels(reader, &fields, "selector");
@@ -196,8 +196,18 @@ pub(super) fn service(reader: &mut Reader, fields: &Fields<'_>, _: &Metadata) ->
                 Ok(port) => TargetPort::Number(port),
                 Err(_) => TargetPort::Named(text.into()),
             };
-            Some(ServicePort { protocol, target })
+            let port = fields.get("port").and_then(|node| reader.number(node, 1, 65535));
+            Some(ServicePort { protocol, port: port.map(|port| port as u16), target })
         });
+        // `None` and nothing say that it has no address of its own.
+        let own = |node: &&Node| !matches!(&node.value, Value::Text { text, .. } if text.is_empty() || text == "None");
+        let ips = reader.each(&fields, "clusterIPs", |reader, node| address(reader, Some(node).filter(own)?));
+        service.addresses = ips;
+        if let Some(node) = fields.get("clusterIP").filter(own)
+            && service.addresses.is_empty()
+        {
+            service.addresses.extend(address(reader, node));
+        }
         Some(())
     });
     Some(Object::Service(service))
