@@ -251,7 +251,8 @@ pub(crate) fn ask<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>, jud
 /// Whether a Deny rule whose clauses cannot all be decided still hangs on what is yet to come.
 pub(crate) fn hangs_on_more<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>) -> bool {
     rule.http.is_some() && matches!(flow.request, Request::Expected)
-        || flow.source.identity == Identity::Expected && asks_identity(rule, flow, world)
+        || flow.source.identity == Identity::Expected
+            && (rule.source.principal.is_some() || asks_identity(rule, flow, world))
 }
 
 /// Whether a rule asks who the source proved to be.
@@ -399,10 +400,14 @@ impl Asking {
         for (end, entity, party) in
             [(End::Source, source, &flow.source), (End::Destination, &rule.destination, &flow.destination)]
         {
-            let (Some(wanted), Identity::ServiceAccount { namespace, name }) =
-                (&entity.principal, &party.identity)
-            else {
-                continue;
+            let Some(wanted) = &entity.principal else { continue };
+            let (namespace, name) = match &party.identity {
+                Identity::ServiceAccount { namespace, name } => (namespace, name),
+                Identity::Expected => {
+                    self.awaits_more = true;
+                    continue;
+                }
+                Identity::Plain | Identity::Unusable(_) => continue,
             };
             if end == End::Source && !source_proves {
                 continue;

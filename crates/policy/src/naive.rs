@@ -216,6 +216,8 @@ impl<'o> AsWritten<'o> {
             Identity::ServiceAccount { namespace, name } => {
                 end == End::Source && self.source_is_another(namespace, name)
             }
+            // The certificate that is yet to come may do.
+            Identity::Expected => end == End::Source,
             _ => false,
         };
         let news = endpoints.peek().is_none() || contradicted;

@@ -74,6 +74,8 @@ impl<'i> Compiled<'i> {
             Identity::ServiceAccount { namespace, name } => {
                 end == End::Source && self.source_is_another(namespace, name)
             }
+            // The certificate that is yet to come may do.
+            Identity::Expected => end == End::Source,
             _ => false,
         };
         let unknown = !self.index.owners.contains_key(&plain(address));
