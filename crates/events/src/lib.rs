@@ -21,8 +21,11 @@ mod bus;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
+pub mod store;
+mod traffic;
 
 pub use bus::{
     Batch, Bus, BusCounts, BusLimits, Record, SubscriberCounts, Subscription, Taken, TrafficSource,
 };
 pub use log_writer::{Destination, EntryFile, LogWriter};
+pub use traffic::{EachParameter, SeenRequest, TrafficLog, TrafficSwitches, UrlDetail, Visit};

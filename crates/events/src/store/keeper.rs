@@ -1,0 +1,176 @@
+//! The thread that keeps the store: takes batches, writes them, and takes away what is too much.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::{Retention, Writer};
+use crate::bus::{Subscription, Taken};
+
+/// What is told to people: a line.
+type Tell = Box<dyn Fn(&str) + Send>;
+
+/// How often it looks for what is too old or too much.
+const RETAIN_EVERY: Duration = Duration::from_secs(10);
+/// How often it says that it still cannot write.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// A store at work. Its thread ends when its subscription does.
+#[derive(Debug)]
+pub struct Keeper {
+    counts: Arc<Counts>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    failed: AtomicU64,
+    bytes: AtomicU64,
+    files_removed: AtomicU64,
+    failing: AtomicBool,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeeperCounts {
+    /// Records that were written.
+    pub written: u64,
+    /// Records that could not be written.
+    pub failed: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Files that were taken away because they were too old or too many.
+    pub files_removed: u64,
+    /// The last batch could not be written.
+    pub failing: bool,
+}
+
+impl Keeper {
+    /// Starts it. `tell` gets a line when it can no longer write, and when it can again.
+    ///
+    /// # Errors
+    /// When no thread is to be had.
+    pub fn start(
+        folder: &Path,
+        retention: Retention,
+        subscription: Subscription,
+        tell: Tell,
+    ) -> std::io::Result<Self> {
+        let counts = Arc::new(Counts::default());
+        let mut work = Work {
+            folder: folder.to_owned(),
+            retention,
+            writer: None,
+            counts: counts.clone(),
+            tell,
+            told: None,
+            retain_at: Instant::now(),
+        };
+        let thread =
+            thread::Builder::new().name("event-store".into()).spawn(move || work.run(&subscription))?;
+        Ok(Self { counts, thread: Some(thread) })
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> KeeperCounts {
+        let Counts { written, failed, bytes, files_removed, failing } = &*self.counts;
+        KeeperCounts {
+            written: written.load(Ordering::Relaxed),
+            failed: failed.load(Ordering::Relaxed),
+            bytes: bytes.load(Ordering::Relaxed),
+            files_removed: files_removed.load(Ordering::Relaxed),
+            failing: failing.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits for its end, which comes when its subscription ends. Blocks.
+    pub fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    folder: std::path::PathBuf,
+    retention: Retention,
+    writer: Option<Writer>,
+    counts: Arc<Counts>,
+    tell: Tell,
+    /// When it last said that it cannot write.
+    told: Option<Instant>,
+    retain_at: Instant,
+}
+
+impl Work {
+    fn run(&mut self, subscription: &Subscription) {
+        loop {
+            match subscription.next_within(RETAIN_EVERY) {
+                Taken::Batch(batch) => {
+                    let records = batch.len() as u64;
+                    let appended = self.with_writer(|writer| writer.append(&batch, unix_millis()));
+                    match appended {
+                        Ok(appended) => {
+                            self.counts.written.fetch_add(appended.written, Ordering::Relaxed);
+                            self.writes();
+                        }
+                        Err(error) => {
+                            self.counts.failed.fetch_add(records, Ordering::Relaxed);
+                            self.fails(&error.to_string());
+                        }
+                    }
+                }
+                Taken::Nothing => {}
+                Taken::End => return,
+            }
+            if Instant::now() >= self.retain_at {
+                self.retain_at = Instant::now() + RETAIN_EVERY;
+                self.retain();
+            }
+        }
+    }
+
+    fn retain(&mut self) {
+        let retained = self.with_writer(|writer| Ok((writer.retain(unix_millis())?, writer.bytes()?)));
+        match retained {
+            Ok((gone, bytes)) => {
+                self.counts.files_removed.fetch_add(gone, Ordering::Relaxed);
+                self.counts.bytes.store(bytes, Ordering::Relaxed);
+            }
+            Err(error) => self.fails(&error.to_string()),
+        }
+    }
+
+    fn with_writer<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer) -> Result<T, super::StoreError>,
+    ) -> Result<T, super::StoreError> {
+        if self.writer.is_none() {
+            self.writer = Some(Writer::open(&self.folder, self.retention)?);
+        }
+        work(self.writer.as_mut().expect("it was opened just now"))
+    }
+
+    fn writes(&mut self) {
+        self.counts.failing.store(false, Ordering::Relaxed);
+        if self.told.take().is_some() {
+            (self.tell)("events: the store is written again");
+        }
+    }
+
+    fn fails(&mut self, error: &str) {
+        self.counts.failing.store(true, Ordering::Relaxed);
+        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            self.told = Some(Instant::now());
+            (self.tell)(&format!("events: the store cannot be written, events are lost: {error}"));
+        }
+    }
+}
+
+fn unix_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,316 @@
+//! What reads files, while somebody else writes them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use palisade_model::{EventId, Moment};
+use rusqlite::{Connection, params_from_iter};
+
+use super::sums::{HOUR, MINUTE};
+use super::{
+    Cursor, EventStore, Filter, NUMBER_BITS, NUMBER_MASK, Order, Page, StoreError, Sum, SumQuery, Table,
+    first_row_at, row_of, schema, writer,
+};
+use crate::bus::Record;
+
+/// Reads a folder. Files are opened when they are asked for the first time, and closed once they are gone.
+#[derive(Debug)]
+pub struct Reader {
+    folder: PathBuf,
+    open: Mutex<HashMap<PathBuf, Connection>>,
+}
+
+/// Records of one page at most.
+const PAGE_MAX: usize = 10_000;
+/// Rows that one page looks at in a file for a query that SQL does not understand.
+const LOOKED_AT_MAX: usize = 200_000;
+/// Rows that are fetched at a time then.
+const FETCHED_AT_ONCE: usize = 5_000;
+/// Different values that are counted at most, of each file.
+const GROUPS_MAX: usize = 10_000;
+
+impl Reader {
+    /// A reader of a folder, which need not be there yet.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), open: Mutex::default() }
+    }
+
+    /// Does something with each file that can hold rows of a range, the newest first, until it has enough.
+    fn each_file(&self, rows: (i64, i64), table: Table, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let files = writer::files(&self.folder)?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|path, _| files.iter().any(|file| file.path == *path));
+        let mut ranges = Vec::new();
+        for file in &files {
+            if !open.contains_key(&file.path) {
+                match schema::open_to_read(&file.path) {
+                    Ok(connection) => drop(open.insert(file.path.clone(), connection)),
+                    // It has just gone, or is not one: others can still be read.
+                    Err(_) if !file.path.exists() => continue,
+                    Err(error) if error.is_broken_file() => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some(connection) = open.get(&file.path) else { continue };
+            match range_of(connection, table) {
+                Ok(Some((first, last))) if first <= rows.1 && last >= rows.0 => {
+                    ranges.push((file.path.clone(), last));
+                }
+                Ok(_) => {}
+                // Without its tables yet.
+                Err(_) if schema::version(connection).is_ok_and(|version| version == 0) => {}
+                Err(error) => return Err(StoreError::Sqlite { path: file.path.clone(), error }),
+            }
+        }
+        ranges.sort_unstable_by_key(|(_, last)| std::cmp::Reverse(*last));
+        for (path, _) in ranges {
+            let Some(connection) = open.get(&path) else { continue };
+            let goes_on =
+                work(connection).map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl EventStore for Reader {
+    fn page(
+        &self,
+        table: Table,
+        filter: &Filter,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let filter = filter.narrowed();
+        let rows = filter.rows(order, after);
+        let mut found: Vec<(i64, Record)> = Vec::new();
+        // Where a file was not looked at to its end: beyond this row the page knows nothing.
+        let mut horizon: Option<i64> = None;
+        self.each_file(rows, table, &mut |connection| {
+            let (mut own, looked_until) = look(connection, table, &filter, rows, order, limit)?;
+            found.append(&mut own);
+            horizon = match (horizon, looked_until, order) {
+                (Some(a), Some(b), Order::NewestFirst) => Some(a.max(b)),
+                (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
+                (a, b, _) => a.or(b),
+            };
+            Ok(true)
+        })?;
+        match order {
+            Order::NewestFirst => found.sort_unstable_by_key(|(row, _)| std::cmp::Reverse(*row)),
+            Order::OldestFirst => found.sort_unstable_by_key(|(row, _)| *row),
+        }
+        if let Some(horizon) = horizon {
+            found.retain(|(row, _)| match order {
+                Order::NewestFirst => *row >= horizon,
+                Order::OldestFirst => *row <= horizon,
+            });
+        }
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().map(|(row, _)| Cursor(*row));
+        let next = if more { last } else { horizon.map(Cursor) };
+        Ok(Page { items: found.into_iter().map(|(_, record)| record).collect(), next })
+    }
+
+    fn event(&self, id: EventId) -> Result<Option<Record>, StoreError> {
+        let first = row_of(id);
+        let rows = (first_row_at(id.unix_millis()), first | NUMBER_MASK);
+        let wanted = id.0.to_be_bytes();
+        let mut found = None;
+        self.each_file(rows, Table::Events, &mut |connection| {
+            let mut statement =
+                connection.prepare("SELECT seq, id, json FROM event WHERE seq BETWEEN ? AND ? AND id = ?")?;
+            let mut answer = statement.query((rows.0, rows.1, &wanted[..]))?;
+            if let Some(row) = answer.next()? {
+                found = Some(record(row)?.1);
+            }
+            Ok(found.is_none())
+        })?;
+        Ok(found)
+    }
+
+    fn sums(&self, query: &SumQuery) -> Result<Vec<Sum>, StoreError> {
+        let SumQuery { dimension, service, by_service, step_minutes, .. } = query;
+        let from = (query.from_unix_millis / 60_000) as i64;
+        let to = query.to_unix_millis.div_ceil(60_000) as i64;
+        let rows = (first_row_at(query.from_unix_millis), i64::MAX);
+        let step = step_minutes.map(|step| step.max(1) as i64);
+        // Whole hours come from the hours; what is left at both ends from the minutes.
+        let by_hour = step.is_none_or(|step| step % HOUR == 0);
+        let first_hour = from + (HOUR - from % HOUR) % HOUR;
+        let last_hour = to - to % HOUR;
+        let ranges: Vec<(i64, i64, i64)> = if by_hour && first_hour < last_hour {
+            vec![(MINUTE, from, first_hour), (HOUR, first_hour, last_hour), (MINUTE, last_hour, to)]
+        } else {
+            vec![(MINUTE, from, to)]
+        };
+        let group_service = if *by_service { "service" } else { "''" };
+        let group_start = step.map_or("0".to_owned(), |step| format!("start / {step} * {step}"));
+        let of_service = if service.is_some() { "AND service = ?" } else { "" };
+        let sql = format!(
+            "SELECT {group_start}, {group_service}, value, action, sum(count) FROM sum
+             WHERE dimension = ? AND width = ? AND start >= ? AND start < ? {of_service} GROUP BY 1, 2, 3, 4"
+        );
+        let mut sums: BTreeMap<(i64, String, String, String), u64> = BTreeMap::new();
+        let table = match dimension {
+            super::Dimension::Requests | super::Dimension::Edge => Table::Traffic,
+            _ => Table::Events,
+        };
+        self.each_file(rows, table, &mut |connection| {
+            for (width, from, to) in ranges.iter().filter(|(_, from, to)| from < to) {
+                let mut statement = connection.prepare(&sql)?;
+                let mut values: Vec<rusqlite::types::Value> =
+                    vec![(*dimension as i64).into(), (*width).into(), (*from).into(), (*to).into()];
+                values.extend(service.iter().map(|service| service.clone().into()));
+                let mut answer = statement.query(params_from_iter(values))?;
+                while let Some(row) = answer.next()? {
+                    let count: i64 = row.get(4)?;
+                    *sums.entry((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)).or_default() +=
+                        count as u64;
+                }
+            }
+            Ok(true)
+        })?;
+        let sum = |((start, service, value, action), count): ((i64, _, _, _), u64)| Sum {
+            start_unix_millis: step.map(|_| start as u64 * 60_000),
+            service,
+            value,
+            action,
+            count,
+        };
+        let mut sums: Vec<Sum> = sums.into_iter().map(sum).collect();
+        if step.is_none() {
+            sums.sort_by_key(|sum| std::cmp::Reverse(sum.count));
+        }
+        sums.truncate(query.limit);
+        Ok(sums)
+    }
+
+    fn groups(
+        &self,
+        table: Table,
+        filter: &Filter,
+        field: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let filter = filter.narrowed();
+        let rows = filter.rows(Order::NewestFirst, None);
+        let mut groups: HashMap<String, u64> = HashMap::new();
+        self.each_file(rows, table, &mut |connection| {
+            if filter.is_all_sql() {
+                let statement = filter.group(table, rows, &json_path(field), GROUPS_MAX);
+                let mut prepared = connection.prepare(&statement.sql)?;
+                let mut answer = prepared.query(params_from_iter(statement.values))?;
+                while let Some(row) = answer.next()? {
+                    *groups.entry(row.get(0)?).or_default() += row.get::<_, i64>(1)? as u64;
+                }
+                return Ok(true);
+            }
+            let statement = filter.select(table, rows, Order::NewestFirst, LOOKED_AT_MAX);
+            let mut prepared = connection.prepare(&statement.sql)?;
+            let mut answer = prepared.query(params_from_iter(statement.values))?;
+            while let Some(row) = answer.next()? {
+                let json: String = row.get(2)?;
+                if filter.admits(table, &json) {
+                    let value = value_at(&json, field);
+                    if groups.len() < GROUPS_MAX || groups.contains_key(&value) {
+                        *groups.entry(value).or_default() += 1;
+                    }
+                }
+            }
+            Ok(true)
+        })?;
+        let mut groups: Vec<(String, u64)> = groups.into_iter().collect();
+        groups.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        groups.truncate(limit);
+        Ok(groups)
+    }
+}
+
+/// The first and the last row of a table.
+fn range_of(connection: &Connection, table: Table) -> rusqlite::Result<Option<(i64, i64)>> {
+    let sql = match table {
+        Table::Events => "SELECT (SELECT min(seq) FROM event), (SELECT max(seq) FROM event)",
+        Table::Traffic => "SELECT (SELECT min(seq) FROM traffic), (SELECT max(seq) FROM traffic)",
+    };
+    let mut statement = connection.prepare(sql)?;
+    let range = statement.query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)))?;
+    Ok(range.0.zip(range.1))
+}
+
+/// Looks at a file; `false` when that is enough.
+type Work<'w> = dyn FnMut(&Connection) -> rusqlite::Result<bool> + 'w;
+
+/// What one file has for a page: one record more than asked for, to know whether there are more, and where it stopped when
+/// it has looked at all that it may.
+type Looked = (Vec<(i64, Record)>, Option<i64>);
+
+fn look(
+    connection: &Connection,
+    table: Table,
+    filter: &Filter,
+    rows: (i64, i64),
+    order: Order,
+    limit: usize,
+) -> rusqlite::Result<Looked> {
+    let mut found = Vec::new();
+    let mut range = rows;
+    let mut looked_at = 0;
+    let at_once = if filter.is_all_sql() { limit + 1 } else { FETCHED_AT_ONCE };
+    loop {
+        let statement = filter.select(table, range, order, at_once);
+        let mut prepared = connection.prepare(&statement.sql)?;
+        let mut answer = prepared.query(params_from_iter(statement.values))?;
+        let mut fetched = 0;
+        let mut last = None;
+        while let Some(row) = answer.next()? {
+            let (number, record) = record(row)?;
+            (fetched, last) = (fetched + 1, Some(number));
+            if filter.admits(table, &record.json) {
+                found.push((number, record));
+                if found.len() > limit {
+                    return Ok((found, None));
+                }
+            }
+        }
+        looked_at += fetched;
+        let Some(last) = last.filter(|_| fetched == at_once) else { return Ok((found, None)) };
+        if looked_at >= LOOKED_AT_MAX {
+            return Ok((found, Some(last)));
+        }
+        match order {
+            Order::NewestFirst => range.1 = last - 1,
+            Order::OldestFirst => range.0 = last + 1,
+        }
+    }
+}
+
+fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Record)> {
+    let number: i64 = row.get(0)?;
+    let id: Vec<u8> = row.get(1)?;
+    let json: String = row.get(2)?;
+    let id = EventId(id.try_into().map_or(0, u128::from_be_bytes));
+    Ok((number, Record { id, time: Moment((number >> NUMBER_BITS) as u64), json: json.into() }))
+}
+
+/// `source.ip` as SQLite's JSON functions want it.
+fn json_path(field: &str) -> String {
+    let keys = field.split('.').map(|key| format!(".\"{}\"", key.replace('"', "")));
+    format!("${}", keys.collect::<String>())
+}
+
+fn value_at(json: &str, field: &str) -> String {
+    let record: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let value = field.split('.').try_fold(&record, |value, key| value.get(key));
+    match value {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
