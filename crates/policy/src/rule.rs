@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::http_match::HttpMatch;
 use crate::net::Net;
-use crate::selector::Selector;
+use crate::selector::{Expr, Selector};
 
 /// What a rule does where it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -201,6 +201,17 @@ pub enum NamespaceMatch {
     Is(Box<str>),
     /// Its labels.
     Labels(Selector),
+}
+
+impl NamespaceMatch {
+    /// What a `namespaceSelector` asks of a principal, which always has a namespace: `global()` is false of it.
+    #[must_use]
+    pub fn of_principal(namespaces: &Selector) -> Self {
+        Self::Labels(Selector::from(namespaces.expr().map(&|leaf| match leaf {
+            Expr::Global => Expr::All.negated(),
+            other => other.clone(),
+        })))
+    }
 }
 
 /// What a rule as written asks of an address.

@@ -15,7 +15,7 @@ mod program;
 mod sets;
 mod world;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::clause::{Match, ask, hangs_on_more};
 use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
 use crate::flow::{Direction, Feed, Flow, Judgement, Party, WorkloadName};
 use crate::form::{
-    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, Update,
+    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, SetName, Update,
 };
 use crate::labels::Labels;
 use crate::naive::NEAR_MISS_RULES_MAX;
@@ -90,12 +90,23 @@ impl Index {
     pub fn apply(&mut self, updates: impl IntoIterator<Item = Update>) {
         let mut touched: FxHashSet<PolicyRef> = FxHashSet::default();
         let mut endpoints: Vec<(EndpointId, Endpoint)> = Vec::new();
-        let mut gone = Vec::new();
+        let mut gone: HashSet<SetName> = HashSet::new();
         for update in updates {
             match update {
-                Update::Set(name, members) => self.sets.replace(&name, members),
-                Update::SetDelta { name, added, removed } => self.sets.change(&name, added, removed),
-                Update::SetRemoved(name) => gone.push(name),
+                Update::Set(name, members) => {
+                    // It may have gone, and come again, within one batch.
+                    gone.remove(&name);
+                    self.sets.replace(&name, members);
+                }
+                Update::SetDelta { name, added, removed } => {
+                    if gone.remove(&name) {
+                        self.sets.remove([&name]);
+                    }
+                    self.sets.change(&name, added, removed);
+                }
+                Update::SetRemoved(name) => {
+                    gone.insert(name);
+                }
                 Update::Policy(reference, policy) => {
                     let rules = self.compiled(&policy);
                     self.policies.insert(reference.clone(), Arc::new(rules));

@@ -1,5 +1,7 @@
 //! From an address to what is said of it or of a range around it.
 
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use rustc_hash::FxHashMap;
@@ -53,14 +55,16 @@ impl Numbers {
 }
 
 impl Prefixes {
-    pub(super) fn add(&mut self, net: Net, number: u32) {
+    /// Adds a number to a range; whether it is new there.
+    pub(super) fn add(&mut self, net: Net, number: u32) -> bool {
         match net.address() {
             IpAddr::V4(address) => add(&mut self.v4, net.prefix(), address.to_bits(), number),
             IpAddr::V6(address) => add(&mut self.v6, net.prefix(), address.to_bits(), number),
         }
     }
 
-    pub(super) fn remove(&mut self, net: Net, number: u32) {
+    /// Takes a number from a range; whether it was there.
+    pub(super) fn remove(&mut self, net: Net, number: u32) -> bool {
         match net.address() {
             IpAddr::V4(address) => remove(&mut self.v4, net.prefix(), address.to_bits(), number),
             IpAddr::V6(address) => remove(&mut self.v6, net.prefix(), address.to_bits(), number),
@@ -101,12 +105,7 @@ impl Prefixes {
     }
 }
 
-fn add<K: std::hash::Hash + Eq>(
-    tables: &mut Vec<(u8, FxHashMap<K, Numbers>)>,
-    prefix: u8,
-    key: K,
-    number: u32,
-) {
+fn add<K: Hash + Eq>(tables: &mut Vec<(u8, FxHashMap<K, Numbers>)>, prefix: u8, key: K, number: u32) -> bool {
     let at = match tables.binary_search_by_key(&prefix, |(prefix, _)| *prefix) {
         Ok(at) => at,
         Err(at) => {
@@ -114,28 +113,41 @@ fn add<K: std::hash::Hash + Eq>(
             at
         }
     };
-    let numbers = tables[at].1.entry(key).or_insert(Numbers::One(number));
-    numbers.add(number);
+    add_to(&mut tables[at].1, key, number)
 }
 
-fn remove<K: std::hash::Hash + Eq>(
-    tables: &mut [(u8, FxHashMap<K, Numbers>)],
-    prefix: u8,
-    key: K,
-    number: u32,
-) {
-    let Ok(at) = tables.binary_search_by_key(&prefix, |(prefix, _)| *prefix) else { return };
-    let table = &mut tables[at].1;
-    let Some(numbers) = table.get_mut(&key) else { return };
-    match numbers.kept(|there| there != number) {
-        Some(left) => *numbers = left,
-        None => {
-            table.remove(&key);
+fn remove<K: Hash + Eq>(tables: &mut [(u8, FxHashMap<K, Numbers>)], prefix: u8, key: K, number: u32) -> bool {
+    let Ok(at) = tables.binary_search_by_key(&prefix, |(prefix, _)| *prefix) else { return false };
+    remove_from(&mut tables[at].1, &key, number)
+}
+
+/// Adds a number under a key; whether it is new there.
+pub(super) fn add_to<K: Hash + Eq>(table: &mut FxHashMap<K, Numbers>, key: K, number: u32) -> bool {
+    match table.entry(key) {
+        Entry::Occupied(mut there) => there.get_mut().add(number),
+        Entry::Vacant(free) => {
+            free.insert(Numbers::One(number));
+            true
         }
     }
 }
 
-fn retain<K: std::hash::Hash + Eq>(table: &mut FxHashMap<K, Numbers>, keep: &impl Fn(u32) -> bool) {
+/// Takes a number from under a key; whether it was there.
+pub(super) fn remove_from<K: Hash + Eq>(table: &mut FxHashMap<K, Numbers>, key: &K, number: u32) -> bool {
+    let Some(numbers) = table.get_mut(key) else { return false };
+    if numbers.as_slice().binary_search(&number).is_err() {
+        return false;
+    }
+    match numbers.kept(|there| there != number) {
+        Some(left) => *numbers = left,
+        None => {
+            table.remove(key);
+        }
+    }
+    true
+}
+
+fn retain<K: Hash + Eq>(table: &mut FxHashMap<K, Numbers>, keep: &impl Fn(u32) -> bool) {
     table.retain(|_, numbers| {
         if numbers.as_slice().iter().all(|number| keep(*number)) {
             return true;

@@ -165,7 +165,9 @@ impl Program {
                 if let Some(set) = peer.who.all.first() {
                     by_set.entry(*set).or_default().push(number as u32);
                 } else if !peer.nets.is_empty() {
-                    peer.nets.iter().for_each(|net| self.by_net.add(*net, number as u32));
+                    for net in &peer.nets {
+                        self.by_net.add(*net, number as u32);
+                    }
                 } else if let Some(ports) = few_ports(&rule.destination) {
                     self.by_port.add(ports, number as u32);
                 } else if let Some(segments) = segments(rule) {

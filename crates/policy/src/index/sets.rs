@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bits::Bits;
-use super::prefixes::{Numbers, Prefixes};
+use super::prefixes::{self, Numbers, Prefixes};
 use super::program::SetId;
 use crate::form::{Member, SetName, Sets};
 use crate::net::plain;
@@ -17,6 +17,8 @@ pub(super) struct SetStore {
     numbers: HashMap<SetName, SetId>,
     /// By number; those that rules name and nobody has delivered are not.
     delivered: Vec<bool>,
+    /// By number: how many members each has.
+    counts: Vec<u32>,
     nets: Prefixes,
     ports: FxHashMap<(IpAddr, u8, u16), Numbers>,
 }
@@ -29,6 +31,7 @@ impl SetStore {
         }
         let number = SetId(u32::try_from(self.delivered.len()).unwrap_or(u32::MAX));
         self.delivered.push(false);
+        self.counts.push(0);
         self.numbers.insert(name.clone(), number);
         number
     }
@@ -46,7 +49,7 @@ impl SetStore {
 
     pub(super) fn replace(&mut self, name: &SetName, members: Vec<Member>) {
         if self.numbers.get(name).is_some_and(|number| self.is_delivered(*number)) {
-            self.remove(std::slice::from_ref(name));
+            self.remove([name]);
         }
         self.change(name, members, Vec::new());
     }
@@ -54,41 +57,41 @@ impl SetStore {
     pub(super) fn change(&mut self, name: &SetName, added: Vec<Member>, removed: Vec<Member>) {
         let number = self.number(name);
         self.delivered[number.0 as usize] = true;
+        let mut count = self.counts[number.0 as usize];
         for member in removed {
-            match member {
+            let was_there = match member {
                 Member::Net(net) => self.nets.remove(net, number.0),
                 Member::Port(address, protocol, port) => {
-                    let key = (plain(address), protocol.0, port);
-                    let Some(there) = self.ports.get_mut(&key) else { continue };
-                    match there.kept(|other| other != number.0) {
-                        Some(left) => *there = left,
-                        None => {
-                            self.ports.remove(&key);
-                        }
-                    }
+                    prefixes::remove_from(&mut self.ports, &(plain(address), protocol.0, port), number.0)
                 }
-            }
+            };
+            count -= u32::from(was_there);
         }
         for member in added {
-            match member {
+            let is_new = match member {
                 Member::Net(net) => self.nets.add(net, number.0),
                 Member::Port(address, protocol, port) => {
-                    let there = self.ports.entry((plain(address), protocol.0, port));
-                    there.or_insert(Numbers::One(number.0)).add(number.0);
+                    prefixes::add_to(&mut self.ports, (plain(address), protocol.0, port), number.0)
                 }
-            }
+            };
+            count += u32::from(is_new);
         }
+        self.counts[number.0 as usize] = count;
     }
 
-    /// Takes sets away; their names keep their numbers, since rules may name them still.
-    pub(super) fn remove(&mut self, names: &[SetName]) {
-        let gone: FxHashSet<u32> =
-            names.iter().filter_map(|name| self.numbers.get(name)).map(|number| number.0).collect();
+    /// Takes sets away; their names keep their numbers, since rules may name them still. One look at all members, where
+    /// one of them has any left.
+    pub(super) fn remove<'n>(&mut self, names: impl IntoIterator<Item = &'n SetName>) {
+        let mut gone: FxHashSet<u32> = FxHashSet::default();
+        for name in names {
+            let Some(SetId(number)) = self.numbers.get(name).copied() else { continue };
+            self.delivered[number as usize] = false;
+            if std::mem::take(&mut self.counts[number as usize]) > 0 {
+                gone.insert(number);
+            }
+        }
         if gone.is_empty() {
             return;
-        }
-        for number in &gone {
-            self.delivered[*number as usize] = false;
         }
         self.nets.retain(&|number| !gone.contains(&number));
         self.ports.retain(|_, numbers| match numbers.kept(|number| !gone.contains(&number)) {

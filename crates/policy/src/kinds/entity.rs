@@ -136,15 +136,10 @@ fn selected(
     (!parts.is_empty()).then(|| Expr::all_of(parts).into())
 }
 
-/// The same of a principal, which always has a namespace.
+/// The same of a principal.
 fn in_principal(scope: NamespaceMatch) -> NamespaceMatch {
     match scope {
-        NamespaceMatch::Labels(namespaces) => {
-            NamespaceMatch::Labels(Selector::from(namespaces.expr().map(&|leaf| match leaf {
-                Expr::Global => Expr::All.negated(),
-                other => other.clone(),
-            })))
-        }
+        NamespaceMatch::Labels(namespaces) => NamespaceMatch::of_principal(&namespaces),
         other => other,
     }
 }
