@@ -66,12 +66,14 @@ pub struct Batch {
     pub events: Vec<Record>,
     /// L7 records.
     pub traffic: Vec<Record>,
+    /// Events of alerts that fired ([`crate::alerts`]).
+    pub alerts: Vec<Record>,
 }
 
 impl Batch {
     /// How many records there are.
     pub fn len(&self) -> usize {
-        self.events.len() + self.traffic.len()
+        self.events.len() + self.traffic.len() + self.alerts.len()
     }
 
     /// Whether there is none.
@@ -192,6 +194,11 @@ impl Bus {
         if wakes {
             shared.filled.notify_one();
         }
+    }
+
+    /// Hands on alerts that fired. They have their ids already; where a lane is full they are dropped for it.
+    pub fn send_alerts(&self, alerts: Vec<Record>) {
+        self.shared.publish(Batch { alerts, ..Batch::default() });
     }
 
     /// Takes part in all that comes from now on. At most `capacity` records wait for the subscriber; a batch that does not
@@ -332,7 +339,7 @@ impl Lane {
         let mut waiting = self.waiting();
         if waiting.records > 0 && waiting.records + batch.len() > self.capacity {
             waiting.dropped += batch.len() as u64;
-            waiting.lost.0 += batch.events.len() as u64;
+            waiting.lost.0 += (batch.events.len() + batch.alerts.len()) as u64;
             waiting.lost.1 += batch.traffic.len() as u64;
             return;
         }

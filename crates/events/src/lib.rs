@@ -21,6 +21,7 @@ mod bus;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
+pub mod sinks;
 pub mod store;
 mod traffic;
 

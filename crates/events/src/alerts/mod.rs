@@ -13,11 +13,14 @@
 //! condition and that of those it has not fired for yet does so by itself. So windows that overlap repeat nothing: what a
 //! fingerprint has fired for is remembered by the newest record's id, since ids grow.
 //!
-//! Not here: threads, files and clocks, except in [`state`].
+//! Not here: threads, files and clocks, except in [`state`], `engine` and `deliver`.
 
 mod alert;
+mod deliver;
+mod engine;
 mod event;
 mod kinds;
+mod mail;
 pub mod state;
 mod template;
 #[cfg(test)]
@@ -26,6 +29,8 @@ mod watch;
 pub mod webhook;
 
 pub use alert::{AlertException, Asks, Condition, GlobalAlert, Metric};
+pub use deliver::Hook;
+pub use engine::{AlertSet, AlertStatus, Alerts, AlertsSetting, History};
 pub use event::{alert_event, security_event, test_event};
 pub use kinds::{ALERT_FILE_BYTES_MAX, AlertObject, AlertsRead, read_alerts};
 pub use template::Template;

@@ -24,6 +24,22 @@ pub struct WatchState {
     pub covered: BTreeMap<String, Covered>,
 }
 
+impl WatchState {
+    /// What it remembers of a future that has not come: a clock that was ahead would silence it until then. An alert that has
+    /// never been asked begins now.
+    pub fn settle(&mut self, now_ms: u64) {
+        let newest = (u128::from(now_ms) + 1) << 80;
+        self.seen = self.seen.min(newest);
+        self.covered.values_mut().for_each(|covered| {
+            covered.id = covered.id.min(newest);
+            covered.at_ms = covered.at_ms.min(now_ms);
+        });
+        if self.evaluated_ms == 0 || self.evaluated_ms > now_ms {
+            self.evaluated_ms = now_ms;
+        }
+    }
+}
+
 /// What a combination has been fired for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

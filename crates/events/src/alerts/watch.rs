@@ -28,8 +28,9 @@ pub struct Watch {
     state: WatchState,
     /// Records that wait to be fired for.
     records: Vec<(u128, Value)>,
-    /// Of those beyond the bound: how many, and the newest's id.
+    /// How many there are beyond the bound.
     beyond: u64,
+    /// The id of the newest record that was meant.
     newest: u128,
     rows: VecDeque<Row>,
     keys: HashSet<Arc<[Value]>>,
@@ -102,6 +103,12 @@ impl Watch {
         (self.state.evaluated_ms / period + 1) * period
     }
 
+    /// Whether it is to be asked. A clock that went back does not silence it.
+    #[must_use]
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        now_ms >= self.due_ms() || now_ms + self.period_ms() < self.state.evaluated_ms
+    }
+
     /// Another form of the same alert: what it has seen stays where it asks the same.
     #[must_use]
     pub fn replaced(self, alert: Arc<GlobalAlert>) -> Self {
@@ -111,16 +118,17 @@ impl Watch {
 
     /// Looks at a record of its data set. Records come in the order of their ids.
     pub fn take(&mut self, id: u128, time_ms: u64, record: &Value) {
-        if !self.alert.query.matches(record) {
+        // What history has and the Bus brings once more.
+        if id <= self.newest || !self.alert.query.matches(record) {
             return;
         }
+        self.newest = id;
         let field = match &self.alert.asks {
             Asks::EachRecord => {
                 // Fired for before a restart.
                 if id <= self.state.seen {
                     return;
                 }
-                self.newest = self.newest.max(id);
                 if self.records.len() < FIRINGS_MAX {
                     self.records.push((id, record.clone()));
                 } else {

@@ -1,8 +1,6 @@
 //! SecurityEventWebhook: who is told of events, and in which form. Pure: calls are made by [`super::deliver`].
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 
 use palisade_yaml::reader::Reader;
 use palisade_yaml::{Node, quoted};
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 use super::event::first_text;
 use super::kinds::{event_query, required};
 use crate::query::Query;
+use crate::sinks::Reference;
 
 /// Somebody who is told of events.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,31 +59,6 @@ impl WebhookState {
     #[must_use]
     pub const fn delivers(self) -> bool {
         matches!(self, Self::Enabled | Self::Debug)
-    }
-}
-
-/// A value, or where it is: secrets are never written down.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Reference {
-    /// The value itself.
-    Value(String),
-    /// A file that holds it. A key of a Secret or a ConfigMap is `FOLDER/NAME/KEY`, as Kubernetes mounts them.
-    File(PathBuf),
-    /// A key of a Secret or ConfigMap, by name and key: below a folder that is known when it is read.
-    Mounted(String, String),
-    /// A variable of the environment that holds it.
-    Env(String),
-}
-
-impl fmt::Debug for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // URLs of webhooks are secrets as often as not.
-            Self::Value(_) => f.write_str("Value(..)"),
-            Self::File(path) => write!(f, "File({})", path.display()),
-            Self::Mounted(name, key) => write!(f, "Mounted({name}/{key})"),
-            Self::Env(name) => write!(f, "Env({name})"),
-        }
     }
 }
 
@@ -156,24 +130,20 @@ impl Consumer {
         }
     }
 
-    /// Where a call goes.
+    /// The path below a URL that calls go to; empty where the URL is the whole.
     #[must_use]
-    pub fn url(self, url: &str) -> String {
-        let base = url.trim_end_matches('/');
-        let below = |path: &str| match base.ends_with(path) {
-            true => base.to_owned(),
-            false => format!("{base}{path}"),
+    pub fn path(self, url: &str) -> &'static str {
+        let path = match self {
+            Self::Generic | Self::Slack | Self::Email => "",
+            Self::AlertManager => "/api/v2/alerts",
+            Self::Jira => "/rest/api/2/issue",
         };
-        match self {
-            Self::Generic | Self::Slack | Self::Email => url.to_owned(),
-            Self::AlertManager => below("/api/v2/alerts"),
-            Self::Jira => below("/rest/api/2/issue"),
-        }
+        if url.trim_end_matches('/').ends_with(path) { "" } else { path }
     }
 
     /// What it is told of an event.
     #[must_use]
-    pub fn payload(self, event: &Value, config: &BTreeMap<Box<str>, String>) -> Value {
+    pub fn payload(self, event: &Value, config: &BTreeMap<&str, String>) -> Value {
         let text = |key: &str| first_text(event, key).unwrap_or_default();
         match self {
             Self::Generic => event.clone(),

@@ -1,7 +1,10 @@
 //! Which fields records have, by data set: what queries may name, and what index templates are made from.
 //!
-//! One table a data set, so that a query that `palisade check` accepts is one that the index can answer as well. Fields
-//! of ours stand beside Calico's.
+//! Those of decisions and of L7 records come from the records' own tables, so that a query that `palisade check` accepts is
+//! one that the store and an index can answer as well.
+
+use palisade_model::{Event, Traffic};
+use palisade_model::{Field, FieldKind, paths};
 
 /// What alerts look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,34 +23,6 @@ pub enum DataSet {
     Audit,
     /// Findings in images. Accepted; nothing here writes them.
     Vulnerability,
-}
-
-/// A field of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// Its name; dots lead into objects.
-    pub name: &'static str,
-    /// What is in it.
-    pub kind: FieldKind,
-}
-
-/// What is in a field, as Elasticsearch knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FieldKind {
-    /// A time.
-    Date,
-    /// An address.
-    Ip,
-    /// A whole number.
-    Long,
-    /// A number.
-    Double,
-    /// A word.
-    Keyword,
-    /// `true` or `false`.
-    Boolean,
-    /// An object whose keys are not known beforehand.
-    Flattened,
 }
 
 impl DataSet {
@@ -73,125 +48,64 @@ impl DataSet {
     #[must_use]
     pub const fn fields(self) -> Option<&'static [Field]> {
         match self {
-            Self::Waf => Some(WAF),
-            Self::L7 => Some(L7),
+            Self::Waf => Some(Event::FIELDS),
+            Self::L7 => Some(Traffic::FIELDS),
             Self::Events => Some(EVENTS),
             Self::Flows | Self::Dns | Self::Audit | Self::Vulnerability => None,
         }
     }
 }
 
-/// Whether a key names a field of these, something in one, or an object of some. Where not, the nearest that is one.
+/// Whether a key names a field of these, something in one, or an object of some.
 ///
 /// # Errors
 /// The nearest name, where there is one.
-pub fn known_field(fields: &[Field], key: &str) -> Result<(), Option<String>> {
-    let inside =
-        |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    let is_it = |field: &Field| {
-        field.name == key
-            || inside(key, field.name)
-            || (field.kind == FieldKind::Flattened && inside(field.name, key))
+pub fn known_field(fields: &'static [Field], key: &str) -> Result<(), Option<String>> {
+    let all = paths(fields);
+    let is_it = |(path, field): &(String, &'static Field)| {
+        path == key
+            // Which names there are depends on rules, or on alerts.
+            || matches!(field.kind, FieldKind::Numbers)
+                && key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'))
     };
-    if fields.iter().any(is_it) {
+    if all.iter().any(is_it) {
         return Ok(());
     }
-    Err(palisade_yaml::nearest(key, fields.iter().map(|field| field.name)).map(str::to_owned))
+    Err(palisade_yaml::nearest(key, all.iter().map(|(path, _)| path.as_str())).map(str::to_owned))
 }
 
-const fn field(name: &'static str, kind: FieldKind) -> Field {
-    Field { name, kind }
+const fn field(name: &'static str, kind: FieldKind, doc: &'static [&'static str]) -> Field {
+    Field { name, kind, doc }
 }
 
-use FieldKind::{Boolean, Date, Double, Flattened, Ip, Keyword, Long};
+use FieldKind::{Address, Flag, List, Number, Numbers, Text, Time, Word};
 
-const WAF: &[Field] = &[
-    // Calico's.
-    field("@timestamp", Date),
-    field("source.ip", Ip),
-    field("source.port_num", Long),
-    field("source.hostname", Keyword),
-    field("destination.ip", Ip),
-    field("destination.port_num", Long),
-    field("destination.hostname", Keyword),
-    field("method", Keyword),
-    field("path", Keyword),
-    field("protocol", Keyword),
-    field("host", Keyword),
-    field("msg", Keyword),
-    field("rule_info", Keyword),
-    field("rules.id", Keyword),
-    field("rules.message", Keyword),
-    field("rules.severity", Keyword),
-    field("rules.file", Keyword),
-    field("rules.line", Keyword),
-    field("rules.disruptive", Boolean),
-    field("request_id", Keyword),
-    field("action", Keyword),
-    field("gateway_name", Keyword),
-    field("gateway_namespace", Keyword),
-    // Ours.
-    field("service", Keyword),
-    field("status", Long),
-    field("duration_us", Long),
-];
-
-const L7: &[Field] = &[
-    field("host", Keyword),
-    field("start_time", Date),
-    field("end_time", Date),
-    field("bytes_in", Long),
-    field("bytes_out", Long),
-    field("duration_mean", Long),
-    field("duration_max", Long),
-    field("count", Long),
-    field("src_name_aggr", Keyword),
-    field("src_namespace", Keyword),
-    field("src_type", Keyword),
-    field("dest_name_aggr", Keyword),
-    field("dest_namespace", Keyword),
-    field("dest_type", Keyword),
-    field("dest_service_name", Keyword),
-    field("dest_service_namespace", Keyword),
-    field("dest_service_port", Long),
-    field("url", Keyword),
-    field("response_code", Keyword),
-    field("method", Keyword),
-    field("user_agent", Keyword),
-    field("type", Keyword),
-    field("protocol", Keyword),
-    field("protocol_version", Keyword),
-    field("collector_type", Keyword),
-    field("collector_name", Keyword),
-    field("tls_sni", Keyword),
-    field("tls_version", Keyword),
-    field("tls_cipher_suite", Keyword),
-];
-
+/// Events of alerts, as Calico's `tigera_secure_ee_events` has them.
 const EVENTS: &[Field] = &[
-    field("id", Keyword),
-    field("time", Date),
-    field("type", Keyword),
-    field("name", Keyword),
-    field("origin", Keyword),
-    field("severity", Long),
-    field("description", Keyword),
-    field("host", Keyword),
-    field("source_ip", Ip),
-    field("source_port", Long),
-    field("source_name", Keyword),
-    field("source_name_aggr", Keyword),
-    field("source_namespace", Keyword),
-    field("dest_ip", Ip),
-    field("dest_port", Long),
-    field("dest_name", Keyword),
-    field("dest_name_aggr", Keyword),
-    field("dest_namespace", Keyword),
-    field("attack_vector", Keyword),
-    field("mitre_tactic", Keyword),
-    field("mitre_ids", Keyword),
-    field("mitigations", Keyword),
-    field("dismissed", Boolean),
-    field("value", Double),
-    field("record", Flattened),
+    field("id", Text, &["Its own id, the same whenever the same fires again."]),
+    field("time", Time, &["When it fired."]),
+    field("type", Word, &["`global_alert`, or `waf` where a webhook is told of a decision."]),
+    field("name", Text, &["The alert's name, or `WAF Event`."]),
+    field("origin", Text, &["The alert's name, or the service."]),
+    field("severity", Number, &["1 to 100."]),
+    field("description", Text, &["The alert's summary with its values."]),
+    field("host", Text, &["The node."]),
+    field("fingerprint", Text, &["The same for all that one alert says of the same combination."]),
+    field("dismissed", Flag, &["An AlertException hides it."]),
+    field("exception", Text, &["Which."]),
+    field("source_ip", Address, &["Who asked."]),
+    field("source_port", Number, &["Their port."]),
+    field("source_name", Text, &["Their workload."]),
+    field("source_name_aggr", Text, &["Their workloads, aggregated."]),
+    field("source_namespace", Text, &["Their namespace."]),
+    field("dest_ip", Address, &["Where they asked."]),
+    field("dest_port", Number, &["The port there."]),
+    field("dest_name", Text, &["The workload or service there."]),
+    field("dest_name_aggr", Text, &["The workloads there, aggregated."]),
+    field("dest_namespace", Text, &["Its namespace."]),
+    field("attack_vector", Text, &["`Network`, of decisions."]),
+    field("mitre_tactic", Text, &["`Initial Access`, of decisions."]),
+    field("mitre_ids", List(&Word), &["`T1190`, of decisions."]),
+    field("mitigations", List(&Text), &["What to do."]),
+    field("record", Numbers, &["The record, or the fields of the combination and the metric."]),
 ];

@@ -38,7 +38,7 @@ mod time;
 
 use serde_json::Value;
 
-pub use fields::{DataSet, Field, FieldKind, known_field};
+pub use fields::{DataSet, known_field};
 pub use glob::Glob;
 pub use literal::Literal;
 pub use parse::{
