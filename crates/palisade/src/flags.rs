@@ -76,6 +76,8 @@ pub(crate) enum PolicyCommand {
     Eval(PolicyEvalFlags),
     /// Find what is wrong with policies
     Check(PolicyCheckFlags),
+    /// Write least-privilege policies out of access logs
+    Suggest(PolicySuggestFlags),
 }
 
 #[derive(Args, Debug)]
@@ -124,6 +126,36 @@ pub(crate) struct PolicyCheckFlags {
     /// Warnings count as errors
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PolicySuggestFlags {
+    /// Access logs, one JSON object a line; - for standard input
+    ///
+    /// Learned are requests that the service answered, but not with 400 to 499, and that nothing took for attacks.
+    #[arg(value_name = "FILE", num_args = 1.., required = true)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Only requests for this service; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Vec<String>,
+    /// Only requests since a time (2026-11-22T09:00:00Z), or of the last 90m, 24h, 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Files or folders of objects (Pods, Namespaces) that tell workloads' labels and addresses
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Labels of the workloads that are asked, where no object tells them: NAME=VALUE,...
+    #[arg(long, value_name = "LABELS")]
+    pub(crate) labels: Option<String>,
+    /// What a peer without a certificate will be: nobody (deny), so that its address is named, or whoever has its address
+    #[arg(long, value_name = "deny|address", value_enum, default_value_t = PlaintextPeers::Deny)]
+    pub(crate) plaintext_peers: PlaintextPeers,
+    /// Write staged policies, which only say in the log what they would do
+    #[arg(long)]
+    pub(crate) staged: bool,
+    /// Also write the workloads that were known by their certificates alone, with the addresses that they came from
+    #[arg(long)]
+    pub(crate) workloads: bool,
 }
 
 #[derive(Args, Clone, Debug, Default)]

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Match(flags)) => commands::policy::matching::run(&flags),
         Command::Policy(PolicyCommand::Eval(flags)) => commands::policy::eval::run(&flags),
         Command::Policy(PolicyCommand::Check(flags)) => commands::policy::check::run(&flags),
+        Command::Policy(PolicyCommand::Suggest(flags)) => commands::policy::suggest::run(&flags),
         Command::Run(run) => commands::run::run(&run),
         Command::Health(health) => commands::health::run(&health),
         Command::Demo(demo) => commands::demo::run(&demo),

@@ -76,6 +76,39 @@ pub enum Clause {
 }
 
 impl Clause {
+    /// All of them, in order.
+    pub const ALL: [Self; 29] = [
+        Self::IpVersion,
+        Self::Protocol,
+        Self::NotProtocol,
+        Self::Icmp,
+        Self::NotIcmp,
+        Self::SourceNets,
+        Self::SourceNotNets,
+        Self::SourceSelector,
+        Self::SourceNotSelector,
+        Self::SourceServices,
+        Self::SourcePorts,
+        Self::SourceNotPorts,
+        Self::DestinationNets,
+        Self::DestinationNotNets,
+        Self::DestinationSelector,
+        Self::DestinationNotSelector,
+        Self::DestinationServices,
+        Self::DestinationPorts,
+        Self::DestinationNotPorts,
+        Self::SourceIdentity,
+        Self::SourceServiceAccounts,
+        Self::SourceNamespace,
+        Self::DestinationServiceAccounts,
+        Self::DestinationNamespace,
+        Self::Http,
+        Self::HttpMethods,
+        Self::HttpPaths,
+        Self::HttpHeaders,
+        Self::HttpHosts,
+    ];
+
     /// As it is written in a policy.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -18,6 +18,7 @@ mod path;
 mod rule;
 mod selector;
 mod store;
+mod suggest;
 mod walk;
 
 pub use clause::{Clause, Doubt};
@@ -45,3 +46,4 @@ pub use path::comparable_path;
 pub use rule::{Action, Asked, Entity, Icmp, NamespaceMatch, PrincipalMatch, Protocol, Rule, ServiceName};
 pub use selector::{Expr, LABEL_BYTES_MAX, NESTING_MAX, SELECTOR_BYTES_MAX, Selector, SelectorError};
 pub use store::{News, Source, Store};
+pub use suggest::{Learner, Observation, SuggestOptions, Suggestion, Unlearned, suggested_workload};

@@ -66,6 +66,14 @@ impl Objects {
         &[]
     }
 
+    /// Whether a workload is known to have an address.
+    pub(crate) fn has_workload_at(&self, address: IpAddr) -> bool {
+        self.all.values().any(|object| match object {
+            Object::Workload(workload) => workload.addresses.contains(&address),
+            _ => false,
+        })
+    }
+
     pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.all.values().filter_map(|object| match object {
             Object::Policy(policy) => Some(policy),

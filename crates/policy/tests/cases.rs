@@ -3,7 +3,9 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
-use palisade_policy::{Decision, PlaintextPeers};
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_policy::{Clause, Decision, PlaintextPeers};
 use serde_json::{Value, json};
 use support::{Line, judgement, load, testdata};
 
@@ -74,4 +76,37 @@ fn field(decision: &Decision, name: &str) -> Value {
             .collect(),
         other => panic!("`{other}` is nothing that can be expected"),
     }
+}
+
+/// Every clause of a rule has a case in which it alone keeps a rule from matching, and one in which the rule that it stands
+/// in matches. Rules of `clauses.yaml` stand alone in policies of their own, named by what they try.
+#[test]
+fn every_clause_has_a_match_and_a_miss() {
+    let (objects, index) = load(&["clauses.yaml"]);
+    let text = std::fs::read_to_string(testdata("cases/clauses.jsonl")).expect("the cases");
+    let mut missed: BTreeMap<Clause, BTreeSet<String>> = BTreeMap::new();
+    let mut matched: BTreeSet<String> = BTreeSet::new();
+    for line in text.lines().skip(1) {
+        let case: Value = serde_json::from_str(line).expect("a JSON line");
+        let line = Line::of(&case);
+        let decision = objects.evaluate(&line.flow(), &judgement()).enforced;
+        let policy = decision.decisive().map(|stop| stop.policy.to_string()).unwrap_or_default();
+        match index.near_miss(&line.flow(), &decision, &judgement()) {
+            Some(miss) => {
+                missed.entry(miss.clause).or_default().insert(policy);
+            }
+            None => {
+                matched.insert(policy);
+            }
+        }
+    }
+    let without: Vec<&str> = Clause::ALL
+        .into_iter()
+        .filter(|clause| {
+            let tried = missed.get(clause);
+            tried.is_none_or(|policies| !policies.iter().any(|policy| matched.contains(policy)))
+        })
+        .map(Clause::as_str)
+        .collect();
+    assert_eq!(without, [""; 0], "{missed:?}");
 }

@@ -52,8 +52,16 @@ fn each_limit_of_the_api_is_a_limit_and_says_so() {
     let selector = |length: usize| global(&format!("selector: \"a == '{}'\"", "b".repeat(length - 7)));
     let name =
         |length| format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n", "a".repeat(length));
+    let not_nets = |count| rule(&format!("source: {{notNets: [{}]}}", list("10.0.0.0/8", count)));
+    let not_ports =
+        |count| rule(&format!("protocol: UDP, destination: {{notPorts: [{}]}}", list("80", count)));
+    let ingress = |count| global(&format!("ingress: [{}]", list("{action: Allow}", count)));
+    let headers =
+        |count| rule(&format!("http: {{headers: [{}]}}", list("{header: a, operator: Exists}", count)));
+    let hosts = |count| rule(&format!("http: {{hosts: [{}]}}", list("a", count)));
+    let label = |length| global(&format!("selector: \"has({})\"", "a".repeat(length)));
     type Case<'c> = (&'c dyn Fn(usize) -> String, usize, &'c str);
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 14] = [
         (
             &nets,
             256,
@@ -69,6 +77,24 @@ fn each_limit_of_the_api_is_a_limit_and_says_so() {
             1024,
             "`egress` has at most 1024 items, not 1025 (split the policy in two; policies of one order are asked by name)",
         ),
+        (
+            &not_nets,
+            256,
+            "`notNets` has at most 256 items, not 257 (put them into a GlobalNetworkSet, and select it by a label)",
+        ),
+        (
+            &not_ports,
+            50,
+            "`notPorts` has at most 50 items, not 51 (write ranges, such as 8000:8099, or a second rule)",
+        ),
+        (
+            &ingress,
+            1024,
+            "`ingress` has at most 1024 items, not 1025 (split the policy in two; policies of one order are asked by name)",
+        ),
+        (&headers, 20, "`headers` has at most 20 items, not 21 (write a second rule for the rest)"),
+        (&hosts, 20, "`hosts` has at most 20 items, not 21 (write a second rule for the rest)"),
+        (&label, 512, "LABEL"),
         (&methods, 20, "`methods` has at most 20 items, not 21 (write a second rule for the rest)"),
         (&paths, 20, "`paths` has at most 20 items, not 21 (write a second rule for the rest)"),
         (

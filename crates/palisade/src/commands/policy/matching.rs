@@ -76,7 +76,7 @@ fn labels_of(labels: &Value) -> Result<Labels, String> {
     pairs.iter().map(pair).collect::<Result<Vec<_>, _>>().map(|pairs| pairs.into_iter().collect())
 }
 
-fn parse_labels(text: &str) -> Result<Labels> {
+pub(super) fn parse_labels(text: &str) -> Result<Labels> {
     let mut pairs = Vec::new();
     for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
         match pair.split_once('=') {

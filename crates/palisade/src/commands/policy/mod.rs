@@ -1,9 +1,11 @@
 //! `palisade policy`: one module a command.
 
+mod access_line;
 pub(crate) mod check;
 pub(crate) mod eval;
 mod flow;
 pub(crate) mod matching;
+pub(crate) mod suggest;
 
 use std::path::PathBuf;
 
