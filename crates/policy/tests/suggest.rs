@@ -214,7 +214,7 @@ spec:
     for part in [
         "bank/summary: 2 rules of 21 requests learned from",
         "bank/summary: 1 request at port 8443 came without a workload's certificate: their addresses may ask the same",
-        "bank/summary: the certificate of bank/customer came from addresses that no workload is known to have",
+        "bank/summary: certificates of bank/customer, bank/teller came from addresses that no workload is known to have",
     ] {
         assert!(notes.contains(part), "{part} in {notes}");
     }

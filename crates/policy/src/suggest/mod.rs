@@ -99,8 +99,24 @@ pub struct Suggestion {
 pub struct Learner {
     asked: BTreeMap<Account, Learned>,
     plaintext_by_address: bool,
-    /// Places in paths that may still be remembered.
+    room: Room,
+}
+
+/// What may still be remembered, all together.
+#[derive(Debug)]
+struct Room {
+    /// Places in paths.
     places: usize,
+    /// Addresses of who asks.
+    addresses: usize,
+    /// Who asks, for each workload and port.
+    sources: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { places: PLACES_MAX, addresses: ADDRESSES_ALL_MAX, sources: SOURCES_ALL_MAX }
+    }
 }
 
 /// A service account: namespace and name.
@@ -150,8 +166,12 @@ const METHODS_MAX: usize = 20;
 const ADDRESSES_MAX: usize = 1024;
 /// Names, and places of applications, of one workload.
 const NAMES_MAX: usize = 64;
-/// Places in paths, all together: 200,000 take about 60 MiB.
+/// Places in paths, all together.
 const PLACES_MAX: usize = 200_000;
+/// Addresses, all together.
+const ADDRESSES_ALL_MAX: usize = 100_000;
+/// Who asks, for each workload and port, all together.
+const SOURCES_ALL_MAX: usize = 20_000;
 
 impl Learner {
     /// One that knows nothing.
@@ -160,7 +180,7 @@ impl Learner {
         Self {
             asked: BTreeMap::new(),
             plaintext_by_address: options.plaintext_by_address,
-            places: PLACES_MAX,
+            room: Room::default(),
         }
     }
 
@@ -171,6 +191,11 @@ impl Learner {
     pub fn learn(&mut self, seen: &Observation<'_>) -> Result<(), Unlearned> {
         let Place { asked, who } = self.place(seen)?;
         let path = comparable_path(seen.path).ok_or(Unlearned::Path)?;
+        // Nothing is begun that there is no room for.
+        let there = self.asked.get(&asked).and_then(|learned| learned.ports.get(&seen.port));
+        if self.room.sources == 0 && !there.is_some_and(|port| port.contains_key(&who)) {
+            return Err(Unlearned::Bound);
+        }
         let learned = below(&mut self.asked, asked, ASKED_MAX)?;
         let number = match learned.method(seen.method) {
             Some(number) => number,
@@ -182,13 +207,17 @@ impl Learner {
         };
         let port = below(&mut learned.ports, seen.port, PORTS_MAX)?;
         let requests = below(port, who, WHO_MAX)?;
+        if requests.count == 0 {
+            self.room.sources -= 1;
+        }
         requests.count += 1;
-        requests.paths.add(&path, 1 << number, &mut self.places);
+        requests.paths.add(&path, 1 << number, &mut self.room.places);
         requests.unknown_at_address |=
             seen.source.is_some_and(|source| source.known_by == KnownBy::Certificate);
         let address = crate::net::plain(seen.address);
         if !requests.addresses.contains(&address) {
-            if requests.addresses.len() < ADDRESSES_MAX {
+            if requests.addresses.len() < ADDRESSES_MAX && self.room.addresses > 0 {
+                self.room.addresses -= 1;
                 requests.addresses.insert(address);
             } else {
                 requests.more_addresses = true;

@@ -3,8 +3,6 @@
 //! A policy knows exact paths and prefixes. Where the segments below a place look like ids, or are many, the place becomes a
 //! prefix; so does one below which more is seen than the tree holds. Everything that was added is covered.
 
-use std::collections::BTreeMap;
-
 /// Methods of requests, one bit each.
 pub(super) type Methods = u32;
 
@@ -45,7 +43,8 @@ pub(super) struct PathTree {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: BTreeMap<Box<[u8]>, Node>,
+    /// By name: few, so that a vector is smallest.
+    children: Vec<(Box<[u8]>, Node)>,
     /// Methods of this very path.
     here: Methods,
     /// It is a prefix: methods of what is below.
@@ -64,16 +63,18 @@ impl PathTree {
                 *below |= methods;
                 return;
             }
-            let known = node.children.contains_key(segment);
+            let place = node.children.binary_search_by(|(name, _)| (**name).cmp(segment));
             let fits = depth < DEPTH_MAX && bytes <= PATH_BYTES_MAX && !is_masked(segment);
-            if !fits || !known && (node.children.len() >= CHILDREN_MAX || *places == 0) {
+            if !fits || place.is_err() && (node.children.len() >= CHILDREN_MAX || *places == 0) {
                 node.become_prefix(methods, places);
                 return;
             }
-            if !known {
+            let at = place.unwrap_or_else(|at| {
                 *places -= 1;
-            }
-            node = node.children.entry(segment.into()).or_default();
+                node.children.insert(at, (segment.into(), Node::default()));
+                at
+            });
+            node = &mut node.children[at].1;
         }
         node.here |= methods;
     }
@@ -93,14 +94,14 @@ impl PathTree {
 
 impl Node {
     fn become_prefix(&mut self, methods: Methods, places: &mut usize) {
-        let below = self.children.values().fold(methods, |all, child| all | child.all());
-        *places += self.children.values().map(Self::size).sum::<usize>();
-        self.children.clear();
+        let below = self.children.iter().fold(methods, |all, (_, child)| all | child.all());
+        *places += self.size() - 1;
+        self.children = Vec::new();
         self.below = Some(below);
     }
 
     fn size(&self) -> usize {
-        1 + self.children.values().map(Self::size).sum::<usize>()
+        1 + self.children.iter().map(|(_, child)| child.size()).sum::<usize>()
     }
 
     /// Methods of it and of all below.
@@ -109,13 +110,13 @@ impl Node {
     }
 
     fn all_below(&self) -> Methods {
-        self.children.values().fold(self.below.unwrap_or_default(), |all, child| all | child.all())
+        self.children.iter().fold(self.below.unwrap_or_default(), |all, (_, child)| all | child.all())
     }
 
     fn collect(&self, path: &mut Vec<u8>, fan: usize, out: &mut Vec<(Pattern, Methods)>) {
         let is_root = path.is_empty();
         let fan_here = if is_root { PATTERNS_MAX } else { fan };
-        let ids = self.children.keys().filter(|segment| is_id(segment)).count();
+        let ids = self.children.iter().filter(|(segment, _)| is_id(segment)).count();
         let written = if is_root { b"/".to_vec() } else { path.clone() };
         let prefix = self.below.is_some() || ids > 1 || self.children.len() > fan_here;
         let mut here = self.here;

@@ -23,6 +23,9 @@ pub(super) struct About<'a> {
 /// The order of the Calico policy: before Kubernetes's own, which stand at 1,000 and know no requests.
 const ORDER: u32 = 900;
 
+/// Service accounts that a note names.
+const NAMED_MAX: usize = 8;
+
 /// Writes the policies of a workload.
 pub(super) fn policies(
     about: &About<'_>,
@@ -45,6 +48,7 @@ pub(super) fn policies(
         )),
         Width::All => note("paths are too many for a policy: every path is allowed".to_owned()),
     }
+    let (mut unknown, mut more_addresses) = (BTreeSet::new(), false);
     for (port, sources) in &about.learned.ports {
         for (who, requests) in sources {
             match who {
@@ -60,13 +64,31 @@ pub(super) fn policies(
                         counted(requests.count as usize, "request")
                     ),
                 }),
-                Who::Account(_) if requests.unknown_at_address => note(format!(
-                    "the certificate of {who} came from addresses that no workload is known to have: its rules match \
-                     where the policies' objects, or a cluster, say who has them"
-                )),
+                Who::Account((namespace, name)) if requests.unknown_at_address => {
+                    unknown.insert(format!("{namespace}/{name}"));
+                    more_addresses |= requests.more_addresses;
+                }
                 Who::Account(_) => {}
             }
         }
+    }
+    if !unknown.is_empty() {
+        let named: Vec<&str> = unknown.iter().map(String::as_str).take(NAMED_MAX).collect();
+        let others = match unknown.len().saturating_sub(NAMED_MAX) {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        note(format!(
+            "certificates of {}{others} came from addresses that no workload is known to have: their rules match where the \
+             policies' objects, or a cluster, say who has them",
+            named.join(", ")
+        ));
+    }
+    if more_addresses {
+        note(
+            "those addresses are more than are kept: requests from the others count as denied below"
+                .to_owned(),
+        );
     }
     if about.labels.is_none() && &**account == "default" {
         note(
@@ -301,13 +323,4 @@ fn document(out: &mut String) {
 
 fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Account((namespace, name)) => write!(f, "{namespace}/{name}"),
-            Self::Addresses => f.write_str("addresses"),
-        }
-    }
 }
