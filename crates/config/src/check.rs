@@ -1,6 +1,7 @@
 //! Whether the parts of a configuration fit: names are unique and lead somewhere, routes do not contradict each other.
 //! What a person may leave out because it goes without saying is filled in here.
 
+mod lists;
 mod tls;
 
 use std::collections::{HashMap, HashSet};
@@ -35,6 +36,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.addresses(&config);
     checks.profiles(&config);
     checks.exceptions(&config);
+    checks.lists(&config);
     checks.references(&config);
     checks.routes(&config);
     checks.tls(&config);
@@ -81,6 +83,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
         [only] if config.routes.is_empty() => {
             let path = RoutePath::decode(&Node::text("/", Origin::Default), decoder)?;
             config.routes.push(Route {
+                mode: None,
                 listener: None,
                 hosts: Vec::new(),
                 path: Located::default(path),

@@ -19,6 +19,7 @@ mod environment;
 mod exception;
 mod headers;
 mod inherit;
+mod lists;
 mod overrides;
 mod policy;
 mod policy_sync;
@@ -32,13 +33,15 @@ mod value;
 // What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
 use palisade_yaml::{diagnostic, node};
 
-pub use client_address::{AddressSource, ClientAddress, HopCount, Network};
+pub use client_address::{AddressSource, ClientAddress, HopCount};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
+pub use lists::{ListEntry, Lists, ModeOverride, Places};
 pub use node::Origin;
 pub use overrides::Overrides;
+pub use palisade_model::{Country, Network};
 pub use policy::{
     KubernetesName, Labels, PlaintextPeers, Policies, PolicyCompatibility, TrustDomain, Workload,
 };

@@ -200,6 +200,15 @@ impl Said {
                 for (_, profile) in profiles(root).into_iter().flatten() {
                     set(profile, path, value.clone());
                 }
+                // A mode is not only profiles' to say.
+                for list in ["services", "routes"].into_iter().filter(|_| path == ["mode"]) {
+                    let is_list = root.get(list).is_some_and(|node| matches!(node.value, Value::List(_)));
+                    let items = if is_list { root.child(list) } else { None };
+                    let Some(Node { value: Value::List(items), .. }) = items else { continue };
+                    items.iter_mut().filter(|item| item.get("mode").is_some()).for_each(|item| {
+                        item.set("mode", value.clone());
+                    });
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use crate::client_address::ClientAddress;
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
+use crate::lists::{Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
 use crate::socket::Socket;
@@ -53,8 +54,10 @@ section! {
         workload: Option<Workload>,
         /// Who may ask, and what. Nobody is refused by policy when absent.
         policies: Option<Policies>,
+        /// Sources that pass unchecked, are refused, or are watched.
+        lists: Lists,
     }
-    not in this version: "lists", "events", "sharedState";
+    not in this version: "events", "sharedState";
 }
 
 section! {
@@ -156,8 +159,14 @@ section! {
         name: Located<Name>,
         /// Where it lives. Not needed where only an Envoy asks about it.
         upstream: Option<Upstream>,
-        /// The number of its application, for events to come; nothing uses it yet.
+        /// The number of its application: entries of lists may be for some applications alone.
         application: Option<u32>,
+        /// The mode of its traffic, in place of its profile's; see there. Where a route names a mode or a profile, that of the
+        /// route counts.
+        mode: Option<Mode>,
+        /// How far a mode set at run time (`PUT /api/v1/services/NAME/mode`) may go: `on`, it counts; `strict`, where it is
+        /// stricter than the one that is written; `off`, not at all.
+        mode_override: ModeOverride = "on",
         /// The profile that inspects its traffic, where a route names none.
         profile: Located<Name> = "default",
         /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
@@ -225,6 +234,8 @@ section! {
         service: Located<Name>,
         /// The profile that inspects these requests; the service's when absent.
         profile: Option<Located<Name>>,
+        /// The mode of these requests, in place of the profile's and the service's.
+        mode: Option<Mode>,
         /// What these requests are excepted from, beside what their service and profile say.
         exceptions: Vec<Located<Exception>>,
         /// What becomes of bodies that rules want to see. `hold`: they wait for the verdict, and nothing of a request reaches
@@ -241,8 +252,8 @@ section! {
         base: Option<Located<Name>>,
         /// off, monitoring, safe_blocking or block.
         ///
-        /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray
-        /// list, of which this version has none; off does not inspect. What has no clear framing is refused in every
+        /// monitoring inspects and logs and lets everything pass; safe_blocking stops attacks of sources that are on the
+        /// gray list; off does not inspect. What has no clear framing, and whoever is on the deny list, is refused in every
         /// mode.
         mode: Mode = "monitoring",
         /// The rules.

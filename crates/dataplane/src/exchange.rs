@@ -14,10 +14,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Step, UnixMillis, decide,
+    Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Standing, Step, UnixMillis,
+    decide,
 };
+use palisade_lists::{Hit, Listing, Moment};
 
-use palisade_model::Verdict;
+use palisade_model::{Mode, Verdict};
 
 use self::driving::Waiting;
 use self::part::Parts;
@@ -34,6 +36,8 @@ pub(crate) struct Exchange {
     plane: Arc<Plane>,
     inspection: Option<Box<Inspection>>,
     stance: Stance,
+    /// The entry of a list that its source was found by.
+    hit: Option<Hit>,
     /// Of the stage that was decided last.
     outcome: Option<Outcome>,
     /// Lines of our own, for the log's end.
@@ -96,18 +100,20 @@ impl Exchange {
         head: RequestHead,
         service: &Arc<Service>,
     ) -> (Self, Result<Stand, Failed>) {
-        let profile = &service.profile;
         let began = Instant::now();
         let clock = clock(began, plane.utc_offset_seconds);
+        let hit = plane.lists.find(peer.client_addr.ip(), service.application, Moment(clock.now.0));
+        let standing = Standing::of(service).on(hit.as_ref().map(|hit| hit.list));
         let mut exchange = Self {
             plane: plane.clone(),
             inspection: None,
             outcome: None,
-            stance: Stance { mode: profile.mode, gray: false, on_failure: profile.on_failure },
+            stance: standing.stance(service),
+            hit,
             notes: Vec::new(),
             facts: Some(Facts {
                 tls: about.tls.cloned(),
-                ..Facts::of(about.listener, service, &peer, &head, clock.now)
+                ..Facts::of(about.listener, service, standing, &peer, &head, clock.now)
             }),
             began,
             engine: Duration::ZERO,
@@ -115,11 +121,12 @@ impl Exchange {
             counts: about.counts,
             tally: Tally::default(),
             watch: None,
-            parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone())),
+            parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone(), standing)),
             waiting: None,
         };
-        let begun = guarded(|| Inspection::begin(peer, head, service, Detail::Normal, clock));
+        let begun = guarded(|| Inspection::begin(peer, head, service, standing, Detail::Normal, clock));
         exchange.engine += began.elapsed();
+        exchange.note_list();
         let stand = match begun {
             Ok((inspection, step)) => {
                 for note in inspection.policy().map(|policy| policy.notes()).unwrap_or_default() {
@@ -274,7 +281,21 @@ impl Exchange {
 
     /// Says that a check stopped it.
     pub(crate) fn blocked(&mut self) {
+        if !self.tally.blocked && self.stance.mode == Mode::SafeBlocking && self.stance.gray {
+            let by = self.hit.as_ref().map(entry_words).unwrap_or_default();
+            self.note(&format!("Stopped because its source is on the gray list{by}"));
+        }
         self.tally.blocked = true;
+    }
+
+    /// Counts the list that the source is on, and says which entry refuses it.
+    fn note_list(&mut self) {
+        let Some(hit) = &self.hit else { return };
+        self.plane.metrics.list_hits[hit.list as usize].one();
+        if hit.list == Listing::Deny {
+            let text = format!("Denied with code 403: its source is on the deny list{}", entry_words(hit));
+            self.note(&text);
+        }
     }
 
     /// Says whether it is the upstream that is waited for from now on.
@@ -421,6 +442,19 @@ pub(crate) fn own_line(
     }
     let _ = write!(line, "\"] [unique_id \"{}\"]", request_id);
     line
+}
+
+/// ` [entry "192.0.2.0/24"] [origin "api"] [reason "a scanner"]`
+fn entry_words(hit: &Hit) -> String {
+    let mut words = format!(" [entry \"{}\"] [origin \"{}\"] [reason \"", hit.subject, hit.origin.as_str());
+    for char in hit.reason.chars().take(200) {
+        match char {
+            '"' | '\\' => words.push('\''),
+            char if char.is_control() => words.push(' '),
+            char => words.push(char),
+        }
+    }
+    words + "\"]"
 }
 
 /// A bug in the inspection of one request must not end others, and must not let the request pass.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Direction, Peer, Report, Service, Stance, UnixMillis};
+use palisade_inspect::{Direction, Peer, Report, Service, Stance, Standing, UnixMillis};
 use palisade_model::{PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
@@ -53,6 +53,8 @@ pub struct Facts {
     pub listener: Arc<str>,
     /// The service that was asked.
     pub service: Arc<Service>,
+    /// The mode that was in force for it, and the list that its source was on.
+    pub standing: Standing,
     /// Who the trusted hops say it is; the peer itself where nobody is trusted.
     pub client_addr: SocketAddr,
     /// The socket's other end.
@@ -141,6 +143,7 @@ impl Facts {
     pub(crate) fn of(
         listener: &Arc<str>,
         service: &Arc<Service>,
+        standing: Standing,
         peer: &Peer,
         head: &RequestHead,
         started: UnixMillis,
@@ -148,6 +151,7 @@ impl Facts {
         let mut facts = Self {
             listener: listener.clone(),
             service: service.clone(),
+            standing,
             client_addr: peer.client_addr,
             peer_addr: peer.peer_addr,
             server_addr: peer.server_addr,

@@ -45,6 +45,7 @@ mod http1;
 mod http2;
 mod identity_headers;
 mod journal;
+mod lists;
 mod lookups;
 mod metrics;
 mod passage;
@@ -71,6 +72,7 @@ pub use client_address::{ClientAddresses, address as client_address, forwarded_e
 pub use envoy::{BoundEnvoy, EnvoyAddress, EnvoyListener, Protected, serve_envoy};
 pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
+pub use lists::LiveLists;
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use palisade_inspect::{Attack, Report};
-use palisade_model::Verdict;
+use palisade_model::{Listing, Verdict};
 
 pub use self::block_class::BlockClass;
 pub use self::histogram::HistogramValue;
@@ -179,6 +179,7 @@ pub struct Metrics {
     blocked: [Count; BlockClass::ALL.len()],
     would_block: [Count; BlockClass::ALL.len()],
     findings: [Count; Attack::ALL.len()],
+    pub(crate) list_hits: [Count; 3],
     duration_proxy: Seconds,
     duration_engine: Seconds,
     duration_upstream: Seconds,
@@ -262,6 +263,14 @@ impl Metrics {
                 name: "palisade_findings_total",
                 help: "Findings of the built-in detector that are worth a line of the error log, by the kind of attack.",
                 labels: &[("attack", attack.name())],
+                value: Value::Counter(count.value()),
+            });
+        }
+        for (list, count) in Listing::ALL.into_iter().zip(&self.list_hits) {
+            take(Sample {
+                name: "palisade_list_hits_total",
+                help: "Requests whose source was on a list, by the list that counted.",
+                labels: &[("list", list.as_str())],
                 value: Value::Counter(count.value()),
             });
         }

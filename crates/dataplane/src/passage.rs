@@ -29,7 +29,7 @@ use self::stop::Stop;
 pub(crate) use self::stop::told;
 use crate::arrival::Arrival;
 use crate::certificate;
-use crate::exchange::{About, Exchange, own_line};
+use crate::exchange::{About, Exchange, Stand, own_line};
 use crate::hold::Reserved;
 use crate::journal::Remark;
 use crate::metrics::RequestCounts;
@@ -180,7 +180,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         // Asked before the head is judged: after that the exchange's own inspection wants nothing of the body.
         let wants_body = exchange.wants_request_body();
         let inspected = match (upstream, plan.refusal) {
-            (None, None) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
+            // Nobody else refuses what no route takes.
+            (None, None) if !matches!(stand, Ok(Stand::Decided(_))) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
             _ => self.inspect_request(&plan, &mut exchange, stand).await,
         };
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));

@@ -14,6 +14,7 @@ use crate::client_address::ClientAddresses;
 use crate::hold::Budget;
 use crate::identity_headers::Forward;
 use crate::journal::Journal;
+use crate::lists::LiveLists;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
 use crate::routes::Routes;
@@ -278,6 +279,7 @@ pub struct Plane {
     pub(crate) budget: Arc<Budget>,
     pub(crate) metrics: Metrics,
     pub(crate) lookups: Lookups,
+    pub(crate) lists: Arc<LiveLists>,
     /// The service of requests that no route takes.
     pub(crate) nobody: Arc<Service>,
     pub(crate) utc_offset_seconds: i32,
@@ -291,6 +293,7 @@ impl Plane {
             budget: Arc::new(budget),
             metrics: Metrics::default(),
             lookups: Lookups::default(),
+            lists: Arc::default(),
             // No name that a service can have.
             nobody: Service::new("-", Profile::new(Mode::Off, None)),
             utc_offset_seconds,
@@ -305,12 +308,18 @@ impl Plane {
     /// Shows every metric, those of held bodies included. Samples of one name follow each other.
     pub fn visit_metrics(&self, take: &mut dyn FnMut(Sample<'_>)) {
         self.metrics.visit(take);
+        self.lists.visit_metrics(take);
         for (name, help, bytes) in [
             ("palisade_held_memory_bytes", "Memory that held bodies take.", self.budget.memory_used()),
             ("palisade_held_disk_bytes", "Disk that held bodies take.", self.budget.disk_used()),
         ] {
             take(Sample { name, help, labels: &[], value: Value::Gauge(bytes) });
         }
+    }
+
+    /// Who passes, who is refused, who is watched.
+    pub fn lists(&self) -> &Arc<LiveLists> {
+        &self.lists
     }
 
     /// What bodies are held in.

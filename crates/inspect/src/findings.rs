@@ -12,7 +12,7 @@
 use palisade_detect::Finding;
 use palisade_http::Target;
 use palisade_model::{
-    AuditFinding, Excerpt, Intercepted, Interception, Mode, Part, Place, Point, Redactor, Root, Verdict,
+    AuditFinding, Excerpt, Intercepted, Interception, Part, Place, Point, Redactor, Root, Verdict,
 };
 
 use crate::inspection::Cause;
@@ -56,7 +56,7 @@ pub(crate) fn told(report: &Report, redactor: &Redactor) -> Vec<AuditFinding> {
 
 /// Whether a finding, and nothing else, stopped the exchange.
 fn denies(report: &Report) -> bool {
-    report.service.profile.mode == Mode::Block
+    report.standing.enforces()
         && report.outcome.as_ref().is_some_and(|outcome| matches!(outcome.cause, Cause::Finding(_)))
 }
 

@@ -9,7 +9,7 @@ use palisade_engine::{
     Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
-use palisade_model::{Leaks, Mode, PeerIdentity, Root, Stage, Verdict};
+use palisade_model::{Leaks, Listing, PeerIdentity, Root, Stage, Verdict};
 
 use crate::detector::{Judged, is_text};
 use crate::environment;
@@ -17,6 +17,7 @@ use crate::gate::{self, Admission};
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
+use crate::standing::Standing;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -138,12 +139,15 @@ pub enum Cause {
     Framing(FramingFinding),
     /// Policy: who asks may not, or may not ask that.
     Policy,
+    /// Who asks is on the deny list.
+    List,
 }
 
 /// The inspection of one exchange. Owned and `Send`: it may move between threads at every step.
 #[derive(Debug)]
 pub struct Inspection {
     service: Arc<Service>,
+    standing: Standing,
     peer: Peer,
     /// Boxed, because it is large and an inspection is moved at every step.
     transaction: Option<Box<Transaction>>,
@@ -170,24 +174,27 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Begins with the request's head.
+    /// Begins with the request's head. The request stands as the caller says.
     pub fn begin(
         peer: Peer,
         head: RequestHead,
         service: &Arc<Service>,
+        standing: Standing,
         detail: Detail,
         clock: Clock,
     ) -> (Self, Step) {
-        let Profile { mode, rules, detector, .. } = service.profile.as_ref();
-        let policy = service.gate.as_ref().map(|gate| gate.judge(&peer, &head));
-        // Whom policies refuse, nobody else looks at.
+        let Profile { rules, detector, .. } = service.profile.as_ref();
+        let denied = standing.list == Some(Listing::Deny);
+        let policy = service.gate.as_ref().filter(|_| !denied).map(|gate| gate.judge(&peer, &head));
+        // Whom lists or policies refuse, nobody else looks at.
         let refused = policy.as_ref().is_some_and(|policy| !policy.is_allowed());
+        let inspected = standing.is_inspected() && !refused;
         let framing = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
         let detection = detector
             .as_ref()
-            .filter(|_| *mode != Mode::Off && !refused)
+            .filter(|_| inspected)
             .map(|detector| Box::new(Detection::begin(&head, &detector.limits)));
-        let transaction = rules.as_ref().filter(|_| *mode != Mode::Off && !refused).map(|rules| {
+        let transaction = rules.as_ref().filter(|_| inspected).map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,
                 server: peer.server_addr,
@@ -195,7 +202,7 @@ impl Inspection {
             };
             // Only where a verdict is sure to stop the exchange may the rules stop looking at it.
             let enforcement =
-                if *mode == Mode::Block { Enforcement::AsWritten } else { Enforcement::DetectOnly };
+                if standing.enforces() { Enforcement::AsWritten } else { Enforcement::DetectOnly };
             let mut transaction = Transaction::new(rules.clone(), connection, enforcement, clock);
             match detail {
                 Detail::Normal => {}
@@ -217,6 +224,7 @@ impl Inspection {
         });
         let mut inspection = Self {
             service: service.clone(),
+            standing,
             peer,
             transaction,
             detection,
@@ -233,8 +241,8 @@ impl Inspection {
             policy,
             kept_request_body: Vec::new(),
         };
-        if refused {
-            let step = inspection.refuse();
+        if denied || refused {
+            let step = inspection.refuse(if denied { Cause::List } else { Cause::Policy });
             return (inspection, step);
         }
         let step = inspection.run(Phase::RequestHeaders);
@@ -246,11 +254,11 @@ impl Inspection {
         self.policy.as_ref()
     }
 
-    fn refuse(&mut self) -> Step {
+    fn refuse(&mut self, cause: Cause) -> Step {
         let outcome = Outcome {
             stage: Stage::RequestHead,
             verdict: Verdict::Deny { status: 403 },
-            cause: Cause::Policy,
+            cause,
             incomplete: false,
         };
         self.outcome = Some(outcome.clone());
@@ -322,7 +330,7 @@ impl Inspection {
                     let seen = chunk.len().saturating_sub(usize::try_from(over).unwrap_or(usize::MAX));
                     detection.feed(&chunk[..seen]);
                     // Where a refusal is sure there is no reason to wait for the rest.
-                    if self.is_refused_by_size() && self.service.profile.mode == Mode::Block {
+                    if self.is_refused_by_size() && self.standing.enforces() {
                         self.stage = Stage::Request;
                         return self.conclude();
                     }
@@ -412,6 +420,7 @@ impl Inspection {
         Report {
             peer: self.peer,
             service: self.service,
+            standing: self.standing,
             end,
             outcome: self.outcome,
             request_bytes: self.request_bytes,

@@ -28,6 +28,7 @@ mod profile;
 mod redacted;
 mod report;
 mod routes;
+mod standing;
 
 pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
@@ -47,3 +48,4 @@ pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;
+pub use standing::{ModeOverride, ServiceMode, SetMode, Standing};

@@ -11,6 +11,7 @@ use crate::detector::Detector;
 use crate::ends::Ends;
 use crate::exceptions::Exceptions;
 use crate::gate::Gate;
+use crate::standing::ServiceMode;
 
 /// What a service's traffic goes through.
 #[derive(Clone, Debug)]
@@ -123,6 +124,10 @@ pub struct Service {
     pub gate: Option<Gate>,
     /// Who stands at the ends of its requests.
     pub ends: Ends,
+    /// How far protection goes: the profile's mode, unless it is told another.
+    pub mode: ServiceMode,
+    /// The number of its application, for lists that are of some alone.
+    pub application: Option<u32>,
 }
 
 impl Service {
@@ -140,7 +145,16 @@ impl Service {
         let profile = profile.into();
         let all = profile.exceptions.iter().chain(further.iter().copied());
         let exceptions = Exceptions::compile(all, profile.rules.as_deref());
-        Arc::new(Self { name: name.into(), profile, exceptions, gate: None, ends: Ends::default() })
+        let mode = profile.mode.into();
+        Arc::new(Self {
+            name: name.into(),
+            profile,
+            exceptions,
+            gate: None,
+            ends: Ends::default(),
+            mode,
+            application: None,
+        })
     }
 
     /// The same service behind policies.
@@ -153,6 +167,12 @@ impl Service {
     #[must_use]
     pub fn between(self: Arc<Self>, ends: Ends) -> Arc<Self> {
         Arc::new(Self { ends, ..Arc::unwrap_or_clone(self) })
+    }
+
+    /// The same service in a mode of its own, for lists the application of a number.
+    #[must_use]
+    pub fn standing(self: Arc<Self>, mode: ServiceMode, application: Option<u32>) -> Arc<Self> {
+        Arc::new(Self { mode, application, ..Arc::unwrap_or_clone(self) })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::detector::{Judged, LOGGED_FROM};
 use crate::gate;
 use crate::inspection::{End, Outcome, Peer};
 use crate::profile::Service;
+use crate::standing::Standing;
 
 /// The end of an inspection.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Report {
     pub peer: Peer,
     /// Whom they asked.
     pub service: Arc<Service>,
+    /// How the request stood.
+    pub standing: Standing,
     /// How the exchange ended.
     pub end: End,
     /// The outcome that was not a pass, or the last one. `None` when no stage was decided.

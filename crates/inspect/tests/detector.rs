@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Attack, Cause, Clock, Detail, End, Input, Inspection, Peer, Profile, Release, Service, Step, UnixMillis,
+    Attack, Cause, Clock, Detail, End, Input, Inspection, Peer, Profile, Release, Service, Standing, Step, UnixMillis,
 };
 use palisade_model::{Mode, Verdict};
 
@@ -31,7 +31,7 @@ fn begin(service: &Arc<Service>, target: &str) -> (Inspection, Step) {
         towards: None,
         request_id: "r1".into(),
     };
-    Inspection::begin(peer, head, service, Detail::Normal, clock())
+    Inspection::begin(peer, head, service, Standing::of(service), Detail::Normal, clock())
 }
 
 /// A service that the detector alone protects.

@@ -3,7 +3,7 @@
 use palisade_engine::{RuleSources, load_rules};
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Clock, Detail, End, Input, Inspection, Peer, Profile, Report, Sent, Service, UnixMillis,
+    Clock, Detail, End, Input, Inspection, Peer, Profile, Report, Sent, Service, Standing, UnixMillis,
 };
 use palisade_model::{EngineMode, Event, EventAction, EventKind, Interception, Mode};
 use palisade_seclang::MemoryLoader;
@@ -60,7 +60,7 @@ fn report(asked: &Asked<'_>) -> Report {
     for (name, value) in asked.headers {
         head.headers.push(name.as_bytes(), value.as_bytes());
     }
-    let (mut inspection, _) = Inspection::begin(peer, head, &service, Detail::Normal, clock);
+    let (mut inspection, _) = Inspection::begin(peer, head, &service, Standing::of(&service), Detail::Normal, clock);
     for chunk in asked.body.as_bytes().chunks(7) {
         let _ = inspection.feed(Input::Chunk(chunk), clock);
     }

@@ -6,7 +6,7 @@ use palisade_engine::{RuleSources, load_rules};
 use palisade_http::{FramingFinding, RequestHead, ResponseHead};
 use palisade_inspect::{
     Action, Answer, Answered, Cause, Clock, Detail, End, Input, Inspection, Lookup, OnFailure, Outcome, Peer,
-    Profile, Service, Stance, Step, StoredVariable, UnixMillis, decide,
+    Profile, Service, Stance, Standing, Step, StoredVariable, UnixMillis, decide,
 };
 use palisade_model::{Mode, Stage, Verdict};
 use palisade_seclang::MemoryLoader;
@@ -52,7 +52,7 @@ fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
         towards: None,
         request_id: "r1".into(),
     };
-    Inspection::begin(peer, head, service, Detail::Normal, clock())
+    Inspection::begin(peer, head, service, Standing::of(service), Detail::Normal, clock())
 }
 
 fn clock() -> Clock {

@@ -3,10 +3,13 @@
 mod attack;
 mod audit_record;
 mod calendar;
+mod country;
 mod detector;
 mod event;
 mod fields;
+mod listing;
 mod mode;
+mod network;
 mod peer_identity;
 mod places;
 mod point_pattern;
@@ -24,13 +27,16 @@ pub use audit_record::{
     Intercepted, Interception, Severity,
 };
 pub use calendar::Calendar;
+pub use country::{Country, NoCountry};
 pub use detector::{Leaks, Sensitivity};
 pub use event::{
     Destination, Dropped, Event, EventAction, EventFinding, EventId, EventKind, EventTls, PolicyHit,
     PolicyTrace, RuleHit, Source,
 };
 pub use fields::{Field, FieldKind, Member, Moment, Numbers, paths};
+pub use listing::{Listing, UnknownListing};
 pub use mode::{Mode, UnknownMode};
+pub use network::{Network, NoNetwork};
 pub use peer_identity::{CertificateFacts, Failure, PeerIdentity, Verification};
 pub use places::{Part, Point, Root};
 pub use point_pattern::{PointError, PointPattern};

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
     Action, Answer, Answered, Clock, Detail, End, Input, Inspection, Lookup, MemoryStore, Outcome, Peer,
-    Report, Service, Stance, Step, UnixMillis, decide,
+    Report, Service, Stance, Standing, Step, UnixMillis, decide,
 };
 
 /// A request and perhaps its response.
@@ -46,8 +46,10 @@ pub(crate) fn inspect(
         towards: None,
         request_id,
     };
-    let stance = Stance { mode: service.profile.mode, gray: false, on_failure: service.profile.on_failure };
-    let (mut inspection, step) = Inspection::begin(peer, exchange.head.clone(), service, detail, clock());
+    let standing = Standing::of(service);
+    let stance = standing.stance(service);
+    let (mut inspection, step) =
+        Inspection::begin(peer, exchange.head.clone(), service, standing, detail, clock());
     let mut driver = Driver { inspection: &mut inspection, store, stance, stopped: None, last: None };
     driver.settle(step);
     if driver.goes_on() && driver.inspection.wants_request_body() {

@@ -145,6 +145,9 @@ pub(super) fn metadata(
         Some(Cause::Policy) => {
             fields.insert("attack".to_owned(), text("policy"));
         }
+        Some(Cause::List) => {
+            fields.insert("list".to_owned(), text("deny"));
+        }
         Some(Cause::None) | None => {}
     }
     if uninspected {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Action, Detail, End, Input, Inspection, Peer, Report, Service, decide};
+use palisade_inspect::{Action, Detail, End, Input, Inspection, Peer, Report, Service, Standing, decide};
 use palisade_model::Verdict;
 
 use super::driving::{self, Waiting};
@@ -18,6 +18,7 @@ pub(super) struct Parts {
     peer: Peer,
     head: RequestHead,
     service: Arc<Service>,
+    standing: Standing,
     now: Option<Part>,
     /// The first part that was not clean.
     flagged: Option<Report>,
@@ -30,8 +31,8 @@ struct Part {
 }
 
 impl Parts {
-    pub(super) fn new(peer: Peer, head: RequestHead, service: Arc<Service>) -> Self {
-        Self { peer, head, service, now: None, flagged: None }
+    pub(super) fn new(peer: Peer, head: RequestHead, service: Arc<Service>, standing: Standing) -> Self {
+        Self { peer, head, service, standing, now: None, flagged: None }
     }
 
     /// The report of a part that says more than that of the exchange.
@@ -47,7 +48,8 @@ impl Exchange {
         let clock = clock(began, self.plane.utc_offset_seconds);
         let Some(parts) = &mut self.parts else { return Err(Failed) };
         let begun = guarded(|| {
-            Inspection::begin(parts.peer.clone(), parts.head.clone(), &parts.service, Detail::Normal, clock)
+            let Parts { peer, head, service, standing, .. } = &*parts;
+            Inspection::begin(peer.clone(), head.clone(), service, *standing, Detail::Normal, clock)
         });
         self.engine += began.elapsed();
         match begun {

@@ -39,13 +39,15 @@ pub enum BlockClass {
     Framing,
     /// Policy: who asked may not.
     Policy,
+    /// Who asked is on the deny list.
+    List,
     /// A rule of no known kind, such as a site's own.
     Other,
 }
 
 impl BlockClass {
     /// All of them, in the order of their values.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Sqli,
         Self::Xss,
         Self::Rce,
@@ -63,6 +65,7 @@ impl BlockClass {
         Self::Incomplete,
         Self::Framing,
         Self::Policy,
+        Self::List,
         Self::Other,
     ];
 
@@ -86,6 +89,7 @@ impl BlockClass {
             Self::Incomplete => "incomplete",
             Self::Framing => "framing",
             Self::Policy => "policy",
+            Self::List => "list",
             Self::Other => "other",
         }
     }
@@ -98,6 +102,7 @@ impl BlockClass {
             // Nothing but framing refuses what no rule objected to.
             Some(Cause::Framing(_)) => Self::Framing,
             Some(Cause::Policy) => Self::Policy,
+            Some(Cause::List) => Self::List,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
             Some(Cause::Finding(attack)) => Self::of_attack(attack),
         }
