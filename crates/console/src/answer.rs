@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -11,6 +11,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
+use crate::api::{self, Resource};
 use crate::exposition::{Exposition, Format};
 use crate::guard::{Guard, Refusal};
 use crate::subject::{Health, Subject};
@@ -25,13 +26,14 @@ pub(crate) enum Shown {
 }
 
 /// What a path is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Page {
     Livez,
     Readyz,
     Startupz,
     Metrics,
     Status,
+    Api(Resource),
     Index,
 }
 
@@ -44,11 +46,11 @@ impl Page {
             "/metrics" => Self::Metrics,
             "/api/v1/status" => Self::Status,
             "/" => Self::Index,
-            _ => return None,
+            path => Self::Api(Resource::of(path)?),
         })
     }
 
-    fn is_probe(self) -> bool {
+    fn is_probe(&self) -> bool {
         matches!(self, Self::Livez | Self::Readyz | Self::Startupz)
     }
 }
@@ -56,29 +58,35 @@ impl Page {
 /// An answer in memory.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Answers a request that came to `local`.
-pub(crate) fn answer<B>(
-    request: &Request<B>,
-    local: SocketAddr,
+/// Answers a request of `peer` that came to `local`.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    (peer, local): (SocketAddr, SocketAddr),
     shown: &Shown,
     subject: &dyn Subject,
 ) -> Answer {
     let page = Page::of(request.uri().path());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     // Probes come from whoever keeps this process alive, by whatever name, and learn nothing that is secret.
-    if !(reads && page.is_some_and(Page::is_probe))
+    if !(reads && page.as_ref().is_some_and(Page::is_probe))
         && let Shown::Everything(guard) = shown
-        && let Err(refusal) = guard.check(request, local)
+        && let Err(refusal) = guard.check(&request, local)
     {
         return refused(refusal);
     }
     let page = match (page, shown) {
-        (Some(Page::Status | Page::Index), Shown::ProbesAndMetrics) => None,
+        (Some(Page::Status | Page::Index | Page::Api(_)), Shown::ProbesAndMetrics) => None,
         (page, _) => page,
     };
     let Some(page) = page else {
         return failure(StatusCode::NOT_FOUND, "there is nothing at this path", shown);
     };
+    if let Page::Api(resource) = page {
+        return match subject.control() {
+            Some(control) => api::answer(request, resource, peer, control).await,
+            None => failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown),
+        };
+    }
     if !reads {
         let mut answer =
             failure(StatusCode::METHOD_NOT_ALLOWED, "this path is only read: GET or HEAD", shown);
@@ -100,13 +108,25 @@ pub(crate) fn answer<B>(
             let status = serde_json::to_string(&subject.status()).expect("strings and numbers are JSON");
             respond(StatusCode::OK, JSON, status + "\n")
         }
-        Page::Index => respond(StatusCode::OK, "text/html; charset=utf-8", INDEX),
+        Page::Index | Page::Api(_) => respond(StatusCode::OK, "text/html; charset=utf-8", INDEX),
     }
 }
 
 /// The pages of an address, as an error names them.
 fn pages(shown: &Shown) -> &'static [&'static str] {
-    const PAGES: &[&str] = &["/livez", "/readyz", "/startupz", "/healthz", "/metrics", "/api/v1/status", "/"];
+    const PAGES: &[&str] = &[
+        "/livez",
+        "/readyz",
+        "/startupz",
+        "/healthz",
+        "/metrics",
+        "/api/v1/status",
+        "/api/v1/services",
+        "/api/v1/services/{name}/mode",
+        "/api/v1/lists/{allow|deny|gray}",
+        "/api/v1/lists/changes",
+        "/",
+    ];
     match shown {
         Shown::Everything(_) => PAGES,
         Shown::ProbesAndMetrics => &PAGES[..5],
@@ -145,7 +165,7 @@ fn failure(status: StatusCode, why: &str, shown: &Shown) -> Answer {
     respond(status, JSON, format!("{}\n", json!({ "error": why, "paths": pages(shown) })))
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let body = body.into();
     let length = body.len();
     let mut response = Response::new(Full::new(body));
@@ -166,7 +186,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// Until the console is here.
 const INDEX: &str = "<!doctype html>
 <html lang=\"en\">
@@ -175,6 +195,9 @@ const INDEX: &str = "<!doctype html>
 <h1>Palisade</h1>
 <ul>
 <li><a href=\"/api/v1/status\">/api/v1/status</a>: what is in force, as JSON
+<li><a href=\"/api/v1/services\">/api/v1/services</a>: services and the modes in force
+<li><a href=\"/api/v1/lists/deny\">/api/v1/lists/deny</a>, <a href=\"/api/v1/lists/allow\">allow</a>, <a
+href=\"/api/v1/lists/gray\">gray</a>: sources on lists
 <li><a href=\"/metrics\">/metrics</a>: numbers for Prometheus
 <li><a href=\"/readyz\">/readyz</a>: whether requests should be sent here
 <li><a href=\"/startupz\">/startupz</a>: whether the start is over

@@ -6,17 +6,22 @@
 //!    guard     who may see it: token, Host, Origin
 //!      |
 //!   answer     path -> answer ------ subject: what there is to show, implemented by the program
-//!                  |
-//!              exposition            numbers as Prometheus reads them
+//!      |           |
+//!     api      exposition            numbers as Prometheus reads them
+//!      |
+//!   control                          what can be changed, implemented by the program
 //! ```
 //!
 //! The idea to hold: an admin listener is asked most when things go badly, and by those who end a process that does
 //! not answer. So whatever a client does, however many there are, the next probe is answered: a connection too many
-//! costs the oldest one, and nothing is read but a small head.
+//! costs the oldest one, and nothing is read but a small head; what a change brings is read within bounds, two at a time,
+//! and made beside the thread that answers.
 //!
 //! Not here: the proxy and its counters (`Subject` brings them), signals, flags.
 
 mod answer;
+mod api;
+mod control;
 mod exposition;
 mod guard;
 mod listener;
@@ -24,6 +29,9 @@ mod status;
 mod subject;
 mod token;
 
+pub use control::{
+    AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce,
+};
 pub use exposition::{Exposition, Format, Histogram};
 pub use listener::{Admin, BindError, Bound, Bounds};
 pub use status::{

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -141,10 +141,10 @@ impl Bound {
         // In the order of their coming.
         let mut open: VecDeque<AbortHandle> = VecDeque::new();
         loop {
-            let stream = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = &mut end => break,
                 accepted = self.socket.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok((stream, peer)) => (stream, peer),
                     // Out of descriptors, mostly: one of ours may help, spinning does not.
                     Err(_) => {
                         if let Some(oldest) = open.pop_front() {
@@ -164,7 +164,7 @@ impl Bound {
             {
                 oldest.abort();
             }
-            let served = connection(stream, local, &self.shown, &subject, &self.bounds, ending.watcher());
+            let served = connection(stream, (peer, local), &self.shown, &subject, &self.bounds, ending.watcher());
             open.push_back(connections.spawn(served));
             // Those who are here read what has come before the next one may cost them their place.
             tokio::task::yield_now().await;
@@ -177,7 +177,7 @@ impl Bound {
 
 fn connection(
     stream: TcpStream,
-    local: SocketAddr,
+    ends: (SocketAddr, SocketAddr),
     shown: &Arc<Shown>,
     subject: &Arc<dyn Subject>,
     bounds: &Bounds,
@@ -185,9 +185,10 @@ fn connection(
 ) -> impl Future<Output = ()> + use<> {
     let _ = stream.set_nodelay(true);
     let (shown, subject) = (shown.clone(), subject.clone());
-    // No body is ever read: after the answer to a request that has one, hyper closes the connection.
+    // A body is read where a change has one; after the answer to another request that has one, hyper closes.
     let service = service_fn(move |request| {
-        ready(Ok::<_, Infallible>(answer(&request, local, &shown, subject.as_ref())))
+        let (shown, subject) = (shown.clone(), subject.clone());
+        async move { Ok::<_, Infallible>(answer(request, ends, &shown, subject.as_ref()).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

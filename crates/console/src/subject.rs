@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use crate::control::Control;
 use crate::exposition::Exposition;
 use crate::status::Status;
 
@@ -23,6 +25,11 @@ pub trait Subject: Debug + Send + Sync {
 
     /// What is in force.
     fn status(&self) -> Status;
+
+    /// What can be changed; `None` while there is nothing yet.
+    fn control(&self) -> Option<Arc<dyn Control>> {
+        None
+    }
 }
 
 /// What a probe is told.

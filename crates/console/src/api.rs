@@ -1,0 +1,289 @@
+//! `/api/v1/services` and `/api/v1/lists`: what is in force, and changes of it. Pages are
+//! `{"items": [...], "next": cursor or null}`; errors are `{"error": "..."}`.
+
+mod entries;
+mod request;
+mod time;
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use palisade_lists::{EntryId, Listing, Query, Subject};
+use palisade_model::Mode;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use self::request::{Parameters, read_body};
+use crate::answer::{Answer, JSON, respond};
+use crate::control::{Author, Control, ControlError};
+
+/// A path of this API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Services,
+    Mode(String),
+    List(Listing),
+    ListChanges,
+}
+
+/// Why a request is not served.
+pub(super) type Refused = (StatusCode, String);
+
+impl Resource {
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/api/v1/")?;
+        match rest.split('/').collect::<Vec<_>>()[..] {
+            ["services"] => Some(Self::Services),
+            ["services", name, "mode"] => Some(Self::Mode(request::unescaped(name)?)),
+            ["lists", "changes"] => Some(Self::ListChanges),
+            ["lists", name] => name.parse().ok().map(Self::List),
+            _ => None,
+        }
+    }
+
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::Services | Self::ListChanges => "GET, HEAD",
+            Self::Mode(_) => "GET, HEAD, PUT, DELETE",
+            Self::List(_) => "GET, HEAD, POST, DELETE",
+        }
+    }
+}
+
+/// Changes at a time: each holds its body in memory.
+static CHANGES: Semaphore = Semaphore::const_new(2);
+
+/// Answers a request that the guard let in, from the address of a client.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    resource: Resource,
+    from: std::net::SocketAddr,
+    control: Arc<dyn Control>,
+) -> Answer {
+    let served = match (request.method(), &resource) {
+        (&Method::GET | &Method::HEAD, _) => read(&request, resource, control).await,
+        (&Method::PUT | &Method::DELETE, Resource::Mode(_))
+        | (&Method::POST | &Method::DELETE, Resource::List(_)) => change(request, resource, from, control).await,
+        _ => {
+            let why = format!("this path takes {}", resource.methods());
+            let mut answer = refused((StatusCode::METHOD_NOT_ALLOWED, why));
+            let allow = hyper::header::HeaderValue::from_static(resource.methods());
+            answer.headers_mut().insert(hyper::header::ALLOW, allow);
+            return answer;
+        }
+    };
+    match served {
+        Ok(value) => respond(StatusCode::OK, JSON, format!("{value}\n")),
+        Err(why) => refused(why),
+    }
+}
+
+fn refused((status, why): Refused) -> Answer {
+    respond(status, JSON, format!("{}\n", json!({ "error": why })))
+}
+
+async fn read(
+    request: &Request<Incoming>,
+    resource: Resource,
+    control: Arc<dyn Control>,
+) -> Result<Value, Refused> {
+    let parameters = Parameters::of(request.uri().query())?;
+    let known: &[&str] = match &resource {
+        Resource::List(_) => &["limit", "cursor", "address", "origin", "application", "q"],
+        Resource::ListChanges => &["limit"],
+        Resource::Services | Resource::Mode(_) => &[],
+    };
+    parameters.are_among(known)?;
+    off_thread(move || match resource {
+        Resource::Services => Ok(json!({ "items": control.services(), "next": null })),
+        Resource::Mode(name) => {
+            let service = control.services().into_iter().find(|service| service.name == name);
+            let service = service.ok_or_else(|| no_service(&name))?;
+            Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
+        }
+        Resource::List(list) => {
+            let reason = parameters.one("q")?;
+            let query = Query {
+                address: parameters.parsed("address", "an IP address")?,
+                origin: match parameters.one("origin")? {
+                    Some(word) => Some(
+                        palisade_lists::Origin::from_word(word)
+                            .ok_or_else(|| bad("`origin` is file, api or automatic"))?,
+                    ),
+                    None => None,
+                },
+                application: parameters.parsed("application", "a number")?,
+                reason,
+                before: parameters.parsed("cursor", "the `next` of a page")?,
+                limit: parameters.limit()?,
+                ..Query::of(list)
+            };
+            let page = control.page(&query);
+            let items: Vec<Value> = page.entries.iter().map(entries::shown).collect();
+            Ok(json!({ "items": items, "next": page.next.map(|number| number.to_string()) }))
+        }
+        Resource::ListChanges => {
+            let changes = control.list_changes(parameters.limit()?);
+            let items: Vec<Value> = changes.iter().map(entries::shown_change).collect();
+            Ok(json!({ "items": items, "next": null }))
+        }
+    })
+    .await
+}
+
+async fn change(
+    request: Request<Incoming>,
+    resource: Resource,
+    from: std::net::SocketAddr,
+    control: Arc<dyn Control>,
+) -> Result<Value, Refused> {
+    let Ok(_room) = CHANGES.acquire().await else { return Err(bad("ending")) };
+    let parameters = Parameters::of(request.uri().query())?;
+    let method = request.method().clone();
+    let bytes_max = if matches!(resource, Resource::Mode(_)) { 4 * 1024 } else { entries::BODY_BYTES_MAX };
+    let body = read_body(request, bytes_max).await?;
+    off_thread(move || match resource {
+        Resource::Mode(name) => {
+            parameters.are_among(&["by", "reason"])?;
+            let mut author = author(&parameters, from)?;
+            let mode = match method {
+                Method::PUT => Some(mode_of(&body, &mut author, from)?),
+                _ => None,
+            };
+            let service = control.set_mode(&name, mode, author).map_err(failed)?;
+            Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
+        }
+        Resource::List(list) if method == Method::POST => {
+            parameters.are_among(&["by"])?;
+            let author = author(&parameters, from)?;
+            let entries = entries::read(list, &body, time::now())?;
+            let ids: Vec<String> = entries.iter().take(100).map(|entry| entry.id().to_string()).collect();
+            let counts = control.add(entries, &author).map_err(failed)?;
+            Ok(json!({ "added": counts.added, "replaced": counts.replaced, "ids": ids }))
+        }
+        Resource::List(list) => {
+            parameters.are_among(&["id", "address", "all", "by"])?;
+            let author = author(&parameters, from)?;
+            let ids = removed(list, &parameters, &body, control.as_ref())?;
+            let removed = control.remove(ids, &author).map_err(failed)?;
+            Ok(json!({ "removed": removed }))
+        }
+        Resource::Services | Resource::ListChanges => Err(bad("this path is only read")),
+    })
+    .await
+}
+
+/// The ids of what is to be taken away: by `id`, by `address` (or country, or ASN), all of it, or a body's `ids`.
+fn removed(
+    list: Listing,
+    parameters: &Parameters,
+    body: &[u8],
+    control: &dyn Control,
+) -> Result<Vec<EntryId>, Refused> {
+    let mut ids = Vec::new();
+    for id in parameters.all("id") {
+        ids.push(entries::id_of(list, id)?);
+    }
+    ids.extend(entries::ids(list, body)?);
+    for subject in parameters.all("address") {
+        let subject: Subject = subject.parse().map_err(|error| bad(format!("`address`: {error}")))?;
+        ids.extend(everything(list, control, |entry| entry.subject == subject));
+    }
+    match parameters.one("all")? {
+        Some("true") => ids.extend(everything(list, control, |_| true)),
+        Some(_) => return Err(bad("`all` is true, or left out")),
+        None if ids.is_empty() && parameters.all("address").next().is_none() => {
+            return Err(bad("say what goes: ?id=ID, ?address=192.0.2.0/24, ?all=true, or a body {\"ids\": [...]}"));
+        }
+        None => {}
+    }
+    if let Some(id) = ids.iter().find(|id| id.in_file) {
+        let why = format!("{id} stands in the configuration file: take it away there");
+        return Err((StatusCode::CONFLICT, why));
+    }
+    Ok(ids)
+}
+
+/// The ids of entries that do not stand in the file.
+fn everything(
+    list: Listing,
+    control: &dyn Control,
+    wanted: impl Fn(&palisade_lists::Entry) -> bool,
+) -> Vec<EntryId> {
+    let (mut ids, mut before) = (Vec::new(), None);
+    loop {
+        let page = control.page(&Query { before, limit: 10_000, ..Query::of(list) });
+        let runtime = page.entries.iter().filter(|entry| entry.origin != palisade_lists::Origin::File);
+        ids.extend(runtime.filter(|entry| wanted(entry)).map(palisade_lists::Entry::id));
+        before = page.next;
+        if before.is_none() {
+            return ids;
+        }
+    }
+}
+
+/// Reads `{"mode": "block", "by": "...", "reason": "..."}`.
+fn mode_of(body: &[u8], author: &mut Author, from: std::net::SocketAddr) -> Result<Mode, Refused> {
+    let example = "write {\"mode\": \"block\"}";
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
+    let object = value.as_object().ok_or_else(|| bad(example))?;
+    if let Some(key) = object.keys().find(|key| !["mode", "by", "reason"].contains(&key.as_str())) {
+        return Err(bad(format!("the key `{key}` is not known here: {example}")));
+    }
+    let text = |key: &str| match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= entries::REASON_BYTES_MAX => Ok(Some(text.as_str())),
+        Some(_) => Err(bad(format!("`{key}` is a text of at most {} bytes", entries::REASON_BYTES_MAX))),
+    };
+    if let Some(by) = text("by")? {
+        author.name = name_of(Some(by), from);
+    }
+    if let Some(reason) = text("reason")? {
+        author.reason = entries::one_line(reason);
+    }
+    let mode = text("mode")?.ok_or_else(|| bad(example))?;
+    mode.parse().map_err(|error| bad(format!("{error}")))
+}
+
+fn author(parameters: &Parameters, from: std::net::SocketAddr) -> Result<Author, Refused> {
+    let name = name_of(parameters.one("by")?, from);
+    let reason = parameters.one("reason")?.unwrap_or_default();
+    Ok(Author { name, reason: entries::one_line(reason) })
+}
+
+/// Who asks: what it says, which nobody checks, and where it is.
+fn name_of(says: Option<&str>, from: std::net::SocketAddr) -> String {
+    match says.map(entries::one_line).filter(|says| !says.is_empty()) {
+        Some(says) => format!("{says} (api, {})", from.ip()),
+        None => format!("api, {}", from.ip()),
+    }
+}
+
+fn failed(error: ControlError) -> Refused {
+    let status = match error {
+        ControlError::NotFound(_) => StatusCode::NOT_FOUND,
+        ControlError::Refused(_) => StatusCode::CONFLICT,
+        ControlError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ControlError::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, error.to_string())
+}
+
+pub(super) fn bad(why: impl Into<String>) -> Refused {
+    (StatusCode::BAD_REQUEST, why.into())
+}
+
+fn no_service(name: &str) -> Refused {
+    (StatusCode::NOT_FOUND, format!("there is no service `{name}`"))
+}
+
+/// Runs what may wait for a lock or the disk beside the thread that answers probes.
+async fn off_thread<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
+    tokio::task::spawn_blocking(run)
+        .await
+        .unwrap_or_else(|_| Err((StatusCode::INTERNAL_SERVER_ERROR, "the request failed in us".to_owned())))
+}
