@@ -37,6 +37,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.profiles(&config);
     checks.exceptions(&config);
     checks.lists(&config);
+    checks.automatic(&config);
     checks.references(&config);
     checks.routes(&config);
     checks.tls(&config);

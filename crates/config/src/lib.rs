@@ -38,7 +38,10 @@ pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
-pub use lists::{ListEntry, Lists, ModeOverride, Places};
+pub use lists::{
+    Automatic, AutomaticList, BruteForce, ForcedBrowsing, ListEntry, Lists, ModeOverride, PayloadsDeny,
+    PayloadsGray, Places,
+};
 pub use node::Origin;
 pub use overrides::Overrides;
 pub use palisade_model::{Country, Network};

@@ -3,7 +3,7 @@
 use palisade_model::{Country, Network};
 
 use crate::decode::{Shape, section};
-use crate::value::{FilePath, FromText, Located, Refused, Time, decode_as_text, words};
+use crate::value::{Count, FilePath, FromText, Located, Refused, RoutePath, Time, decode_as_text, words};
 
 section! {
     /// Lists of sources: `allow`, `deny`, `gray`, asked in this order; the first that a client is on counts. What the API adds
@@ -17,6 +17,9 @@ section! {
         gray: Vec<Located<ListEntry>>,
         /// Files of MaxMind's format that tell where addresses are, for entries by country and ASN. Read anew when they change.
         places: Places,
+        /// Networks that never come on a list by what they do, beside the trusted ones of `clientAddress`: whoever shares an
+        /// address with many, such as the gateway of a large office.
+        never: Vec<Network>,
     }
 }
 
@@ -49,6 +52,87 @@ section! {
     }
 }
 
+section! {
+    /// Sources that come on a list by what they do. Counted per source and application; an IPv6 source is its network of 64
+    /// bits. Trusted proxies, networks of `lists.never` and an address that all clients share never come on one.
+    pub struct Automatic {
+        /// Sources of attacks, for the gray list. The only one that is on when nothing is said.
+        gray: PayloadsGray,
+        /// Sources of many attacks, for the deny list.
+        deny: Option<PayloadsDeny>,
+        /// Sources that guess: many requests to places where one guesses.
+        brute_force: Option<BruteForce>,
+        /// Sources that look for what is not there: many answers of the service with 404.
+        forced_browsing: Option<ForcedBrowsing>,
+    }
+}
+
+section! {
+    /// Sources that come on the gray list for the attacks they send.
+    pub struct PayloadsGray {
+        /// Whether they do.
+        enabled: bool = "true",
+        /// More different malicious payloads than this; at most 100.
+        above: Count = "3",
+        /// In so much time.
+        within: Time = "1h",
+        /// For how long.
+        lasts: Time = "1h",
+    }
+}
+
+section! {
+    /// Sources that come on the deny list for the attacks they send.
+    pub struct PayloadsDeny {
+        /// More different malicious payloads than this; at most 100.
+        above: Count = "10",
+        /// In so much time.
+        within: Time = "1h",
+        /// For how long.
+        lasts: Time = "1h",
+    }
+}
+
+section! {
+    /// Sources that send many requests to places where one guesses.
+    pub struct BruteForce {
+        /// The places: paths below which every request counts. They match as those of routes do.
+        paths: Vec<RoutePath>,
+        /// More requests than this.
+        above: Count = "30",
+        /// In so much time.
+        within: Time = "30s",
+        /// For how long they are listed.
+        lasts: Time = "1h",
+        /// The list that they come on.
+        list: AutomaticList = "deny",
+    }
+}
+
+section! {
+    /// Sources that ask for what is not there.
+    pub struct ForcedBrowsing {
+        /// More answers of the service with 404 than this.
+        above: Count = "30",
+        /// In so much time.
+        within: Time = "30s",
+        /// For how long they are listed.
+        lasts: Time = "1h",
+        /// The list that they come on.
+        list: AutomaticList = "deny",
+    }
+}
+
+words! {
+    /// A list that sources come on by what they do.
+    pub enum AutomaticList: "a list that sources come on" {
+        /// Their requests are refused.
+        Deny = "deny",
+        /// Their attacks are stopped in safe_blocking.
+        Gray = "gray",
+    }
+}
+
 words! {
     /// How far a mode set at run time may go.
     pub enum ModeOverride: "how far a mode set at run time may go" {
@@ -71,4 +155,4 @@ impl FromText for Country {
     }
 }
 
-decode_as_text!(Country, ModeOverride);
+decode_as_text!(Country, ModeOverride, AutomaticList);

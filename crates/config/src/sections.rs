@@ -4,7 +4,7 @@ use crate::client_address::ClientAddress;
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
-use crate::lists::{Lists, ModeOverride};
+use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
 use crate::socket::Socket;
@@ -269,6 +269,8 @@ section! {
         on_failure: OnFailure = "closed",
         /// Values that logs do not show, beside those that they never do.
         mask: Vec<Mask>,
+        /// Sources that come on lists by what they do.
+        automatic: Automatic,
     }
 }
 

@@ -64,7 +64,9 @@ pub(crate) async fn answer(
     let served = match (request.method(), &resource) {
         (&Method::GET | &Method::HEAD, _) => read(&request, resource, control).await,
         (&Method::PUT | &Method::DELETE, Resource::Mode(_))
-        | (&Method::POST | &Method::DELETE, Resource::List(_)) => change(request, resource, from, control).await,
+        | (&Method::POST | &Method::DELETE, Resource::List(_)) => {
+            change(request, resource, from, control).await
+        }
         _ => {
             let why = format!("this path takes {}", resource.methods());
             let mut answer = refused((StatusCode::METHOD_NOT_ALLOWED, why));
@@ -194,7 +196,9 @@ fn removed(
         Some("true") => ids.extend(everything(list, control, |_| true)),
         Some(_) => return Err(bad("`all` is true, or left out")),
         None if ids.is_empty() && parameters.all("address").next().is_none() => {
-            return Err(bad("say what goes: ?id=ID, ?address=192.0.2.0/24, ?all=true, or a body {\"ids\": [...]}"));
+            return Err(bad(
+                "say what goes: ?id=ID, ?address=192.0.2.0/24, ?all=true, or a body {\"ids\": [...]}",
+            ));
         }
         None => {}
     }
@@ -226,8 +230,8 @@ fn everything(
 /// Reads `{"mode": "block", "by": "...", "reason": "..."}`.
 fn mode_of(body: &[u8], author: &mut Author, from: std::net::SocketAddr) -> Result<Mode, Refused> {
     let example = "write {\"mode\": \"block\"}";
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
     let object = value.as_object().ok_or_else(|| bad(example))?;
     if let Some(key) = object.keys().find(|key| !["mode", "by", "reason"].contains(&key.as_str())) {
         return Err(bad(format!("the key `{key}` is not known here: {example}")));

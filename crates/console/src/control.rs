@@ -17,7 +17,8 @@ pub trait Control: Debug + Send + Sync {
     ///
     /// # Errors
     /// When there is no such service, or when the change cannot be kept.
-    fn set_mode(&self, service: &str, mode: Option<Mode>, by: Author) -> Result<ServiceInForce, ControlError>;
+    fn set_mode(&self, service: &str, mode: Option<Mode>, by: Author)
+    -> Result<ServiceInForce, ControlError>;
 
     /// Changes of the modes of a service, the latest first.
     fn mode_changes(&self, service: &str) -> Vec<ModeChange>;

@@ -29,9 +29,7 @@ mod status;
 mod subject;
 mod token;
 
-pub use control::{
-    AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce,
-};
+pub use control::{AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce};
 pub use exposition::{Exposition, Format, Histogram};
 pub use listener::{Admin, BindError, Bound, Bounds};
 pub use status::{

@@ -164,7 +164,8 @@ impl Bound {
             {
                 oldest.abort();
             }
-            let served = connection(stream, (peer, local), &self.shown, &subject, &self.bounds, ending.watcher());
+            let served =
+                connection(stream, (peer, local), &self.shown, &subject, &self.bounds, ending.watcher());
             open.push_back(connections.spawn(served));
             // Those who are here read what has come before the next one may cost them their place.
             tokio::task::yield_now().await;

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Standing, Step, UnixMillis,
-    decide,
+    Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Standing, Step,
+    UnixMillis, decide,
 };
 use palisade_lists::{Hit, Listing, Moment};
 

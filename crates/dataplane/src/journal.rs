@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use palisade_http::RequestHead;
 use palisade_inspect::{Direction, Peer, Report, Service, Stance, Standing, UnixMillis};
-use palisade_model::{PeerIdentity, Workload};
+use palisade_model::{Listing, PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
 
@@ -53,8 +53,6 @@ pub struct Facts {
     pub listener: Arc<str>,
     /// The service that was asked.
     pub service: Arc<Service>,
-    /// The mode that was in force for it, and the list that its source was on.
-    pub standing: Standing,
     /// Who the trusted hops say it is; the peer itself where nobody is trusted.
     pub client_addr: SocketAddr,
     /// The socket's other end.
@@ -98,8 +96,10 @@ pub struct Facts {
     pub started: UnixMillis,
     /// Where its time went.
     pub timing: Timing,
-    /// What decided beside the verdict: the mode in force.
+    /// What decided beside the verdict: the mode in force, and whether the source was on the gray list.
     pub stance: Stance,
+    /// The list that the source was on.
+    pub list: Option<Listing>,
     /// A check stopped it: it was answered, redirected or cut by us for what it is.
     pub stopped: bool,
     /// The first `traceparent`, at most 64 bytes.
@@ -151,7 +151,6 @@ impl Facts {
         let mut facts = Self {
             listener: listener.clone(),
             service: service.clone(),
-            standing,
             client_addr: peer.client_addr,
             peer_addr: peer.peer_addr,
             server_addr: peer.server_addr,
@@ -182,11 +181,8 @@ impl Facts {
             response_body_bytes: 0,
             started,
             timing: Timing::default(),
-            stance: Stance {
-                mode: service.profile.mode,
-                gray: false,
-                on_failure: service.profile.on_failure,
-            },
+            stance: standing.stance(service),
+            list: standing.list,
             stopped: false,
             traceparent: None,
         };

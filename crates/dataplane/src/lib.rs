@@ -72,8 +72,8 @@ pub use client_address::{ClientAddresses, address as client_address, forwarded_e
 pub use envoy::{BoundEnvoy, EnvoyAddress, EnvoyListener, Protected, serve_envoy};
 pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
-pub use lists::LiveLists;
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
+pub use lists::LiveLists;
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{
     HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,

@@ -1,5 +1,6 @@
 //! The lists in use: asked by every request, changed now and then.
 
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -8,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use arc_swap::ArcSwapOption;
-use palisade_lists::{Application, Hit, Limits, Listing, Lists, Moment, Nowhere, Places, Seed, Source};
+use palisade_lists::{
+    Application, Behaviour, Hit, Limits, Listing, Lists, Moment, Nowhere, Places, Seed, Source,
+};
 
-use crate::metrics::{Sample, Take, Value};
+use crate::metrics::{Count, Sample, Take, Value};
 
 /// Lists that requests are looked up in while others change them.
 pub struct LiveLists {
@@ -18,6 +21,10 @@ pub struct LiveLists {
     /// Nobody is on any list: nothing is looked up.
     is_empty: AtomicBool,
     places: ArcSwapOption<Box<dyn Places + Send + Sync>>,
+    /// Addresses that all clients of a listener seem to have.
+    shared: RwLock<HashSet<IpAddr>>,
+    earned: [Count; 3],
+    dropped: Count,
 }
 
 impl Default for LiveLists {
@@ -27,6 +34,9 @@ impl Default for LiveLists {
             lists: RwLock::new(Lists::new(Limits::default(), Seed(random(), random()))),
             is_empty: AtomicBool::new(true),
             places: ArcSwapOption::empty(),
+            shared: RwLock::default(),
+            earned: Default::default(),
+            dropped: Count::default(),
         }
     }
 }
@@ -70,7 +80,48 @@ impl LiveLists {
         self.places.store(places.map(std::sync::Arc::new));
     }
 
+    /// Notes an address that all clients of a listener seem to have: what is done from there is nobody's in particular.
+    pub(crate) fn note_shared(&self, address: IpAddr) {
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        // One a listener, so this grows no further than the configuration.
+        shared.insert(address.to_canonical());
+    }
+
+    /// Addresses that all clients of a listener seem to have.
+    pub fn shared(&self) -> Vec<IpAddr> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Whether all clients of a listener seem to have this address.
+    pub fn is_shared(&self, address: IpAddr) -> bool {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).contains(&address)
+    }
+
+    /// Counts an entry that a source earned.
+    pub fn note_earned(&self, by: Behaviour) {
+        self.earned[by as usize].one();
+    }
+
+    /// Counts what sources did and nobody counted, for want of room.
+    pub fn note_dropped(&self) {
+        self.dropped.one();
+    }
+
     pub(crate) fn visit_metrics(&self, take: Take<'_>) {
+        for behaviour in [Behaviour::Payloads, Behaviour::BruteForce, Behaviour::ForcedBrowsing] {
+            take(Sample {
+                name: "palisade_automatic_entries_total",
+                help: "Entries of lists that sources earned, by what they did.",
+                labels: &[("behaviour", behaviour.as_str())],
+                value: Value::Counter(self.earned[behaviour as usize].value()),
+            });
+        }
+        take(Sample {
+            name: "palisade_automatic_dropped_total",
+            help: "What sources did and did not count towards automatic lists, for want of room.",
+            labels: &[],
+            value: Value::Counter(self.dropped.value()),
+        });
         let lists = self.read();
         for list in Listing::ALL {
             take(Sample {

@@ -181,7 +181,9 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let wants_body = exchange.wants_request_body();
         let inspected = match (upstream, plan.refusal) {
             // Nobody else refuses what no route takes.
-            (None, None) if !matches!(stand, Ok(Stand::Decided(_))) => Err(elsewhere.unwrap_or_else(|| self.no_route())),
+            (None, None) if !matches!(stand, Ok(Stand::Decided(_))) => {
+                Err(elsewhere.unwrap_or_else(|| self.no_route()))
+            }
             _ => self.inspect_request(&plan, &mut exchange, stand).await,
         };
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));

@@ -167,6 +167,7 @@ async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
                         && listener.forwarded_for != ForwardedFor::Nothing
                         && let Some(told) = shared.saw(canonical(peer).ip())
                     {
+                        plane.lists.note_shared(canonical(peer).ip());
                         remark(&told, &request_id(), &stream, canonical(peer), &listener, &plane);
                     }
                     let tasks = connections.len();

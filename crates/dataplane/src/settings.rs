@@ -288,12 +288,22 @@ pub struct Plane {
 impl Plane {
     /// `utc_offset_seconds` is local time minus UTC, which the TIME variables of rules show.
     pub fn new(journal: Arc<dyn Journal>, budget: Budget, utc_offset_seconds: i32) -> Arc<Self> {
+        Self::with_lists(journal, budget, Arc::default(), utc_offset_seconds)
+    }
+
+    /// The same with lists that others have as well.
+    pub fn with_lists(
+        journal: Arc<dyn Journal>,
+        budget: Budget,
+        lists: Arc<LiveLists>,
+        utc_offset_seconds: i32,
+    ) -> Arc<Self> {
         Arc::new(Self {
             journal,
             budget: Arc::new(budget),
             metrics: Metrics::default(),
             lookups: Lookups::default(),
-            lists: Arc::default(),
+            lists,
             // No name that a service can have.
             nobody: Service::new("-", Profile::new(Mode::Off, None)),
             utc_offset_seconds,

@@ -67,6 +67,8 @@ pub struct AccessRecord<'a> {
     pub verdict: &'static str,
     /// The mode in force: whether that happened.
     pub mode: &'static str,
+    /// The list that its source was on: `allow`, `deny` or `gray`; `null` where it was on none.
+    pub list: Option<&'static str>,
     /// Rules that were logged, in order, at most 64.
     pub rules: Vec<u64>,
     /// Kinds of attack that the detector found, each once, in order: those that are worth a line of the error log.

@@ -30,6 +30,8 @@ pub struct Profile {
     pub caps: Caps,
     /// What its traffic is excepted from, as it is written.
     pub exceptions: Vec<Exception>,
+    /// Sources that come on lists by what they do; nothing here looks at it.
+    pub automatic: palisade_config::Automatic,
 }
 
 impl Profile {
@@ -60,7 +62,16 @@ impl Profile {
             limits: detect_limits(&profile.detect.limits),
         });
         let caps = caps(&profile.limits);
-        Self { mode: profile.mode, rules, detector, on_failure, redactor, caps, exceptions }
+        Self {
+            mode: profile.mode,
+            rules,
+            detector,
+            on_failure,
+            redactor,
+            caps,
+            exceptions,
+            automatic: profile.automatic.clone(),
+        }
     }
 }
 

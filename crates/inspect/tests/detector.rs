@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
-    Attack, Cause, Clock, Detail, End, Input, Inspection, Peer, Profile, Release, Service, Standing, Step, UnixMillis,
+    Attack, Cause, Clock, Detail, End, Input, Inspection, Peer, Profile, Release, Service, Standing, Step,
+    UnixMillis,
 };
 use palisade_model::{Mode, Verdict};
 

@@ -60,7 +60,8 @@ fn report(asked: &Asked<'_>) -> Report {
     for (name, value) in asked.headers {
         head.headers.push(name.as_bytes(), value.as_bytes());
     }
-    let (mut inspection, _) = Inspection::begin(peer, head, &service, Standing::of(&service), Detail::Normal, clock);
+    let (mut inspection, _) =
+        Inspection::begin(peer, head, &service, Standing::of(&service), Detail::Normal, clock);
     for chunk in asked.body.as_bytes().chunks(7) {
         let _ = inspection.feed(Input::Chunk(chunk), clock);
     }

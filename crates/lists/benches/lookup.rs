@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use palisade_lists::{Entry, Limits, Listing, Lists, Moment, Network, Nowhere, Origin, Scope, Seed, Source, Subject};
+use palisade_lists::{
+    Entry, Limits, Listing, Lists, Moment, Network, Nowhere, Origin, Scope, Seed, Source, Subject,
+};
 
 const ENTRIES: usize = 1_000_000;
 const LOOKUPS: usize = 2_000_000;
@@ -52,7 +54,8 @@ fn measure(what: &str, network: impl Fn(u64) -> Network) {
     let len = lists.len(Listing::Deny);
 
     let strangers: Vec<IpAddr> = (0..LOOKUPS).map(|_| network(random.next()).address()).collect();
-    let listed: Vec<IpAddr> = strangers.iter().map(|_| networks[random.next() as usize % ENTRIES].address()).collect();
+    let listed: Vec<IpAddr> =
+        strangers.iter().map(|_| networks[random.next() as usize % ENTRIES].address()).collect();
     let strangers_ns = lookups(&lists, &strangers);
     let listed_ns = lookups(&lists, &listed);
 

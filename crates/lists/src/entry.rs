@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use palisade_model::Listing;
+use palisade_model::{Listing, Moment};
 
-use crate::moment::Moment;
 use crate::subject::Subject;
 
 /// The number of an application.
@@ -198,7 +197,15 @@ mod tests {
         for text in ["deny:192.0.2.0/24", "gray:AS64500@1,2", "deny:NL!file", "allow:2001:db8::1@7!file"] {
             assert_eq!(text.parse::<EntryId>().unwrap().to_string(), text);
         }
-        for text in ["", "deny", "deny:", "black:192.0.2.1", "deny:192.0.2.1@", "deny:192.0.2.1@x", "deny:192.0.2.1/24"] {
+        for text in [
+            "",
+            "deny",
+            "deny:",
+            "black:192.0.2.1",
+            "deny:192.0.2.1@",
+            "deny:192.0.2.1@x",
+            "deny:192.0.2.1/24",
+        ] {
             assert_eq!(text.parse::<EntryId>(), Err(EntryIdError), "{text}");
         }
     }

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use palisade_model::Moment;
+
 use crate::entry::{Entry, EntryId};
-use crate::moment::Moment;
 
 /// A change of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

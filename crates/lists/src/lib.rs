@@ -13,19 +13,22 @@
 //! answered by a [`Places`] that is handed in. Where lists are kept, and who may change them, is others' affair.
 
 mod entry;
+mod generations;
 mod history;
 mod lists;
-mod moment;
 mod page;
+mod rate;
 mod sieve;
 mod slots;
 mod subject;
+mod watch;
 
 pub use entry::{Application, Entry, EntryId, EntryIdError, Origin, Scope, ScopeError};
 pub use history::{Change, Tombstone, What};
 pub use lists::{Added, Full, Hit, Limits, Lists, Source};
-pub use moment::Moment;
 pub use page::{Page, Query};
-pub use palisade_model::{Country, Listing, Network};
+pub use palisade_model::{Country, Listing, Moment, Network};
+pub use rate::{Counting, Meter, Pace, Rate};
 pub use slots::Seed;
 pub use subject::{Nowhere, Places, Subject, SubjectError};
+pub use watch::{Actor, Behaviour, PAYLOADS_MAX, Threshold, Watch};

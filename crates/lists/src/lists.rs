@@ -7,11 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_model::{Country, Listing, Network};
+use palisade_model::{Country, Listing, Moment, Network};
 
 use crate::entry::{Application, Entry, EntryId, Origin};
 use crate::history::{Change, History, Tombstone, What};
-use crate::moment::Moment;
 use crate::page::{Page, Query};
 use crate::sieve::{Line, Sieve};
 use crate::slots::{Record, Seed, Slots};
@@ -160,6 +159,11 @@ impl Lists {
         self.order.is_empty()
     }
 
+    /// How many entries more there is room for.
+    pub fn room(&self) -> usize {
+        self.limits.entries_max.saturating_sub(self.order.len())
+    }
+
     /// Entries of a list, those included that are over and not swept yet.
     pub fn len(&self, list: Listing) -> usize {
         self.counts[list as usize]
@@ -208,11 +212,10 @@ impl Lists {
         let is_automatic = entry.origin == Origin::Automatic;
         let standing = self.records(entry.subject).iter().find(|record| record.is(&id));
         match standing {
-            Some(standing) => {
-                if is_automatic && standing.origin == Origin::Api && !standing.is_over(now) {
-                    return Ok(Added::Kept);
-                }
+            Some(standing) if is_automatic && standing.origin == Origin::Api && !standing.is_over(now) => {
+                return Ok(Added::Kept);
             }
+            Some(_) => {}
             None if self.order.len() >= self.limits.entries_max => return Err(Full::Entries),
             None if self.records(entry.subject).len() >= self.limits.entries_of_subject_max => {
                 return Err(Full::Subject);
@@ -253,7 +256,12 @@ impl Lists {
     ///
     /// # Errors
     /// When there is no room; what fits is there then.
-    pub fn follow_file(&mut self, entries: Vec<Entry>, now: Moment, by: &Arc<str>) -> Result<Vec<Change>, Full> {
+    pub fn follow_file(
+        &mut self,
+        entries: Vec<Entry>,
+        now: Moment,
+        by: &Arc<str>,
+    ) -> Result<Vec<Change>, Full> {
         let mut left = self.of_file.clone();
         let mut changes = Vec::new();
         for entry in entries {
@@ -303,7 +311,8 @@ impl Lists {
                 self.records(subject).iter().filter(|r| is_over(r)).map(|r| r.entry(subject).id()).collect();
             for id in ids {
                 if let Some(entry) = self.take(&id) {
-                    let change = Change { at: now, what: What::Expired, entry: entry.clone(), by: by.clone() };
+                    let change =
+                        Change { at: now, what: What::Expired, entry: entry.clone(), by: by.clone() };
                     self.history.note(change);
                     gone.push(entry);
                 }
@@ -347,7 +356,9 @@ impl Lists {
                 self.v6.visit(v6.to_bits(), |records, bits| take(records, Network::around(address, bits)))
             }
         };
-        found.retain(|(number, entry)| query.before.is_none_or(|before| *number < before) && query.wants(entry, now));
+        found.retain(|(number, entry)| {
+            query.before.is_none_or(|before| *number < before) && query.wants(entry, now)
+        });
         found.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
         let next = found.get(query.limit).map(|(number, _)| number + 1);
         Page { entries: found.into_iter().take(query.limit).map(|(_, entry)| entry).collect(), next }

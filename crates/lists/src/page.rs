@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use palisade_model::Listing;
+use palisade_model::{Listing, Moment};
 
 use crate::entry::{Application, Entry, Origin};
-use crate::moment::Moment;
 
 /// Which entries are asked for.
 #[derive(Clone, Debug)]
@@ -29,15 +28,7 @@ pub struct Query<'q> {
 impl Query<'_> {
     /// The latest entries of a list.
     pub fn of(list: Listing) -> Self {
-        Self {
-            list,
-            address: None,
-            origin: None,
-            application: None,
-            reason: None,
-            before: None,
-            limit: 100,
-        }
+        Self { list, address: None, origin: None, application: None, reason: None, before: None, limit: 100 }
     }
 
     /// Whether an entry is asked for, its address and number aside.

@@ -77,6 +77,7 @@ fn counter(seed: Seed, first: u128, bits: u8) -> usize {
 fn mixed(Seed(one, other): Seed, first: u128, bits: u8) -> u64 {
     let high = (first >> 64) as u64 ^ one;
     let low = (first as u64).wrapping_add(u64::from(bits).wrapping_mul(0x9e37_79b9_7f4a_7c15)) ^ other;
-    let product = u128::from(high | 1) * u128::from(low) ^ u128::from(low.rotate_left(31)) * u128::from(one | 1);
+    let product =
+        (u128::from(high | 1) * u128::from(low)) ^ (u128::from(low.rotate_left(31)) * u128::from(one | 1));
     (product as u64) ^ ((product >> 64) as u64)
 }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use palisade_model::Listing;
+use palisade_model::{Listing, Moment};
 
 use crate::entry::{Entry, EntryId, Origin, Scope};
-use crate::moment::Moment;
 use crate::subject::Subject;
 
 /// Randomness of this process: where entries stand is not for those who are on the lists to foresee.

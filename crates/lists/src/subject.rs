@@ -66,14 +66,21 @@ impl FromStr for Subject {
     /// Each form that is printed.
     fn from_str(text: &str) -> Result<Self, SubjectError> {
         if text.contains(['.', ':', '/']) {
-            return text.parse().map(Self::Network).map_err(|error: palisade_model::NoNetwork| SubjectError(error.0));
+            return text
+                .parse()
+                .map(Self::Network)
+                .map_err(|error: palisade_model::NoNetwork| SubjectError(error.0));
         }
         if text.len() == 2 {
             let country = text.parse().map(Self::Country);
-            return country.map_err(|palisade_model::NoCountry| SubjectError("write a country as its two letters, such as NL".to_owned()));
+            return country.map_err(|palisade_model::NoCountry| {
+                SubjectError("write a country as its two letters, such as NL".to_owned())
+            });
         }
         Self::asn(text).map_err(|_| {
-            SubjectError("write an address, a network, a country as two letters, or AS and a number".to_owned())
+            SubjectError(
+                "write an address, a network, a country as two letters, or AS and a number".to_owned(),
+            )
         })
     }
 }
@@ -106,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_subject_reads_as_it_prints() {
-        for text in ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "2001:db8::1", "NL", "AS64500", "0.0.0.0/0"] {
+        for text in
+            ["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", "2001:db8::1", "NL", "AS64500", "0.0.0.0/0"]
+        {
             assert_eq!(text.parse::<Subject>().unwrap().to_string(), text);
         }
         assert_eq!("nl".parse::<Subject>(), "NL".parse());

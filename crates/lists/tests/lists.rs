@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_lists::{
-    Added, Country, Entry, EntryId, Full, Hit, Limits, Listing, Lists, Moment, Nowhere, Origin, Places, Query, Scope,
-    Seed, Source, Subject, What,
+    Added, Country, Entry, EntryId, Full, Hit, Limits, Listing, Lists, Moment, Nowhere, Origin, Places,
+    Query, Scope, Seed, Source, Subject, What,
 };
 use proptest::prelude::*;
 
@@ -129,7 +129,8 @@ fn the_file_takes_away_what_it_put_there_and_nothing_else() {
     let mut lists = lists();
     let by: Arc<str> = "file".into();
     let timed = Entry { expires: Some(NOW.after(HOUR)), ..entry(Listing::Deny, "192.0.2.1") };
-    let follow = |lists: &mut Lists, entries: Vec<Entry>, now| lists.follow_file(entries, now, &by).unwrap().len();
+    let follow =
+        |lists: &mut Lists, entries: Vec<Entry>, now| lists.follow_file(entries, now, &by).unwrap().len();
     assert_eq!(follow(&mut lists, vec![timed.clone(), entry(Listing::Deny, "192.0.2.2")], NOW), 2);
     add(&mut lists, entry(Listing::Deny, "192.0.2.2"));
     // Read again an hour later: its hour counts from the first time.
@@ -247,14 +248,16 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     ];
     let list = prop_oneof![Just(Listing::Allow), Just(Listing::Deny), Just(Listing::Gray)];
     let scope = prop_oneof![Just(vec![]), Just(vec![1]), Just(vec![1, 2])];
-    (subject, list, scope, proptest::option::of(0_u64..200)).prop_map(|(subject, list, scope, expires)| Entry {
-        list,
-        subject,
-        scope: Scope::of(scope).unwrap(),
-        origin: Origin::Api,
-        reason: "".into(),
-        created: Moment(0),
-        expires: expires.map(Moment),
+    (subject, list, scope, proptest::option::of(0_u64..200)).prop_map(|(subject, list, scope, expires)| {
+        Entry {
+            list,
+            subject,
+            scope: Scope::of(scope).unwrap(),
+            origin: Origin::Api,
+            reason: "".into(),
+            created: Moment(0),
+            expires: expires.map(Moment),
+        }
     })
 }
 

@@ -2,6 +2,7 @@
 //! reference page lists are one table.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -114,6 +115,20 @@ impl<M: Member> Serialize for Written<'_, M> {
 /// A point in time, in milliseconds since 1970. As JSON it is `2026-11-22T11:50:00.123Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
+
+impl Moment {
+    /// So much later; the end of time, where that is beyond it.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long ago an earlier moment was; nothing where it is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
 
 impl Member for Moment {
     const KIND: FieldKind = FieldKind::Time;

@@ -20,7 +20,7 @@ use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer}
 use palisade_events::{Bus, Destination, EntryFile, LogWriter, dikastes};
 use palisade_identity::hex_lower;
 use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
-use palisade_model::{AuditMessage, AuditRecord, Calendar, Excerpt, Redactor};
+use palisade_model::{AuditMessage, AuditRecord, Calendar, Excerpt, Listing, Redactor};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
@@ -279,7 +279,8 @@ impl Logs {
             duration_engine: seconds(ended.timing.engine),
             duration_upstream: ended.timing.upstream.map(seconds),
             verdict,
-            mode: ended.service.profile.mode.as_str(),
+            mode: ended.stance.mode.as_str(),
+            list: ended.list.map(Listing::as_str),
             rules: redacted
                 .map(|redacted| redacted.rule_ids().map(|id| id.0).take(access::RULES_MAX).collect())
                 .unwrap_or_default(),

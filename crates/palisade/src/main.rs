@@ -9,8 +9,10 @@ macro_rules! say {
 }
 
 mod admin;
+mod automatic;
 mod commands;
 mod configuration;
+mod control;
 mod data_folder;
 mod descriptors;
 mod environment;
@@ -20,6 +22,8 @@ mod files;
 mod flags;
 mod idle;
 mod journal;
+mod lists;
+mod modes;
 mod policies;
 mod policing;
 mod request;

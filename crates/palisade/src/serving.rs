@@ -11,15 +11,16 @@ use palisade_config::{Direction, ListenerProtocol, Name, Route, RouteBody, Socke
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
-    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener, Plane,
-    Protected, Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits, UpstreamProtocol,
-    UpstreamTls, drain, serve, serve_envoy,
+    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener,
+    LiveLists, Plane, Protected, Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
+    UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::descriptors;
+use crate::modes::Modes;
 use crate::policing::{direction_of, ends};
 use crate::rules::plural;
 use crate::snapshot::Snapshot;
@@ -32,6 +33,7 @@ pub(crate) struct Serving {
     listening: Vec<Listening>,
     asked: Vec<Asked>,
     upstreams: Upstreams,
+    modes: Arc<Modes>,
     tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
 }
@@ -60,9 +62,9 @@ struct Asked {
 
 impl Serving {
     /// Binds every listener and begins. Says where they listen on standard error.
-    pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>) -> Result<Self> {
+    pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>, modes: Arc<Modes>) -> Result<Self> {
         let mut upstreams = Upstreams::default();
-        let destinations = Destinations::of(snapshot, &mut upstreams)?;
+        let destinations = Destinations::of(snapshot, &mut upstreams, &modes)?;
         let descriptors = descriptors::raise_limit();
         let listeners = snapshot.config.listeners.len();
         let mut bound = Vec::new();
@@ -144,12 +146,12 @@ impl Serving {
                 })
             });
         }
-        Ok(Self { listening, asked, upstreams, tasks, trigger })
+        Ok(Self { listening, asked, upstreams, modes, tasks, trigger })
     }
 
     /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
     pub(crate) fn replace(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let destinations = Destinations::of(snapshot, &mut self.upstreams)?;
+        let destinations = Destinations::of(snapshot, &mut self.upstreams, &self.modes)?;
         let mut tables = Vec::new();
         for listening in &self.listening {
             let configured = &snapshot.config.listeners;
@@ -284,6 +286,7 @@ fn forward_of(service: &palisade_config::Service) -> Forward {
 /// Where requests may go: services with each profile that inspects them.
 struct Destinations<'s> {
     snapshot: &'s Snapshot,
+    modes: &'s Modes,
     services: HashMap<&'s Name, &'s palisade_config::Service>,
     upstreams: HashMap<&'s Name, Arc<Upstream>>,
     made: HashMap<Leads<'s>, Arc<Protected>>,
@@ -296,7 +299,7 @@ struct Destinations<'s> {
 type Leads<'s> = (&'s Name, &'s Name, Option<usize>, palisade_inspect::Direction);
 
 impl<'s> Destinations<'s> {
-    fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams) -> Result<Self> {
+    fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams, modes: &'s Modes) -> Result<Self> {
         let mut by_service = HashMap::new();
         let mut in_use = Upstreams::new();
         for service in &snapshot.config.services {
@@ -331,7 +334,7 @@ impl<'s> Destinations<'s> {
         *upstreams = in_use;
         let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
         let (made, homes) = (HashMap::new(), HashMap::new());
-        let mut destinations = Self { snapshot, services, upstreams: by_service, made, homes };
+        let mut destinations = Self { snapshot, modes, services, upstreams: by_service, made, homes };
         for (number, route) in snapshot.config.routes.iter().enumerate() {
             destinations.make(number, route)?;
         }
@@ -341,7 +344,9 @@ impl<'s> Destinations<'s> {
     fn leads(&self, number: usize, route: &'s Route) -> Result<Leads<'s>> {
         let service = self.services.get(&*route.service).context("a checked route leads to a service")?;
         let profile = route.profile.as_deref().unwrap_or(&service.profile);
-        let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold;
+        // A profile that is named says its mode, where a service that says another would come before it.
+        let own_mode = route.mode.is_some() || route.profile.is_some();
+        let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold || own_mode;
         let direction = direction_of(&self.snapshot.config, route);
         Ok((&route.service, profile, own.then_some(number), direction))
     }
@@ -355,12 +360,14 @@ impl<'s> Destinations<'s> {
         let service = self.services.get(name).context("a checked route leads to a service")?;
         let forward = Arc::new(forward_of(service));
         let ends = ends(&self.snapshot.config, service, direction);
+        let (mode, application) = (self.modes.mode(self.snapshot, service, Some(route)), service.application);
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
         let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
         let gate = self.snapshot.gates.get(&(name.clone(), direction)).cloned();
         let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
+        let service = service.standing(mode, application);
         let site = self.snapshot.sites.get(name).cloned().flatten();
         if let Some(upstream) = self.upstreams.get(name).cloned() {
             let body = match route.body {
@@ -415,9 +422,9 @@ fn cannot_listen(name: &Name, listen: SocketAddr, error: &std::io::Error) -> Str
 }
 
 /// What listeners of this process share: a journal and a folder for bodies that memory does not hold.
-pub(crate) fn plane(journal: Arc<dyn Journal>, spill_folder: &Path) -> Arc<Plane> {
+pub(crate) fn plane(journal: Arc<dyn Journal>, spill_folder: &Path, lists: Arc<LiveLists>) -> Arc<Plane> {
     // TIME_* in UTC: containers run in it, and a rule that means office hours says which zone it means.
-    Plane::new(journal, Budget::new(spill_folder), 0)
+    Plane::with_lists(journal, Budget::new(spill_folder), lists, 0)
 }
 
 /// A runtime with `PALISADE_WORKERS` threads, or one for each CPU that this process may use.

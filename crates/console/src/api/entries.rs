@@ -48,9 +48,10 @@ pub(super) fn shown_change(change: &Change) -> Value {
 
 /// Reads what is to be added: an entry, a list of them, or `{"items": [...]}`.
 pub(super) fn read(list: Listing, body: &[u8], now: Moment) -> Result<Vec<Entry>, Refused> {
-    let example = r#"write {"address": "192.0.2.0/24", "expires": "1h", "reason": "scanner"}, or a list of such"#;
-    let mut value: Value =
-        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
+    let example =
+        r#"write {"address": "192.0.2.0/24", "expires": "1h", "reason": "scanner"}, or a list of such"#;
+    let mut value: Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
     let items = match &mut value {
         Value::Object(object) if object.contains_key("items") => object.remove("items"),
         _ => None,
@@ -139,8 +140,8 @@ pub(super) fn ids(list: Listing, body: &[u8]) -> Result<Vec<EntryId>, Refused> {
         return Ok(Vec::new());
     }
     let example = r#"write {"ids": ["deny:192.0.2.0/24"]}"#;
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
     let ids = value.get("ids").and_then(Value::as_array).ok_or_else(|| bad(example))?;
     ids.iter().map(|id| id_of(list, id.as_str().unwrap_or_default())).collect()
 }
@@ -197,7 +198,10 @@ mod tests {
             (r#"{"address": "192.0.2.1/24"}"#, "write 192.0.2.0/24, its first address"),
             (r#"{"address": "192.0.2.1", "ttl": 1}"#, "the key `ttl` is not known"),
             (r#"{"address": "192.0.2.1", "expires": "soon"}"#, "`expires` is a time from now"),
-            (r#"{"address": "192.0.2.1", "expires": "2020-01-01T00:00:00Z"}"#, "`expires` is a time from now"),
+            (
+                r#"{"address": "192.0.2.1", "expires": "2020-01-01T00:00:00Z"}"#,
+                "`expires` is a time from now",
+            ),
             (r#"{"address": "192.0.2.1", "applications": [-1]}"#, "`applications` are numbers"),
             (r#"{"address": "192.0.2.1", "list": "allow"}"#, "another list"),
             (r#"{"asn": 4294967296}"#, "`asn` is the number"),

@@ -24,7 +24,9 @@ impl Parameters {
     pub(crate) fn are_among(&self, known: &[&str]) -> Result<(), Refused> {
         match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             Some((name, _)) if known.is_empty() => Err(bad(format!("`{name}`: nothing is asked for here"))),
-            Some((name, _)) => Err(bad(format!("`{name}` is not known here; there are {}", known.join(", ")))),
+            Some((name, _)) => {
+                Err(bad(format!("`{name}` is not known here; there are {}", known.join(", "))))
+            }
             None => Ok(()),
         }
     }

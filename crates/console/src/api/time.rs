@@ -44,14 +44,21 @@ fn moment(text: &str) -> Option<Moment> {
             form => byte == form,
         });
     let zone = shaped.then(|| &text[19..])?;
-    let is_utc = zone.strip_prefix('.').map_or(zone, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let is_utc =
+        zone.strip_prefix('.').map_or(zone, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     if is_utc != "Z" {
         return None;
     }
     let number = |from: usize, to: usize| text[from..to].parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    if year < 1970
+        || !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
         return None;
     }
     // Counted from March, so that the leap day is the last of its year.
@@ -69,15 +76,29 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_as_it_was() {
-        for text in ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-11-22T08:15:00Z", "2100-03-01T00:00:00Z"] {
+        for text in
+            ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-11-22T08:15:00Z", "2100-03-01T00:00:00Z"]
+        {
             assert_eq!(moment(text).map(shown).as_deref(), Some(text));
         }
         assert_eq!(moment("2026-11-22T08:15:00.123Z"), moment("2026-11-22T08:15:00Z"));
         assert_eq!(until("90m", Moment(5)), Some(Moment(5_400_005)));
         assert_eq!(until("7d", Moment(0)), Some(Moment(7 * 86_400_000)));
         for text in [
-            "", "h", "1", "0s", "1w", "-1h", "1.5h", "99999999999999999999d", "2026-02-30T00:00:00Z", "2026-11-22",
-            "2026-11-22T08:15:00+01:00", "2026-11-22T25:15:00Z", "2026-11-22T08:15:00", "éééééééééééé",
+            "",
+            "h",
+            "1",
+            "0s",
+            "1w",
+            "-1h",
+            "1.5h",
+            "99999999999999999999d",
+            "2026-02-30T00:00:00Z",
+            "2026-11-22",
+            "2026-11-22T08:15:00+01:00",
+            "2026-11-22T25:15:00Z",
+            "2026-11-22T08:15:00",
+            "éééééééééééé",
         ] {
             assert_eq!(until(text, Moment(0)), None, "{text}");
         }

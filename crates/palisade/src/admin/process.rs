@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use palisade_config::Name;
 use palisade_console::{
-    Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus,
+    Control, Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus,
     StaleStatus, State, Status, Subject, Timestamp,
 };
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
@@ -15,6 +15,7 @@ use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
 
 use crate::admin::usage::Usage;
+use crate::control::Controls;
 use crate::flags::VERSION;
 use crate::snapshot::{Snapshot, Stale};
 
@@ -32,6 +33,7 @@ pub(crate) struct Process {
     /// Milliseconds from the start to the last sign of the workers; 0 before the first.
     beat: AtomicU64,
     plane: OnceLock<Arc<Plane>>,
+    controls: OnceLock<Arc<Controls>>,
     changing: Mutex<Changing>,
 }
 
@@ -109,6 +111,7 @@ impl Process {
             started_at: now(),
             beat: AtomicU64::new(0),
             plane: OnceLock::new(),
+            controls: OnceLock::new(),
             changing: Mutex::new(Changing {
                 state: State::Starting,
                 listeners: Vec::new(),
@@ -158,6 +161,11 @@ impl Process {
         self.changing().logs.push((name, log.clone()));
     }
 
+    /// What may be changed from now on.
+    pub(crate) fn controls(&self, controls: Arc<Controls>) {
+        let _ = self.controls.set(controls);
+    }
+
     /// Listeners are open: the start is over.
     pub(crate) fn ready(&self, plane: Arc<Plane>, listeners: Vec<ListenerStatus>) {
         let _ = self.plane.set(plane);
@@ -181,6 +189,17 @@ impl Process {
                 tokio::time::sleep(BEAT_EVERY).await;
             }
         });
+    }
+
+    /// Services with the modes that are in force by now.
+    fn services(&self, changing: &Changing) -> Vec<ServiceStatus> {
+        let in_force = self.controls.get().map(|controls| controls.services()).unwrap_or_default();
+        let status = |service: &ServiceStatus| {
+            let now = in_force.iter().find(|now| now.name == service.name);
+            let mode = now.map_or_else(|| service.mode.clone(), |now| now.mode.to_owned());
+            ServiceStatus { mode, ..service.clone() }
+        };
+        changing.in_force.services.iter().map(status).collect()
     }
 
     fn changing(&self) -> MutexGuard<'_, Changing> {
@@ -236,6 +255,10 @@ impl Subject for Process {
         Usage::now().metrics(into);
     }
 
+    fn control(&self) -> Option<Arc<dyn Control>> {
+        self.controls.get().map(|controls| controls.clone() as Arc<dyn Control>)
+    }
+
     fn status(&self) -> Status {
         let changing = self.changing();
         let rule_set = |rule_set: &RuleSetInForce| RuleSetStatus {
@@ -249,7 +272,7 @@ impl Subject for Process {
             started_at: self.started_at,
             uptime_seconds: self.started.elapsed().as_secs(),
             listeners: changing.listeners.clone(),
-            services: changing.in_force.services.clone(),
+            services: self.services(&changing),
             rule_sets: changing.in_force.rule_sets.iter().map(rule_set).collect(),
             reloads: changing.reloads.clone(),
             stale: changing.stale.clone(),

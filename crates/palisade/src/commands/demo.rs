@@ -42,7 +42,8 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
             let _ = shop_ends.await;
         }));
         let decisions = LogWriter::writer(Decisions::default());
-        let plane = plane(Arc::new(Logs::errors_to(decisions.clone())), &std::env::temp_dir());
+        let plane =
+            plane(Arc::new(Logs::errors_to(decisions.clone())), &std::env::temp_dir(), Arc::default());
         let overrides = Overrides {
             listen: Some(flags.listen.to_string()),
             upstream: Some(shop_url.clone()),
@@ -53,7 +54,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let mut maker = Maker::new(Told { file: None, overrides });
         let config = maker.config()?;
         let snapshot = maker.first(config)?;
-        let serving = Serving::start(&snapshot, plane).await?;
+        let serving = Serving::start(&snapshot, plane, Arc::default()).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
         let url = format!("http://{}", serving.address().context("the shop has a listener")?);

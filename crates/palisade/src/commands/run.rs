@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
+use palisade_dataplane::LiveLists;
 use palisade_engine::RuleSet;
 use palisade_events::{Bus, BusLimits};
 use palisade_inspect::Profile;
@@ -13,16 +14,20 @@ use palisade_model::Mode;
 
 use crate::Finding;
 use crate::admin::{AdminListener, InForce, Process};
+use crate::automatic::{Noting, Spared};
 use crate::configuration::Told;
+use crate::control::Controls;
 use crate::data_folder::DataFolder;
 use crate::environment;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::Logs;
+use crate::lists::{ListStore, PlaceFiles, TIDY_EVERY};
+use crate::modes::Modes;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale, needs_restart};
-use crate::watch::Watcher;
+use crate::watch::{Seen, Watcher};
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
@@ -45,25 +50,44 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         process.watch_workers();
-        let plane = plane(logs.clone(), data.path());
-        let mut serving = Serving::start(&snapshot, plane.clone()).await?;
+        let live = Arc::<LiveLists>::default();
+        let lists = Arc::new(ListStore::open(data.path(), live.clone())?);
+        let spared = Arc::<Spared>::default();
+        spared.follow(&snapshot.config);
+        let journal = Noting::start(logs.clone(), lists.clone(), spared.clone())?;
+        let plane = plane(journal, data.path(), live);
+        let modes = Arc::new(Modes::open(data.path())?);
+        let mut places = PlaceFiles::default();
+        places.follow(&snapshot.config, lists.live())?;
+        lists.follow(&snapshot.config);
+        let controls = Controls::of(&snapshot, modes.clone(), lists.clone());
+        process.controls(controls.clone());
+        let mut serving = Serving::start(&snapshot, plane.clone(), modes).await?;
         process.ready(plane, serving.status());
+        let tidying = tidy(lists.clone());
         admin.say();
-        let mut watcher = Watcher::of(maker.seen());
+        let mut in_force = InUse {
+            serving: &mut serving,
+            lists: &lists,
+            places: &mut places,
+            spared: &spared,
+            controls: &controls,
+        };
+        let mut watcher = Watcher::of(seen(&maker, in_force.places));
         loop {
             tokio::select! {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
                         logs.reopen();
-                        reload(&mut maker, &mut snapshot, Effort::All, &mut serving, &logs, &process);
-                        watcher = Watcher::of(maker.seen());
+                        reload(&mut maker, &mut snapshot, Effort::All, &mut in_force, &logs, &process);
+                        watcher = Watcher::of(seen(&maker, in_force.places));
                     }
                 },
                 () = tokio::time::sleep(watcher.pause()) => {
                     if watcher.has_settled_change(&FileSystem) {
-                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut serving, &logs, &process);
-                        watcher = Watcher::of(maker.seen());
+                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut in_force, &logs, &process);
+                        watcher = Watcher::of(seen(&maker, in_force.places));
                     }
                 }
             }
@@ -74,6 +98,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
             // Somebody who asks twice does not want to wait.
             () = again(&mut signals) => say!("palisade: asked again: requests that have begun are cut"),
         }
+        tidying.abort();
+        lists.tidy();
         logs.flush();
         Ok(Finding::Nothing)
     })
@@ -137,6 +163,33 @@ fn describe(snapshot: &Snapshot) {
     }
 }
 
+/// What follows a change of the configuration.
+struct InUse<'r> {
+    serving: &'r mut Serving,
+    lists: &'r ListStore,
+    places: &'r mut PlaceFiles,
+    spared: &'r Spared,
+    controls: &'r Controls,
+}
+
+/// The files that everything in force was made of.
+fn seen(maker: &Maker, places: &PlaceFiles) -> Seen {
+    let mut seen = maker.seen();
+    seen.add(places.seen());
+    seen
+}
+
+/// Tidies lists from time to time, where waiting for the disk holds up nobody.
+fn tidy(lists: Arc<ListStore>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            let lists = lists.clone();
+            let _ = tokio::task::spawn_blocking(move || lists.tidy()).await;
+        }
+    })
+}
+
 async fn again(signals: &mut Signals) {
     while let Word::Reload = signals.next().await {}
 }
@@ -146,7 +199,7 @@ fn reload(
     maker: &mut Maker,
     snapshot: &mut Snapshot,
     effort: Effort,
-    serving: &mut Serving,
+    in_force: &mut InUse<'_>,
     logs: &Logs,
     process: &Process,
 ) {
@@ -154,7 +207,7 @@ fn reload(
     let took = || began.elapsed();
     let remade = maker.next(snapshot, effort).and_then(|remade| {
         logs.follow(&remade.snapshot, process);
-        serving.replace(&remade.snapshot)?;
+        in_force.serving.replace(&remade.snapshot)?;
         Ok(remade)
     });
     let Remade { snapshot: next, stale } = match remade {
@@ -170,6 +223,12 @@ fn reload(
         say!("palisade: a change of {} needs a restart; until then it stays as it was", restart.join(", "));
     }
     *snapshot = next;
+    if let Err(error) = in_force.places.follow(&snapshot.config, in_force.lists.live()) {
+        say!("palisade: places stay as they were: {error:#}");
+    }
+    in_force.lists.follow(&snapshot.config);
+    in_force.spared.follow(&snapshot.config);
+    in_force.controls.follow(snapshot);
     let is_stale = |name: &Name| stale.iter().any(|stale| (stale.kind, &stale.name) == ("profile", name));
     let anew = snapshot.profiles.iter().filter(|(name, _)| !is_stale(name));
     let rules = anew.filter_map(|(_, profile)| profile.rules.as_ref()).map(|rules| rules.rules().len()).sum();

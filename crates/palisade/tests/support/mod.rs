@@ -326,6 +326,8 @@ pub(crate) struct Upstream {
 
 #[derive(Default)]
 struct UpstreamState {
+    /// Paths that begin so are not there.
+    missing: &'static str,
     heads: Mutex<Vec<String>>,
     go: Mutex<bool>,
     went: Condvar,
@@ -338,9 +340,18 @@ impl Upstream {
 
     /// The same at an address of this machine.
     pub(crate) fn start_at(address: &str) -> Self {
+        Self::at(address, "")
+    }
+
+    /// One that answers 404 to paths that begin so.
+    pub(crate) fn missing_below(missing: &'static str) -> Self {
+        Self::at("127.0.0.1:0", missing)
+    }
+
+    fn at(address: &str, missing: &'static str) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(UpstreamState::default());
+        let state = Arc::new(UpstreamState { missing, ..UpstreamState::default() });
         let shared = state.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -380,8 +391,10 @@ fn serve(stream: TcpStream, state: &UpstreamState) {
             true => PRIVATE_KEY.to_owned(),
             false => format!("upstream saw {line} and {} bytes\n", body.len()),
         };
+        let is_missing = !state.missing.is_empty() && line.contains(&format!(" {}", state.missing));
+        let status = if is_missing { "404 Not Found" } else { "200 OK" };
         let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{content}",
+            "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{content}",
             content.len()
         );
         if stream.get_mut().write_all(answer.as_bytes()).is_err() {

@@ -1,0 +1,201 @@
+//! What the API shows and changes: modes and lists of this process.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use palisade_config::{Route, Service};
+use palisade_console::{
+    AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce, Timestamp,
+};
+use palisade_inspect::{ModeOverride, ServiceMode};
+use palisade_lists::{Change, Entry, EntryId, Page, Query};
+use palisade_model::Mode;
+
+use crate::lists::{ListStore, now};
+use crate::modes::{KeptChange, Modes};
+use crate::snapshot::Snapshot;
+
+/// Modes and lists, as the API has them.
+#[derive(Debug)]
+pub(crate) struct Controls {
+    modes: Arc<Modes>,
+    lists: Arc<ListStore>,
+    services: Mutex<Vec<Known>>,
+}
+
+/// A service as it is configured.
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    application: Option<u32>,
+    mode: ServiceMode,
+    /// `service` or `profile`.
+    written_at: &'static str,
+    routes: Vec<KnownRoute>,
+}
+
+#[derive(Clone, Debug)]
+struct KnownRoute {
+    hosts: Vec<String>,
+    path: String,
+    mode: ServiceMode,
+    written_at: &'static str,
+}
+
+impl Controls {
+    /// What a snapshot has.
+    pub(crate) fn of(snapshot: &Snapshot, modes: Arc<Modes>, lists: Arc<ListStore>) -> Arc<Self> {
+        let controls = Self { modes, lists, services: Mutex::default() };
+        controls.follow(snapshot);
+        Arc::new(controls)
+    }
+
+    /// Shows the services of another snapshot.
+    pub(crate) fn follow(&self, snapshot: &Snapshot) {
+        let known = |service: &Service| {
+            let of_service = |route: &&Route| *route.service == *service.name;
+            let own = |route: &&Route| route.mode.is_some() || route.profile.is_some();
+            let routes =
+                snapshot.config.routes.iter().filter(of_service).filter(own).map(|route| KnownRoute {
+                    hosts: route.hosts.iter().map(|host| host.to_string()).collect(),
+                    path: route.path.to_string(),
+                    mode: self.modes.mode(snapshot, service, Some(route)),
+                    written_at: if route.mode.is_some() { "route" } else { "profile" },
+                });
+            Known {
+                name: service.name.to_string(),
+                application: service.application,
+                mode: self.modes.mode(snapshot, service, None),
+                written_at: if service.mode.is_some() { "service" } else { "profile" },
+                routes: routes.collect(),
+            }
+        };
+        let services = snapshot.config.services.iter().map(known).collect();
+        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
+    }
+
+    fn known(&self) -> Vec<Known> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Modes {
+    /// The mode of a service's requests, or of those of one of its routes: what is nearest to the request counts.
+    pub(crate) fn mode(&self, snapshot: &Snapshot, service: &Service, route: Option<&Route>) -> ServiceMode {
+        let of_profile = |name| snapshot.profiles.get(name).map(|profile| profile.mode).unwrap_or_default();
+        let of_route = route.and_then(|route| {
+            route.mode.or_else(|| route.profile.as_ref().map(|profile| of_profile(&**profile)))
+        });
+        let written = of_route.or(service.mode).unwrap_or_else(|| of_profile(&*service.profile));
+        let allowed = match service.mode_override {
+            palisade_config::ModeOverride::On => ModeOverride::On,
+            palisade_config::ModeOverride::Strict => ModeOverride::Strict,
+            palisade_config::ModeOverride::Off => ModeOverride::Off,
+        };
+        ServiceMode::new(written, allowed, self.of(service.name.as_str()))
+    }
+}
+
+impl Known {
+    fn in_force(&self, modes: &Modes) -> ServiceInForce {
+        let from = |mode: &ServiceMode, written_at| if mode.is_set() { "run-time" } else { written_at };
+        let routes = self.routes.iter().map(|route| RouteInForce {
+            hosts: route.hosts.clone(),
+            path: route.path.clone(),
+            mode: route.mode.in_force().as_str(),
+            mode_from: from(&route.mode, route.written_at),
+        });
+        ServiceInForce {
+            name: self.name.clone(),
+            application: self.application,
+            mode: self.mode.in_force().as_str(),
+            mode_from: from(&self.mode, self.written_at),
+            mode_written: self.mode.written().as_str(),
+            mode_set: modes.of(&self.name).get().map(Mode::as_str),
+            mode_override: self.mode.allowed().as_str(),
+            routes: routes.collect(),
+        }
+    }
+}
+
+impl Control for Controls {
+    fn services(&self) -> Vec<ServiceInForce> {
+        self.known().iter().map(|known| known.in_force(&self.modes)).collect()
+    }
+
+    fn set_mode(
+        &self,
+        service: &str,
+        mode: Option<Mode>,
+        by: Author,
+    ) -> Result<ServiceInForce, ControlError> {
+        let known = self.known().into_iter().find(|known| known.name == service);
+        let known =
+            known.ok_or_else(|| ControlError::NotFound(format!("there is no service `{service}`")))?;
+        if mode.is_some() && known.mode.allowed() == ModeOverride::Off {
+            let why = format!(
+                "the configuration lets nobody change the mode of {service}: its modeOverride is off"
+            );
+            return Err(ControlError::Refused(why));
+        }
+        let set = self.modes.set(service, mode, (by.name, by.reason), || known.mode.in_force());
+        let change =
+            set.map_err(|error| ControlError::NotKept(format!("{error:#}; the mode stays as it was")))?;
+        say_change(&change);
+        Ok(known.in_force(&self.modes))
+    }
+
+    fn mode_changes(&self, service: &str) -> Vec<ModeChange> {
+        let shown = |change: KeptChange| ModeChange {
+            at: Timestamp::from(UNIX_EPOCH + Duration::from_millis(change.at)),
+            by: change.by,
+            reason: change.reason,
+            from: change.from,
+            to: change.to,
+            set: change.set,
+        };
+        self.modes.changes(service).into_iter().take(100).map(shown).collect()
+    }
+
+    fn page(&self, query: &Query<'_>) -> Page {
+        self.lists.live().read().page(query, now())
+    }
+
+    fn list_changes(&self, limit: usize) -> Vec<Change> {
+        self.lists.live().read().changes().take(limit).cloned().collect()
+    }
+
+    fn add(&self, entries: Vec<Entry>, by: &Author) -> Result<AddedCounts, ControlError> {
+        let told = summary(entries.iter().map(Entry::id));
+        let counts = self.lists.add(entries, by)?;
+        say!("palisade: lists: {} added {told}", by.name);
+        Ok(counts)
+    }
+
+    fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError> {
+        let told = summary(ids.iter().cloned());
+        let removed = self.lists.remove(ids, by)?;
+        if removed > 0 {
+            say!("palisade: lists: {} took away {told}", by.name);
+        }
+        Ok(removed)
+    }
+}
+
+/// Who set a mode, from what to what, in a line that is there although nobody asks.
+fn say_change(change: &KeptChange) {
+    let KeptChange { service, by, reason, from, to, set, .. } = change;
+    let set = set.as_ref().map_or("given back to the file".to_owned(), |set| format!("set to {set}"));
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    say!("palisade: mode of service {service} {set} by {by}, {from} before and {to} since{why}");
+}
+
+/// The first of some ids, and how many others there are.
+fn summary(mut ids: impl ExactSizeIterator<Item = EntryId>) -> String {
+    let others = ids.len().saturating_sub(1);
+    match ids.next() {
+        Some(first) if others > 0 => format!("{first} and {others} more"),
+        Some(first) => first.to_string(),
+        None => "nothing".to_owned(),
+    }
+}

@@ -1,0 +1,223 @@
+//! The lists of this process: filled from the file and the API, kept in the data folder.
+//!
+//! A change is made in memory first, where it acts, and is on the disk before anybody is told that it was made.
+
+mod journal;
+mod places;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use palisade_config::{Config, ListEntry, Located};
+use palisade_console::{AddedCounts, Author, ControlError};
+use palisade_dataplane::LiveLists;
+use palisade_lists::{
+    Added, Change, Entry, EntryId, Full, Listing, Lists, Moment, Origin, Query, Scope, Subject, What,
+};
+
+use self::journal::Journal;
+pub(crate) use self::places::PlaceFiles;
+
+/// Lists, and the file that keeps them.
+#[derive(Debug)]
+pub(crate) struct ListStore {
+    live: Arc<LiveLists>,
+    /// Taken by whoever changes the lists: the order in the file is the order of changes.
+    journal: Mutex<Journal>,
+}
+
+/// Entries that are changed while requests wait: about a millisecond.
+const AT_ONCE: usize = 1_000;
+
+impl ListStore {
+    /// Fills lists with what a data folder keeps.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub(crate) fn open(folder: &Path, live: Arc<LiveLists>) -> Result<Self> {
+        let (journal, told) = live.change(|lists| Journal::open(folder, lists, now()))?;
+        told.iter().for_each(|told| say!("palisade: {told}"));
+        Ok(Self { live, journal: Mutex::new(journal) })
+    }
+
+    /// The lists.
+    pub(crate) fn live(&self) -> &Arc<LiveLists> {
+        &self.live
+    }
+
+    /// Makes the entries of the file what a configuration says.
+    pub(crate) fn follow(&self, config: &Config) {
+        let now = now();
+        let lists = &config.lists;
+        let all =
+            [(Listing::Allow, &lists.allow), (Listing::Deny, &lists.deny), (Listing::Gray, &lists.gray)];
+        let entries: Vec<Entry> = all
+            .into_iter()
+            .flat_map(|(list, entries)| entries.iter().filter_map(move |entry| of_file(list, entry, now)))
+            .collect();
+        let mut journal = self.journal();
+        match self.live.change(|lists| lists.follow_file(entries, now, &"file".into())) {
+            Ok(changes) => {
+                if let Err(error) = keep(&mut journal, &changes, true) {
+                    say!("palisade: {error:#}; the lists of the file are in force and not kept");
+                }
+            }
+            Err(full) => say!("palisade: lists of the file: {full}; the rest of them is not in force"),
+        }
+    }
+
+    /// Adds entries.
+    pub(crate) fn add(&self, entries: Vec<Entry>, by: &Author) -> Result<AddedCounts, ControlError> {
+        let mut counts = AddedCounts::default();
+        let mut journal = self.journal();
+        let room = self.live.read().room();
+        if entries.len() > room {
+            let why =
+                format!("{} entries are more than the {room} that the lists have room for", entries.len());
+            return Err(ControlError::Full(why));
+        }
+        let by: Arc<str> = by.name.as_str().into();
+        let now = now();
+        let mut refused = None;
+        let mut changes = Vec::new();
+        for batch in entries.chunks(AT_ONCE) {
+            self.live.change(|lists| {
+                for entry in batch {
+                    match add(lists, entry, now, &by) {
+                        Ok(Some(change)) => {
+                            match change.what {
+                                What::Replaced => counts.replaced += 1,
+                                _ => counts.added += 1,
+                            }
+                            changes.push(change);
+                        }
+                        Ok(None) => {}
+                        Err(full) => {
+                            refused.get_or_insert_with(|| (entry.id(), full));
+                        }
+                    }
+                }
+            });
+        }
+        keep(&mut journal, &changes, true).map_err(not_kept)?;
+        match refused {
+            Some((id, full)) => {
+                Err(ControlError::Full(format!("{id}: {full}; others of this request are in force")))
+            }
+            None => Ok(counts),
+        }
+    }
+
+    /// Takes entries away.
+    pub(crate) fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError> {
+        let mut journal = self.journal();
+        let by: Arc<str> = by.name.as_str().into();
+        let now = now();
+        let mut changes = Vec::new();
+        for batch in ids.chunks(AT_ONCE) {
+            self.live.change(|lists| {
+                for id in batch {
+                    if let Some(entry) = lists.remove(id, now, &by) {
+                        changes.push(Change { at: now, what: What::Removed, entry, by: by.clone() });
+                    }
+                }
+            });
+        }
+        keep(&mut journal, &changes, true).map_err(not_kept)?;
+        Ok(changes.len())
+    }
+
+    /// Adds what a source earned. It is on the disk soon; a crash before that forgives it.
+    pub(crate) fn earned(&self, entry: Entry, by: &Arc<str>) -> Result<bool, Full> {
+        let mut journal = self.journal();
+        let change = self.live.change(|lists| add(lists, &entry, now(), by))?;
+        let is_new = change.is_some();
+        if let Err(error) = keep(&mut journal, change.as_slice(), false) {
+            say!("palisade: {error:#}");
+        }
+        Ok(is_new)
+    }
+
+    /// Takes away some of what is over, and what an address earned that turned out to be everybody's, and puts the file in
+    /// order. Called every second or so, beside requests.
+    pub(crate) fn tidy(&self) {
+        let mut journal = self.journal();
+        for address in self.live.shared() {
+            let by: Arc<str> = "all clients have this address".into();
+            let changes = self.live.change(|lists| {
+                let about = [Listing::Deny, Listing::Gray]
+                    .map(|list| Query { address: Some(address), ..Query::of(list) });
+                let earned = about.into_iter().flat_map(|query| lists.page(&query, now()).entries);
+                let earned: Vec<Entry> = earned.filter(|entry| entry.origin == Origin::Automatic).collect();
+                let removed = earned.into_iter().filter_map(|entry| lists.remove(&entry.id(), now(), &by));
+                let change = |entry| Change { at: now(), what: What::Removed, entry, by: by.clone() };
+                removed.map(change).collect::<Vec<Change>>()
+            });
+            for change in &changes {
+                say!("palisade: lists: {} is taken away: {by}", change.entry.id());
+            }
+            if let Err(error) = keep(&mut journal, &changes, true) {
+                say!("palisade: {error:#}");
+            }
+        }
+        self.live.change(|lists| lists.sweep(now()));
+        if let Err(error) = journal.tidy(&self.live) {
+            say!("palisade: {error:#}");
+        }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        // A line that a panic cut is mended when the file is next read.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds an entry. Gives the change; `None` where one of people's stands there.
+fn add(lists: &mut Lists, entry: &Entry, now: Moment, by: &Arc<str>) -> Result<Option<Change>, Full> {
+    let what = match lists.add(entry.clone(), now, by)? {
+        Added::New => What::Added,
+        Added::Replaced => What::Replaced,
+        Added::Kept => return Ok(None),
+    };
+    Ok(Some(Change { at: now, what, entry: entry.clone(), by: by.clone() }))
+}
+
+fn keep(journal: &mut Journal, changes: &[Change], sync: bool) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    journal.append(changes, sync).context("lists cannot be kept")
+}
+
+fn not_kept(error: anyhow::Error) -> ControlError {
+    ControlError::NotKept(format!("the change is in force and will be forgotten by a restart: {error:#}"))
+}
+
+fn of_file(list: Listing, entry: &Located<ListEntry>, now: Moment) -> Option<Entry> {
+    let subject = match (entry.address, entry.country, entry.asn) {
+        (Some(network), _, _) => Subject::Network(network),
+        (_, Some(country), _) => Subject::Country(country),
+        (_, _, Some(asn)) => Subject::Asn(asn),
+        // A checked configuration has none such.
+        (None, None, None) => return None,
+    };
+    Some(Entry {
+        list,
+        subject,
+        scope: Scope::of(entry.applications.clone()).ok()?,
+        origin: Origin::File,
+        reason: entry.reason.as_deref().unwrap_or_default().into(),
+        created: now,
+        expires: entry.expires.map(|time| now.after(time.duration())),
+    })
+}
+
+pub(crate) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// How often lists are tidied.
+pub(crate) const TIDY_EVERY: Duration = Duration::from_secs(1);

@@ -1,0 +1,335 @@
+//! The file that keeps the lists: one JSON object a line, changes appended as they are made.
+//!
+//! ```text
+//!   {"what":"entry",...}    an entry, as it stood when the file was last put in order
+//!   {"what":"past",...}     a change that was made by then, for the history alone
+//!   {"what":"added",...}    changes since: added, replaced, removed
+//! ```
+//!
+//! When it has grown to more than twice of what it says, it is written anew beside itself and put in its own place. A line
+//! that a crash cut short is dropped, since nobody was told that its change was made.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use palisade_dataplane::LiveLists;
+use palisade_lists::{Change, Entry, Listing, Lists, Moment, Origin, Scope, What};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    lines: usize,
+    /// Something was written that may not be on the disk yet.
+    unsynced: bool,
+}
+
+/// A line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    what: String,
+    list: String,
+    subject: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    applications: Vec<u32>,
+    origin: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    reason: String,
+    created: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<u64>,
+    /// Of a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<u64>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    by: String,
+    /// What happened, of a change of the past.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    past: String,
+}
+
+const FILE: &str = "lists.jsonl";
+const ENTRY: &str = "entry";
+const PAST: &str = "past";
+/// Bytes of a line; one of ours has a few hundred.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+/// Lines beyond twice what the lists hold that do not matter.
+const SPARE_LINES: usize = 10_000;
+
+impl Journal {
+    /// Fills lists with what the file of a folder says. Gives what there is to say about it.
+    pub(super) fn open(folder: &Path, lists: &mut Lists, now: Moment) -> Result<(Self, Vec<String>)> {
+        let path = folder.join(FILE);
+        let context = || format!("{}: lists cannot be kept there", path.display());
+        let file = File::options().read(true).append(true).create(true).open(&path).with_context(context)?;
+        let mut reader = BufReader::with_capacity(1 << 20, &file);
+        let (mut line, mut lines, mut broken, mut good_bytes) = (Vec::new(), 0, 0, 0_u64);
+        // Long lists have few reasons.
+        let mut last_reason: Arc<str> = "".into();
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line).with_context(context)?;
+            if read == 0 || line.last() != Some(&b'\n') {
+                break;
+            }
+            good_bytes += read as u64;
+            lines += 1;
+            if Self::apply(lists, &line, now, &mut last_reason).is_none() {
+                broken += 1;
+            }
+        }
+        let mut told = Vec::new();
+        if broken > 0 {
+            told.push(format!("{}: {broken} lines could not be read and are passed over", path.display()));
+        }
+        if file.metadata().with_context(context)?.len() > good_bytes {
+            told.push(format!("{}: its last line was cut short and is dropped", path.display()));
+            file.set_len(good_bytes).with_context(context)?;
+        }
+        (&file).seek(SeekFrom::End(0)).with_context(context)?;
+        Ok((Self { path, file, lines, unsynced: false }, told))
+    }
+
+    /// Applies a line; `None` where it is none.
+    fn apply(lists: &mut Lists, line: &[u8], now: Moment, last_reason: &mut Arc<str>) -> Option<()> {
+        if line.len() > LINE_BYTES_MAX {
+            return None;
+        }
+        let line: Line = serde_json::from_slice(line).ok()?;
+        if **last_reason != *line.reason {
+            *last_reason = line.reason.as_str().into();
+        }
+        let entry = Entry {
+            list: line.list.parse::<Listing>().ok()?,
+            subject: line.subject.parse().ok()?,
+            scope: Scope::of(line.applications).ok()?,
+            origin: Origin::from_word(&line.origin)?,
+            reason: last_reason.clone(),
+            created: Moment(line.created),
+            expires: line.expires.map(Moment),
+        };
+        // One of the file that is over stays, so that the file does not bring it back.
+        let is_over = entry.is_over(now) && entry.origin != Origin::File;
+        match &*line.what {
+            ENTRY if is_over => {}
+            ENTRY => lists.restore(entry).ok()?,
+            PAST => {
+                let what = What::from_word(&line.past)?;
+                lists.remember(Change { at: Moment(line.at?), what, entry, by: line.by.into() });
+            }
+            what => {
+                let (what, by): (_, Arc<str>) = (What::from_word(what)?, line.by.into());
+                let at = Moment(line.at?);
+                match what {
+                    What::Removed | What::Expired => {
+                        lists.remove(&entry.id(), at, &by);
+                    }
+                    What::Added | What::Replaced => {
+                        lists.add(entry, at, &by).ok()?;
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Appends changes. `sync`: they are on the disk when this returns.
+    pub(super) fn append(&mut self, changes: &[Change], sync: bool) -> Result<()> {
+        let mut text = Vec::with_capacity(changes.len() * 160);
+        for change in changes {
+            write_line(&mut text, &of_change(change, change.what.as_str()))?;
+        }
+        self.file.write_all(&text)?;
+        self.lines += changes.len();
+        self.unsynced = true;
+        if sync { self.sync() } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.unsynced) {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Brings to the disk what is written, and writes the file anew where most of it is about what is no more.
+    pub(super) fn tidy(&mut self, live: &LiveLists) -> Result<()> {
+        self.sync().with_context(|| format!("{}: lists cannot be kept", self.path.display()))?;
+        let held: usize = Listing::ALL.into_iter().map(|list| live.read().len(list)).sum();
+        if self.lines > 2 * (held + live.read().changes().count()) + SPARE_LINES {
+            self.rewrite(live)
+                .with_context(|| format!("{}: it cannot be written anew", self.path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn rewrite(&mut self, live: &LiveLists) -> Result<()> {
+        let beside = self.path.with_extension("jsonl.new");
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(&beside)?);
+        let mut lines = 0;
+        {
+            // Whoever changes the lists holds the journal, so nobody waits for this but readers' readers.
+            let lists = live.read();
+            let mut past: Vec<&Change> = lists.changes().collect();
+            past.reverse();
+            for change in past {
+                let line = Line { past: change.what.as_str().to_owned(), ..of_change(change, PAST) };
+                write_line(&mut out, &line)?;
+                lines += 1;
+            }
+            for entry in lists.entries() {
+                write_line(&mut out, &of_entry(&entry, ENTRY))?;
+                lines += 1;
+            }
+        }
+        let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        self.file = File::options().read(true).append(true).open(&self.path)?;
+        self.lines = lines;
+        Ok(())
+    }
+}
+
+fn of_entry(entry: &Entry, what: &str) -> Line {
+    Line {
+        what: what.to_owned(),
+        list: entry.list.as_str().to_owned(),
+        subject: entry.subject.to_string(),
+        applications: entry.scope.applications().to_vec(),
+        origin: entry.origin.as_str().to_owned(),
+        reason: entry.reason.to_string(),
+        created: entry.created.0,
+        expires: entry.expires.map(|end| end.0),
+        at: None,
+        by: String::new(),
+        past: String::new(),
+    }
+}
+
+fn of_change(change: &Change, what: &str) -> Line {
+    Line { at: Some(change.at.0), by: change.by.to_string(), ..of_entry(&change.entry, what) }
+}
+
+fn write_line(out: &mut impl std::io::Write, line: &Line) -> Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_lists::{Limits, Seed};
+
+    use super::*;
+
+    const NOW: Moment = Moment(1_000_000);
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("palisade-lists-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn lists() -> Lists {
+        Lists::new(Limits::default(), Seed(1, 2))
+    }
+
+    fn added(subject: &str, expires: Option<u64>) -> Change {
+        let entry = Entry {
+            list: Listing::Deny,
+            subject: subject.parse().unwrap(),
+            scope: Scope::of(vec![7]).unwrap(),
+            origin: Origin::Api,
+            reason: "a \"reason\"".into(),
+            created: NOW,
+            expires: expires.map(Moment),
+        };
+        Change { at: NOW, what: What::Added, entry, by: "somebody".into() }
+    }
+
+    fn read(folder: &Folder) -> (Lists, Journal, Vec<String>) {
+        let mut lists = lists();
+        let (journal, told) = Journal::open(&folder.0, &mut lists, NOW).unwrap();
+        (lists, journal, told)
+    }
+
+    #[test]
+    fn what_was_kept_is_there_again_and_what_was_taken_away_is_not() {
+        let folder = Folder::new("kept");
+        let (mut lists, mut journal, _) = read(&folder);
+        let changes =
+            [added("192.0.2.1", None), added("2001:db8::/32", Some(2_000_000)), added("NL", Some(5))];
+        for change in &changes {
+            lists.add(change.entry.clone(), NOW, &change.by).unwrap();
+        }
+        journal.append(&changes, true).unwrap();
+        let removed = Change { what: What::Removed, ..added("192.0.2.1", None) };
+        journal.append(std::slice::from_ref(&removed), true).unwrap();
+        let (again, _, told) = read(&folder);
+        assert_eq!(told, [] as [&str; 0]);
+        assert_eq!(again.get(&changes[1].entry.id()), Some(changes[1].entry.clone()));
+        assert_eq!(again.get(&changes[0].entry.id()), None);
+        assert_eq!(again.gone_at(&changes[0].entry.id()), Some(NOW));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_gives_every_whole_line_and_goes_on() {
+        let folder = Folder::new("cut");
+        let (_, mut journal, _) = read(&folder);
+        journal.append(&[added("192.0.2.1", None), added("192.0.2.2", None)], true).unwrap();
+        let whole = std::fs::read(folder.0.join(FILE)).unwrap();
+        let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        for cut in 0..whole.len() {
+            std::fs::write(folder.0.join(FILE), &whole[..cut]).unwrap();
+            let (lists, mut journal, told) = read(&folder);
+            assert_eq!(lists.len(Listing::Deny), usize::from(cut >= first), "cut at {cut}");
+            assert_eq!(told.is_empty(), cut == 0 || cut == first);
+            journal.append(&[added("192.0.2.3", None)], true).unwrap();
+            let (lists, _, told) = read(&folder);
+            assert_eq!((lists.len(Listing::Deny), told.len()), (1 + usize::from(cut >= first), 0));
+        }
+        std::fs::write(folder.0.join(FILE), [b"nonsense\n{}\n", &whole[..]].concat()).unwrap();
+        let (lists, _, told) = read(&folder);
+        assert_eq!(lists.len(Listing::Deny), 2);
+        assert!(told[0].contains("2 lines could not be read"), "{told:?}");
+    }
+
+    #[test]
+    fn a_file_that_says_mostly_what_is_no_more_is_written_anew() {
+        let folder = Folder::new("anew");
+        let live = LiveLists::default();
+        let (mut journal, _) = live.change(|lists| Journal::open(&folder.0, lists, NOW)).unwrap();
+        let change = added("192.0.2.1", None);
+        live.change(|lists| lists.add(change.entry.clone(), NOW, &change.by)).unwrap();
+        for _ in 0..3 {
+            journal.append(&vec![change.clone(); 4_000], false).unwrap();
+        }
+        assert_eq!(journal.lines, 12_000);
+        journal.tidy(&live).unwrap();
+        assert_eq!(journal.lines, 2, "one entry, and the one change that is remembered");
+        journal.append(&[added("192.0.2.2", None)], true).unwrap();
+        let (lists, journal, told) = read(&folder);
+        assert_eq!(
+            (lists.len(Listing::Deny), lists.changes().count(), journal.lines, told.len()),
+            (2, 2, 3, 0)
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! Modes that are set while we run: kept in the data folder, so that they outlive a restart, with who set them and when.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use palisade_inspect::SetMode;
+use palisade_model::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::data_folder::replace_file;
+
+/// Modes set at run time, by service.
+#[derive(Debug, Default)]
+pub(crate) struct Modes {
+    /// `None`: nothing is kept.
+    path: Option<PathBuf>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    in_use: HashMap<String, Arc<SetMode>>,
+    kept: Kept,
+}
+
+/// What the file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    services: BTreeMap<String, String>,
+    /// The latest last.
+    changes: VecDeque<KeptChange>,
+}
+
+/// A change of a mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptChange {
+    /// Milliseconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) service: String,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    /// The mode that was in force, and the one that is since.
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// What was asked for; `None`: what the file says.
+    pub(crate) set: Option<String>,
+}
+
+/// Changes that are kept; the oldest goes.
+const CHANGES_MAX: usize = 1_000;
+/// Services that may have a mode set at run time, those included that are no longer configured.
+const SERVICES_MAX: usize = 10_000;
+const FILE: &str = "modes.json";
+
+impl Modes {
+    /// Reads what a data folder keeps.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read: a mode that somebody set must not be forgotten without a word.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let unusable = || format!("{}: mend it, or remove it for the modes of the file", path.display());
+        let kept: Kept = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(unusable)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept::default(),
+            Err(error) => return Err(error).with_context(unusable),
+        };
+        let mut in_use = HashMap::new();
+        for (service, mode) in &kept.services {
+            let mode: Mode = mode.parse().map_err(anyhow::Error::new).with_context(unusable)?;
+            let set = SetMode::default();
+            set.set(Some(mode));
+            in_use.insert(service.clone(), Arc::new(set));
+        }
+        Ok(Self { path: Some(path), inner: Mutex::new(Inner { in_use, kept }) })
+    }
+
+    /// Where the mode set for a service stands, whether or not there is one.
+    pub(crate) fn of(&self, service: &str) -> Arc<SetMode> {
+        self.inner().in_use.entry(service.to_owned()).or_default().clone()
+    }
+
+    /// Sets a mode for later requests, or takes it back, and keeps that. `in_force` says which mode is in force, before and
+    /// after.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the mode stays as it was.
+    pub(crate) fn set(
+        &self,
+        service: &str,
+        mode: Option<Mode>,
+        (by, reason): (String, String),
+        in_force: impl Fn() -> Mode,
+    ) -> Result<KeptChange> {
+        let mut inner = self.inner();
+        anyhow::ensure!(
+            inner.kept.services.len() < SERVICES_MAX || inner.kept.services.contains_key(service),
+            "{SERVICES_MAX} services have a mode set at run time; take one back first"
+        );
+        let set = inner.in_use.entry(service.to_owned()).or_default().clone();
+        let (was, from) = (set.get(), in_force());
+        set.set(mode);
+        let to = in_force();
+        let mut kept = inner.kept.clone();
+        match mode {
+            Some(mode) => kept.services.insert(service.to_owned(), mode.to_string()),
+            None => kept.services.remove(service),
+        };
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let change = KeptChange {
+            at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            service: service.to_owned(),
+            by,
+            reason,
+            from: from.to_string(),
+            to: to.to_string(),
+            set: mode.map(|mode| mode.to_string()),
+        };
+        kept.changes.push_back(change.clone());
+        while kept.changes.len() > CHANGES_MAX {
+            kept.changes.pop_front();
+        }
+        if let Some(path) = &self.path {
+            let text = serde_json::to_vec_pretty(&kept).context("texts are JSON")?;
+            if let Err(error) = replace_file(path, &text) {
+                set.set(was);
+                return Err(error);
+            }
+        }
+        inner.kept = kept;
+        Ok(change)
+    }
+
+    /// Changes of a service, the latest first.
+    pub(crate) fn changes(&self, service: &str) -> Vec<KeptChange> {
+        let inner = self.inner();
+        inner.kept.changes.iter().rev().filter(|change| change.service == service).cloned().collect()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // What stands there is whole after every statement.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
