@@ -29,7 +29,7 @@ pub struct Rate {
 /// How requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting {
-    /// Those of the time that ends now.
+    /// Those of the time that ends now, by two counts: those of the window before count in part, as if they had come evenly.
     SlidingWindow,
     /// They fill a bucket that leaks evenly: so many may come at once beyond the even pace.
     LeakyBucket {
@@ -181,10 +181,11 @@ mod tests {
                 Pace::Within,
                 "{by:?} {wait:?}"
             );
-            // In the long run the pace is what was asked for, however it is tried.
+            // In the long run the pace is what was asked for, however it is tried; a window that is full all the time takes what
+            // comes at its beginning for spread over it, and lets somewhat less pass.
             let tries = (1..=20_000).map(|n| NOW.after(10 * SECOND + n * Duration::from_millis(1)));
             let through = tries.filter(|now| meter.take(b"a", *now) == Pace::Within).count();
-            assert!((195..=212).contains(&through), "{by:?}: {through} in 20 s");
+            assert!((175..=212).contains(&through), "{by:?}: {through} in 20 s");
         }
         let mut even = meter(10, Counting::LeakyBucket { burst: 0 }, 100);
         assert_eq!(passed(&mut even, b"a", 5, NOW), 1);

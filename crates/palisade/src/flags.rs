@@ -215,8 +215,8 @@ pub(crate) struct RunFlags {
     pub(crate) ext_authz: Option<String>,
     /// off, monitoring, safe_blocking or block
     ///
-    /// monitoring inspects and logs and lets everything pass; safe_blocking blocks only addresses on the gray list,
-    /// of which this version has none; off does not inspect. What has no clear framing is refused in every mode.
+    /// monitoring inspects and logs and lets everything pass; safe_blocking stops attacks of sources on the gray
+    /// list; off does not inspect. What has no clear framing, and whoever is on the deny list, is refused in every mode.
     /// Monitoring when absent.
     #[arg(long)]
     pub(crate) mode: Option<Mode>,
