@@ -127,6 +127,11 @@ section! {
         /// Both filters are in Envoy's chain, ext_authz before ext_proc: a request that was allowed waits, for a minute at
         /// most, for ext_proc to go on with it, so that the exchange is one in logs.
         joined: bool = "false",
+        /// How long judging what one message shows may take. Then the request does not pass: 503, `late`.
+        deadline: Time = "5s",
+        /// TLS, for an address: which Envoys may ask is `clientCertificates`, by an authority, and by `matchSubject` or
+        /// `spiffeIds`. Whom it does not let in has no connection.
+        tls: Option<Located<ListenerTls>>,
     }
 }
 

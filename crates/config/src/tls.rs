@@ -43,6 +43,8 @@ section! {
         /// a regular expression that is found anywhere in the subject, as ingress-nginx does it; `CN=hospital-1` then takes
         /// CN=hospital-10 and an OU with that text as well.
         subject_matching: SubjectMatching = "strict",
+        /// SPIFFE ids, of which the certificate must have one; who has none of them gets 403. Any or none lets in when empty.
+        spiffe_ids: Vec<Located<SpiffeIdText>>,
         /// Where clients without an acceptable certificate are sent by 302, in place of the answer 400.
         error_page: Option<ErrorPage>,
     }

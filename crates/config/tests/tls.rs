@@ -183,3 +183,63 @@ fn a_fingerprint_has_a_header_of_its_own_and_lists_have_authorities() {
         "{found:?}"
     );
 }
+
+#[test]
+fn who_may_ask_as_an_envoy_is_said_or_refused() {
+    let envoy =
+        |address: &str, tls: &str| format!("envoy: [{{name: e, address: \"{address}\", tls: {{{tls}}}}}]\n");
+    let asks = |clients: &str| envoy("0.0.0.0:9191", &format!("{PAIR}, clientCertificates: {{{clients}}}"));
+    for (text, expected) in [
+        (asks("ca: c, spiffeIds: [\"spiffe://cluster.local/ns/edge/sa/gateway\"]"), None),
+        (asks("mode: \"off\""), None),
+        (
+            envoy("0.0.0.0:9191", PAIR),
+            Some(
+                "envoy[0].tls.clientCertificates: it is not said who may ask; add `clientCertificates: {ca: ca.crt}`",
+            ),
+        ),
+        (
+            envoy("0.0.0.0:9191", "clientCertificates: {ca: c}"),
+            Some("envoy[0].tls.certificates: TLS without a certificate; add `certificates:"),
+        ),
+        (
+            envoy("unix:/run/e.sock", PAIR),
+            Some(
+                "envoy[0].tls: /run/e.sock is a path: who may ask is said by its folder's permissions; remove `tls`",
+            ),
+        ),
+        (
+            asks("mode: \"on\""),
+            Some("envoy[0].tls.clientCertificates.ca: the mode on needs to know whom to believe"),
+        ),
+        (
+            asks("mode: optional, ca: c"),
+            Some(
+                "clientCertificates.mode: optional has no meaning here: an Envoy is let in, or it is not; write on",
+            ),
+        ),
+        (
+            asks("mode: \"off\", spiffeIds: [\"spiffe://a/b\"]"),
+            Some("clientCertificates.mode: nobody is asked who they are; write on"),
+        ),
+        (
+            asks("ca: c, errorPage: \"https://e/x\""),
+            Some("errorPage: an Envoy has no use for a page; remove it"),
+        ),
+    ] {
+        let (config, found) = read_text(&text);
+        match expected {
+            None => assert!(config.is_some() && found.is_empty(), "{text}: {found:?}"),
+            Some(expected) => assert!(found.iter().any(|line| line.contains(expected)), "{text}: {found:?}"),
+        }
+    }
+    // What nobody can have lets nobody in, on a listener as well.
+    let (_, found) = read_text(&format!(
+        "listeners: [{{name: a, address: 127.0.0.1:1, tls: {{{PAIR}, clientCertificates: {{mode: optional_no_ca, \
+         spiffeIds: [\"spiffe://a/b\"]}}}}}}]\n{SERVICES}"
+    ));
+    assert!(
+        found.iter().any(|line| line.contains("spiffeIds: the mode optional_no_ca believes nobody")),
+        "{found:?}"
+    );
+}

@@ -57,16 +57,26 @@ pub(crate) fn judge<'a>(
         }
         Admission::Pass => {}
     }
+    let somebody_else = |why| Refusal {
+        status: 403,
+        said: "client certificate unauthorized",
+        why,
+        location: None,
+        closes: false,
+    };
     if rule.subject.as_ref().is_some_and(|subject| !subject.matches(peer)) {
         let subject = peer.and_then(PeerIdentity::certificate).map_or("", |facts| &facts.subject_dn);
         let shown: String = subject.chars().take(SUBJECT_SHOWN_CHARS_MAX).collect();
-        return Err(Refusal {
-            status: 403,
-            said: "client certificate unauthorized",
-            why: format!("the client's subject `{shown}` is not one that is let in"),
-            location: None,
-            closes: false,
-        });
+        return Err(somebody_else(format!("the client's subject `{shown}` is not one that is let in")));
+    }
+    if !rule.spiffe_ids.is_empty() {
+        let id = peer.and_then(PeerIdentity::spiffe_id);
+        if !id.is_some_and(|id| rule.spiffe_ids.contains(id)) {
+            let shown = id.map_or_else(|| "none".to_owned(), ToString::to_string);
+            return Err(somebody_else(format!(
+                "the client's SPIFFE id, `{shown}`, is not one that is let in"
+            )));
+        }
     }
     Ok(rule.mode.asks().then(|| peer.unwrap_or(&PeerIdentity::NONE)))
 }

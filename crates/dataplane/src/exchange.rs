@@ -27,6 +27,7 @@ use crate::arrival::TlsArrival;
 use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
+use crate::passage::told;
 use crate::settings::Plane;
 
 /// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
@@ -296,6 +297,12 @@ impl Exchange {
             let text = format!("Denied with code 403: its source is on the deny list{}", entry_words(hit));
             self.note(&text);
         }
+    }
+
+    /// Says that judging it took longer than it may.
+    pub(crate) fn late(&mut self) {
+        self.plane.metrics.events.inspections_late_total.one();
+        self.note(&told(503, "the inspection did not come to its end in time"));
     }
 
     /// Says whether it is the upstream that is waited for from now on.

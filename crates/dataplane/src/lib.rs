@@ -69,7 +69,9 @@ mod wire;
 
 pub use arrival::{Alpn, Arrival, TlsArrival};
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
-pub use envoy::{BoundEnvoy, EnvoyAddress, EnvoyListener, Protected, serve_envoy};
+pub use envoy::{
+    BoundEnvoy, EnvoyAddress, EnvoyListener, Health, Protected, Readiness, ask_health, serve_envoy,
+};
 pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
 pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};

@@ -164,6 +164,12 @@ counts! {
     requests_not_inspected_whole_total,
     /// Inspections that failed in us; their requests did not pass.
     inspection_failures_total,
+    /// Inspections that took longer than an Envoy's question may; their requests did not pass.
+    inspections_late_total,
+    /// Questions of an Envoy that did not pass because what decides was not in force yet.
+    not_ready_total,
+    /// Connections on which somebody wanted to ask as an Envoy, and whom we do not let.
+    askers_refused_total,
     /// Ends of exchanges that the journal failed to take.
     journal_failures_total,
 }

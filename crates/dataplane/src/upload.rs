@@ -7,8 +7,7 @@ use std::task::{Context, Poll};
 
 use palisade_inspect::Action;
 
-pub(crate) use self::judged::Judging;
-use self::judged::{Came, Judged};
+pub(crate) use self::judged::{Came, Judged, Judging, Source};
 use crate::exchange::Exchange;
 use crate::hold::{Held, Reserved};
 use crate::sides::{BodyLost, ClientSide, Side};

@@ -12,7 +12,7 @@ use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
     EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener,
-    LiveLists, Plane, Protected, Protocol, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
+    LiveLists, Plane, Protected, Protocol, Readiness, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
     UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
@@ -36,6 +36,7 @@ pub(crate) struct Serving {
     modes: Arc<Modes>,
     tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
+    readiness: Readiness,
 }
 
 /// A listener at work.
@@ -58,6 +59,18 @@ struct Asked {
     name: String,
     address: EnvoyAddress,
     routes: Arc<Routes<Protected>>,
+    tls: Option<Arc<ServerTls>>,
+}
+
+impl Asked {
+    /// Where an Envoy finds us, as a URL.
+    fn url(&self) -> String {
+        match (&self.address, &self.tls) {
+            (EnvoyAddress::Tcp(address), None) => format!("grpc://{address}"),
+            (EnvoyAddress::Tcp(address), Some(_)) => format!("grpcs://{address}"),
+            (EnvoyAddress::Unix(_), _) => self.address.to_string(),
+        }
+    }
 }
 
 impl Serving {
@@ -124,13 +137,14 @@ impl Serving {
             });
             bound.push(listener);
         }
-        let (asked, asked_bound) = bind_envoys(snapshot, &destinations).await?;
+        let readiness = Readiness::ready();
+        let (asked, asked_bound) = bind_envoys(snapshot, &destinations, &readiness).await?;
         // Only now: whoever reads of one may ask the others.
         for listening in &listening {
             say!("listening on {} ({})", listening.url(), listening.name);
         }
-        for Asked { name, address, .. } in &asked {
-            say!("listening on {} ({name})", envoy_url(address));
+        for asked in &asked {
+            say!("listening on {} ({})", asked.url(), asked.name);
         }
         let (trigger, drain): (DrainTrigger, Drain) = drain();
         let mut tasks = JoinSet::new();
@@ -146,7 +160,7 @@ impl Serving {
                 })
             });
         }
-        Ok(Self { listening, asked, upstreams, modes, tasks, trigger })
+        Ok(Self { listening, asked, upstreams, modes, tasks, trigger, readiness })
     }
 
     /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
@@ -173,9 +187,11 @@ impl Serving {
         for (routes, table) in tables {
             routes.replace(table);
         }
-        for listening in &self.listening {
-            let name = snapshot.tls.iter().find(|(name, _)| name.as_str() == listening.name);
-            if let (Some(tls), Some((_, server))) = (&listening.tls, name) {
+        let listening = self.listening.iter().map(|listening| (&listening.name, &listening.tls));
+        let asked = self.asked.iter().map(|asked| (&asked.name, &asked.tls));
+        for (name, tls) in listening.chain(asked) {
+            let made = snapshot.tls.iter().find(|(made, _)| made.as_str() == name);
+            if let (Some(tls), Some((_, server))) = (tls, made) {
                 tls.replace(server.clone());
             }
         }
@@ -187,14 +203,18 @@ impl Serving {
         self.listening.first().map(|listening| listening.address)
     }
 
+    /// Whether Envoys are answered by what is in force: who waits for something that decides says so here.
+    #[allow(dead_code, reason = "policies that are synced say when they have come")]
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
     /// What the admin listener shows.
     pub(crate) fn status(&self) -> Vec<ListenerStatus> {
         let status =
             |listening: &Listening| ListenerStatus { name: listening.name.clone(), url: listening.url() };
-        let asked = self.asked.iter().map(|Asked { name, address, .. }| ListenerStatus {
-            name: name.clone(),
-            url: envoy_url(address),
-        });
+        let asked =
+            self.asked.iter().map(|asked| ListenerStatus { name: asked.name.clone(), url: asked.url() });
         self.listening.iter().map(status).chain(asked).collect()
     }
 
@@ -216,11 +236,13 @@ impl Serving {
 async fn bind_envoys(
     snapshot: &Snapshot,
     destinations: &Destinations<'_>,
+    readiness: &Readiness,
 ) -> Result<(Vec<Asked>, Vec<BoundEnvoy>)> {
     let (mut asked, mut bound) = (Vec::new(), Vec::new());
     for configured in &snapshot.config.envoy {
         let name = &*configured.name;
         let routes = Routes::new(destinations.asked(name)?);
+        let tls = snapshot.tls.get(name).map(|server| ServerTls::new(server.clone()));
         let address = match &*configured.address {
             Socket::Address(address) => EnvoyAddress::Tcp(address.0),
             Socket::Unix(path) => EnvoyAddress::Unix(path.into()),
@@ -231,6 +253,10 @@ async fn bind_envoys(
             routes: routes.clone(),
             limits: Limits { response_body_held_max: u64::MAX, ..Limits::default() },
             joined: configured.joined,
+            deadline: configured.deadline.duration(),
+            handshake: configured.tls.as_ref().map_or(Duration::ZERO, |tls| tls.handshake.duration()),
+            tls: tls.clone(),
+            readiness: readiness.clone(),
         };
         let listener = BoundEnvoy::bind(listener).await.map_err(|error| {
             let context = match &address {
@@ -243,18 +269,10 @@ async fn bind_envoys(
             };
             anyhow::Error::new(error).context(context)
         })?;
-        asked.push(Asked { name: name.to_string(), address: listener.local_address()?, routes });
+        asked.push(Asked { name: name.to_string(), address: listener.local_address()?, routes, tls });
         bound.push(listener);
     }
     Ok((asked, bound))
-}
-
-/// Where an Envoy finds us, as a URL.
-fn envoy_url(address: &EnvoyAddress) -> String {
-    match address {
-        EnvoyAddress::Tcp(address) => format!("grpc://{address}"),
-        EnvoyAddress::Unix(_) => address.to_string(),
-    }
 }
 
 /// Upstreams in use, by what they were told: a reload keeps their connections.

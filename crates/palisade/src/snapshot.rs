@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use palisade_config::{Compat, Config, Listener, LogTarget, Name, Style, TlsVersion};
+use palisade_config::{Compat, Config, Envoy, Listener, ListenerTls, LogTarget, Name, Style, TlsVersion};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
@@ -149,6 +149,12 @@ impl Maker {
             let name = (*listener.name).clone();
             tls.insert(name, made.with_context(|| format!("listener {}", *listener.name))?);
         }
+        for envoy in &config.envoy {
+            let Some(told) = &envoy.tls else { continue };
+            let made = self.tls.of_envoy(&envoy.name, told, None, false);
+            let made = made.with_context(|| format!("listener {}", *envoy.name))?;
+            tls.insert((*envoy.name).clone(), made);
+        }
         let mut upstream_tls = UpstreamsTls::new();
         for service in &config.services {
             let made = self.tls.of_upstream(service, false);
@@ -209,25 +215,26 @@ impl Maker {
         self.pages = watched.into_seen();
         let mut tls = ListenersTls::new();
         self.tls.keep(&config);
+        let all = effort == Effort::All;
+        let mut made_tls = Vec::new();
         for listener in &config.listeners {
             let Some(told) = &listener.tls else { continue };
-            let name = (*listener.name).clone();
-            let was = before.tls.get(&name);
-            let server =
-                match (self.tls.of_listener(&config, listener, told, was, effort == Effort::All), was) {
-                    (Ok(server), _) => server,
-                    (Err(error), was) => {
-                        stale.push(Stale {
-                            kind: "listener",
-                            name: name.clone(),
-                            error: format!("{error:#}"),
-                        });
-                        // A listener that is not there yet needs a restart anyway.
-                        let Some(was) = was else { continue };
-                        was.clone()
-                    }
-                };
-            tls.insert(name, server);
+            let was = before.tls.get(&*listener.name);
+            made_tls.push((&*listener.name, was, self.tls.of_listener(&config, listener, told, was, all)));
+        }
+        for envoy in &config.envoy {
+            let Some(told) = &envoy.tls else { continue };
+            let was = before.tls.get(&*envoy.name);
+            made_tls.push((&*envoy.name, was, self.tls.of_envoy(&envoy.name, told, was, all)));
+        }
+        for (name, was, made) in made_tls {
+            let server = made.or_else(|error| {
+                let error = format!("{error:#}");
+                stale.push(Stale { kind: "listener", name: name.clone(), error });
+                // A listener that is not there yet needs a restart anyway.
+                was.cloned().ok_or(())
+            });
+            tls.extend(server.map(|server| (name.clone(), server)));
         }
         let mut upstream_tls = UpstreamsTls::new();
         for service in &config.services {
@@ -363,19 +370,28 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     differs("dataDir", before.data_dir != after.data_dir);
     differs("logs", before.logs != after.logs);
     differs("listeners", restarted(before) != restarted(after));
-    differs("envoy", before.envoy != after.envoy);
+    differs("envoy", asking(before) != asking(after));
     needs
 }
 
 /// Listeners without what can change while they are there.
 fn restarted(config: &Config) -> Vec<Listener> {
     let mut listeners = config.listeners.clone();
-    for tls in listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
-        tls.certificates.clear();
-        tls.client_certificates = None;
-        tls.min_version = TlsVersion::Tls12;
-    }
+    listeners.iter_mut().filter_map(|listener| listener.tls.as_deref_mut()).for_each(forget);
     listeners
+}
+
+/// Places where Envoys ask, likewise.
+fn asking(config: &Config) -> Vec<Envoy> {
+    let mut envoys = config.envoy.clone();
+    envoys.iter_mut().filter_map(|envoy| envoy.tls.as_deref_mut()).for_each(forget);
+    envoys
+}
+
+fn forget(tls: &mut ListenerTls) {
+    tls.certificates.clear();
+    tls.client_certificates = None;
+    tls.min_version = TlsVersion::Tls12;
 }
 
 impl Snapshot {

@@ -65,9 +65,35 @@ impl TlsMaker {
         let told = told(config, listener, tls);
         let mut warnings = Vec::new();
         let made = self.listeners.of(&listener.name, told, all, |loader| {
-            server(loader, config, listener, tls, before.map(|before| &**before), &mut warnings)
+            let alpn: &[Alpn] = match listener.protocol {
+                ListenerProtocol::Auto => &[Alpn::Http2, Alpn::Http1],
+                ListenerProtocol::Http1 => &[Alpn::Http1],
+                ListenerProtocol::H2c => &[Alpn::Http2],
+            };
+            let hosts = hosts(config, listener).collect();
+            server(loader, alpn, tls, hosts, before.map(|before| &**before), &mut warnings)
         });
         self.warn(&format!("listener {}", *listener.name), warnings);
+        made
+    }
+
+    /// The TLS of a place where Envoys ask, likewise.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(crate) fn of_envoy(
+        &mut self,
+        name: &Name,
+        tls: &ListenerTls,
+        before: Option<&Arc<TlsServer>>,
+        all: bool,
+    ) -> Result<Arc<TlsServer>> {
+        let mut warnings = Vec::new();
+        let made = self.listeners.of(name, format!("{tls:?}"), all, |loader| {
+            // Whom it lets ask is its own to say: hosts are those of the requests that are asked about.
+            server(loader, &[Alpn::Http2], tls, Vec::new(), before.map(|before| &**before), &mut warnings)
+        });
+        self.warn(&format!("listener {name}"), warnings);
         made
     }
 
@@ -102,7 +128,9 @@ impl TlsMaker {
 
     /// Forgets what is no more.
     pub(crate) fn keep(&mut self, config: &Config) {
-        self.listeners.0.retain(|name, _| config.listeners.iter().any(|there| *there.name == *name));
+        let is_listener = |name: &Name| config.listeners.iter().any(|there| *there.name == *name);
+        let is_envoy = |name: &Name| config.envoy.iter().any(|there| *there.name == *name);
+        self.listeners.0.retain(|name, _| is_listener(name) || is_envoy(name));
         self.upstreams.0.retain(|name, _| config.services.iter().any(|there| *there.name == *name));
     }
 
@@ -165,9 +193,9 @@ fn hosts<'c>(
 
 fn server(
     loader: &dyn Loader,
-    config: &Config,
-    listener: &Listener,
+    alpn: &[Alpn],
     tls: &ListenerTls,
+    hosts: Vec<(Vec<&HostPattern>, Option<&ClientCertificates>)>,
     before: Option<&TlsServer>,
     warnings: &mut Vec<String>,
 ) -> Result<TlsServer> {
@@ -183,7 +211,7 @@ fn server(
         None => Arc::new(ClientRule::off()),
     };
     let mut by_host = Vec::new();
-    for (hosts, told) in hosts(config, listener) {
+    for (hosts, told) in hosts {
         by_host.push((hosts, told.map(|told| rules.of(told)).transpose()?));
     }
     // One service of a host that says something speaks for the host.
@@ -194,11 +222,7 @@ fn server(
     let settings = TlsServerSettings {
         certificates,
         tls12: tls.min_version == TlsVersion::Tls12,
-        alpn: match listener.protocol {
-            ListenerProtocol::Auto => vec![Alpn::Http2, Alpn::Http1],
-            ListenerProtocol::Http1 => vec![Alpn::Http1],
-            ListenerProtocol::H2c => vec![Alpn::Http2],
-        },
+        alpn: alpn.to_vec(),
         client_rules,
     };
     Ok(TlsServer::new(settings, before)?)
@@ -304,6 +328,7 @@ impl Rules<'_> {
             mode,
             anchors,
             subject: subject.transpose()?,
+            spiffe_ids: told.spiffe_ids.iter().map(|id| id.id().clone()).collect(),
             error_page: told.error_page.as_ref().map(|page| page.as_str().to_owned()),
         });
         self.made.push((told.clone(), rule.clone()));

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::{Checks, after};
 use crate::client_address::AddressSource;
 use crate::node::{Origin, quoted};
-use crate::sections::{Config, Listener, Route, Service};
+use crate::sections::{Config, Envoy, Listener, Route, Service};
+use crate::socket::Socket;
 use crate::tls::{ClientCertificateMode, ClientCertificates, Direction};
 use crate::value::{HostPattern, Located};
 
@@ -23,6 +24,9 @@ impl Checks<'_> {
                 self.client_certificates(&format!("{key}.clientCertificates"), certificates);
             }
         }
+        for (index, envoy) in config.envoy.iter().enumerate() {
+            self.asker(index, envoy);
+        }
         for (index, service) in config.services.iter().enumerate() {
             if let Some(certificates) = &service.tls.client_certificates {
                 let key = format!("services[{index}].tls.clientCertificates");
@@ -33,6 +37,52 @@ impl Checks<'_> {
             self.fingerprint(index, service);
         }
         self.one_answer_a_host(config);
+    }
+
+    /// Who asks as an Envoy is known by a certificate, or it is said that anybody may.
+    fn asker(&mut self, index: usize, envoy: &Envoy) {
+        let Some(tls) = &envoy.tls else { return };
+        let key = format!("envoy[{index}].tls");
+        if let Socket::Unix(path) = &*envoy.address {
+            let message = format!("{path} is a path: who may ask is said by its folder's permissions");
+            self.error(&key, tls.origin(), message, "remove `tls`, or name an address");
+            return;
+        }
+        if tls.certificates.is_empty() {
+            let message = "TLS without a certificate".to_owned();
+            let help = "add `certificates: [{cert: tls.crt, key: tls.key}]`";
+            self.error(&format!("{key}.certificates"), tls.origin(), message, help);
+        }
+        let key = format!("{key}.clientCertificates");
+        let Some(certificates) = &tls.client_certificates else {
+            let help =
+                "add `clientCertificates: {ca: ca.crt}`, or `clientCertificates: {mode: off}` for anybody";
+            self.error(&key, tls.origin(), "it is not said who may ask".to_owned(), help);
+            return;
+        };
+        match certificates.mode {
+            ClientCertificateMode::On => self.client_certificates(&key, certificates),
+            ClientCertificateMode::Off => {
+                if !certificates.spiffe_ids.is_empty() || certificates.match_subject.is_some() {
+                    let message = "nobody is asked who they are".to_owned();
+                    self.error(&format!("{key}.mode"), certificates.origin(), message, "write on");
+                }
+            }
+            mode => {
+                let message =
+                    format!("{} has no meaning here: an Envoy is let in, or it is not", mode.as_str());
+                self.error(
+                    &format!("{key}.mode"),
+                    certificates.origin(),
+                    message,
+                    "write on, or off for anybody",
+                );
+            }
+        }
+        if certificates.error_page.is_some() {
+            let message = "an Envoy has no use for a page".to_owned();
+            self.error(&format!("{key}.errorPage"), certificates.origin(), message, "remove it");
+        }
     }
 
     /// A fingerprint takes the place of whatever has its header's name.
@@ -76,6 +126,15 @@ impl Checks<'_> {
     fn client_certificates(&mut self, key: &str, certificates: &Located<ClientCertificates>) {
         let mode = certificates.mode;
         let needs_ca = matches!(mode, ClientCertificateMode::On | ClientCertificateMode::Optional);
+        if !needs_ca && !certificates.spiffe_ids.is_empty() {
+            let message = format!("the mode {} believes nobody, so nobody has such an id", mode.as_str());
+            self.error(
+                &format!("{key}.spiffeIds"),
+                certificates.spiffe_ids[0].origin(),
+                message,
+                "write `mode: on`",
+            );
+        }
         if needs_ca && certificates.ca.is_none() {
             let message = format!("the mode {} needs to know whom to believe", mode.as_str());
             let help = "add `ca:` with a file of certificates of authorities, such as ca.crt";

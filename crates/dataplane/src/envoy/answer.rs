@@ -25,6 +25,12 @@ pub(super) enum Reason {
     Failed,
     /// It cannot be held.
     OverBudget,
+    /// A message of its call is larger than what is held of one.
+    TooLarge,
+    /// Judging it took too long.
+    Late,
+    /// What decides is not in force yet.
+    NotReady,
 }
 
 impl Reason {
@@ -35,6 +41,9 @@ impl Reason {
             Self::NoRoute => "no-route",
             Self::Failed => "failed",
             Self::OverBudget => "over-budget",
+            Self::TooLarge => "too-large",
+            Self::Late => "late",
+            Self::NotReady => "not-ready",
         }
     }
 }
@@ -68,6 +77,15 @@ impl Refusal {
     /// An answer of ours for a reason that is no check's.
     pub(super) fn of_status(status: u16, form: &AnswerForm<'_>, reason: Reason) -> Self {
         Self::new(&OwnAnswer::status(status), form, reason)
+    }
+
+    /// The same to who calls by gRPC. Envoy makes the status and the message of it: of a page nobody could read anything.
+    pub(super) fn for_call(mut self, is_grpc: bool, request_id: &str) -> Self {
+        if is_grpc {
+            self.headers.retain(|(name, _)| name != "content-type");
+            self.body = format!("request {request_id}");
+        }
+        self
     }
 
     fn new(answer: &OwnAnswer, form: &AnswerForm<'_>, reason: Reason) -> Self {
@@ -154,6 +172,16 @@ pub(super) fn metadata(
         fields.insert("partial".to_owned(), Value { kind: Some(Kind::BoolValue(true)) });
     }
     Some(Struct { fields })
+}
+
+/// What it may show of a request that does not pass for a reason that is no check's; `verdict` is the reason then.
+pub(super) fn refused_metadata(request_id: &str, service: Option<&str>, reason: Reason) -> Struct {
+    let mut fields = HashMap::from([
+        ("request_id".to_owned(), text(request_id)),
+        ("verdict".to_owned(), text(reason.word())),
+    ]);
+    fields.extend(service.map(|service| ("service".to_owned(), text(service))));
+    Struct { fields }
 }
 
 fn text(text: &str) -> Value {

@@ -12,11 +12,13 @@ use envoy_types::pb::google::rpc;
 use palisade_identity::vouched;
 use palisade_inspect::{Action, End};
 use std::sync::Arc;
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status};
 
-use super::answer::{Reason, Refusal, ValueForm, metadata, set};
+use super::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, set};
 use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, socket_address};
-use super::{Asked, Shared};
+use super::within::{Late, within};
+use super::{Asked, Protected, Shared};
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::journal::{AnsweredBy, Sent};
 
@@ -39,44 +41,73 @@ struct Shown {
     bytes: Vec<u8>,
     /// There is more.
     partial: bool,
+    /// It is a call of gRPC, and nothing of its messages is shown.
+    is_head_of_call: bool,
 }
 
 impl Shared {
     async fn check(&self, mut attributes: AttributeContext) -> CheckResponse {
         let http = attributes.request.take().and_then(|request| request.http).unwrap_or_default();
         let (mut asked, shown) = self.asked(&attributes, http);
+        if self.is_not_ready(&asked) {
+            return self.unjudged(&asked, None, 503, Reason::NotReady);
+        }
         let Some(protected) = self.protected(&asked, &attributes.context_extensions) else {
             self.no_route(&asked);
-            return denied(Refusal::of_status(404, &self.form(&asked, None), Reason::NoRoute), None);
+            return self.unjudged(&asked, None, 404, Reason::NoRoute);
         };
         if self.joined.is_live(&asked.request_id) {
             return allowed(asked, None);
         }
-        let ambiguous = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
-        let (mut exchange, stand) = self.begin(&mut asked, &protected.service).await;
+        let due = Instant::now() + self.listener.deadline;
+        let Ok((mut exchange, stand)) = within(due, self.begin(&mut asked, &protected.service, false)).await
+        else {
+            // What there was of it has said so in the log.
+            self.plane.metrics.events.inspections_late_total.one();
+            return self.unjudged(&asked, Some(&protected), 503, Reason::Late);
+        };
+        if shown.is_head_of_call && exchange.wants_request_body() {
+            self.plane.metrics.events.requests_not_inspected_whole_total.one();
+            exchange.note("The call's messages were not inspected: Envoy asks by its head alone");
+        }
         let judged = match stand {
-            Ok(Stand::More) => judge_body(&mut exchange, &shown).await,
-            stand => stand,
+            Ok(Stand::More) => within(due, judge_body(&mut exchange, &shown)).await,
+            stand => Ok(stand),
         };
         let form = self.form(&asked, Some(&protected));
-        let (refusal, action) = match judged {
-            Ok(Stand::More | Stand::Decided(Action::Forward)) => (None, Action::Forward),
-            Ok(Stand::Decided(action)) => {
-                exchange.blocked();
-                let reason = if ambiguous.is_some() { Reason::Framing } else { Reason::Blocked };
-                (Some(Refusal::of_action(action.clone(), &form, reason)), action)
+        let service = &protected.service.name;
+        let unjudged = |status, reason| {
+            let said = refused_metadata(&asked.request_id, Some(service), reason);
+            (Some(Refusal::of_status(status, &form, reason)), Some(said))
+        };
+        let (refusal, said) = match judged {
+            Ok(Ok(Stand::More | Stand::Decided(Action::Forward))) if asked.ambiguity.is_some() => {
+                unjudged(400, Reason::Framing)
             }
-            Err(Failed) => {
-                let action = Action::Answer { status: 500 };
-                (Some(Refusal::of_status(500, &form, Reason::Failed)), action)
+            Ok(Ok(stand)) => {
+                let action = match stand {
+                    Stand::More => Action::Forward,
+                    Stand::Decided(action) => action,
+                };
+                let said = metadata(&asked.request_id, service, exchange.outcome(), &action, shown.partial);
+                let refusal = (action != Action::Forward).then(|| {
+                    exchange.blocked();
+                    let reason = if asked.ambiguity.is_some() { Reason::Framing } else { Reason::Blocked };
+                    Refusal::of_action(action, &form, reason)
+                });
+                (refusal, said)
+            }
+            Ok(Err(Failed)) => unjudged(500, Reason::Failed),
+            Err(Late) => {
+                exchange.late();
+                unjudged(503, Reason::Late)
             }
         };
-        let service = &protected.service.name;
-        let said = metadata(&asked.request_id, service, exchange.outcome(), &action, shown.partial);
         match refusal {
             None if self.listener.joined => self.joined.leave(&asked.request_id, exchange),
             None => exchange.finish(End::Complete),
             Some(refusal) => {
+                let refusal = refusal.for_call(asked.is_grpc, &asked.request_id);
                 let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
                 exchange.answered(Some(sent), refusal.body.len() as u64);
                 exchange.finish(End::Aborted);
@@ -84,6 +115,20 @@ impl Shared {
             }
         }
         allowed(asked, said)
+    }
+
+    /// The answer to a request that nobody has judged.
+    fn unjudged(
+        &self,
+        asked: &Asked,
+        protected: Option<&Protected>,
+        status: u16,
+        reason: Reason,
+    ) -> CheckResponse {
+        let refusal = Refusal::of_status(status, &self.form(asked, protected), reason)
+            .for_call(asked.is_grpc, &asked.request_id);
+        let service = protected.map(|protected| protected.service.name.as_str());
+        denied(refusal, Some(refused_metadata(&asked.request_id, service, reason)))
     }
 
     fn asked(&self, attributes: &AttributeContext, http: HttpRequest) -> (Asked, Shown) {
@@ -117,7 +162,9 @@ impl Shared {
         }
         // The size is Content-Length, or what was read of a chunked body; -1 where neither is known.
         let missing = usize::try_from(http.size).is_ok_and(|size| size > bytes.len());
-        (asked, Shown { bytes, partial: partial || missing })
+        // Held, it might never end; what it says is for ext_proc to see.
+        let is_head_of_call = asked.is_grpc && bytes.is_empty();
+        (asked, Shown { bytes, partial: partial || missing || is_head_of_call, is_head_of_call })
     }
 }
 
@@ -132,7 +179,7 @@ async fn judge_body(exchange: &mut Exchange, shown: &Shown) -> Result<Stand, Fai
             }
         }
     }
-    if shown.partial && exchange.wants_request_body() {
+    if shown.partial && !shown.is_head_of_call && exchange.wants_request_body() {
         exchange.note(&format!(
             "The request's body was not inspected whole: Envoy shows its first {} bytes (max_request_bytes)",
             shown.bytes.len()

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
+    BodySendMode, HeaderSendMode,
+};
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Shown;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
@@ -70,6 +73,18 @@ pub(super) fn passed(way: Way, streamed: Option<(Vec<u8>, bool)>) -> Answer {
 /// Whether pieces of a body come back to Envoy by our hand.
 pub(super) fn is_duplex(mode: Option<BodySendMode>) -> bool {
     matches!(mode, Some(BodySendMode::FullDuplexStreamed | BodySendMode::Grpc))
+}
+
+/// Bodies piece by piece, heads and trailers as well.
+pub(super) fn streamed() -> ProcessingMode {
+    ProcessingMode {
+        request_header_mode: HeaderSendMode::Send as i32,
+        response_header_mode: HeaderSendMode::Send as i32,
+        request_body_mode: BodySendMode::Streamed as i32,
+        response_body_mode: BodySendMode::Streamed as i32,
+        request_trailer_mode: HeaderSendMode::Send as i32,
+        response_trailer_mode: HeaderSendMode::Send as i32,
+    }
 }
 
 /// The request as its head and Envoy's attributes show it.

@@ -16,17 +16,23 @@
 mod answer;
 mod attributes;
 mod check;
+mod health;
+mod incoming;
 mod joined;
 mod messages;
+mod on_the_way;
 mod process;
+mod readiness;
 mod serve;
+mod within;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use palisade_http::RequestHead;
+use palisade_http::{FramingFinding, RequestHead};
 use palisade_inspect::{Peer, Service};
 use palisade_model::PeerIdentity;
 
@@ -34,12 +40,17 @@ use crate::block_page::AnswerForm;
 use crate::exchange::{About, Exchange, Failed, Stand, own_line};
 use crate::identity_headers::is_identity_header;
 use crate::journal::Remark;
+use crate::passage::told;
 use crate::request_id::request_id;
 use crate::routes::Routes;
 use crate::settings::{Limits, Plane};
 use crate::site::Site;
+use crate::throttle::Throttle;
+use crate::tls::ServerTls;
 use joined::Joined;
 
+pub use health::{Health, ask_health};
+pub use readiness::Readiness;
 pub use serve::{BoundEnvoy, EnvoyAddress, serve_envoy};
 
 /// A listener for an Envoy's questions.
@@ -56,6 +67,14 @@ pub struct EnvoyListener {
     /// Both services are in Envoy's chain of filters, `ext_authz` first: an exchange that was allowed waits for
     /// `ext_proc` to go on with it, and is one in logs and events.
     pub joined: bool,
+    /// How long judging what one message shows may take. Then the request does not pass.
+    pub deadline: Duration,
+    /// TLS, and who may ask; for addresses alone. `None`: it is plain, and whoever reaches it may.
+    pub tls: Option<Arc<ServerTls>>,
+    /// How long a handshake may take.
+    pub handshake: Duration,
+    /// Until it says so, nothing passes.
+    pub readiness: Readiness,
 }
 
 /// A service that an Envoy asks about.
@@ -79,6 +98,7 @@ struct Shared {
     said_joined_headers: AtomicBool,
     /// It was said once that a response came without its request.
     said_unseen_request: AtomicBool,
+    told_not_ready: Throttle,
 }
 
 /// A request that Envoy asks about.
@@ -89,6 +109,8 @@ struct Asked {
     /// Whom Envoy has believed the certificate of.
     identity: Option<Arc<PeerIdentity>>,
     request_id: String,
+    /// Once it has begun: the finding by which its head can be read in more than one way.
+    ambiguity: Option<FramingFinding>,
     wants_json: bool,
     is_head: bool,
     is_grpc: bool,
@@ -108,6 +130,7 @@ impl Asked {
             is_grpc: head.headers.first(b"content-type").is_some_and(is_grpc),
             request_id: id.unwrap_or_else(request_id),
             forged: forged(&head),
+            ambiguity: None,
             head,
             peer,
             local,
@@ -138,10 +161,15 @@ fn is_grpc(content_type: &[u8]) -> bool {
 }
 
 impl Shared {
-    /// Begins the exchange of a request that a route takes.
-    async fn begin(&self, asked: &mut Asked, service: &Arc<Service>) -> (Exchange, Result<Stand, Failed>) {
+    /// Begins the exchange of a request that a route takes. `in_parts`: its body is judged on its way.
+    async fn begin(
+        &self,
+        asked: &mut Asked,
+        service: &Arc<Service>,
+        in_parts: bool,
+    ) -> (Exchange, Result<Stand, Failed>) {
         let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
-        let about = About { listener: &self.listener.name, counts, tls: None, in_parts: false };
+        let about = About { listener: &self.listener.name, counts, tls: None, in_parts };
         let peer = Peer {
             peer_addr: asked.peer,
             client_addr: asked.peer,
@@ -151,7 +179,30 @@ impl Shared {
             admission: None,
             towards: None,
         };
-        Exchange::begin(&self.plane, about, peer, std::mem::take(&mut asked.head), service).await
+        asked.ambiguity = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let head = std::mem::take(&mut asked.head);
+        let (mut exchange, stand) = Exchange::begin(&self.plane, about, peer, head, service).await;
+        if let Some(finding) = asked.ambiguity {
+            self.plane.metrics.events.framing_refused_total.one();
+            let why = format!("the request can be read in more than one way ({})", finding.name());
+            exchange.note(&told(400, &why));
+        }
+        (exchange, stand)
+    }
+
+    /// Whether what decides is not in force yet; counts and tells that a request does not pass for it.
+    fn is_not_ready(&self, asked: &Asked) -> bool {
+        let Some(missing) = self.listener.readiness.missing() else { return false };
+        self.plane.metrics.events.not_ready_total.one();
+        if let Some(times) = self.told_not_ready.one() {
+            let others = if times > 1 {
+                format!("; {} others since this was last told", times - 1)
+            } else {
+                String::new()
+            };
+            self.remark(asked, &told(503, &format!("not ready: {missing}{others}")));
+        }
+        true
     }
 
     /// To which service a request belongs: Envoy's route says so by `service` and `profile` of its context extensions,
@@ -198,7 +249,7 @@ impl Shared {
     /// Counts and tells a request that no route takes.
     fn no_route(&self, asked: &Asked) {
         self.plane.metrics.events.no_route_total.one();
-        self.remark(asked, "Answered with code 404: no route takes this host and path");
+        self.remark(asked, &told(404, "no route takes this host and path"));
     }
 
     /// Says once that a response passes whose request was not shown.

@@ -11,37 +11,44 @@
 //! | `FULL_DUPLEX_STREAMED` | held here, under the budget of all held bodies | before anything went on |
 //! | `NONE` | not shown | counts as over the profile's limit |
 //!
-//! Messages of gRPC in a duplex mode pass while they are looked at: a stream that waits for its own end would never
-//! begin.
+//! Where a body comes piece by piece and is not held (`STREAMED`, and calls of gRPC in every mode but those that show less
+//! than all of it), its judging and the response's run beside each other: [`OnTheWay`]. Of a call each message is judged by
+//! itself and passes then; a stream that waits for its own end would never begin.
+
+mod refusal;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Shown;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, HttpBody, HttpHeaders, ImmediateResponse,
-    ProcessingRequest, ProcessingResponse, TrailersResponse,
+    CommonResponse, HeaderMutation, HeadersResponse, HttpBody, HttpHeaders, ProcessingRequest,
+    ProcessingResponse, TrailersResponse,
 };
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::Struct;
 use palisade_inspect::{Action, End};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::answer::{Reason, Refusal, ValueForm, metadata, set};
+use self::refusal::{Stop, Word};
+use super::answer::{Reason, ValueForm, set};
 use super::attributes::response_head;
-use super::messages::{Way, asked, grpc_status, is_duplex, passed, untouched, without};
-use super::{Asked, NOBODY, Protected, Shared};
+use super::messages::{Way, asked, is_duplex, passed, streamed, untouched, without};
+use super::on_the_way::OnTheWay;
+use super::within::{Late, within};
+use super::{Asked, Protected, Shared};
 use crate::content_coding::{ContentDecoder, WATCHED_BYTES_MAX};
-use crate::exchange::{Exchange, Failed, Stand};
+use crate::exchange::{Exchange, Stand};
 use crate::hold::{Held, HoldError};
 use crate::journal::{AnsweredBy, Sent};
-use crate::passage::told;
+use crate::upload::Judging;
 
 /// The service.
 #[derive(Debug)]
@@ -62,6 +69,8 @@ impl ExternalProcessor for Process {
             about: None,
             request: Side::default(),
             response: Side::default(),
+            on_the_way: None,
+            wish: None,
             status: 0,
             response_bytes: 0,
             coding: Coding::Plain,
@@ -78,6 +87,10 @@ struct Conversation {
     about: Option<About>,
     request: Side,
     response: Side,
+    /// The request's body, where it is judged on its way.
+    on_the_way: Option<OnTheWay>,
+    /// How Envoy is to send bodies from now on, for the next answer.
+    wish: Option<ProcessingMode>,
     /// Of the response.
     status: u16,
     response_bytes: u64,
@@ -131,26 +144,6 @@ enum Coding {
     Broken,
 }
 
-/// Why an exchange does not go on.
-enum Stop {
-    /// It is answered by us.
-    Refused(Refusal, Action),
-    /// Envoy has gone.
-    Gone,
-}
-
-impl From<Failed> for Word {
-    fn from(Failed: Failed) -> Self {
-        Word::Status(500, Reason::Failed)
-    }
-}
-
-/// What stops an exchange, before it has become an answer.
-enum Word {
-    Action(Action),
-    Status(u16, Reason),
-}
-
 impl Conversation {
     async fn run(mut self, mut shown: Streaming<ProcessingRequest>) {
         while let Ok(Some(message)) = shown.message().await {
@@ -161,8 +154,8 @@ impl Conversation {
             let Some(piece) = message.request else { continue };
             match self.take(piece, &message.attributes).await {
                 Ok(()) => {}
-                Err(Stop::Refused(refusal, action)) => {
-                    self.refuse(refusal, &action).await;
+                Err(Stop::Refused(refusal, why)) => {
+                    self.refuse(refusal, &why).await;
                     break;
                 }
                 Err(Stop::Gone) => break,
@@ -178,19 +171,35 @@ impl Conversation {
             let answer = untouched(shown, is_duplex(self.response.mode));
             return self.answer(answer).await;
         }
-        let taken = match shown {
+        // Envoy itself waits for ever where pieces go both ways.
+        let due = Instant::now() + self.shared.listener.deadline;
+        let judged = within(due, self.judge(shown, attributes)).await.unwrap_or_else(|Late| {
+            if let Ok((_, exchange)) = self.exchange() {
+                exchange.late();
+            }
+            Err(Word::Status(503, Reason::Late))
+        });
+        let answers = judged.map_err(|word| self.stop(word))?;
+        for answer in answers {
+            self.answer(answer).await?;
+        }
+        Ok(())
+    }
+
+    async fn judge(
+        &mut self,
+        shown: Shown,
+        attributes: &HashMap<String, Struct>,
+    ) -> Result<Vec<Answer>, Word> {
+        match shown {
             Shown::RequestHeaders(head) => self.request_head(head, attributes).await,
+            Shown::RequestBody(body) if self.on_the_way.is_some() => self.body_on_the_way(body).await,
             Shown::RequestBody(body) => self.body(Way::Request, body).await,
             Shown::RequestTrailers(_) => self.trailers(Way::Request).await,
             Shown::ResponseHeaders(head) => self.response_head(head).await,
             Shown::ResponseBody(body) => self.body(Way::Response, body).await,
             Shown::ResponseTrailers(_) => self.trailers(Way::Response).await,
-        };
-        let answers = taken.map_err(|word| self.stop(word))?;
-        for answer in answers {
-            self.answer(answer).await?;
         }
-        Ok(())
     }
 
     async fn request_head(
@@ -200,6 +209,10 @@ impl Conversation {
     ) -> Result<Vec<Answer>, Word> {
         let mut asked = asked(&self.shared, &shown, attributes);
         let pass = Answer::RequestHeaders(without(std::mem::take(&mut asked.forged)));
+        if self.shared.is_not_ready(&asked) {
+            self.about = Some(About { asked, protected: None, exchange: None });
+            return Err(Word::Status(503, Reason::NotReady));
+        }
         let protected = self.shared.protected(&asked, &HashMap::new());
         if let Some(exchange) = self.shared.joined.take(&asked.request_id) {
             self.about = Some(About { asked, protected, exchange: Some(exchange) });
@@ -211,15 +224,26 @@ impl Conversation {
             self.about = Some(About { asked, protected, exchange: None });
             return Err(Word::Status(404, Reason::NoRoute));
         };
-        let (exchange, stand) = self.shared.begin(&mut asked, &to.service).await;
-        let is_grpc = asked.is_grpc;
+        let judging = if shown.end_of_stream { None } else { self.judging(asked.is_grpc) };
+        let (exchange, stand) = self.shared.begin(&mut asked, &to.service, judging.is_some()).await;
+        let is_ambiguous = asked.ambiguity.is_some();
         let wants_body = exchange.wants_request_body();
         self.about = Some(About { asked, protected, exchange: Some(exchange) });
         let goes_on = settle(stand?)?;
         if !goes_on {
             self.request.flow = Flow::Judged;
-        } else if shown.end_of_stream || !wants_body {
+        } else if shown.end_of_stream || !wants_body || is_ambiguous {
             self.end(Way::Request).await?;
+        } else if let Some(judging) = judging {
+            // The head alone; the body is judged by parts of its own.
+            let (_, exchange) = self.exchange()?;
+            settle(exchange.request_end().await?)?;
+            self.on_the_way = Some(OnTheWay::new(judging, self.shared.plane.budget.clone()));
+            if self.request.mode == Some(BodySendMode::Buffered) {
+                // Envoy would wait for the end of the call. It follows where its filter says allow_mode_override.
+                self.wish = Some(streamed());
+            }
+            self.request.flow = Flow::Looking;
         } else {
             match self.request.mode {
                 Some(BodySendMode::None) => {
@@ -228,19 +252,34 @@ impl Conversation {
                     );
                     self.cut().await?;
                 }
-                mode if is_duplex(mode) && !is_grpc => {
+                mode if is_duplex(mode) => {
                     self.hold_back(Way::Request, pass);
                     return Ok(Vec::new());
                 }
                 _ => self.request.flow = Flow::Looking,
             }
         }
+        if is_ambiguous {
+            // Whatever rules and the mode say.
+            return Err(Word::Status(400, Reason::Framing));
+        }
         Ok(vec![pass])
     }
 
+    /// How a request's body is judged, where that is on its way.
+    fn judging(&self, is_grpc: bool) -> Option<Judging> {
+        let bytes_max = self.shared.listener.limits.message_held_max;
+        match self.request.mode {
+            Some(BodySendMode::None | BodySendMode::BufferedPartial) => None,
+            _ if is_grpc => Some(Judging::Messages { bytes_max }),
+            Some(BodySendMode::Streamed) | None => Some(Judging::Whole),
+            _ => None,
+        }
+    }
+
     async fn response_head(&mut self, shown: HttpHeaders) -> Result<Vec<Answer>, Word> {
-        // A service may answer before it has the whole request: no more of it will be shown.
-        if self.request.flow != Flow::Judged {
+        // A service may answer before it has the whole request. Where that is not judged by itself, no more of it is shown.
+        if self.request.flow != Flow::Judged && self.on_the_way.is_none() {
             self.end(Way::Request).await?;
         }
         let limits = &self.shared.listener.limits;
@@ -276,7 +315,8 @@ impl Conversation {
                     self.not_whole("Envoy does not show it (response_body_mode)");
                     self.end(Way::Response).await?;
                 }
-                mode if is_duplex(mode) => {
+                // The answers of a call may be what its next message waits for.
+                mode if is_duplex(mode) && !self.is_grpc() => {
                     self.hold_back(Way::Response, pass);
                     return Ok(Vec::new());
                 }
@@ -322,12 +362,45 @@ impl Conversation {
         Ok(answers)
     }
 
-    async fn trailers(&mut self, way: Way) -> Result<Vec<Answer>, Word> {
-        self.end(way).await?;
-        let mut answers = match self.side(way).held.take() {
-            Some(back) => self.released(way, back, false).await?,
-            None => Vec::new(),
+    /// A piece of a request's body that is judged on its way.
+    async fn body_on_the_way(&mut self, shown: HttpBody) -> Result<Vec<Answer>, Word> {
+        let HttpBody { body, end_of_stream, .. } = shown;
+        let passes = self.show_on_the_way(body, end_of_stream).await?;
+        if !is_duplex(self.request.mode) {
+            // Envoy holds this piece; those before it have passed.
+            return Ok(vec![passed(Way::Request, None)]);
+        }
+        if passes.is_empty() && !end_of_stream {
+            return Ok(Vec::new());
+        }
+        Ok(vec![passed(Way::Request, Some((passes, end_of_stream)))])
+    }
+
+    async fn show_on_the_way(&mut self, piece: Vec<u8>, is_last: bool) -> Result<Vec<u8>, Word> {
+        let (Some(mut on_the_way), Ok((_, exchange))) = (self.on_the_way.take(), self.exchange()) else {
+            return Err(Word::Status(500, Reason::Failed));
         };
+        let passes = on_the_way.show(exchange, piece, is_last).await;
+        match (&passes, is_last) {
+            (Ok(_), true) => self.request.flow = Flow::Judged,
+            (Ok(_), false) => self.on_the_way = Some(on_the_way),
+            (Err(_), _) => {}
+        }
+        passes.map_err(|error| self.not_passed(error))
+    }
+
+    async fn trailers(&mut self, way: Way) -> Result<Vec<Answer>, Word> {
+        let mut answers = Vec::new();
+        if way == Way::Request && self.on_the_way.is_some() {
+            let rest = self.show_on_the_way(Vec::new(), true).await?;
+            if is_duplex(self.request.mode) && !rest.is_empty() {
+                answers.push(passed(way, Some((rest, false))));
+            }
+        }
+        self.end(way).await?;
+        if let Some(back) = self.side(way).held.take() {
+            answers.extend(self.released(way, back, false).await?);
+        }
         answers.push(match way {
             Way::Request => Answer::RequestTrailers(TrailersResponse::default()),
             Way::Response => Answer::ResponseTrailers(TrailersResponse::default()),
@@ -470,62 +543,15 @@ impl Conversation {
         self.note(&format!("The response's body was not inspected whole: {why}"));
     }
 
-    fn cannot_hold(&mut self, error: &HoldError) -> Word {
-        self.shared.plane.metrics.events.budget_refused_total.one();
-        self.note(&told(503, &error.to_string()));
-        Word::Status(503, Reason::OverBudget)
+    fn is_grpc(&self) -> bool {
+        self.about.as_ref().is_some_and(|about| about.asked.is_grpc)
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), Stop> {
-        let response = ProcessingResponse { response: Some(answer), ..ProcessingResponse::default() };
+        let mode_override = self.wish.take();
+        let response =
+            ProcessingResponse { response: Some(answer), mode_override, ..ProcessingResponse::default() };
         self.answers.send(Ok(response)).await.map_err(|_| Stop::Gone)
-    }
-
-    /// What stops the exchange, as an answer.
-    fn stop(&mut self, word: Word) -> Stop {
-        let nobody = Asked::new(palisade_http::RequestHead::default(), NOBODY, NOBODY);
-        let (asked, protected) = match &self.about {
-            Some(about) => (&about.asked, about.protected.as_deref()),
-            None => (&nobody, None),
-        };
-        let form = self.shared.form(asked, protected);
-        match word {
-            Word::Action(action) => {
-                Stop::Refused(Refusal::of_action(action.clone(), &form, Reason::Blocked), action)
-            }
-            Word::Status(status, reason) => {
-                Stop::Refused(Refusal::of_status(status, &form, reason), Action::Answer { status })
-            }
-        }
-    }
-
-    /// Answers in place of the service.
-    async fn refuse(&mut self, refusal: Refusal, action: &Action) {
-        let is_grpc = self.about.as_ref().is_some_and(|about| about.asked.is_grpc);
-        let mut said = None;
-        if let Some(About { asked, protected, exchange: Some(exchange) }) = &mut self.about {
-            exchange.blocked();
-            let service = protected.as_ref().map_or("-", |protected| &protected.service.name);
-            said = metadata(&asked.request_id, service, exchange.outcome(), action, false);
-            let sent = Sent { status: refusal.status, by: AnsweredBy::Palisade };
-            exchange.answered(Some(sent), refusal.body.len() as u64);
-            exchange.finish(End::Aborted);
-        }
-        let set_headers =
-            refusal.headers.iter().map(|(name, value)| set(name, value, ValueForm::Raw)).collect();
-        let immediate = ImmediateResponse {
-            status: Some(HttpStatus { code: i32::from(refusal.status) }),
-            headers: Some(HeaderMutation { set_headers, ..HeaderMutation::default() }),
-            body: refusal.body.into_bytes(),
-            grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_status(refusal.status) }),
-            details: "palisade".to_owned(),
-        };
-        let response = ProcessingResponse {
-            response: Some(Answer::ImmediateResponse(immediate)),
-            dynamic_metadata: said,
-            ..ProcessingResponse::default()
-        };
-        let _ = self.answers.send(Ok(response)).await;
     }
 
     /// The response is whole.

@@ -11,16 +11,23 @@ use std::time::Duration;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
+use tonic::server::NamedService as _;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use super::check::Check;
+use super::incoming::incoming;
 use super::joined::Joined;
 use super::process::Process;
+use super::readiness::Readiness;
 use super::{EnvoyListener, Shared};
 use crate::serve::{Drain, Drained, until_asked};
 use crate::settings::Plane;
+use crate::throttle::Throttle;
 
 /// Where an Envoy finds us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +51,8 @@ impl std::fmt::Display for EnvoyAddress {
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What Envoy may send of one message before we have taken it. Four times as much on a connection.
 const WINDOW_BYTES: u32 = 1024 * 1024;
+/// How long a connection over TLS lasts; then Envoy makes another, by what is asked of it then.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(600);
 /// Exchanges at a time on one connection of Envoy's.
 const STREAMS_MAX: u32 = 4096;
 
@@ -113,6 +122,9 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
     for protected in listener.routes.targets() {
         plane.metrics.requests_of(&listener.name, &protected.service.name);
     }
+    if let Some(tls) = &listener.tls {
+        plane.metrics.tls.watch(listener.name.clone(), tls.clone());
+    }
     let path = match &socket {
         Socket::Unix(_, path) => Some(path.clone()),
         Socket::Tcp(_) => None,
@@ -123,15 +135,20 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
         joined: Joined::default(),
         said_joined_headers: AtomicBool::new(false),
         said_unseen_request: AtomicBool::new(false),
+        told_not_ready: Throttle::default(),
     });
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    health.set_serving::<AuthorizationServer<Check>>().await;
-    health.set_serving::<ExternalProcessorServer<Process>>().await;
-    let sweeper = tokio::spawn(sweep(shared.clone()));
+    let mut beside = JoinSet::new();
+    beside.spawn(say_health(health, shared.listener.readiness.clone(), drain.clone()));
+    beside.spawn(sweep(shared.clone()));
     let mut deadline = std::pin::pin!(until_asked(drain.asked()));
     let (ended, asked) = tokio::sync::oneshot::channel::<()>();
-    let services = Server::builder()
+    let mut server = Server::builder();
+    if shared.listener.tls.is_some() {
+        // Who may ask changes while connections last.
+        server = server.max_connection_age(CONNECTION_AGE_MAX);
+    }
+    let services = server
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
@@ -146,13 +163,18 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
     let shutdown = async {
         let _ = asked.await;
     };
+    let tls = shared.listener.tls.clone();
     let mut serving = std::pin::pin!(async {
-        match socket {
-            Socket::Tcp(socket) => {
+        match (socket, tls) {
+            (Socket::Tcp(socket), Some(tls)) => {
+                let incoming = incoming(socket, tls, shared.listener.handshake, shared.clone());
+                services.serve_with_incoming_shutdown(incoming, shutdown).await
+            }
+            (Socket::Tcp(socket), None) => {
                 let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
                 services.serve_with_incoming_shutdown(incoming, shutdown).await
             }
-            Socket::Unix(socket, _) => {
+            (Socket::Unix(socket, _), _) => {
                 services.serve_with_incoming_shutdown(UnixListenerStream::new(socket), shutdown).await
             }
         }
@@ -167,13 +189,35 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
             }
         }
     };
-    sweeper.abort();
+    drop(beside);
     shared.joined.end_all();
     if let Some(path) = path {
         let _ = std::fs::remove_file(path);
     }
     served.map_err(io::Error::other)?;
     Ok(Drained::default())
+}
+
+/// Says whether questions are answered by what is in force: not before it is, and not once we are to end.
+async fn say_health(health: HealthReporter, readiness: Readiness, drain: Drain) {
+    let mut missing = readiness.watch();
+    let mut asked = std::pin::pin!(until_asked(drain.asked()));
+    loop {
+        let status = match (missing.borrow_and_update().is_none(), drain.is_asked()) {
+            (true, false) => ServingStatus::Serving,
+            _ => ServingStatus::NotServing,
+        };
+        for service in ["", AuthorizationServer::<Check>::NAME, ExternalProcessorServer::<Process>::NAME] {
+            health.set_service_status(service, status).await;
+        }
+        if drain.is_asked() {
+            return;
+        }
+        tokio::select! {
+            changed = missing.changed() => if changed.is_err() { return },
+            _ = &mut asked => {}
+        }
+    }
 }
 
 async fn sweep(shared: Arc<Shared>) {

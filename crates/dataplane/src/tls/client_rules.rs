@@ -9,7 +9,7 @@ use std::sync::Arc;
 use palisade_config::{HostPattern, RoutePath};
 use palisade_identity::{Anchors, ClientCertificates, SubjectMatch, Unreadable, verify};
 use palisade_inspect::RouteTable;
-use palisade_model::PeerIdentity;
+use palisade_model::{PeerIdentity, SpiffeId};
 
 use crate::arrival::TlsArrival;
 
@@ -22,6 +22,8 @@ pub struct ClientRule {
     pub anchors: Anchors,
     /// Which subjects are let in.
     pub subject: Option<SubjectMatch>,
+    /// SPIFFE ids, of which a certificate must have one; all are let in where there are none.
+    pub spiffe_ids: Vec<SpiffeId>,
     /// Where those are sent whose certificate will not do, in place of 400.
     pub error_page: Option<String>,
 }
@@ -29,7 +31,13 @@ pub struct ClientRule {
 impl ClientRule {
     /// Nobody is asked.
     pub fn off() -> Self {
-        Self { mode: ClientCertificates::Off, anchors: Anchors::nobody(), subject: None, error_page: None }
+        Self {
+            mode: ClientCertificates::Off,
+            anchors: Anchors::nobody(),
+            subject: None,
+            spiffe_ids: Vec::new(),
+            error_page: None,
+        }
     }
 
     /// Who a chain makes its sender, who has shown to hold the leaf's key. `None` where nobody is asked.

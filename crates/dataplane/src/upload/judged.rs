@@ -8,7 +8,7 @@ use palisade_inspect::Action;
 use super::UploadError;
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::hold::Reserved;
-use crate::sides::ClientSide;
+use crate::sides::{BodyLost, ClientSide};
 
 /// How a body is judged on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,36 @@ pub(crate) enum Judging {
     Messages { bytes_max: usize },
 }
 
+/// Where a body comes from.
+pub(crate) trait Source {
+    /// Whether all of it was taken.
+    fn is_done(&self) -> bool;
+
+    /// Hands some more of it to `take`. `false`: it is over.
+    fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<bool, BodyLost>>;
+}
+
+impl<C: ClientSide> Source for C {
+    fn is_done(&self) -> bool {
+        self.body_is_done()
+    }
+
+    fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<bool, BodyLost>> {
+        self.poll_body(cx, take)
+    }
+}
+
 /// A body that is judged on its way.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(crate) struct Judged {
     judging: Judging,
     state: State,
     /// What came and may not go yet.
@@ -47,7 +74,7 @@ enum State {
 }
 
 /// What a poll came to.
-pub(super) enum Came {
+pub(crate) enum Came {
     /// These may go; perhaps none.
     Bytes(Vec<u8>),
     /// The body is over.
@@ -58,25 +85,25 @@ pub(super) enum Came {
 const FRAME_HEAD_BYTES: usize = 5;
 
 impl Judged {
-    pub(super) fn new(judging: Judging, reserved: Reserved) -> Self {
+    pub(crate) fn new(judging: Judging, reserved: Reserved) -> Self {
         Self { judging, state: State::Between, withheld: Vec::new(), reserved }
     }
 
     /// Whether it is a verdict that is waited for, not the client.
-    pub(super) fn is_at_work(&self) -> bool {
+    pub(crate) fn is_at_work(&self) -> bool {
         matches!(self.state, State::Beginning | State::Fed | State::Judging(_))
     }
 
     /// Moves on. `streamed` counts what came from the client.
-    pub(super) fn poll<C: ClientSide>(
+    pub(crate) fn poll<S: Source>(
         &mut self,
         cx: &mut Context<'_>,
-        client: &mut C,
+        client: &mut S,
         exchange: &mut Exchange,
         streamed: &mut u64,
     ) -> Poll<Result<Came, UploadError>> {
         loop {
-            let done = client.body_is_done();
+            let done = client.is_done();
             match self.state {
                 State::Between => match self.next_part(done)? {
                     Some(_) => {
@@ -172,14 +199,14 @@ impl Judged {
         Ok(whole.or((done && held > 0).then_some(held)))
     }
 
-    fn fill<C: ClientSide>(
+    fn fill<S: Source>(
         &mut self,
         cx: &mut Context<'_>,
-        client: &mut C,
+        client: &mut S,
         streamed: &mut u64,
     ) -> Poll<Result<(), UploadError>> {
         let withheld = &mut self.withheld;
-        let came = client.poll_body(cx, &mut |piece| {
+        let came = client.poll_more(cx, &mut |piece| {
             *streamed += piece.len() as u64;
             withheld.extend_from_slice(piece);
         });
