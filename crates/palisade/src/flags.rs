@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_config::{Environment, Overrides};
 use palisade_model::Mode;
 
+use crate::commands::authz::AuthzFlags;
+
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
 #[command(name = "palisade", version = VERSION, max_term_width = 100)]
@@ -22,6 +24,8 @@ pub(crate) const VERSION: &str = env!("PALISADE_BUILD_VERSION");
 pub(crate) enum Command {
     /// Protect a service: a reverse proxy that inspects what it forwards
     Run(Box<RunFlags>),
+    /// Answer Envoys in the place of Calico's Dikastes, by its flags
+    Authz(Box<AuthzFlags>),
     /// Say what would happen to a request, and why
     Explain(ExplainFlags),
     /// Find what is wrong with rules, without starting anything
@@ -473,7 +477,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn admin_address(text: &str) -> Result<String, String> {
+pub(crate) fn admin_address(text: &str) -> Result<String, String> {
     match text {
         "off" => Ok(text.to_owned()),
         text => address(text).map(|address| address.to_string()).map_err(|error| format!("{error}; or off")),

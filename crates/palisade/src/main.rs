@@ -42,7 +42,7 @@ use clap::Parser;
 use flags::{Command, Flags, PolicyCommand, RulesCommand};
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::parse_from(commands::authz::normalised(std::env::args_os()));
     let outcome = match flags.command {
         Command::Explain(explain) => commands::explain::run(&explain),
         Command::Check(check) => commands::check::run(&check),
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Check(flags)) => commands::policy::check::run(&flags),
         Command::Policy(PolicyCommand::Suggest(flags)) => commands::policy::suggest::run(&flags),
         Command::Run(run) => commands::run::run(&run),
+        Command::Authz(authz) => commands::authz::run(&authz),
         Command::Health(health) => commands::health::run(&health),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),

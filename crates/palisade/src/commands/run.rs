@@ -32,7 +32,12 @@ use crate::watch::{Seen, Watcher};
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
-    let mut maker = Maker::new(told(flags)?);
+    serve(told(flags)?)
+}
+
+/// The same, by what it was told.
+pub(crate) fn serve(told: Told) -> Result<Finding> {
+    let mut maker = Maker::new(told);
     let compat = maker.compat();
     let config = maker.config()?;
     let process = Process::new();
