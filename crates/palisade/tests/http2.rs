@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
+use support::grpc::{CALLS, CallsServed, python};
 use support::{Folder, Running, UNION_ATTACK, Upstream, command};
 
 /// The output of a tool; nothing where it is not there, which is said.
@@ -39,45 +39,17 @@ fn curl_and_nghttp_speak_http2_without_tls() {
     }
 }
 
-/// grpcio, where the test tools have put it or where Python has it.
-fn python() -> Option<String> {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/test-tools/python/bin/python");
-    let has = |python: &str| {
-        let asked = Command::new(python).args(["-c", "import grpc"]).stderr(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    let found = [own, "python3"].into_iter().find(|python| has(python));
-    if found.is_none() {
-        println!("skipped: no Python here that has grpcio");
-    }
-    found.map(str::to_owned)
-}
-
-const CALLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/dataplane/grpc_calls.py");
-
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn calls_of_grpc_run_and_an_attack_in_a_message_is_found() {
     let Some(python) = python() else { return };
-    let mut service =
-        Served(Command::new(&python).args([CALLS, "serve"]).stdout(Stdio::piped()).spawn().unwrap());
-    let mut port = String::new();
-    BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let service = CallsServed::start(&python);
     let folder = Folder::new();
     let config = format!(
         "admin: {{address: \"off\"}}\ndataDir: {}\nlisteners: [{{name: web, address: 127.0.0.1:0}}]\n\
          services: [{{name: shop, upstream: {{url: \"http://127.0.0.1:{}\", protocol: http2}}}}]\n\
          profiles: {{default: {{mode: block}}}}\n",
         folder.at("data"),
-        port.trim()
+        service.port
     );
     let file = folder.write("palisade.yaml", config);
     let mut proxy = Running::start(command(&["run", "--config", &file]));

@@ -23,21 +23,28 @@ pub(crate) fn binary() -> Option<PathBuf> {
     found
 }
 
-/// An example, its addresses replaced by those of a test.
-pub(crate) fn example(name: &str, upstream: &str, palisade: &str) -> String {
+/// An example with some of its text replaced; each must be there.
+pub(crate) fn changed(name: &str, replaced: &[(&str, &str)]) -> String {
     let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/envoy/{}"), name);
     let text = std::fs::read_to_string(path).unwrap();
-    let upstream = upstream.rsplit(':').next().unwrap();
-    let replaced = [
-        ("port_value: 9902", "port_value: 0".to_owned()),
-        ("port_value: 10000", "port_value: 0".to_owned()),
-        ("port_value: 8080", format!("port_value: {upstream}")),
-        ("/run/palisade/envoy.sock", palisade.to_owned()),
-    ];
-    replaced.into_iter().fold(text, |text, (from, to)| {
+    replaced.iter().fold(text, |text, (from, to)| {
         assert!(text.contains(from), "{name} has no {from}");
-        text.replace(from, &to)
+        text.replace(from, to)
     })
+}
+
+/// An example, its addresses replaced by those of a test.
+pub(crate) fn example(name: &str, upstream: &str, palisade: &str) -> String {
+    let upstream = upstream.rsplit(':').next().unwrap();
+    changed(
+        name,
+        &[
+            ("port_value: 9902", "port_value: 0"),
+            ("port_value: 10000", "port_value: 0"),
+            ("port_value: 8080", &format!("port_value: {upstream}")),
+            ("/run/palisade/envoy.sock", palisade),
+        ],
+    )
 }
 
 /// An Envoy at work.
@@ -51,6 +58,8 @@ impl Envoy {
     pub(crate) fn start(binary: &Path, folder: &Folder, bootstrap: &str) -> Self {
         let file = folder.write("envoy.yaml", bootstrap);
         let admin_file = folder.at("envoy-admin");
+        // Of one that was here before.
+        let _ = std::fs::remove_file(&admin_file);
         let log = std::fs::File::create(folder.at("envoy.log")).unwrap();
         let child = Command::new(binary)
             .args([

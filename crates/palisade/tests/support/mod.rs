@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub(crate) mod envoy;
+pub(crate) mod grpc;
 
 /// Long enough for a loaded machine; a test that waits for this has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
