@@ -16,6 +16,7 @@ mod check;
 mod client_address;
 mod decode;
 mod environment;
+mod events;
 mod exception;
 mod headers;
 mod inherit;
@@ -36,6 +37,7 @@ use palisade_yaml::{diagnostic, node};
 pub use client_address::{AddressSource, ClientAddress, HopCount};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
+pub use events::{Events, L7, TrimUrl};
 pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
 pub use lists::{

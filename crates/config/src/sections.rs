@@ -2,6 +2,7 @@
 
 use crate::client_address::ClientAddress;
 use crate::decode::{Decode, Decoder, Shape, Step, section};
+use crate::events::Events;
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
 use crate::lists::{Automatic, Lists, ModeOverride};
@@ -56,8 +57,10 @@ section! {
         policies: Option<Policies>,
         /// Sources that pass unchecked, are refused, or are watched.
         lists: Lists,
+        /// What is kept of decisions and of traffic.
+        events: Events,
     }
-    not in this version: "events", "sharedState";
+    not in this version: "sharedState";
 }
 
 section! {

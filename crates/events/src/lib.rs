@@ -21,6 +21,7 @@ mod bus;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
+mod reference;
 pub mod sinks;
 pub mod store;
 mod traffic;
@@ -29,4 +30,5 @@ pub use bus::{
     Batch, Bus, BusCounts, BusLimits, Record, SubscriberCounts, Subscription, Taken, TrafficSource,
 };
 pub use log_writer::{Destination, EntryFile, LogWriter};
-pub use traffic::{EachParameter, SeenRequest, TrafficLog, TrafficSwitches, UrlDetail, Visit};
+pub use reference::reference;
+pub use traffic::{EachParameter, SeenRequest, TrafficLog, TrafficSwitches, UrlDetail};

@@ -13,7 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use palisade_model::{
-    EventAction, EventId, Excerpt, Moment, ParameterSketch, Redactor, Traffic, ValueClass, Workload,
+    EventAction, EventId, Excerpt, Moment, ParameterSketch, Redactor, Traffic, ValueClass, VisitParameter,
+    Workload,
 };
 
 use crate::bus::TrafficSource;
@@ -125,11 +126,8 @@ pub struct SeenRequest<'a> {
     pub action: EventAction,
 }
 
-/// Visits the parameters of a request: `query` or `body`, name, value.
-pub type EachParameter<'p> = dyn Fn(&mut Visit<'_>) + 'p;
-
-/// Takes a parameter.
-pub type Visit<'v> = dyn FnMut(&'static str, &[u8], &[u8]) + 'v;
+/// Visits the parameters of a request.
+pub type EachParameter<'p> = dyn Fn(&mut VisitParameter<'_>) + 'p;
 
 /// Adds requests up.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use palisade_detect::{Detection, Finding};
 use palisade_engine::persistent::Operation;
 use palisade_engine::{Shortfall, Transaction, error_log};
-use palisade_model::Verdict;
+use palisade_http::{BodyLimits, Target, parse_form};
+use palisade_model::{Verdict, VisitParameter};
 
 use crate::detector::{Judged, LOGGED_FROM};
 use crate::gate;
@@ -95,6 +96,24 @@ impl Report {
         }
         lines.extend(findings);
         lines
+    }
+
+    /// Visits the parameters of the request: `query` or `body`, name, value. Raw. Without rules those of the query alone.
+    pub fn each_parameter(&self, visit: &mut VisitParameter<'_>) {
+        match (&self.transaction, &self.detection) {
+            (Some(transaction), _) => {
+                transaction.query_arguments().iter().for_each(|(name, value)| visit("query", name, value));
+                transaction.body_arguments().iter().for_each(|(name, value)| visit("body", name, value));
+            }
+            (None, Some(detection)) => {
+                let head = detection.head();
+                let target = Target::new(&head.target, &head.method);
+                let Some(query) = target.query() else { return };
+                let form = parse_form(query, &BodyLimits::default());
+                form.fields.iter().for_each(|(name, value)| visit("query", name, value));
+            }
+            (None, None) => {}
+        }
     }
 
     /// As much of the request's body as was kept for the audit log, and how long it was.

@@ -62,7 +62,7 @@ record! {
         rules: Vec<RuleHit> = "rules",
         /// Findings of the built-in detector that are worth a line, the one that decided last, at most 32.
         findings: Vec<EventFinding> = "findings",
-        /// Kinds of attack of these findings, each once.
+        /// Kinds of attack that findings tell of, and rules by CRS's tags, each once.
         attacks: Vec<&'static str> = "attacks",
         /// Why the verdict is no pass: `rule`, `finding`, `limit`, `framing`, `policy`, `list`, `rate`, `incomplete` or
         /// `failure`.

@@ -43,7 +43,7 @@ pub use point_pattern::{PointError, PointPattern};
 pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
 pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, SpiffeIdError, TRUST_DOMAIN_BYTES_MAX};
 pub use status::reason_phrase;
-pub use traffic::{ParameterSketch, Traffic, ValueClass};
+pub use traffic::{ParameterSketch, Traffic, ValueClass, VisitParameter};
 pub use verdict::{Stage, Verdict};
 pub use wildcard::{WILDCARD_BYTES_MAX, WILDCARD_TEXT_BYTES_MAX, Wildcard};
 pub use workload::{KnownBy, Workload};

@@ -103,6 +103,9 @@ record! {
     }
 }
 
+/// Takes the parameters of a request one by one: `query` or `body`, name, value. Raw.
+pub type VisitParameter<'v> = dyn FnMut(&'static str, &[u8], &[u8]) + 'v;
+
 field_words! {
     /// What kind of value stands in a parameter.
     pub enum ValueClass {

@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Ask policies: what a selector selects, what would happen to a flow, what is wrong with them
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// What was decided, and what traffic there was: questions to the event store
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
@@ -60,6 +63,16 @@ pub(crate) enum ConfigCommand {
     Schema,
     /// Print what environment variables do, in Markdown
     Environment,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Print events, the newest first; exit 1 when there is none
+    Query(EventsQueryFlags),
+    /// Print the last events, and further ones as they come
+    Tail(EventsTailFlags),
+    /// Print what fields events and L7 records have, in Markdown
+    Fields,
 }
 
 #[derive(Debug, Subcommand)]
@@ -455,6 +468,90 @@ pub(crate) struct RulesShowFlags {
     /// Ids of rules
     #[arg(value_name = "ID", required = true, value_parser = rule_id)]
     pub(crate) ids: Vec<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EventsFilterFlags {
+    /// A question in the language of GlobalAlert: `service = shop AND "rules.id" IN {"942*"}`
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: Option<String>,
+    /// The data folder; a process may be writing to it
+    #[arg(long, value_name = "DIR", default_value = "./palisade-data")]
+    pub(crate) data_dir: PathBuf,
+    /// L7 records in place of events
+    #[arg(long)]
+    pub(crate) l7: bool,
+    /// Not older than this: 15m, 2h, 3d ago, or 2026-11-22T12:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Older than this
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// Of this service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Of this kind: waf, policy, framing, list, rate, incomplete or dropped
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// With this action: pass, deny or would_block
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+    /// From this client's address; with --l7 from this workload, NAMESPACE/NAME
+    #[arg(long, value_name = "WHO")]
+    pub(crate) source: Option<String>,
+    /// With this kind of attack, such as sqli
+    #[arg(long, value_name = "ATTACK")]
+    pub(crate) attack: Option<String>,
+    /// With this rule
+    #[arg(long, value_name = "ID", value_parser = rule_id)]
+    pub(crate) rule: Option<u64>,
+    /// With all of these words, each of which may be the beginning of one
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) text: Option<String>,
+    /// The form
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(crate) format: Format,
+    /// Colours in the text form
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EventsQueryFlags {
+    #[command(flatten)]
+    pub(crate) filter: EventsFilterFlags,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Go on where a page ended, which said how
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// The oldest first
+    #[arg(long)]
+    pub(crate) oldest_first: bool,
+    /// How many have which value of a field, such as service or source.ip
+    #[arg(long, value_name = "FIELD", conflicts_with_all = ["cursor", "oldest_first"])]
+    pub(crate) count_by: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EventsTailFlags {
+    #[command(flatten)]
+    pub(crate) filter: EventsFilterFlags,
+    /// How many of those that are there come first
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub(crate) lines: usize,
 }
 
 #[derive(Args, Debug)]

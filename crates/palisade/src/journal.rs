@@ -8,7 +8,7 @@ mod event;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -17,13 +17,14 @@ use palisade_dataplane::{AnsweredBy, Ended, Facts, Journal, Remark};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
-use palisade_events::{Bus, Destination, EntryFile, LogWriter, dikastes};
+use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
 use palisade_identity::hex_lower;
 use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
-use palisade_model::{AuditMessage, AuditRecord, Calendar, Excerpt, Listing, Redactor};
+use palisade_model::{AuditMessage, AuditRecord, Calendar, Listing};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
+use crate::events::Events;
 use crate::snapshot::Snapshot;
 
 /// The logs of this process.
@@ -40,10 +41,8 @@ pub(crate) struct Logs {
     audit_is_off: bool,
     dikastes: bool,
     producer: Producer,
-    /// Where events go; none where nobody takes them.
-    bus: Option<Bus>,
-    /// The name of this node.
-    host: Excerpt,
+    /// Who takes events; nobody where there are none.
+    events: Option<Arc<Events>>,
 }
 
 impl Logs {
@@ -89,15 +88,14 @@ impl Logs {
             audit_is_off: false,
             dikastes: false,
             producer: Producer::new(env!("CARGO_PKG_VERSION"), host.trim()),
-            bus: None,
-            host: Redactor::new().words(host.trim()),
+            events: None,
         }
     }
 
     /// The same with somebody who takes events.
     #[must_use]
-    pub(crate) fn with_events(self, bus: Option<Bus>) -> Self {
-        Self { bus, ..self }
+    pub(crate) fn with_events(self, events: Option<Arc<Events>>) -> Self {
+        Self { events, ..self }
     }
 
     /// Opens the files that a rule set names, before it serves. Gives the writers that are new, by the log's name, and
@@ -298,14 +296,12 @@ impl Journal for Logs {
         let Ended { report, notes, facts } = ended;
         let redacted = report.as_ref().map(Report::redacted);
         let messages = match &redacted {
-            Some(redacted) if self.dikastes || self.bus.is_some() => redacted.messages(),
+            Some(redacted) if self.dikastes || self.events.is_some() => redacted.messages(),
             _ => Vec::new(),
         };
         self.write_error_lines(&facts, redacted.as_ref(), &messages, notes);
-        if let Some(bus) = &self.bus
-            && let Some(event) = event::event_of(&facts, redacted.as_ref(), &messages, &self.host)
-        {
-            bus.send(event);
+        if let Some(events) = &self.events {
+            event::record(events, &facts, report.as_ref(), redacted.as_ref(), &messages);
         }
         if let Some(redacted) = &redacted
             && let Some(settings) = report.as_ref().and_then(|report| report.transaction()).map(settings_of)

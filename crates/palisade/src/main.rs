@@ -16,6 +16,7 @@ mod control;
 mod data_folder;
 mod descriptors;
 mod environment;
+mod events;
 mod exchange;
 mod fetch;
 mod files;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use flags::{Command, Flags, PolicyCommand, RulesCommand};
+use flags::{Command, EventsCommand, Flags, PolicyCommand, RulesCommand};
 
 fn main() -> ExitCode {
     let flags = Flags::parse_from(commands::authz::normalised(std::env::args_os()));
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Suggest(flags)) => commands::policy::suggest::run(&flags),
         Command::Run(run) => commands::run::run(&run),
         Command::Authz(authz) => commands::authz::run(&authz),
+        Command::Events(EventsCommand::Query(flags)) => commands::events::query(&flags),
+        Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),
+        Command::Events(EventsCommand::Fields) => commands::events::fields(),
         Command::Health(health) => commands::health::run(&health),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),

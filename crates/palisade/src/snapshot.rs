@@ -371,6 +371,7 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     differs("logs", before.logs != after.logs);
     differs("listeners", restarted(before) != restarted(after));
     differs("envoy", asking(before) != asking(after));
+    differs("events", before.events != after.events);
     needs
 }
 

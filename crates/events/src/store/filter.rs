@@ -45,10 +45,16 @@ pub enum Order {
 }
 
 /// Where a page ended. What is added later does not move it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(pub(crate) i64);
 
 impl Cursor {
+    /// Right behind a record.
+    #[must_use]
+    pub fn of(id: palisade_model::EventId) -> Self {
+        Self(super::row_of(id))
+    }
+
     /// What was there before this time is on the one side, what is there from then on is on the other.
     #[must_use]
     pub fn at(unix_millis: u64) -> Self {

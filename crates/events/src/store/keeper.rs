@@ -21,7 +21,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Keeper {
     counts: Arc<Counts>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
@@ -67,11 +67,11 @@ impl Keeper {
             counts: counts.clone(),
             tell,
             told: None,
-            retain_at: Instant::now(),
+            retain_at: Instant::now() + RETAIN_EVERY,
         };
         let thread =
             thread::Builder::new().name("event-store".into()).spawn(move || work.run(&subscription))?;
-        Ok(Self { counts, thread: Some(thread) })
+        Ok(Self { counts, thread })
     }
 
     /// What was counted.
@@ -86,11 +86,16 @@ impl Keeper {
         }
     }
 
-    /// Waits for its end, which comes when its subscription ends. Blocks.
-    pub fn join(mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    /// Waits for its end, which comes when its subscription ends, but no longer than this. Tells whether it came. Blocks.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !self.thread.is_finished() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(2));
         }
+        true
     }
 }
 
@@ -107,6 +112,8 @@ struct Work {
 
 impl Work {
     fn run(&mut self, subscription: &Subscription) {
+        // A folder that cannot be used is told before the first event is lost.
+        self.retain();
         loop {
             match subscription.next_within(RETAIN_EVERY) {
                 Taken::Batch(batch) => {

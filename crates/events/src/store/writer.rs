@@ -1,6 +1,7 @@
 //! What writes files, and takes them away when they are too old or too many.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,7 +61,9 @@ impl Writer {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(folder: &Path, retention: Retention) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(|error| StoreError::Folder { path: folder.to_owned(), error })?;
+        // What clients sent stands in it: nobody else need read that.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| StoreError::Folder { path: folder.to_owned(), error })?;
         Ok(Self { folder: folder.to_owned(), retention, current: None, known: Known::default() })
     }
 

@@ -28,7 +28,7 @@ fn log(switches: TrafficSwitches) -> TrafficLog {
 }
 
 /// No parameters.
-fn none(_: &mut Visit<'_>) {}
+fn none(_: &mut VisitParameter<'_>) {}
 
 fn urls(switches: TrafficSwitches, targets: &[&str]) -> Vec<(String, u64)> {
     let (log, redactor) = (log(switches), Redactor::new());

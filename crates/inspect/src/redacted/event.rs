@@ -2,8 +2,8 @@
 
 use palisade_engine::{Shortfall, Transaction, leading_integer};
 use palisade_model::{
-    AuditMessage, Event, EventAction, EventFinding, EventKind, Excerpt, Numbers, PolicyHit, PolicyTrace,
-    Redactor, RuleHit, Verdict,
+    Attack, AuditMessage, Event, EventAction, EventFinding, EventKind, Excerpt, Numbers, PolicyHit,
+    PolicyTrace, Redactor, RuleHit, Verdict,
 };
 use palisade_policy::{Decision, Speaker};
 
@@ -64,7 +64,7 @@ impl Redacted<'_> {
             msg: words(message(kind, action, verdict)),
             rules: messages.iter().take(RULES_MAX).map(|message| rule_hit(message, &self.redactor)).collect(),
             findings: findings.iter().rev().take(FINDINGS_MAX).rev().map(finding).collect(),
-            attacks: self.attacks(),
+            attacks: attacks(self.attacks(), messages),
             cause: cause_word(cause, incomplete),
             rule_id: match cause {
                 Cause::Rule(rule) => Some(rule.0),
@@ -161,6 +161,37 @@ fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
         Cause::None => incomplete.then_some("incomplete"),
     }
 }
+
+/// Kinds of attack that findings and rules tell of, each once: rules say theirs by CRS's tags.
+fn attacks(mut attacks: Vec<&'static str>, messages: &[AuditMessage]) -> Vec<&'static str> {
+    for tag in messages.iter().flat_map(|message| &message.tags) {
+        let Some(class) = tag.as_str().strip_prefix("attack-") else { continue };
+        let known = TAGGED.iter().find(|(tag, _)| *tag == class);
+        if let Some((_, attack)) = known
+            && !attacks.contains(&attack.name())
+        {
+            attacks.push(attack.name());
+        }
+    }
+    attacks
+}
+
+/// CRS's tags `attack-..` and what they mean here. `generic` and `multipart` say nothing of the attack.
+const TAGGED: &[(&str, Attack)] = &[
+    ("sqli", Attack::Sqli),
+    ("xss", Attack::Xss),
+    ("rce", Attack::Rce),
+    ("lfi", Attack::PathTraversal),
+    ("rfi", Attack::FileInclusion),
+    ("ssrf", Attack::Ssrf),
+    ("ssti", Attack::Ssti),
+    ("injection-php", Attack::CodeInjection),
+    ("injection-java", Attack::CodeInjection),
+    ("injection-generic", Attack::CodeInjection),
+    ("protocol", Attack::Protocol),
+    ("reputation-scanner", Attack::Scanner),
+    ("disclosure", Attack::Leak),
+];
 
 fn rule_hit(message: &AuditMessage, redactor: &Redactor) -> RuleHit {
     // Masked already; only cut.

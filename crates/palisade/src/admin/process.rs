@@ -16,6 +16,7 @@ use palisade_events::LogWriter;
 
 use crate::admin::usage::Usage;
 use crate::control::Controls;
+use crate::events::Events;
 use crate::flags::VERSION;
 use crate::snapshot::{Snapshot, Stale};
 
@@ -42,6 +43,7 @@ struct Changing {
     state: State,
     listeners: Vec<ListenerStatus>,
     logs: Vec<(&'static str, LogWriter)>,
+    events: Option<Arc<Events>>,
     in_force: InForce,
     loaded_at: Option<Timestamp>,
     reloads: Reloads,
@@ -116,6 +118,7 @@ impl Process {
                 state: State::Starting,
                 listeners: Vec::new(),
                 logs: Vec::new(),
+                events: None,
                 in_force: InForce::default(),
                 loaded_at: None,
                 reloads: Reloads::default(),
@@ -164,6 +167,11 @@ impl Process {
     /// What may be changed from now on.
     pub(crate) fn controls(&self, controls: Arc<Controls>) {
         let _ = self.controls.set(controls);
+    }
+
+    /// Events whose losses are counted.
+    pub(crate) fn records(&self, events: Arc<Events>) {
+        self.changing().events = Some(events);
     }
 
     /// Listeners are open: the start is over.
@@ -246,6 +254,8 @@ impl Subject for Process {
     fn metrics(&self, into: &mut Exposition) {
         into.gauge("palisade_build_info", "Always 1; the version is a label.", &[("version", VERSION)], 1.0);
         self.changing().metrics(into);
+        let events = self.changing().events.clone();
+        events.iter().for_each(|events| events.metrics(into));
         if let Some(plane) = self.plane.get() {
             plane_metrics(plane, into);
         }

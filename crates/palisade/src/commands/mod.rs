@@ -3,6 +3,7 @@
 pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod policy;

@@ -8,7 +8,6 @@ use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
 use palisade_dataplane::LiveLists;
 use palisade_engine::RuleSet;
-use palisade_events::{Bus, BusLimits};
 use palisade_inspect::Profile;
 use palisade_model::Mode;
 
@@ -19,6 +18,7 @@ use crate::configuration::Told;
 use crate::control::Controls;
 use crate::data_folder::DataFolder;
 use crate::environment;
+use crate::events::Events;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::Logs;
@@ -47,11 +47,13 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
     describe(&snapshot);
     inspects(&snapshot, compat)?;
     let config = &snapshot.config;
-    let bus = Bus::start(BusLimits::default(), None)?;
-    let logs = Arc::new(Logs::open(&config.logs)?.with_events(Some(bus)));
+    let logs = Logs::open(&config.logs)?;
+    let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
+    let events = Events::start(&config.events, data.path())?;
+    events.iter().for_each(|events| process.records(events.clone()));
+    let logs = Arc::new(logs.with_events(events.clone()));
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
-    let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         process.watch_workers();
@@ -105,6 +107,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         }
         tidying.abort();
         lists.tidy();
+        events.iter().for_each(|events| events.end());
         logs.flush();
         Ok(Finding::Nothing)
     })

@@ -1,20 +1,63 @@
 //! From an ended exchange to its event: what redaction lets through of the report, and who asked whom.
 
 use palisade_dataplane::{AnsweredBy, Facts};
-use palisade_events::dikastes;
-use palisade_inspect::Redacted;
+use palisade_events::{SeenRequest, dikastes};
+use palisade_inspect::{Redacted, Report};
 use palisade_model::{
     AuditMessage, Destination, Event, EventAction, EventKind, EventTls, Excerpt, Moment, Redactor, Source,
+    Verdict,
 };
+
+use crate::events::Events;
 
 use super::{TARGET_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// Bytes of `rule_info`.
 const RULE_INFO_BYTES_MAX: usize = 16 * 1024;
 
+/// Records what has ended: its event, where something in it matters, and one more request of its kind.
+pub(crate) fn record(
+    events: &Events,
+    facts: &Facts,
+    report: Option<&Report>,
+    redacted: Option<&Redacted<'_>>,
+    messages: &[AuditMessage],
+) {
+    if let Some(event) = event_of(facts, redacted, messages, &events.host) {
+        events.bus.send(event);
+    }
+    let Some(traffic) = &events.traffic else { return };
+    let would_block = report.is_some_and(|report| *report.verdict() != Verdict::Pass);
+    let seen = SeenRequest {
+        redactor: &facts.service.profile.redactor,
+        listener: &facts.listener,
+        service: &facts.service.name,
+        application: None,
+        source: facts.source.as_ref(),
+        peer: facts.peer_addr.ip(),
+        destination: facts.destination.as_ref(),
+        port: facts.server_addr.port(),
+        method: &facts.method,
+        target: &facts.target,
+        version: &facts.version,
+        status: facts.sent.map(|sent| sent.status),
+        user_agent: facts.user_agent.as_deref(),
+        tls: facts.tls.as_ref().map(|tls| (tls.version, tls.cipher, tls.sni.as_deref())),
+        bytes_in: facts.request_body_bytes,
+        bytes_out: facts.response_body_bytes,
+        duration: facts.timing.total,
+        action: match () {
+            () if facts.stopped => EventAction::Deny,
+            () if would_block => EventAction::WouldBlock,
+            () => EventAction::Pass,
+        },
+    };
+    traffic.add(&seen, &|visit| report.into_iter().for_each(|report| report.each_parameter(visit)));
+}
+
 /// The event of an exchange; `None` where nothing in it matters. `redacted` is the report, `None` where the inspection
 /// failed; `messages` are those of it.
-pub(crate) fn event_of(
+fn event_of(
     facts: &Facts,
     redacted: Option<&Redacted<'_>>,
     messages: &[AuditMessage],

@@ -1,0 +1,194 @@
+//! `palisade events`: questions to the event store of a data folder, which a process may be writing to.
+
+mod shown;
+
+use std::io::{IsTerminal as _, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use palisade_events::query;
+use palisade_events::store::{Cursor, EventStore, Filter, Order, Reader, Table};
+
+use self::shown::{Style, harmless, harmless_json};
+use crate::Finding;
+use crate::events::STORE;
+use crate::flags::{Color, EventsFilterFlags, EventsQueryFlags, EventsTailFlags, Format};
+
+/// How often `tail` looks.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// An event is committed within this time, else `tail` does not wait for it.
+const COMMITTED_WITHIN_MILLIS: u64 = 10_000;
+/// Records that `tail` takes at once.
+const AT_ONCE: usize = 1000;
+/// Values of `--count-by`.
+const GROUPS_MAX: usize = 1000;
+
+/// Prints a page, or counts. Exit 1 when there is nothing.
+pub(crate) fn query(flags: &EventsQueryFlags) -> Result<Finding> {
+    let asked = Asked::of(&flags.filter)?;
+    let mut out = std::io::stdout().lock();
+    if let Some(field) = &flags.count_by {
+        let limit = flags.limit.min(GROUPS_MAX);
+        let groups = asked.reader.groups(asked.table, &asked.filter, field, limit)?;
+        for (value, count) in &groups {
+            match asked.format {
+                Format::Json => {
+                    let line = serde_json::json!({field: value, "count": count}).to_string();
+                    writeln!(out, "{}", harmless_json(&line))?;
+                }
+                Format::Text => writeln!(out, "{count:>10}  {}", harmless(value))?,
+            }
+        }
+        return Ok(if groups.is_empty() { Finding::Something } else { Finding::Nothing });
+    }
+    let after = flags.cursor.as_deref().map(str::parse::<Cursor>).transpose()?;
+    let order = if flags.oldest_first { Order::OldestFirst } else { Order::NewestFirst };
+    let page = asked.reader.page(asked.table, &asked.filter, order, after, flags.limit)?;
+    for record in &page.items {
+        asked.print(&mut out, &record.json)?;
+    }
+    out.flush()?;
+    if let Some(next) = page.next {
+        say!("palisade: there are more: --cursor {next}");
+    }
+    Ok(if page.items.is_empty() { Finding::Something } else { Finding::Nothing })
+}
+
+/// Prints the last records, then further ones until its reader goes away.
+pub(crate) fn tail(flags: &EventsTailFlags) -> Result<Finding> {
+    let asked = Asked::of(&flags.filter)?;
+    if asked.filter.to_unix_millis.is_some() {
+        bail!("tail goes on into the future: leave out --until, or ask by `palisade events query`");
+    }
+    let mut out = std::io::stdout().lock();
+    // Before it looks, so that nothing falls between what is there and what comes.
+    let began = Cursor::at(unix_millis());
+    let mut after = began;
+    if flags.lines > 0 {
+        let page = asked.reader.page(asked.table, &asked.filter, Order::NewestFirst, None, flags.lines)?;
+        for record in page.items.iter().rev() {
+            asked.print(&mut out, &record.json)?;
+        }
+        if let Some(newest) = page.items.first() {
+            after = Cursor::of(newest.id).max(after);
+        }
+    }
+    out.flush()?;
+    loop {
+        let page = asked.reader.page(asked.table, &asked.filter, Order::OldestFirst, Some(after), AT_ONCE)?;
+        for record in &page.items {
+            asked.print(&mut out, &record.json)?;
+        }
+        out.flush()?;
+        if let Some(next) = page.next {
+            after = next;
+            continue;
+        }
+        if let Some(last) = page.items.last() {
+            after = Cursor::of(last.id).max(after);
+        }
+        // What is older than this has been looked at and need not be again.
+        after = after.max(Cursor::at(unix_millis().saturating_sub(COMMITTED_WITHIN_MILLIS)));
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Prints what fields there are.
+pub(crate) fn fields() -> Result<Finding> {
+    std::io::stdout().write_all(palisade_events::reference().as_bytes())?;
+    Ok(Finding::Nothing)
+}
+
+/// What the flags ask for.
+struct Asked {
+    reader: Reader,
+    table: Table,
+    filter: Filter,
+    format: Format,
+    style: Style,
+}
+
+impl Asked {
+    fn of(flags: &EventsFilterFlags) -> Result<Self> {
+        let folder = flags.data_dir.join(STORE);
+        if !folder.is_dir() {
+            bail!(
+                "there is no event store in `{}`: name the data folder of a process by --data-dir DIR",
+                flags.data_dir.display()
+            );
+        }
+        let question = flags.query.as_deref().unwrap_or_default();
+        let query = query::parse(question).with_context(|| format!("`{question}`"))?;
+        let now = unix_millis();
+        let when = |flag: &str, text: &Option<String>| {
+            text.as_deref()
+                .map(|text| moment(text, now).with_context(|| format!("{flag} `{text}`")))
+                .transpose()
+        };
+        let filter = Filter {
+            from_unix_millis: when("--since", &flags.since)?,
+            to_unix_millis: when("--until", &flags.until)?,
+            service: flags.service.clone(),
+            kind: flags.kind.clone(),
+            action: flags.action.clone(),
+            source: flags.source.clone(),
+            attack: flags.attack.clone(),
+            rule: flags.rule,
+            text: flags.text.clone(),
+            query,
+        };
+        let colours = match flags.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        };
+        Ok(Self {
+            reader: Reader::new(&folder),
+            table: if flags.l7 { Table::Traffic } else { Table::Events },
+            filter,
+            format: flags.format,
+            style: Style { colours },
+        })
+    }
+
+    fn print(&self, out: &mut impl Write, json: &str) -> std::io::Result<()> {
+        match (self.format, self.table) {
+            (Format::Json, _) => writeln!(out, "{}", harmless_json(json)),
+            (Format::Text, Table::Events) => out.write_all(self.style.event(json).as_bytes()),
+            (Format::Text, Table::Traffic) => out.write_all(self.style.traffic(json).as_bytes()),
+        }
+    }
+}
+
+/// A point in time: `15m` ago, or as RFC 3339 writes it.
+fn moment(text: &str, now: u64) -> Result<u64> {
+    const UNITS: [(&str, u64); 4] = [("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    for (unit, millis) in UNITS {
+        if let Some(number) = text.strip_suffix(unit).and_then(|number| number.trim().parse::<u64>().ok()) {
+            return Ok(now.saturating_sub(number.saturating_mul(millis)));
+        }
+    }
+    let nanos = query::nanoseconds(text)
+        .context("write how long ago, such as 15m, 2h or 3d, or 2026-11-22T12:00:00Z")?;
+    Ok(u64::try_from(nanos / 1_000_000).unwrap_or_default())
+}
+
+fn unix_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(moment("15m", 10_000_000).unwrap(), 9_100_000);
+        assert_eq!(moment("1970-01-01T00:01:00Z", 0).unwrap(), 60_000);
+        assert_eq!(moment("99999999999999d", 5).unwrap(), 0);
+        for not in ["", "m", "soon", "-5m", "5"] {
+            assert!(moment(not, 0).is_err(), "{not}");
+        }
+    }
+}
