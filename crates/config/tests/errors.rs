@@ -49,8 +49,9 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
         ("listener: []", &["1:1 : the key `listener` is not known; did you mean `listeners`?"]),
         ("data_dir: x", &["did you mean `dataDir`?"]),
         ("zzz: 1", &["the key `zzz` is not known; known here: admin, dataDir, logs"]),
-        ("events: {}", &["the key `events` is not in this version; remove it"]),
-        ("event: {}", &["did you mean `events`? It is not in this version"]),
+        ("sharedState: {}", &["the key `sharedState` is not in this version; remove it"]),
+        ("sharedStat: {}", &["did you mean `sharedState`? It is not in this version"]),
+        ("event: {}", &["did you mean `events`?"]),
         ("list: {}", &["did you mean `lists`?"]),
         ("policies: {plaintextPeers: allow}", &["`allow` is not a word for peers without a certificate"]),
         (
