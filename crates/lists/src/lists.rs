@@ -503,6 +503,11 @@ struct Networks<A> {
     seed: Seed,
 }
 
+/// A stride as a network of its own: a length that no network has.
+fn stride_mark(before: u8) -> u8 {
+    129 + before / 8
+}
+
 /// The bits of an address.
 trait Bits: Copy + Eq + Hash + Into<u128> {
     /// Lengths that are asked about together.
@@ -545,7 +550,12 @@ impl<A: Bits> Networks<A> {
         self.in_use.iter().any(|bits| {
             let (first, before) = address.stride(*bits);
             if before != stride_before {
-                (line, stride_before) = (self.sieve.line(first, before), before);
+                // Most strides hold nothing that begins as this address does.
+                line = self
+                    .sieve
+                    .line(first, before)
+                    .filter(|line| line.may_hold(self.seed, first, stride_mark(before)));
+                stride_before = before;
             }
             let network = address.cut(*bits);
             if !line.is_some_and(|line: Line<'_>| line.may_hold(self.seed, network.into(), *bits)) {
@@ -574,10 +584,12 @@ impl<A: Bits> Networks<A> {
             (false, true) => {
                 *count += 1;
                 self.sieve.add(stride, network);
+                self.sieve.add(stride, (stride.0, stride_mark(stride.1)));
             }
             (true, false) => {
                 *count -= 1;
                 self.sieve.remove(stride, network);
+                self.sieve.remove(stride, (stride.0, stride_mark(stride.1)));
             }
             _ => return result,
         }

@@ -2,8 +2,9 @@
 //!
 //! Lists may hold networks of every length, and an address is in one network of each; most of these are in no list. All
 //! lengths of a stride share one line of counters, found by the address's bits before the stride: one line of the cache
-//! answers for all of them, and lines of other strides are fetched at the same time. A counter that is not zero may be
-//! another network's; one that is zero never lies.
+//! answers for all of them, and lines of other strides are fetched at the same time. A stride that holds anything is counted
+//! as well, so that one that holds nothing is passed over whole. A counter that is not zero may be another network's; one
+//! that is zero never lies.
 
 use crate::slots::Seed;
 
