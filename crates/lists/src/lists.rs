@@ -19,7 +19,7 @@ use crate::subject::{Places, Subject};
 /// Bounds of the lists.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Entries of all lists. One more is refused. Default 4,000,000, some 700 MB.
+    /// Entries of all lists. One more is refused. Default 4,000,000, some 800 MB.
     pub entries_max: usize,
     /// Entries that sources earned by what they did, which is for strangers to decide. One more is not made. Default
     /// 200,000.
