@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::decode::{Decode as _, Decoder, Step, nearest};
 use crate::diagnostic::Severity;
+use crate::http2::Http2;
 use crate::node::{Node, Origin, quoted};
 use crate::read::LISTEN;
 use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
@@ -64,6 +65,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
             name,
             address,
             protocol: ListenerProtocol::Auto,
+            http2: Http2::absent()?,
             health_path: None,
             redirect: None,
             direction: Direction::Inbound,

@@ -19,6 +19,7 @@ mod environment;
 mod events;
 mod exception;
 mod headers;
+mod http2;
 mod inherit;
 mod lists;
 mod overrides;
@@ -40,6 +41,7 @@ pub use environment::{Compat, Environment, EnvironmentRules, environment_referen
 pub use events::{Events, L7, TrimUrl};
 pub use exception::RuleIds;
 pub use headers::{HeaderName, Headers};
+pub use http2::Http2;
 pub use lists::{
     Automatic, AutomaticList, BruteForce, ForcedBrowsing, ListEntry, Lists, ModeOverride, PayloadsDeny,
     PayloadsGray, Places,
@@ -61,7 +63,7 @@ pub use tls::{
     SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls,
 };
 pub use value::{
-    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
-    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
-    Size, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
+    Address, AdminAddress, AuditFormat, Count, CountIn, FilePath, HostPattern, ListenerProtocol, Located,
+    LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody,
+    RoutePath, Size, SizeIn, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
 };

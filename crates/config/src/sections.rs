@@ -5,6 +5,7 @@ use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::events::Events;
 use crate::exception::RuleIds;
 use crate::headers::{HeaderName, Headers};
+use crate::http2::Http2;
 use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
@@ -103,6 +104,8 @@ section! {
         /// What clients may speak: `auto` (HTTP/1.1; HTTP/2 where a plain connection begins with its preface, or where
         /// ALPN chose it), `http1`, or `h2c` (HTTP/2 alone, without TLS, from the first byte).
         protocol: ListenerProtocol = "auto",
+        /// Bounds of connections on which clients speak HTTP/2.
+        http2: Http2,
         /// A path that is answered here with 200, uninspected; for probes.
         health_path: Option<HealthPath>,
         /// Sends every request to the same place over HTTPS instead of to a service; nothing is inspected here then but

@@ -11,14 +11,14 @@ mod route;
 mod upstream_url;
 
 pub use address::{Address, AdminAddress};
-pub use amount::{Size, Time};
+pub use amount::{Size, SizeIn, Time};
 pub use choice::{
     AuditFormat, ListenerProtocol, OnFailure, OnRequestBody, OnResponseBody, RouteBody, UpstreamProtocol,
 };
 pub use file::{FilePath, LogTarget};
 pub use located::Located;
 pub use name::Name;
-pub use number::{Count, Paranoia, Port, RedirectStatus};
+pub use number::{Count, CountIn, Paranoia, Port, RedirectStatus};
 pub use route::{HostPattern, RoutePath};
 pub use upstream_url::{UpstreamUrl, UpstreamUrls};
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Direction, ListenerProtocol, Name, Route, RouteBody, Socket};
+use palisade_config::{Direction, Http2, ListenerProtocol, Name, Route, RouteBody, Socket};
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
-    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Journal, Limits, Listener,
-    LiveLists, Plane, Protected, Protocol, Readiness, Redirect, Routes, ServerTls, Upstream, UpstreamLimits,
-    UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
+    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Http2Limits, Journal, Limits,
+    Listener, LiveLists, Plane, Protected, Protocol, Readiness, Redirect, Routes, ServerTls, Upstream,
+    UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -113,6 +113,7 @@ impl Serving {
             if let Some(tls) = &configured.tls {
                 listener.timeouts.handshake = tls.handshake.duration();
             }
+            listener.limits.http2 = http2_limits(&configured.http2);
             let wanted = listener.limits.connections_max;
             listener.limits.connections_max = descriptors::connections_max(wanted, listeners, descriptors);
             if listener.limits.connections_max < wanted {
@@ -229,6 +230,19 @@ impl Serving {
             say!("palisade: {} cut at the deadline", plural(cut_connections, "connection"));
         }
         Ok(())
+    }
+}
+
+fn http2_limits(told: &Http2) -> Http2Limits {
+    Http2Limits {
+        streams_max: told.streams.get(),
+        stream_window: told.stream_window.bytes(),
+        connection_window: told.connection_window.bytes(),
+        resets_burst: told.resets.get(),
+        resets_per_second: told.resets_per_second.get(),
+        control_burst: told.control_frames.get(),
+        control_per_second: told.control_frames_per_second.get(),
+        window_update_min: told.small_window_update.bytes().into(),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::decode::Shape;
-use crate::value::{FromText, Refused, decode_as_text};
+use crate::decode::{Decode, Decoder, Shape};
+use crate::node::Node;
+use crate::value::{FromText, Refused, decode_as_text, decode_text};
 
 decode_as_text!(Size, Time);
 
@@ -54,6 +55,42 @@ impl FromText for Size {
             pattern: Some("^[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|kB|MB|GB)$"),
             example: "12.5MiB",
         }
+    }
+}
+
+/// A number of bytes, from `MIN` to `MAX`, which are at most 4 GiB less one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeIn<const MIN: u64, const MAX: u64>(u32);
+
+impl<const MIN: u64, const MAX: u64> SizeIn<MIN, MAX> {
+    /// In bytes.
+    pub fn bytes(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> FromText for SizeIn<MIN, MAX> {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        let bytes = Size::from_text(text)?.bytes();
+        let within = u32::try_from(bytes).ok().filter(|_| (MIN..=MAX).contains(&bytes));
+        within.map(Self).ok_or_else(|| {
+            let (what, nearest) = if bytes < MIN { ("too small", MIN) } else { ("too large", MAX) };
+            (format!("is {what}"), format!("write {}KiB", nearest / 1024))
+        })
+    }
+
+    fn shape() -> Shape {
+        <Size as FromText>::shape()
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Decode for SizeIn<MIN, MAX> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        decode_text(node, decoder)
+    }
+
+    fn shape() -> Shape {
+        <Self as FromText>::shape()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Numbers, each in its range.
 
-use crate::decode::Shape;
-use crate::value::{FromText, Refused, decode_as_text, or};
+use crate::decode::{Decode, Decoder, Shape};
+use crate::node::Node;
+use crate::value::{FromText, Refused, decode_as_text, decode_text, or};
 
 decode_as_text!(u32, Count, RedirectStatus, Port, Paranoia);
 
@@ -41,6 +42,37 @@ impl FromText for Count {
 
     fn shape() -> Shape {
         Shape::Integer { min: 1, max: u32::MAX.into() }
+    }
+}
+
+/// A number of things, from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountIn<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> CountIn<MIN, MAX> {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> FromText for CountIn<MIN, MAX> {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        number(text, MIN.into(), MAX.into()).map(|number| Self(number as u32))
+    }
+
+    fn shape() -> Shape {
+        Shape::Integer { min: MIN.into(), max: MAX.into() }
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Decode for CountIn<MIN, MAX> {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        decode_text(node, decoder)
+    }
+
+    fn shape() -> Shape {
+        <Self as FromText>::shape()
     }
 }
 
