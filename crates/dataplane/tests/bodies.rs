@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +13,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use palisade_dataplane::{BodyMode, Budget, Destination, Upstream, UpstreamLimits, UpstreamProtocol};
 use palisade_model::Mode;
-use support::http2::{Http2, answer, send, whole};
+use support::http2::{Http2, answer, send, service_on_http2, whole};
 use support::{PATIENCE, Proxy, service, upstream};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -25,31 +24,6 @@ const EVIL: &str = "SecRequestBodyAccess On\nSecResponseBodyAccess On\nSecRespon
     SecRule RESPONSE_BODY \"@contains leak\" \"id:2,phase:4,deny,status:403\"\n";
 
 type Seen = Arc<Mutex<Vec<(String, Result<Vec<u8>, Option<Reason>>)>>>;
-
-/// A service on HTTP/2 that does with each request as it is told. How many connections it has had.
-async fn service_on_http2<F, A>(act: F) -> (SocketAddr, Arc<AtomicUsize>)
-where
-    F: Fn(Request<RecvStream>, SendResponse<Bytes>) -> A + Clone + Send + 'static,
-    A: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let count = connections.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            count.fetch_add(1, Ordering::SeqCst);
-            let act = act.clone();
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((request, respond))) = connection.accept().await {
-                    tokio::spawn(act(request, respond));
-                }
-            });
-        }
-    });
-    (address, connections)
-}
 
 /// Echoes each piece as it comes, and ends with trailers; keeps how each request ended.
 async fn echo(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, seen: Seen) {

@@ -3,11 +3,16 @@
 
 mod support;
 
+// Beside this file there would be a test of its own.
+#[path = "failures/http2.rs"]
+mod over_http2;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use h2::Reason;
 use palisade_dataplane::{
     Alpn, Believed, Budget, ClientAddresses, ClientRule, ClientRules, Destination, KeyPair, Limits, Listener,
     Routes, ServerTls, TlsServer, TlsServerSettings, Upstream, UpstreamLimits, UpstreamTls,
@@ -22,7 +27,7 @@ use tokio::time::{sleep, timeout};
 use support::{Client, OK, PATIENCE, Proxy, Server, answering, echoing, service, upstream};
 
 const PAGE: &str = include_str!("../../../docs/reference/failures.md");
-const TESTS: &str = include_str!("failures.rs");
+const TESTS: &str = concat!(include_str!("failures.rs"), include_str!("failures/http2.rs"));
 
 /// Rules that want to see all bodies.
 const SEES_ALL: &str =
@@ -40,6 +45,11 @@ enum Saw {
     CutShort(u16),
     /// The end of the connection, and nothing before.
     Nothing,
+    /// On HTTP/2, by its code: the end of a stream, and the announced end of a connection.
+    Reset(Reason),
+    GoAway(Reason),
+    /// The status of a call of gRPC.
+    Grpc(String),
 }
 
 impl Saw {
@@ -48,6 +58,9 @@ impl Saw {
             Saw::Answer(status) => status.to_string(),
             Saw::CutShort(status) => format!("{status}, cut short"),
             Saw::Nothing => "nothing".to_owned(),
+            Saw::Reset(code) => format!("RST_STREAM ({})", code_name(*code)),
+            Saw::GoAway(code) => format!("GOAWAY ({})", code_name(*code)),
+            Saw::Grpc(status) => format!("grpc-status {status}"),
         }
     }
 
@@ -63,6 +76,12 @@ impl Saw {
             None => Saw::CutShort(head.status),
         }
     }
+}
+
+/// As the RFC writes it.
+fn code_name(code: Reason) -> String {
+    let name = format!("{code:?}");
+    name.strip_prefix("Reason(").and_then(|name| name.strip_suffix(')')).unwrap_or(&name).to_owned()
 }
 
 /// A row of the page.

@@ -200,6 +200,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let timeouts = &listener.timeouts;
         if self.signs.stuck_since().is_some_and(|since| since.elapsed() >= timeouts.write) {
             plane.metrics.http2.abuse(Http2Abuse::SlowReading);
+            let why = format!("The connection is closed: {}", Http2Abuse::SlowReading.words());
+            self.caller.remark(&why, &request_id());
             return true;
         }
         match self.state {

@@ -1,13 +1,17 @@
-//! Clients of HTTP/2: one that knows the protocol (`h2`), and one that speaks in frames.
+//! Clients of HTTP/2, one that knows the protocol (`h2`) and one that speaks in frames, and a service on it.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
+use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -261,4 +265,29 @@ pub enum Verdict {
     Reset(u32),
     GoAway(u32),
     Closed,
+}
+
+/// A service on HTTP/2 that does with each request as it is told. How many connections it has had.
+pub async fn service_on_http2<F, A>(act: F) -> (SocketAddr, Arc<AtomicUsize>)
+where
+    F: Fn(Request<RecvStream>, SendResponse<Bytes>) -> A + Clone + Send + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let act = act.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    tokio::spawn(act(request, respond));
+                }
+            });
+        }
+    });
+    (address, connections)
 }
