@@ -19,4 +19,4 @@ mod server;
 
 pub(crate) use self::connection::serve;
 pub(crate) use self::rewound::Rewound;
-pub(crate) use self::server::Http2Server;
+pub(crate) use self::server::{Follows, Http2Server};

@@ -48,7 +48,7 @@ pub(crate) trait ClientSide: Side {
     /// Whether all of the request's body was taken.
     fn body_is_done(&self) -> bool;
 
-    /// The fields after the request's body that may go on, once the body is done. None on HTTP/1: no rule looks at what
+    /// The fields after the request's body, once that is done. None on HTTP/1: no rule looks at what
     /// comes there, and there are servers that take it for headers.
     fn request_trailers(&mut self) -> Option<Fields>;
 

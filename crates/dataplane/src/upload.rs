@@ -3,13 +3,17 @@
 mod judged;
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use palisade_http::Fields;
 use palisade_inspect::Action;
 
 pub(crate) use self::judged::{Came, Judged, Judging, Source};
+use crate::body::is_forbidden_trailer;
 use crate::exchange::Exchange;
 use crate::hold::{Held, Reserved};
+use crate::identity_headers::Forward;
 use crate::sides::{BodyLost, ClientSide, Side};
 use crate::upstream::ServerSide;
 use crate::wire::OUTPUT_BYTES_MAX;
@@ -26,6 +30,8 @@ pub(crate) struct Upload {
     has_body: bool,
     ended: bool,
     abandoned: bool,
+    /// What the service is told of clients, which they do not say themselves.
+    forward: Arc<Forward>,
     /// Whether the last poll moved anything.
     pub(crate) moved: bool,
     /// Bytes that came from the client beyond what was held.
@@ -51,7 +57,7 @@ pub(crate) enum UploadError {
 
 impl Upload {
     /// `streams`: more of the body comes than is held.
-    pub(crate) fn new(held: Option<Held>, streams: bool, has_body: bool) -> Self {
+    pub(crate) fn new(held: Option<Held>, streams: bool, has_body: bool, forward: Arc<Forward>) -> Self {
         Self {
             held,
             held_is_out: false,
@@ -61,6 +67,7 @@ impl Upload {
             has_body,
             ended: !has_body,
             abandoned: false,
+            forward,
             moved: false,
             streamed_bytes: 0,
         }
@@ -135,6 +142,17 @@ impl Upload {
         }
     }
 
+    /// The fields after the client's body that may go on, but for those that are for headers.
+    fn trailers(&self, client: &mut impl ClientSide) -> Option<Fields> {
+        let mut kept = Fields::new();
+        for (name, value) in client.request_trailers()?.iter() {
+            if !is_forbidden_trailer(name) && !self.forward.is_ours(name) {
+                kept.push(name, value);
+            }
+        }
+        Some(kept)
+    }
+
     /// Fills the server's output. Whether it stopped because its source has nothing yet.
     fn fill_output<C: ClientSide>(
         &mut self,
@@ -163,14 +181,14 @@ impl Upload {
                         self.moved = true;
                     }
                     Poll::Ready(Ok(Came::End)) => {
-                        server.send_end(client.request_trailers());
+                        server.send_end(self.trailers(client));
                         self.ended = true;
                     }
                 }
                 continue;
             }
             if !self.streams || client.body_is_done() {
-                server.send_end(client.request_trailers());
+                server.send_end(self.trailers(client));
                 self.ended = true;
                 continue;
             }

@@ -12,6 +12,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use palisade_http::{
     Fields, Framing, FramingFinding, HeadLimits, HeadParse, RequestHead, ResponseHead, parse_request_head,
 };
+use sha1::{Digest as _, Sha1};
 
 use crate::request::RequestPlan;
 use crate::request_id::request_id;
@@ -191,6 +192,18 @@ impl RequestText<'_> {
     }
 }
 
+/// Makes the request for a WebSocket what it is on HTTP/2 (RFC 8441 section 5). What its key is answered with on HTTP/1
+/// comes back (RFC 6455 section 4.2.2); who sends none cannot check it either.
+pub(super) fn tunnel(request: &mut Request<()>) -> String {
+    *request.method_mut() = Method::CONNECT;
+    request.extensions_mut().insert(Protocol::from_static("websocket"));
+    let key = request.headers_mut().remove("sec-websocket-key");
+    let key = key.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+    let digest =
+        Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    STANDARD.encode(digest)
+}
+
 /// Fields of one connection that [`crate::request`] writes for HTTP/1.
 fn is_of_http1(name: &[u8]) -> bool {
     [&b"connection"[..], b"transfer-encoding", b"upgrade", b"keep-alive", b"proxy-connection"]
@@ -277,6 +290,19 @@ mod tests {
         ] {
             assert_eq!(is_grpc(kind.as_bytes()), grpc, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_websocket_is_a_connect_without_a_key_and_its_answer_has_what_http1_wants() {
+        let text = RequestText(
+            b"GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        let mut request = text.request("https").unwrap();
+        // The example of RFC 6455 section 1.3.
+        assert_eq!(tunnel(&mut request), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!((request.method(), request.uri().path()), (&Method::CONNECT, "/chat"));
+        assert!(websocket(&request.into_parts().0));
     }
 
     #[test]

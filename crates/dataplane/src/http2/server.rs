@@ -13,7 +13,6 @@ use palisade_model::reason_phrase;
 
 use super::client::{End, Outgoing, StreamBody};
 use super::head::{self, RequestText};
-use crate::body::is_forbidden_trailer;
 use crate::sides::{BodyLost, Side};
 use crate::upstream::{HeadLost, Lease, Share};
 
@@ -27,12 +26,23 @@ pub(crate) struct Http2Server {
     outgoing: Outgoing,
     /// Once there is a head.
     body: Option<StreamBody>,
+    /// What a client on HTTP/1 is to hear when this becomes a WebSocket.
+    accept: Option<String>,
     _share: Share,
     _lease: Lease,
 }
 
+/// What comes on a stream after its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follows {
+    Nothing,
+    Body,
+    /// A WebSocket, where the other end agrees (RFC 8441).
+    Tunnel,
+}
+
 impl Http2Server {
-    /// Opens a stream with a request's head on it. `ends`: it has no body.
+    /// Opens a stream with a request's head on it.
     ///
     /// # Errors
     /// When nothing was sent.
@@ -41,11 +51,21 @@ impl Http2Server {
         lease: Lease,
         text: &[u8],
         scheme: &str,
-        ends: bool,
+        follows: Follows,
     ) -> Result<Self, HeadLost> {
-        let Some(request) = RequestText(text).request(scheme) else {
+        let Some(mut request) = RequestText(text).request(scheme) else {
             return Err(HeadLost::Refused("the request cannot be said on HTTP/2".into()));
         };
+        let mut accept = None;
+        if follows == Follows::Tunnel {
+            if !share.takes_websockets().await {
+                let why = "the upstream takes no WebSocket on HTTP/2 (extended CONNECT, RFC 8441); \
+                           `upstream.protocol: http1` asks for it by an upgrade";
+                return Err(HeadLost::Refused(why.into()));
+            }
+            accept = Some(head::tunnel(&mut request));
+        }
+        let ends = follows == Follows::Nothing;
         let unsent = |error: h2::Error| {
             share.give_up();
             HeadLost::Unprocessed(format!("takes no more requests on its connection: {error}"))
@@ -54,7 +74,16 @@ impl Http2Server {
         let (response, stream) = send.send_request(request, ends).map_err(unsent)?;
         let end = if ends { End::Sent } else { End::Open };
         let outgoing = Outgoing { end, ..Outgoing::default() };
-        Ok(Self { response, interim: true, stream, outgoing, body: None, _share: share, _lease: lease })
+        Ok(Self {
+            response,
+            interim: true,
+            stream,
+            outgoing,
+            body: None,
+            accept,
+            _share: share,
+            _lease: lease,
+        })
     }
 
     /// The head of the next response.
@@ -67,9 +96,16 @@ impl Http2Server {
             }
         }
         let response = ready!(Pin::new(&mut self.response).poll(cx)).map_err(lost)?;
-        let head = read(&response);
+        let mut head = read(&response);
         let body = response.into_body();
         let done = body.is_end_stream();
+        // To everybody else a WebSocket begins as it does on HTTP/1.
+        if let (200..=299, Some(accept)) = (head.status, self.accept.take()) {
+            head.status = 101;
+            head.reason = reason_phrase(101).as_bytes().to_vec();
+            head.headers.push(b"upgrade", b"websocket");
+            head.headers.push(b"sec-websocket-accept", accept.as_bytes());
+        }
         self.body = Some(StreamBody::new(body, done));
         Poll::Ready(Ok(Some(head)))
     }
@@ -94,9 +130,9 @@ impl Http2Server {
         self.body.as_ref()?.trailers.as_ref()
     }
 
-    /// Sends the end of the request.
+    /// Sends the end of the request. The trailers are those that may go on.
     pub(crate) fn send_end(&mut self, trailers: Option<&Fields>) {
-        let trailers = trailers.map(|fields| head::map(fields, |name| !is_forbidden_trailer(name)));
+        let trailers = trailers.map(|fields| head::map(fields, |_| true));
         self.outgoing.finish(trailers.filter(|trailers| !trailers.is_empty()));
     }
 }

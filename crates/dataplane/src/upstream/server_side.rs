@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Link, Server, Upstream};
 use crate::body::Coding;
 use crate::http1::Http1Server;
-use crate::http2::Http2Server;
+use crate::http2::{Follows, Http2Server};
 use crate::request::RequestPlan;
 use crate::sides::{BodyLost, Side};
 use crate::upload::Upload;
@@ -54,8 +54,12 @@ impl ServerSide {
                 Ok(Self::Http1(server))
             }
             Link::Http2(share) => {
-                let ends = !plan.has_body() || upload.length() == Some(0);
-                let begun = Http2Server::begin(share, lease, forwarded, upstream.scheme(), ends);
+                let follows = match plan.upgrade {
+                    true => Follows::Tunnel,
+                    false if !plan.has_body() || upload.length() == Some(0) => Follows::Nothing,
+                    false => Follows::Body,
+                };
+                let begun = Http2Server::begin(share, lease, forwarded, upstream.scheme(), follows);
                 match timeout(upstream.connect_timeout(), begun).await {
                     Ok(begun) => Ok(Self::Http2(Box::new(begun?))),
                     Err(_) => Err(HeadLost::Unprocessed("takes no more requests at a time".into())),
@@ -115,7 +119,7 @@ impl ServerSide {
     pub(crate) fn become_tunnel(&mut self) {
         match self {
             Self::Http1(server) => server.become_tunnel(),
-            // Its streams are never switched: nobody asks for it there.
+            // A stream has carried bytes as they are from its beginning.
             Self::Http2(_) => {}
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
+use h2::{Ping, PingPong};
 use tokio::time::Instant;
 
 use crate::server_stream::ServerStream;
@@ -30,6 +31,8 @@ struct State {
     streams: AtomicUsize,
     /// It takes no more streams.
     over: AtomicBool,
+    /// Until somebody has waited for what the other end says first.
+    greeting: tokio::sync::Mutex<Option<PingPong>>,
 }
 
 /// A share of a connection: one stream, while it lives.
@@ -48,6 +51,20 @@ impl Share {
     /// What streams are opened with.
     pub(crate) fn handle(&self) -> SendRequest<Bytes> {
         self.send.clone()
+    }
+
+    /// Whether a stream may be a WebSocket (RFC 8441). The other end says so in its first frame, which may still be on its
+    /// way: the answer to a ping comes after it.
+    pub(crate) async fn takes_websockets(&self) -> bool {
+        if self.send.is_extended_connect_protocol_enabled() {
+            return true;
+        }
+        let mut greeting = self.state.greeting.lock().await;
+        if let Some(mut ping_pong) = greeting.take() {
+            // Where the connection is broken, opening a stream says so.
+            let _ = ping_pong.ping(Ping::opaque()).await;
+        }
+        self.send.is_extended_connect_protocol_enabled()
     }
 
     /// Nobody else should try this connection.
@@ -77,7 +94,7 @@ impl SharedConnections {
 
     /// Begins HTTP/2 on a stream. A share of it comes back; a task keeps the connection going.
     pub(super) async fn add(&self, stream: ServerStream) -> Result<Share, h2::Error> {
-        let (send, connection) = Builder::new()
+        let (send, mut connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buffer_size(64 * 1024)
@@ -85,7 +102,8 @@ impl SharedConnections {
             .enable_push(false)
             .handshake::<_, Bytes>(stream)
             .await?;
-        let state = Arc::<State>::default();
+        let greeting = tokio::sync::Mutex::new(connection.ping_pong());
+        let state = Arc::new(State { greeting, ..State::default() });
         let told = state.clone();
         tokio::spawn(async move {
             // Each of its streams hears of an error by itself.
