@@ -45,7 +45,8 @@ section! {
         subject_matching: SubjectMatching = "strict",
         /// SPIFFE ids, of which the certificate must have one; who has none of them gets 403. Any or none lets in when empty.
         spiffe_ids: Vec<Located<SpiffeIdText>>,
-        /// Where clients without an acceptable certificate are sent by 302, in place of the answer 400.
+        /// What clients without an acceptable certificate get in place of the answer 400. A URL: they are sent there by 302. A
+        /// path: the answer to a GET of it on the same host, whatever they asked for, with its own status.
         error_page: Option<ErrorPage>,
     }
 }
@@ -241,15 +242,13 @@ impl FromText for SubjectPattern {
     }
 }
 
-/// A URL that clients are sent to.
+/// What clients get whose certificate will not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorPage(String);
-
-impl ErrorPage {
-    /// As written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+pub enum ErrorPage {
+    /// They are sent to this URL.
+    Url(String),
+    /// The answer to a GET of this path.
+    Path(String),
 }
 
 impl FromText for ErrorPage {
@@ -257,18 +256,21 @@ impl FromText for ErrorPage {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= URL_BYTES_MAX;
         if plain && rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self::Url(text.to_owned()));
+        }
+        if plain && text.starts_with('/') && !text.starts_with("//") && !text.contains('#') {
+            return Ok(Self::Path(text.to_owned()));
         }
         Err((
-            "is not a URL to send clients to".to_owned(),
-            "write one such as https://example.com/no-cert".into(),
+            "is neither a URL to send clients to nor a path of the host".to_owned(),
+            "write one such as https://example.com/no-cert or /no-cert".into(),
         ))
     }
 
     fn shape() -> Shape {
         Shape::Text {
-            what: "a URL",
-            pattern: Some("^https?://[!-~]+$"),
+            what: "a URL or a path",
+            pattern: Some("^(https?://[!-~]+|/[!-~]*)$"),
             example: "https://example.com/no-cert",
         }
     }
@@ -361,8 +363,10 @@ mod tests {
     fn values_of_tls_say_what_to_write() {
         assert!(refused::<SubjectPattern>("hospital").ends_with("write CN=hospital"));
         assert!(refused::<SubjectPattern>("CN=").contains("what the CN is"));
-        assert!(refused::<ErrorPage>("/denied").contains("https://example.com/no-cert"));
-        assert!(refused::<ErrorPage>("https://a b").contains("is not a URL"));
+        assert!(refused::<ErrorPage>("denied").contains("https://example.com/no-cert"));
+        assert!(refused::<ErrorPage>("https://a b").contains("neither a URL"));
+        assert!(refused::<ErrorPage>("//example.com/no-cert").contains("neither a URL"));
+        assert_eq!(ErrorPage::from_text("/denied"), Ok(ErrorPage::Path("/denied".to_owned())));
         assert!(refused::<ServerName>("https://a").contains("shop.example.com"));
         assert!(refused::<ServerName>("a..b").contains("shop.example.com"));
         assert!(refused::<SpiffeIdText>("cluster.local/ns/a").contains("spiffe://cluster.local"));

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use palisade_inspect::Admission;
+use palisade_inspect::{Admission, Secured};
 use palisade_model::PeerIdentity;
 
 use crate::tls::ClientRules;
@@ -28,7 +28,7 @@ pub struct Arrival {
 #[derive(Clone, Debug)]
 pub struct TlsArrival {
     /// The name that the client asked for, in lower case.
-    pub sni: Option<String>,
+    pub sni: Option<Arc<str>>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
     /// The cipher suite as the IANA names it.
@@ -76,6 +76,12 @@ impl Arrival {
     /// Who the peer is, where it was asked for a certificate.
     pub(crate) fn identity(&self) -> Option<&Arc<PeerIdentity>> {
         self.tls.as_ref()?.identity.as_ref()
+    }
+
+    /// What TLS settled, as inspections know it.
+    pub(crate) fn secured(&self) -> Option<Secured> {
+        let tls = self.tls.as_ref()?;
+        Some(Secured { version: tls.version, cipher: tls.cipher, server_name: tls.sni.clone() })
     }
 
     /// How its requests are addressed.

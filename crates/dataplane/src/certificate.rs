@@ -7,6 +7,7 @@ use palisade_identity::Admission;
 use palisade_model::PeerIdentity;
 
 use crate::arrival::Arrival;
+use crate::tls::CertificatePage;
 
 /// A request that its client's certificate, or the lack of one, keeps from being answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub(crate) struct Refusal {
     pub(crate) said: &'static str,
     /// The log's words.
     pub(crate) why: String,
-    /// Where the client is sent instead.
-    pub(crate) location: Option<String>,
+    /// What the client gets instead.
+    pub(crate) page: Option<CertificatePage>,
     /// Another certificate may do: it takes another connection.
     pub(crate) closes: bool,
 }
@@ -35,12 +36,11 @@ pub(crate) fn judge<'a>(
             status: 421,
             said: "Misdirected Request",
             why: "the connection was made for another host, and this one asks for a certificate".to_owned(),
-            location: None,
+            page: None,
             closes: false,
         });
     };
-    let refused =
-        |said, why| Refusal { status: 400, said, why, location: rule.error_page.clone(), closes: true };
+    let refused = |said, why| Refusal { status: 400, said, why, page: rule.error_page.clone(), closes: true };
     match rule.mode.admit(peer) {
         Admission::Missing => {
             return Err(refused(
@@ -61,7 +61,7 @@ pub(crate) fn judge<'a>(
         status: 403,
         said: "client certificate unauthorized",
         why,
-        location: None,
+        page: None,
         closes: false,
     };
     if rule.subject.as_ref().is_some_and(|subject| !subject.matches(peer)) {

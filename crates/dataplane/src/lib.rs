@@ -87,8 +87,8 @@ pub use settings::{
 };
 pub use site::{HeaderChanges, PAGE_BYTES_MAX, Page, PageError, Site};
 pub use tls::{
-    Believed, CertificateTextError, ClientRule, ClientRules, KeyPair, KeyPairError, Misdirected, ServerTls,
-    TlsServer, TlsServerError, TlsServerSettings, UpstreamTls, UpstreamTlsError, UpstreamTlsSettings,
-    authorities,
+    Believed, CertificatePage, CertificateTextError, ClientRule, ClientRules, KeyPair, KeyPairError,
+    Misdirected, ServerTls, TlsServer, TlsServerError, TlsServerSettings, UpstreamTls, UpstreamTlsError,
+    UpstreamTlsSettings, authorities,
 };
 pub use upstream::{Upstream, UpstreamLimits, UpstreamProtocol, UpstreamUrlError};

@@ -10,6 +10,7 @@
 mod answer;
 mod ask;
 mod elsewhere;
+mod error_page;
 mod health;
 mod on_the_way;
 mod receive;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use palisade_http::RequestHead;
 use palisade_inspect::{Direction, Peer, Service};
+use palisade_model::PeerIdentity;
 
 use self::elsewhere::elsewhere;
 use self::stop::Stop;
@@ -85,6 +87,8 @@ pub(crate) struct Passage<'p, C> {
     bodies: Bodies,
     /// Where the call of our own workload may go: the addresses that policies were asked about.
     towards: Option<Arc<[SocketAddr]>>,
+    /// The connection ends after this exchange, whatever its sides say.
+    closing: bool,
 }
 
 /// What becomes of the bodies of an exchange that rules want to see.
@@ -114,20 +118,29 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             site: None,
             bodies: Bodies::Held,
             towards: None,
+            closing: false,
         }
     }
 
     /// Takes it all the way.
-    pub(crate) async fn run(mut self, head: RequestHead, plan: RequestPlan) -> After {
+    pub(crate) async fn run(mut self, mut head: RequestHead, mut plan: RequestPlan) -> After {
         let Caller { arrival, listener, plane } = self.caller;
         if health::is_check(listener, &head, &plan) {
             return self.answer_health_check(&plan).await;
         }
-        let elsewhere = listener.redirect.map(|redirect| elsewhere(redirect, &head));
-        let (told, elsewhere) = match certificate::judge(arrival, host_of(&head).as_deref()) {
-            Ok(told) => (told, elsewhere),
-            Err(refusal) => (None, Some(Stop::Certificate(refusal))),
-        };
+        let (mut told, mut refused, mut turned) = (None, None, None);
+        match certificate::judge(arrival, host_of(&head).as_deref()) {
+            Ok(peer) => told = peer,
+            Err(refusal) => {
+                turned = error_page::turn(&mut head, &mut plan, &refusal);
+                match turned {
+                    Some(_) => told = Some(arrival.identity().map_or(&PeerIdentity::NONE, |peer| peer)),
+                    None => refused = Some(Stop::Certificate(refusal)),
+                }
+            }
+        }
+        self.closing = turned.is_some();
+        let elsewhere = refused.or_else(|| listener.redirect.map(|redirect| elsewhere(redirect, &head)));
         let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
         self.site = destination.as_ref().and_then(|destination| destination.site.clone());
         let id = request_id();
@@ -160,6 +173,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             identity: arrival.identity().cloned(),
             admission: arrival.admission.clone(),
             towards,
+            secured: arrival.secured(),
             request_id: id,
         };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
@@ -176,6 +190,10 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let in_parts = self.bodies == Bodies::OnTheWay && plan.has_body() && plan.refusal.is_none();
         let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref(), in_parts };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
+        if let Some(line) = turned {
+            plane.metrics.events.certificates_refused_total.one();
+            exchange.note(&line);
+        }
 
         // Asked before the head is judged: after that the exchange's own inspection wants nothing of the body.
         let wants_body = exchange.wants_request_body();
@@ -189,7 +207,9 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));
         match inspected {
             Ok((held, upstream)) => {
-                let mut upload = Upload::new(held, !self.client.body_is_done(), plan.has_body());
+                let streams = plan.has_body() && !self.client.body_is_done();
+                let forward = destination.as_ref().map(|to| to.forward.clone()).unwrap_or_default();
+                let mut upload = Upload::new(held, streams, plan.has_body(), forward);
                 if in_parts && wants_body {
                     let bytes_max = listener.limits.message_held_max;
                     let messages = plan.grpc && mode == BodyMode::Hold;

@@ -34,8 +34,21 @@ pub struct Peer {
     pub admission: Option<Arc<Admission>>,
     /// Where it may go, where it is the call of our own workload: every address that its service has.
     pub towards: Option<Arc<[SocketAddr]>>,
+    /// What its handshake settled; `None` without TLS.
+    pub secured: Option<Secured>,
     /// The id that we gave the request.
     pub request_id: String,
+}
+
+/// What a TLS handshake settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secured {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite as the IANA names it.
+    pub cipher: &'static str,
+    /// The name that the client asked for.
+    pub server_name: Option<Arc<str>>,
 }
 
 /// How much an inspection keeps for its report.
@@ -212,9 +225,7 @@ impl Inspection {
                     transaction.keep_evaluated();
                 }
             }
-            if let Some(identity) = &peer.identity {
-                environment::of(identity, clock, &mut |name, value| transaction.set_environment(name, value));
-            }
+            environment::of(&peer, clock, &mut |name, value| transaction.set_environment(name, value));
             transaction.cap(service.profile.caps);
             if let Some(exceptions) = service.exceptions.rules() {
                 transaction.except(exceptions.clone());

@@ -35,7 +35,9 @@ pub use detector::Detector;
 pub use ends::Ends;
 pub use exceptions::{Exceptions, FindingExceptions};
 pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged};
-pub use inspection::{Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Step};
+pub use inspection::{
+    Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Secured, Step,
+};
 pub use palisade_detect::{Attack, Finding};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,

@@ -46,6 +46,7 @@ fn report(asked: &Asked<'_>) -> Report {
         identity: None,
         admission: None,
         towards: None,
+        secured: None,
         request_id: "r1".into(),
     };
     let clock = Clock { now: UnixMillis(1_578_613_306_195), utc_offset_seconds: 0, monotonic_micros: 0 };

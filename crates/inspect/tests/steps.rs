@@ -50,6 +50,7 @@ fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
         identity: None,
         admission: None,
         towards: None,
+        secured: None,
         request_id: "r1".into(),
     };
     Inspection::begin(peer, head, service, Standing::of(service), Detail::Normal, clock())

@@ -44,6 +44,7 @@ pub(crate) fn inspect(
         identity: None,
         admission: None,
         towards: None,
+        secured: None,
         request_id,
     };
     let standing = Standing::of(service);

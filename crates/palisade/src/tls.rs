@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{
-    CertificateSource, ClientCertificateMode, ClientCertificates, Config, FilePath, HostPattern, Listener,
-    ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion, UpstreamProtocol,
+    CertificateSource, ClientCertificateMode, ClientCertificates, Config, ErrorPage, FilePath, HostPattern,
+    Listener, ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion, UpstreamProtocol,
 };
 use palisade_dataplane::{
-    Alpn, Believed, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings, UpstreamTls,
-    UpstreamTlsSettings, authorities,
+    Alpn, Believed, CertificatePage, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings,
+    UpstreamTls, UpstreamTlsSettings, authorities,
 };
 use palisade_identity::{Anchors, SubjectMatch};
 use palisade_seclang::Loader;
@@ -329,7 +329,10 @@ impl Rules<'_> {
             anchors,
             subject: subject.transpose()?,
             spiffe_ids: told.spiffe_ids.iter().map(|id| id.id().clone()).collect(),
-            error_page: told.error_page.as_ref().map(|page| page.as_str().to_owned()),
+            error_page: told.error_page.as_ref().map(|page| match page {
+                ErrorPage::Url(url) => CertificatePage::Elsewhere(url.clone()),
+                ErrorPage::Path(path) => CertificatePage::Here(path.clone()),
+            }),
         });
         self.made.push((told.clone(), rule.clone()));
         Ok(rule)

@@ -391,3 +391,72 @@ fn hosts_ask_for_themselves_and_a_connection_is_for_the_host_that_it_named() {
     assert!(told(&upstream.heads().pop().unwrap()).is_empty());
     assert_eq!(proxy.end(), 0);
 }
+
+#[test]
+fn a_page_of_the_same_host_answers_who_has_no_certificate_whatever_was_asked_for() {
+    if !pki::tools() {
+        return;
+    }
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let pki = Pki(&folder);
+    pki.authority("ca");
+    pki.authority("other");
+    pki.server("ca", "shop", &["shop.example"]);
+    pki.issue("ca", "one", "/CN=one", "", 30);
+    pki.issue("other", "stranger", "/CN=stranger", "", 30);
+    folder.write(
+        "page.conf",
+        "SecRuleEngine On\nSecRule ARGS:x \"@streq evil\" \"id:1,phase:2,deny,status:403\"\n",
+    );
+    let listener = |name: &str, page: &str| {
+        format!(
+            "- {{name: {name}, address: 127.0.0.1:0, tls: {{certificates: [{{cert: shop.crt, key: shop.key}}], \
+             clientCertificates: {{ca: ca.crt, errorPage: {page}}}}}}}\n"
+        )
+    };
+    let file = folder.write(
+        "c.yaml",
+        format!(
+            "admin: {{address: 127.0.0.1:0}}\ndataDir: data\nlisteners:\n{}{}\
+             services:\n- {{name: shop, upstream: {{url: \"{}\"}}}}\n\
+             routes:\n- {{listener: web, service: shop}}\n- {{listener: elsewhere, path: /shop/, service: shop}}\n\
+             profiles: {{default: {{mode: block, rules: {{files: [page.conf]}}}}}}\n",
+            listener("web", "/no-certificate?from=tls"),
+            listener("elsewhere", "/nowhere"),
+            upstream.url
+        ),
+    );
+    let mut proxy = Running::start(command(&["run", "--config", &file]));
+    let (web, elsewhere) = (proxy.listener("web"), proxy.listener("elsewhere"));
+    let url = |at: SocketAddr, path: &str| format!("https://shop.example:{}{path}", at.port());
+    let ask = |path: &str, more: &[&str]| pki.ask(web, "ca.crt", &url(web, path), more);
+    let stranger = &["--cert", "stranger.crt", "--key", "stranger.key"][..];
+
+    for version in ["--http1.1", "--http2"] {
+        for (who, verify) in [(&[][..], "NONE"), (stranger, "FAILED:unable to verify the first certificate")]
+        {
+            let post = ["-d", "x=evil&card=4111111111111111", "-H", "ssl-client-verify: SUCCESS", version];
+            let (status, page) = ask("/pay?x=evil", &[who, &post].concat());
+            let seen = "upstream saw GET /no-certificate?from=tls HTTP/1.1 and 0 bytes\n";
+            assert_eq!((status, page.as_str()), (200, seen), "{version}");
+            let head = upstream.heads().pop().unwrap();
+            assert_eq!(told(&head)["ssl-client-verify"], [verify], "{head}");
+            let lower = head.to_ascii_lowercase();
+            assert!(!lower.contains("content-length") && !lower.contains("content-type"), "{head}");
+        }
+    }
+    proxy.wait_err("Answered by the page /no-certificate?from=tls: the client sent no certificate");
+    let own = &["--cert", "one.crt", "--key", "one.key"][..];
+    assert_eq!(ask("/pay", own).1, "upstream saw GET /pay HTTP/1.1 and 0 bytes\n");
+    assert_eq!(ask("/pay?x=evil", own).0, 403, "who is let in is inspected as ever");
+    // Another certificate takes another connection.
+    let head = pki.ask(web, "ca.crt", &url(web, "/"), &["--http1.1", "-D", "-", "-o", "/dev/null"]).1;
+    assert!(head.to_ascii_lowercase().contains("\nconnection: close"), "{head}");
+    // A page that no route leads to is not there, and nothing else is either.
+    assert_eq!(pki.ask(elsewhere, "ca.crt", &url(elsewhere, "/shop/"), &[]).0, 404);
+    assert_eq!(pki.ask(elsewhere, "ca.crt", &url(elsewhere, "/shop/"), own).0, 200);
+    let admin = proxy.admin();
+    let metrics = send(admin, format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes()).body;
+    assert!(metrics.contains("palisade_certificates_refused_total 6\n"), "{metrics}");
+    assert_eq!(proxy.end(), 0);
+}

@@ -178,6 +178,7 @@ impl Shared {
             identity: asked.identity.clone(),
             admission: None,
             towards: None,
+            secured: None,
         };
         asked.ambiguity = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
         let head = std::mem::take(&mut asked.head);

@@ -52,7 +52,7 @@ impl<C: ClientSide> Passage<'_, C> {
             changes: site.as_ref().map(|site| &site.headers),
         };
         let status = head.status;
-        self.client.send_head(&head, framing, &hop, upload.is_complete());
+        self.client.send_head(&head, framing, &hop, upload.is_complete() && !self.closing);
         let inspected = self.inspect_response(exchange, head, framing, &mut server, &mut upload).await;
         let (held, on_the_way) = match inspected {
             Ok(inspected) => inspected,

@@ -48,7 +48,8 @@ impl<C: ClientSide> Passage<'_, C> {
         }
         let mut held = None;
         if stand == Stand::More {
-            if self.bodies == Bodies::Held && !self.client.body_is_done() && exchange.wants_request_body() {
+            let comes = plan.has_body() && !self.client.body_is_done();
+            if self.bodies == Bodies::Held && comes && exchange.wants_request_body() {
                 self.continue_if_expected(plan).await?;
                 let (whole, decided) = self.hold_request(exchange).await?;
                 held = Some(whole);

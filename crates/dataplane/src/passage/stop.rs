@@ -9,6 +9,7 @@ use crate::exchange::{Exchange, Failed};
 use crate::journal::{AnsweredBy, Sent};
 use crate::request::RequestPlan;
 use crate::sides::ClientSide;
+use crate::tls::CertificatePage;
 
 /// Where there is nobody left to answer.
 pub(super) const CLIENT_GONE: &str = "The client went away before its answer was out";
@@ -64,6 +65,7 @@ impl<C: ClientSide> Passage<'_, C> {
         mut whole: bool,
     ) -> After {
         exchange.answered(None, 0);
+        whole &= !self.closing;
         let by_check = matches!(stop, Stop::Act(_));
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
@@ -77,10 +79,15 @@ impl<C: ClientSide> Passage<'_, C> {
             Stop::Elsewhere { status, location } => {
                 OwnAnswer { location: Some(location), ..OwnAnswer::status(status) }
             }
-            Stop::Certificate(Refusal { status, said, why, location, closes }) => {
+            Stop::Certificate(Refusal { status, said, why, page, closes }) => {
                 self.caller.plane.metrics.events.certificates_refused_total.one();
                 exchange.note(&told(status, &why));
                 whole &= !closes;
+                let location = page.and_then(|page| match page {
+                    CertificatePage::Elsewhere(location) => Some(location),
+                    // A request that cannot become another one is only refused.
+                    CertificatePage::Here(_) => None,
+                });
                 OwnAnswer { location, said: Some(said), ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Close) => {

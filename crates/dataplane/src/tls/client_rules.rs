@@ -24,8 +24,17 @@ pub struct ClientRule {
     pub subject: Option<SubjectMatch>,
     /// SPIFFE ids, of which a certificate must have one; all are let in where there are none.
     pub spiffe_ids: Vec<SpiffeId>,
-    /// Where those are sent whose certificate will not do, in place of 400.
-    pub error_page: Option<String>,
+    /// What those get whose certificate will not do, in place of 400.
+    pub error_page: Option<CertificatePage>,
+}
+
+/// What clients get whose certificate will not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificatePage {
+    /// They are sent there by 302.
+    Elsewhere(String),
+    /// The answer to a GET of this path of the same host, whatever they asked for.
+    Here(String),
 }
 
 impl ClientRule {
@@ -155,7 +164,7 @@ mod tests {
     /// What a connection made for a name hears of a request for a host, by the number of the rule.
     fn heard(rules: &Arc<ClientRules>, sni: Option<&str>, host: Option<&str>) -> Option<usize> {
         let arrival = TlsArrival {
-            sni: sni.map(str::to_owned),
+            sni: sni.map(Arc::from),
             version: "TLSv1.3",
             cipher: "",
             alpn: None,

@@ -84,12 +84,12 @@ async fn greet(stream: TcpStream, server: &TlsServer) -> Greeting {
             };
             let arrival = TlsArrival {
                 own_uris: server.uris(sni.as_deref()),
-                sni,
+                sni: sni.map(Arc::from),
                 version: version(session.protocol_version()),
                 cipher: session
                     .negotiated_cipher_suite()
                     .and_then(|suite| suite.suite().as_str())
-                    .unwrap_or("unknown"),
+                    .map_or("unknown", iana),
                 alpn: session.alpn_protocol().and_then(Alpn::from_bytes),
                 identity: identity.map(Arc::new),
                 client_rules: rules.clone(),
@@ -97,6 +97,16 @@ async fn greet(stream: TcpStream, server: &TlsServer) -> Greeting {
             Greeting::Tls(ClientStream::Tls(Box::new(stream)), arrival)
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// The IANA's name of a cipher suite; rustls has its own for those of TLS 1.3.
+fn iana(name: &'static str) -> &'static str {
+    match name {
+        "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+        "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+        "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+        name => name,
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-pub use self::client_rules::{ClientRule, ClientRules, Misdirected};
+pub use self::client_rules::{CertificatePage, ClientRule, ClientRules, Misdirected};
 pub(crate) use self::client_stream::ClientStream;
 pub(crate) use self::handshake::{Greeting, Handshakes, handshake};
 pub use self::key_pair::{CertificateTextError, KeyPair, KeyPairError};
