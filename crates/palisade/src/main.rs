@@ -28,6 +28,7 @@ mod modes;
 mod policies;
 mod policing;
 mod request;
+mod restart;
 mod rules;
 mod serving;
 mod sites;

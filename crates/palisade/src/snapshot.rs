@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use palisade_config::{Compat, Config, Envoy, Listener, ListenerTls, LogTarget, Name, Style, TlsVersion};
+use palisade_config::{Compat, Config, LogTarget, Name, Style};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
@@ -13,6 +13,7 @@ use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::idle::idle_exceptions;
 use crate::policing::Policing;
+use crate::restart::needs_restart;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
 use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
@@ -42,6 +43,8 @@ pub(crate) type Gates = HashMap<(Name, Direction), Gate>;
 #[derive(Debug)]
 pub(crate) struct Maker {
     told: Told,
+    /// What the process began with.
+    started: Option<Config>,
     /// The configuration file, as it was read last.
     file: Seen,
     /// The pages of services, as they were read last.
@@ -70,6 +73,8 @@ pub(crate) struct Remade {
     pub(crate) snapshot: Snapshot,
     /// What stays as it was.
     pub(crate) stale: Vec<Stale>,
+    /// What waits for a restart.
+    pub(crate) restart: Vec<String>,
 }
 
 /// An object that is not as it is configured, because that cannot be used.
@@ -97,6 +102,7 @@ impl Maker {
     pub(crate) fn new(told: Told) -> Self {
         Self {
             told,
+            started: None,
             file: Seen::default(),
             pages: Seen::default(),
             tls: TlsMaker::default(),
@@ -128,6 +134,7 @@ impl Maker {
     /// # Errors
     /// When the rules of a profile cannot be used; what is wrong was shown then.
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
+        self.started = Some(config.clone());
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
             let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
@@ -265,7 +272,9 @@ impl Maker {
         let gates = self.gates(&config);
         let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
         self.warn(&snapshot);
-        Ok(Remade { snapshot, stale })
+        let restart =
+            self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
+        Ok(Remade { snapshot, stale, restart })
     }
 
     fn gates(&self, config: &Config) -> Gates {
@@ -356,43 +365,6 @@ fn same_rules(was: &Profile, rules: Option<&Arc<RuleSet>>) -> bool {
 /// Equal sources have equal keys.
 fn key(sources: &RuleSources) -> String {
     format!("{sources:?}")
-}
-
-/// What a change needs a restart for: each in words.
-pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
-    let mut needs = Vec::new();
-    let mut differs = |what: &str, differs: bool| {
-        if differs {
-            needs.push(what.to_owned());
-        }
-    };
-    differs("admin", before.admin != after.admin);
-    differs("dataDir", before.data_dir != after.data_dir);
-    differs("logs", before.logs != after.logs);
-    differs("listeners", restarted(before) != restarted(after));
-    differs("envoy", asking(before) != asking(after));
-    differs("events", before.events != after.events);
-    needs
-}
-
-/// Listeners without what can change while they are there.
-fn restarted(config: &Config) -> Vec<Listener> {
-    let mut listeners = config.listeners.clone();
-    listeners.iter_mut().filter_map(|listener| listener.tls.as_deref_mut()).for_each(forget);
-    listeners
-}
-
-/// Places where Envoys ask, likewise.
-fn asking(config: &Config) -> Vec<Envoy> {
-    let mut envoys = config.envoy.clone();
-    envoys.iter_mut().filter_map(|envoy| envoy.tls.as_deref_mut()).for_each(forget);
-    envoys
-}
-
-fn forget(tls: &mut ListenerTls) {
-    tls.certificates.clear();
-    tls.client_certificates = None;
-    tls.min_version = TlsVersion::Tls12;
 }
 
 impl Snapshot {

@@ -26,7 +26,7 @@ use crate::lists::{ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
-use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale, needs_restart};
+use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale};
 use crate::watch::{Seen, Watcher};
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
@@ -218,7 +218,7 @@ fn reload(
         in_force.serving.replace(&remade.snapshot)?;
         Ok(remade)
     });
-    let Remade { snapshot: next, stale } = match remade {
+    let Remade { snapshot: next, stale, restart } = match remade {
         Ok(remade) => remade,
         Err(error) => {
             say!("palisade: the rules in force stay: {error:#}");
@@ -226,7 +226,6 @@ fn reload(
             return;
         }
     };
-    let restart = needs_restart(&snapshot.config, &next.config);
     if !restart.is_empty() {
         say!("palisade: a change of {} needs a restart; until then it stays as it was", restart.join(", "));
     }
