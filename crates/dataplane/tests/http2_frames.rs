@@ -466,3 +466,26 @@ async fn a_client_that_reads_nothing_at_all_is_cut() {
     }
     panic!("it is still there");
 }
+
+#[tokio::test]
+async fn who_was_answered_early_may_end_its_request_and_is_reset_if_it_does_not() {
+    let proxy = proxy().await;
+    // CONNECT is refused whatever comes after it.
+    let early = block(&[(":method", "CONNECT"), (":authority", "h:1")]);
+    let mut frames = Frames::connect(proxy.address).await;
+    frames.send(frame(HEADERS, END_HEADERS, 1, &early)).await;
+    assert!(matches!(frames.verdict().await, Verdict::Answer(_)));
+    frames.send(frame(DATA, 0, 1, b"some")).await;
+    frames.send(frame(DATA, END_STREAM, 1, b"more")).await;
+    frames.send(frame(PING, 0, 0, &[7; 8])).await;
+    loop {
+        let frame = frames.next().await.expect("the connection goes on");
+        assert!(frame.kind != RST_STREAM && frame.kind != GOAWAY, "{frame:?}");
+        if frame.kind == PING {
+            break;
+        }
+    }
+    frames.send(frame(HEADERS, END_HEADERS, 3, &early)).await;
+    assert!(matches!(frames.verdict().await, Verdict::Answer(_)));
+    assert_eq!(frames.verdict().await, Verdict::Reset(NO_ERROR));
+}

@@ -1,13 +1,16 @@
 //! The client's side of an exchange on HTTP/2: one stream.
 
+use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Response};
 use palisade_http::{Fields, Framing, ResponseHead};
+use tokio::time::timeout;
 
 use super::head;
 use crate::block_page::{OwnPage, Written};
@@ -16,6 +19,11 @@ use crate::passage::After;
 use crate::request::RequestPlan;
 use crate::response::Hop;
 use crate::sides::{BodyLost, ClientSide, Side};
+
+/// How long a client may take to end a request that was answered already, and how much it may send meanwhile. Then the stream
+/// is reset.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 64 * 1024;
 
 /// A client's stream.
 pub(super) struct Http2Client {
@@ -55,6 +63,22 @@ impl Http2Client {
                 }
             }
         }
+    }
+
+    /// Takes what the client still sends of a request that was answered before it was whole, for a while. There are clients
+    /// that lose the answer where a reset comes right behind it (curl 7.88 every other time).
+    pub(super) async fn linger(&mut self) {
+        let mut left = LINGER_BYTES_MAX;
+        let taken = poll_fn(|cx| {
+            while !self.body.done && left > 0 {
+                match ready!(self.body.poll(cx, &mut |piece| left = left.saturating_sub(piece.len()))) {
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+            Poll::Ready(())
+        });
+        let _ = timeout(LINGER, taken).await;
     }
 
     fn begin_answer(&mut self, head: Response<()>) {

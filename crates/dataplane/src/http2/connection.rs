@@ -22,7 +22,7 @@ use super::client::Http2Client;
 use super::head;
 use super::meter::{Metered, Signs};
 use crate::metrics::Http2Abuse;
-use crate::passage::{Caller, Kept, Passage};
+use crate::passage::{After, Caller, Kept, Passage};
 use crate::request_id::request_id;
 use crate::serve::Drain;
 use crate::settings::Http2Limits;
@@ -228,5 +228,8 @@ async fn exchange(request: Request<RecvStream>, respond: SendResponse<Bytes>, ca
     let mut timer = Timer::new(caller.listener.timeouts.body);
     let mut kept = Kept::default();
     let after = Passage::new(&mut client, &caller, &mut timer, &mut kept).run(head, plan).await;
+    if after != After::Cut {
+        client.linger().await;
+    }
     client.leave(after);
 }
