@@ -58,10 +58,10 @@ def start(running, command, port, **environment):
     sys.exit(f"{shlex.join(map(str, command))} does not listen")
 
 
-def serve(port, seconds, connections, *fields):
+def serve(port, seconds, connections, *fields, scheme="http"):
     """Small GETs for a while. Requests answered; every one of them has to be."""
     fields = [word for field in fields for word in ("-H", field)]
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *fields, f"http://127.0.0.1:{port}/small?a=1"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *fields, f"{scheme}://127.0.0.1:{port}/small?a=1"]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     if "Non-2xx" in out or "Socket errors" in out:
         sys.exit(f"not every request was answered:\n{out}")
