@@ -58,9 +58,9 @@ pub use reference::{json_schema, reference};
 pub use sections::*;
 pub use socket::Socket;
 pub use tls::{
-    CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode, ClientCertificates, Direction,
-    ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName, ServiceTls, SpiffeIdText,
-    SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls,
+    AuthoritySource, CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode,
+    ClientCertificates, Direction, ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName,
+    ServiceTls, SpiffeIdText, SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls, WorkloadApi,
 };
 pub use value::{
     Address, AdminAddress, AuditFormat, Count, CountIn, FilePath, HostPattern, ListenerProtocol, Located,

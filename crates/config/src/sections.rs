@@ -10,7 +10,7 @@ use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
 use crate::socket::Socket;
-use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls};
+use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
 use crate::value::{
     Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
     Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
@@ -60,6 +60,8 @@ section! {
         lists: Lists,
         /// What is kept of decisions and of traffic.
         events: Events,
+        /// Who says who we are, where certificates are `workload-api`.
+        workload_api: WorkloadApi,
     }
     not in this version: "sharedState";
 }

@@ -1,6 +1,7 @@
 //! Where somebody on this machine finds us: an address, or a socket in the file system.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::decode::Shape;
 use crate::value::{Address, FromText, Refused};
@@ -23,6 +24,15 @@ impl fmt::Display for Socket {
             Self::Address(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{path}"),
         }
+    }
+}
+
+impl FromStr for Socket {
+    type Err = String;
+
+    /// What it is not, and what to write.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::from_text(text).map_err(|(what, help)| format!("{what}: {help}"))
     }
 }
 

@@ -4,6 +4,8 @@
 use crate::decode::{Decode, Decoder, Shape, section};
 use crate::headers::HeaderName;
 use crate::node::{Node, Value};
+use crate::sections::Config;
+use crate::socket::Socket;
 use crate::value::{FilePath, FromText, Located, Refused, Time, decode_as_text, words};
 
 section! {
@@ -11,8 +13,8 @@ section! {
     /// connection, and where it cannot be used the one before stays.
     pub struct ListenerTls {
         /// Certificates with their keys, at least one: a mapping of `cert` and `key`, or a folder that has tls.crt and
-        /// tls.key (a mounted Secret) or cert-chain.pem and key.pem (Istio's /etc/certs). The name that a client asks for
-        /// chooses, an exact name before a wildcard; who asks for another name, or for none, gets the first.
+        /// tls.key (a mounted Secret) or cert-chain.pem and key.pem (Istio's /etc/certs), or `workload-api` for the identity
+        /// that the SPIFFE Workload API gives us. The name that a client asks for chooses, an exact name before a wildcard; who asks for another name, or for none, gets the first.
         certificates: Vec<Located<CertificateSource>>,
         /// The oldest version that is spoken.
         min_version: TlsVersion = "TLSv1.2",
@@ -31,8 +33,9 @@ section! {
         /// good. optional_no_ca: one is asked for, and an unknown issuer is let pass, and told to the application. off: none
         /// is asked for.
         mode: ClientCertificateMode = "on",
-        /// A file with certificates of certificate authorities, in PEM. Each mode but off and optional_no_ca needs it.
-        ca: Option<Located<FilePath>>,
+        /// A file with certificates of certificate authorities, in PEM, or `workload-api`. Each mode but off and optional_no_ca
+        /// needs it.
+        ca: Option<Located<AuthoritySource>>,
         /// A file with revocation lists, in PEM.
         crl: Option<Located<FilePath>>,
         /// How many intermediate certificates there may be between the client's and the authority's.
@@ -86,9 +89,14 @@ section! {
 section! {
     /// TLS towards a service, for `https://` URLs.
     pub struct UpstreamTls {
-        /// A file with certificates of certificate authorities, in PEM; those of the system when absent.
-        ca: Option<Located<FilePath>>,
-        /// The certificate that we show: a mapping of `cert` and `key`, or a folder as in listeners' `certificates`.
+        /// A file with certificates of certificate authorities, in PEM, or `workload-api`. When absent: those beside
+        /// `clientCert` where that is a folder or `workload-api`, else those of the system.
+        ca: Option<Located<AuthoritySource>>,
+        /// A file with revocation lists, in PEM, for certificates of `ca`. Every certificate of a chain needs one that is in
+        /// time then. Not beside `spiffeIds`.
+        crl: Option<Located<FilePath>>,
+        /// The certificate that we show: a mapping of `cert` and `key`, a folder, or `workload-api`, as in listeners'
+        /// `certificates`.
         client_cert: Option<Located<CertificateSource>>,
         /// The name that is asked for and that the service's certificate must have; the host of the URL when absent.
         server_name: Option<Located<ServerName>>,
@@ -99,6 +107,18 @@ section! {
     }
 }
 
+section! {
+    /// The SPIFFE Workload API, by which an agent on this machine (SPIRE's) says who we are and whom to believe, and says it
+    /// anew before it runs out. It is asked where a certificate or an authority is `workload-api`. A change needs a restart.
+    pub struct WorkloadApi {
+        /// Where the agent listens, such as `unix:///run/spire/agent.sock`; what SPIFFE_ENDPOINT_SOCKET says when absent.
+        socket: Option<Socket>,
+    }
+}
+
+/// What stands in place of a file or folder for what the Workload API gives.
+const WORKLOAD_API: &str = "workload-api";
+
 /// Where a certificate and its key are.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CertificateSource {
@@ -106,6 +126,30 @@ pub enum CertificateSource {
     Files(CertificateFiles),
     /// In a folder of a known layout.
     Folder(FilePath),
+    /// The Workload API gives them.
+    WorkloadApi,
+}
+
+/// Where certificates of authorities are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AuthoritySource {
+    /// In a file.
+    File(FilePath),
+    /// The Workload API gives them: the authorities of our own trust domain.
+    WorkloadApi,
+}
+
+impl Decode for AuthoritySource {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Text { text, .. } if text == WORKLOAD_API => Some(Self::WorkloadApi),
+            _ => FilePath::decode(node, decoder).map(Self::File),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::WordOr(&[WORKLOAD_API], Box::new(<FilePath as Decode>::shape()))
+    }
 }
 
 section! {
@@ -121,13 +165,39 @@ section! {
 impl Decode for CertificateSource {
     fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
         match &node.value {
+            Value::Text { text, .. } if text == WORKLOAD_API => Some(Self::WorkloadApi),
             Value::Text { .. } => FilePath::decode(node, decoder).map(Self::Folder),
             _ => CertificateFiles::decode(node, decoder).map(Self::Files),
         }
     }
 
     fn shape() -> Shape {
-        Shape::Either(Box::new(CertificateFiles::shape()), Box::new(<FilePath as Decode>::shape()))
+        let text = Shape::WordOr(&[WORKLOAD_API], Box::new(<FilePath as Decode>::shape()));
+        Shape::Either(Box::new(CertificateFiles::shape()), Box::new(text))
+    }
+}
+
+impl Config {
+    /// Whether a certificate or an authority comes from the Workload API.
+    pub fn uses_workload_api(&self) -> bool {
+        let authority = |source: Option<&AuthoritySource>| source == Some(&AuthoritySource::WorkloadApi);
+        let clients = |certificates: Option<&ClientCertificates>| {
+            authority(certificates.and_then(|certificates| certificates.ca.as_deref()))
+        };
+        let listener = |tls: &ListenerTls| {
+            tls.certificates.iter().any(|source| **source == CertificateSource::WorkloadApi)
+                || clients(tls.client_certificates.as_deref())
+        };
+        let upstream = |tls: &UpstreamTls| {
+            tls.client_cert.as_deref() == Some(&CertificateSource::WorkloadApi)
+                || authority(tls.ca.as_deref())
+        };
+        let asked = self.envoy.iter().filter_map(|envoy| envoy.tls.as_deref());
+        self.listeners.iter().filter_map(|listener| listener.tls.as_deref()).chain(asked).any(listener)
+            || self.services.iter().any(|service| {
+                let told = service.upstream.as_ref().and_then(|upstream| upstream.tls.as_deref());
+                clients(service.tls.client_certificates.as_deref()) || told.is_some_and(upstream)
+            })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said about TLS and addresses holds together, or says where, what and what to write.
 
-use palisade_config::{Config, Diagnostic, File, Origin, Overrides, read};
+use palisade_config::{AuthoritySource, Config, Diagnostic, ErrorPage, File, Origin, Overrides, read};
 
 fn read_text(text: &str) -> (Option<Config>, Vec<String>) {
     let read = read(Some(File { text: text.as_bytes(), folder: "conf" }), &Overrides::default());
@@ -21,15 +21,17 @@ const PAIR: &str = "certificates: [{cert: tls.crt, key: tls.key}]";
 #[test]
 fn everything_that_can_be_said_is_read() {
     let (config, found) = read_text(
-        "listeners:\n\
+        "workloadApi: {socket: \"unix:///run/agent.sock\"}\n\
+         listeners:\n\
          - name: web\n\
          \x20 address: 0.0.0.0:8443\n\
+         \x20 http2: {streams: 250, streamWindow: 1MiB}\n\
          \x20 clientAddress: {from: x-forwarded-for, trusted: [10.0.0.0/8], hops: 1}\n\
          \x20 tls:\n\
-         \x20   certificates: [{cert: tls.crt, key: tls.key}, /etc/certs]\n\
+         \x20   certificates: [{cert: tls.crt, key: tls.key}, /etc/certs, workload-api]\n\
          \x20   minVersion: TLSv1.3\n\
          \x20   handshake: 5s\n\
-         \x20   clientCertificates: {mode: \"on\", ca: ca.crt, crl: ca.crl, depth: 2, matchSubject: CN=a-*, errorPage: \"https://e/x\"}\n\
+         \x20   clientCertificates: {mode: \"on\", ca: ca.crt, crl: ca.crl, depth: 2, matchSubject: CN=a-*, errorPage: /no-certificate}\n\
          - {name: out, address: 127.0.0.1:15001, direction: outbound}\n\
          services:\n\
          - {name: web, upstream: {url: \"http://a\"}, tls: {clientCertificates: {mode: optional_no_ca}},\n\
@@ -42,7 +44,14 @@ fn everything_that_can_be_said_is_read() {
     let config = config.unwrap();
     let tls = config.listeners[0].tls.as_ref().unwrap();
     let clients = tls.client_certificates.as_ref().unwrap();
-    assert_eq!(clients.ca.as_ref().unwrap().as_str(), "conf/ca.crt", "files start at the file's folder");
+    let Some(AuthoritySource::File(ca)) = clients.ca.as_deref() else { panic!("{clients:?}") };
+    assert_eq!(ca.as_str(), "conf/ca.crt", "files start at the file's folder");
+    assert_eq!(clients.error_page, Some(ErrorPage::Path("/no-certificate".to_owned())));
+    assert_eq!(config.listeners[0].http2.streams.get(), 250);
+    assert_eq!(config.listeners[0].http2.stream_window.bytes(), 1024 * 1024);
+    assert_eq!(config.listeners[1].http2.control_frames.get(), 500);
+    assert!(config.uses_workload_api());
+    assert_eq!(config.workload_api.socket.as_ref().unwrap().to_string(), "unix:///run/agent.sock");
     assert_eq!((clients.mode.as_str(), clients.depth.get()), ("on", 2));
     assert_eq!(config.services[1].upstream.as_ref().unwrap().url[0].port(), 443);
     assert_eq!(config.services[0].forward.fingerprint.header.as_str(), "x-fp");
@@ -127,6 +136,13 @@ fn each_mistake_has_its_place_and_a_remedy() {
         (
             service("upstream: {url: \"https://a\", tls: {verify: false, ca: c}}"),
             &["upstream.tls.verify: it is said whom to believe, and that everybody is believed"],
+        ),
+        (listener("http2: {streams: 0}"), &["`0` is not a number from 1 to 10000; write 1"]),
+        (listener("http2: {streamWindow: 1GiB}"), &["`1GiB` is too large; write 16384KiB"]),
+        (listener("http2: {connectionWindow: 1KiB}"), &["`1KiB` is too small; write 64KiB"]),
+        (
+            service("upstream: {url: \"https://a\", tls: {ca: c, crl: l, spiffeIds: [\"spiffe://a/b\"]}}"),
+            &["services[0].upstream.tls.crl: revocation lists are not looked at where SPIFFE ids count; remove `crl`"],
         ),
         (
             service("upstream: {url: \"https://a\", tls: {verify: false}}"),

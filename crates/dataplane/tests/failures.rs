@@ -655,7 +655,7 @@ async fn slow_proxy_header() {
 fn over_tls(proxy: &Proxy, address: SocketAddr) {
     let pem = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/tls/server.crt")).unwrap();
     let told = UpstreamTls::new(UpstreamTlsSettings {
-        believed: Believed::ByName(palisade_dataplane::authorities(&pem).unwrap()),
+        believed: Believed::ByName(palisade_dataplane::authorities(&pem).unwrap(), None),
         client: None,
         server_name: Some("test.example".to_owned()),
         alpn: vec![Alpn::Http1],

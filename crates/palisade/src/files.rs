@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use palisade_seclang::{LoadError, Loader, glob_matches, is_glob};
 
+use crate::workload_api;
+
 /// Reads rule and data files.
 pub(crate) struct FileSystem;
 
@@ -17,6 +19,9 @@ const GLOB_ENTRIES_MAX: usize = 100_000;
 
 impl Loader for FileSystem {
     fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        if let Some(told) = workload_api::read(path) {
+            return told.map_err(|message| LoadError { not_found: false, message });
+        }
         read(Path::new(path), FILE_BYTES_MAX).map_err(|error| load_error(&error))
     }
 

@@ -35,6 +35,7 @@ mod sites;
 mod snapshot;
 mod tls;
 mod watch;
+mod workload_api;
 
 use std::io;
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
 use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
 use crate::watch::{Seen, Watched};
+use crate::workload_api;
 
 /// What one process does: replaced as a whole, its parts shared with the one before where they are the same.
 #[derive(Clone, Debug)]
@@ -135,6 +136,7 @@ impl Maker {
     /// When the rules of a profile cannot be used; what is wrong was shown then.
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
         self.started = Some(config.clone());
+        workload_api::begin(&config)?;
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
             let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
@@ -182,6 +184,7 @@ impl Maker {
     /// When the configuration cannot be used, or a profile that was not there before has rules that cannot be.
     pub(crate) fn next(&mut self, before: &Snapshot, effort: Effort) -> Result<Remade> {
         let config = self.config()?;
+        workload_api::begin(&config)?;
         let mut profiles = HashMap::new();
         let mut stale = Vec::new();
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();

@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{
-    CertificateSource, ClientCertificateMode, ClientCertificates, Config, ErrorPage, FilePath, HostPattern,
-    Listener, ListenerProtocol, ListenerTls, Name, Service, SubjectMatching, TlsVersion, UpstreamProtocol,
+    AuthoritySource, CertificateSource, ClientCertificateMode, ClientCertificates, Config, ErrorPage,
+    FilePath, HostPattern, Listener, ListenerProtocol, ListenerTls, Name, Service, SubjectMatching,
+    TlsVersion, UpstreamProtocol,
 };
 use palisade_dataplane::{
     Alpn, Believed, CertificatePage, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings,
@@ -18,6 +19,7 @@ use palisade_seclang::Loader;
 
 use crate::files::FileSystem;
 use crate::watch::{Seen, Watched};
+use crate::workload_api;
 
 /// TLS in force, by listener; those without it are not here.
 pub(crate) type ListenersTls = HashMap<Name, Arc<TlsServer>>;
@@ -248,7 +250,9 @@ fn upstream(
                 Some((file, pem)) => authorities(&pem).with_context(|| format!("upstream.tls.ca, {file}"))?,
                 None => system_roots()?,
             };
-            if ids.is_empty() { Believed::ByName(roots) } else { Believed::BySpiffeId(roots, ids) }
+            let crl = tls.and_then(|tls| tls.crl.as_deref());
+            let crl = crl.map(|crl| read(loader, crl)).transpose()?;
+            if ids.is_empty() { Believed::ByName(roots, crl) } else { Believed::BySpiffeId(roots, ids) }
         }
     };
     let settings = UpstreamTlsSettings {
@@ -271,9 +275,17 @@ fn ca_of(
 ) -> Result<Option<(String, Vec<u8>)>> {
     let Some(tls) = tls else { return Ok(None) };
     if let Some(ca) = tls.ca.as_deref() {
-        return Ok(Some((ca.to_string(), read(loader, ca)?)));
+        let path = path_of(ca);
+        return Ok(Some((path.to_owned(), read_path(loader, path)?)));
     }
-    let Some(CertificateSource::Folder(folder)) = tls.client_cert.as_deref() else { return Ok(None) };
+    let folder = match tls.client_cert.as_deref() {
+        Some(CertificateSource::Folder(folder)) => folder,
+        Some(CertificateSource::WorkloadApi) => {
+            let path = workload_api::BUNDLE;
+            return Ok(Some((path.to_owned(), read_path(loader, path)?)));
+        }
+        _ => return Ok(None),
+    };
     for file in ["ca.crt", "root-cert.pem"] {
         let path = format!("{}/{file}", folder.as_str().trim_end_matches('/'));
         match loader.read(&path) {
@@ -315,7 +327,8 @@ impl Rules<'_> {
         };
         let anchors = match told.ca.as_deref().filter(|_| mode.asks()) {
             Some(ca) => {
-                let authorities = read(self.loader, ca)?;
+                let ca = path_of(ca);
+                let authorities = read_path(self.loader, ca)?;
                 let crl = told.crl.as_deref().map(|crl| read(self.loader, crl)).transpose()?;
                 let files = told.crl.as_deref().map_or(ca.to_string(), |crl| format!("{ca} with {crl}"));
                 Anchors::new(&authorities, crl.as_deref(), told.depth.get())
@@ -363,12 +376,21 @@ fn key_pair(loader: &dyn Loader, source: &CertificateSource) -> Result<(String, 
     let (certificate, key) = match source {
         CertificateSource::Files(files) => (files.cert.to_string(), files.key.to_string()),
         CertificateSource::Folder(folder) => in_folder(loader, folder)?,
+        CertificateSource::WorkloadApi => (workload_api::CHAIN.to_owned(), workload_api::KEY.to_owned()),
     };
     let read = |path: &str| read_path(loader, path);
     let (certificate_pem, key_pem) = (read(&certificate)?, read(&key)?);
     let pair = KeyPair::parse(&certificate_pem, &key_pem)
         .with_context(|| format!("certificate {certificate} with key {key}"))?;
     Ok((certificate, pair))
+}
+
+/// Where authorities are read.
+fn path_of(source: &AuthoritySource) -> &str {
+    match source {
+        AuthoritySource::File(file) => file.as_str(),
+        AuthoritySource::WorkloadApi => workload_api::BUNDLE,
+    }
 }
 
 /// Layouts of folders: a mounted Secret, and Istio's.

@@ -6,7 +6,9 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use support::{Folder, Response, Running, Upstream, begin, command, eventually, get, palisade, receive, send};
+use support::{
+    Folder, Response, Running, Upstream, begin, command, eventually, get, palisade, receive, send,
+};
 
 const ADMIN_OFF: &str = "admin: {address: \"off\"}\ndataDir: data\n";
 
@@ -210,7 +212,7 @@ fn what_waits_for_a_restart_is_said_with_its_listener_until_it_is_taken_back() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let listeners = |web: &str, other: &str| {
         format!(
-            "{ADMIN_OFF}dataDir: data\nlisteners:\n- {{name: web, address: 127.0.0.1:0{web}}}\n\
+            "{ADMIN_OFF}listeners:\n- {{name: web, address: 127.0.0.1:0{web}}}\n\
              - {{name: other, address: 127.0.0.1:0{other}}}\nservices: [{{name: a, upstream: {{url: \"{}\"}}}}]\n",
             upstream.url
         )

@@ -124,3 +124,37 @@ fn a_workloads_own_calls_leave_with_its_identity_and_only_the_right_service_gets
     });
     assert_eq!((summary.end(), database.end()), (0, 0));
 }
+
+#[test]
+fn a_service_whose_certificate_was_taken_back_gets_no_requests() {
+    if !pki::tools() {
+        return;
+    }
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let pki = Pki(&folder);
+    pki.authority("ca");
+    pki.server("ca", "db", &["db.example"]);
+    pki.revoke_v2("ca", &[]);
+    let inner = format!(
+        "admin: {{address: 'off'}}\ndataDir: data-db\nlisteners:\n- name: db\n  address: 127.0.0.1:0\n\
+         \x20 tls: {{certificates: [{{cert: db.crt, key: db.key}}]}}\nservices: [{{name: db, upstream: {{url: \"{}\"}}}}]\n",
+        upstream.url
+    );
+    let mut inner = Running::start(command(&["run", "--config", &folder.write("db.yaml", inner)]));
+    let port = inner.listener("db").port();
+    let outer = format!(
+        "admin: {{address: 'off'}}\ndataDir: data\nlisteners: [{{name: web, address: 127.0.0.1:0}}]\n\
+         services: [{{name: db, upstream: {{url: \"https://127.0.0.1:{port}\", tls: {{ca: ca.crt, crl: ca.crl}}}}}}]\n"
+    );
+    let mut outer = Running::start(command(&["run", "--config", &folder.write("web.yaml", outer)]));
+    let web = outer.address();
+    assert_eq!(get(web, "h").status, 200, "{}", outer.err());
+    pki.revoke_v2("ca", &["db"]);
+    eventually("the list", || (get(web, "h").status == 502).then_some(()));
+    outer.wait_err("its certificate will not do: ");
+    // A list that is none leaves the one before in force.
+    folder.write("ca.crl", "no list");
+    outer.wait_err("no revocation list can be read");
+    assert_eq!(get(web, "h").status, 502);
+    assert_eq!((outer.end(), inner.end()), (0, 0));
+}

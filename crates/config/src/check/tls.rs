@@ -244,10 +244,17 @@ impl Checks<'_> {
             );
             self.error(&format!("{key}.url"), other.origin(), message, help);
         }
+        if let Some(crl) =
+            upstream.tls.as_ref().and_then(|told| told.crl.as_ref().filter(|_| !told.spiffe_ids.is_empty()))
+        {
+            let message = "revocation lists are not looked at where SPIFFE ids count".to_owned();
+            let help = "remove `crl`: such certificates live for hours, and are not revoked but not renewed";
+            self.error(&format!("{key}.tls.crl"), crl.origin(), message, help);
+        }
         if let Some(told) = upstream.tls.as_ref().filter(|told| !told.verify) {
-            if told.ca.is_some() || !told.spiffe_ids.is_empty() {
+            if told.ca.is_some() || told.crl.is_some() || !told.spiffe_ids.is_empty() {
                 let message = "it is said whom to believe, and that everybody is believed".to_owned();
-                let help = "remove `verify: false`, or `ca` and `spiffeIds`";
+                let help = "remove `verify: false`, or `ca`, `crl` and `spiffeIds`";
                 self.error(&format!("{key}.tls.verify"), told.origin(), message, help);
             } else {
                 let message = "the service's certificate is not looked at".to_owned();

@@ -10,7 +10,8 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
@@ -53,8 +54,9 @@ pub struct UpstreamTlsSettings {
 /// Who is believed to be a service.
 #[derive(Debug)]
 pub enum Believed {
-    /// Whoever has a certificate of these authorities (DER) for the name that is asked for.
-    ByName(Vec<Vec<u8>>),
+    /// Whoever has a certificate of these authorities (DER) for the name that is asked for. With revocation lists (PEM) every
+    /// certificate of its chain needs one that is in time.
+    ByName(Vec<Vec<u8>>, Option<Vec<u8>>),
     /// Whoever has a certificate of these authorities (DER) for one of these ids; names do not count.
     BySpiffeId(Vec<Vec<u8>>, Vec<SpiffeId>),
     /// Anybody.
@@ -69,6 +71,9 @@ pub enum UpstreamTlsError {
         "no certificate authority among these can be used: write one in PEM, `-----BEGIN CERTIFICATE-----`"
     )]
     NoAuthority,
+    /// The revocation lists cannot be used.
+    #[error("no revocation list can be read: write them in PEM, `-----BEGIN X509 CRL-----`")]
+    NoRevocationList,
     /// The name is none.
     #[error("`{0}` is no name that a certificate could have")]
     ServerName(String),
@@ -95,10 +100,13 @@ impl UpstreamTls {
         let provider = provider();
         let algorithms = provider.signature_verification_algorithms;
         let verifier: Arc<dyn ServerCertVerifier> = match settings.believed {
-            Believed::ByName(authorities) => {
-                WebPkiServerVerifier::builder_with_provider(roots(authorities)?, provider.clone())
-                    .build()
-                    .map_err(|error| UpstreamTlsError::Cryptography(error.to_string()))?
+            Believed::ByName(authorities, lists) => {
+                let mut builder =
+                    WebPkiServerVerifier::builder_with_provider(roots(authorities)?, provider.clone());
+                if let Some(pem) = lists {
+                    builder = builder.with_crls(revocation_lists(&pem)?).enforce_revocation_expiration();
+                }
+                builder.build().map_err(|error| UpstreamTlsError::Cryptography(error.to_string()))?
             }
             Believed::BySpiffeId(authorities, ids) => {
                 let service = SpiffeService { roots: roots(authorities)?, ids, algorithms };
@@ -160,6 +168,11 @@ fn roots(authorities: Vec<Vec<u8>>) -> Result<Arc<RootCertStore>, UpstreamTlsErr
         return Err(UpstreamTlsError::NoAuthority);
     }
     Ok(Arc::new(roots))
+}
+
+fn revocation_lists(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, UpstreamTlsError> {
+    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+    lists.ok().filter(|lists| !lists.is_empty()).ok_or(UpstreamTlsError::NoRevocationList)
 }
 
 /// Believes a service without its name: by its SPIFFE id, or whoever it is. In either case it holds the key of the

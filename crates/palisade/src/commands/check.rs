@@ -17,6 +17,7 @@ use crate::idle::idle_exceptions;
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
 use crate::tls::TlsMaker;
+use crate::workload_api;
 
 /// Loads and compiles; exit 1 when something is an error.
 pub(crate) fn run(flags: &CheckFlags) -> Result<Finding> {
@@ -89,6 +90,10 @@ fn pages_are_clean(config: &Config) -> bool {
 /// Shows which certificates, keys and authorities cannot be used. Whether none.
 fn tls_is_clean(config: &Config) -> bool {
     let mut tls = TlsMaker::default();
+    if let Err(error) = workload_api::begin(config) {
+        say!("error: {error:#}");
+        return false;
+    }
     let mut clean = true;
     for listener in &config.listeners {
         let Some(told) = &listener.tls else { continue };

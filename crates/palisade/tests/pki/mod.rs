@@ -93,15 +93,29 @@ impl Pki<'_> {
         self.openssl(&arguments);
     }
 
-    /// The revocation list of an authority, as `AUTHORITY.crl`, with certificates that it revokes.
+    /// The revocation list of an authority, as `AUTHORITY.crl`, with certificates that it revokes. Of version 1, as recipes
+    /// make it.
     pub(crate) fn revoke(&self, authority: &str, names: &[&str]) {
+        self.revocation_list(authority, names, "");
+    }
+
+    /// The same of version 2.
+    pub(crate) fn revoke_v2(&self, authority: &str, names: &[&str]) {
+        self.0.write(&format!("{authority}.number"), "01\n");
+        let more = format!(
+            "crlnumber = {authority}.number\ncrl_extensions = e\n[e]\nauthorityKeyIdentifier = keyid\n"
+        );
+        self.revocation_list(authority, names, &more);
+    }
+
+    fn revocation_list(&self, authority: &str, names: &[&str], more: &str) {
         let file = |end: &str| format!("{authority}.{end}");
         let (index, settings) = (file("index"), file("cnf"));
         self.0.write(&index, "");
         self.0.write(
             &settings,
             format!(
-                "[ca]\ndefault_ca = c\n[c]\ndatabase = {index}\ndefault_md = sha256\ndefault_crl_days = 30\n"
+                "[ca]\ndefault_ca = c\n[c]\ndatabase = {index}\ndefault_md = sha256\ndefault_crl_days = 30\n{more}"
             ),
         );
         let (key, crt, crl) = (file("key"), file("crt"), file("crl"));
