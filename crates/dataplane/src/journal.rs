@@ -63,9 +63,9 @@ pub struct Facts {
     /// seen it for us.
     pub identity: Option<Arc<PeerIdentity>>,
     /// The workload that asked, where one is known.
-    pub source: Option<Workload>,
+    pub source: Option<Arc<Workload>>,
     /// The workload that was asked, where one is known.
-    pub destination: Option<Workload>,
+    pub destination: Option<Arc<Workload>>,
     /// What TLS knows of its connection, the client's identity included; `None` where it was plain.
     pub tls: Option<Arc<TlsArrival>>,
     /// The id that we gave it.

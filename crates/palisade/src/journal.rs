@@ -242,8 +242,8 @@ impl Logs {
                 Direction::Ingress => "inbound",
                 Direction::Egress => "outbound",
             },
-            source: ended.source.as_ref().map(Into::into),
-            destination: ended.destination.as_ref().map(Into::into),
+            source: ended.source.as_deref().map(Into::into),
+            destination: ended.destination.as_deref().map(Into::into),
             tls: ended.tls.as_ref().map(|tls| access::Tls {
                 version: tls.version,
                 cipher: tls.cipher,

@@ -193,13 +193,13 @@ fn ours<'c>(config: &'c Config, service: &'c Service, direction: Direction) -> O
     own.or(config.workload.as_ref())
 }
 
-fn known(workload: &Workload) -> palisade_model::Workload {
-    palisade_model::Workload {
+fn known(workload: &Workload) -> Arc<palisade_model::Workload> {
+    Arc::new(palisade_model::Workload {
         namespace: workload.namespace.as_str().into(),
         name: Some(workload.name.as_str().into()),
         service_account: Some(workload.service_account.as_str().into()),
         known_by: KnownBy::Configuration,
-    }
+    })
 }
 
 /// Workloads that a configuration tells of, as objects.

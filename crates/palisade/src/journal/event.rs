@@ -132,11 +132,11 @@ fn failed(redactor: &Redactor) -> Event {
 
 fn source(facts: &Facts, redactor: &Redactor) -> Source {
     let (client, peer) = (facts.client_addr, facts.peer_addr.ip());
-    let workload = Workload::of(facts.source.as_ref(), redactor);
+    let workload = Workload::of(facts.source.as_deref(), redactor);
     Source {
         ip: Some(client.ip()),
         port_num: Some(client.port()),
-        hostname: redactor.words(match &facts.source {
+        hostname: redactor.words(match facts.source.as_deref() {
             Some(palisade_model::Workload { name: Some(name), .. }) => name,
             _ => "-",
         }),
@@ -156,7 +156,7 @@ fn source(facts: &Facts, redactor: &Redactor) -> Source {
 
 fn destination(facts: &Facts, redactor: &Redactor) -> Destination {
     let service = &facts.service.name;
-    let workload = Workload::of(facts.destination.as_ref(), redactor);
+    let workload = Workload::of(facts.destination.as_deref(), redactor);
     Destination {
         ip: Some(facts.server_addr.ip()),
         port_num: Some(facts.server_addr.port()),
