@@ -108,6 +108,10 @@ impl Policing {
     /// What is likely not meant: services of nobody, and workloads that no policy selects.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let Some(store) = &self.store else { return Vec::new() };
+        // What a cluster has to say comes later.
+        if config.policies.as_ref().is_some_and(|policies| policies.sync.is_some()) {
+            return Vec::new();
+        }
         let mut warnings = Vec::new();
         for (service, direction) in in_use(config) {
             match ours(config, service, direction) {
