@@ -4,7 +4,7 @@
 //! empty ones. They are emptied here, in one place, and cut to a bounded size before anybody else has them. The one
 //! exception is a bounded number of names and of headers that come with every request, which `plan/memo.rs` lists.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use palisade_http::{Fields, Target};
 
@@ -92,28 +92,20 @@ pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
     buffer.shrink_to(KEPT_BYTES_MAX / size_of::<T>().max(1));
 }
 
-/// Buffers of transactions that have ended, for those that will begin.
+/// Buffers of transactions that have ended, for those that will begin: as many as run rules at the same time on a large
+/// machine.
 #[derive(Debug, Default)]
-pub(crate) struct Spares {
-    buffers: Mutex<Vec<Buffers>>,
-}
-
-/// Buffers that a rule set holds ready: as many as run rules at the same time on a large machine.
-const SPARES_MAX: usize = 32;
+pub(crate) struct Spares(palisade_model::Spares<Buffers>);
 
 impl Spares {
     /// Empty buffers, with memory in them if there were some to have. Never waits.
     pub(crate) fn take(&self) -> Buffers {
-        self.buffers.try_lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default()
+        self.0.take().unwrap_or_default()
     }
 
     fn give(&self, mut buffers: Buffers) {
         buffers.clear();
-        if let Ok(mut spare) = self.buffers.try_lock()
-            && spare.len() < SPARES_MAX
-        {
-            spare.push(buffers);
-        }
+        self.0.give(buffers);
     }
 }
 
@@ -237,9 +229,9 @@ mod tests {
             assert!(first.matches().len() > 2, "{kind}: {:?}", first.matches());
             assert_ne!(shown(&first), shown(&begin(&load())));
             drop(first);
-            assert_eq!(used.spares.buffers.lock().unwrap().len(), 1);
+            assert_eq!(used.spares.0.count(), 1);
             let (recycled, fresh) = (begin(&used), begin(&load()));
-            assert_eq!(used.spares.buffers.lock().unwrap().len(), 0, "it has taken them");
+            assert_eq!(used.spares.0.count(), 0, "it has taken them");
             assert_eq!(shown(&recycled), shown(&fresh));
             // And what it comes to is the same.
             let [mut recycled, mut fresh] = [recycled, fresh];
@@ -262,7 +254,7 @@ mod tests {
         for _ in 0..3 {
             let many: Vec<Transaction> = (0..100).map(|_| begin(&rules)).collect();
             drop(many);
-            assert_eq!(rules.spares.buffers.lock().unwrap().len(), SPARES_MAX);
+            assert_eq!(rules.spares.0.count(), palisade_model::Spares::<Buffers>::MAX);
         }
     }
 }
