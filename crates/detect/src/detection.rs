@@ -1,12 +1,14 @@
 //! The detection of one exchange.
 
+use std::sync::Arc;
+
 use palisade_codec::ByteSet;
 use palisade_http::RequestHead;
 use palisade_model::{Part, Point, Root};
 
 use crate::descent::{BodyReader, Descent, Roots};
 use crate::detectors::{self, DETECTORS, Evidence, Findings, leak};
-use crate::{Confidence, DetectLimits, Finding, Spent, Value};
+use crate::{Confidence, DetectLimits, Finding, Recall, Spent, Value};
 
 /// Looks at one exchange: its head, then its body piece by piece, then all of it.
 ///
@@ -22,6 +24,8 @@ pub struct Detection {
     roots: Option<Roots>,
     /// The beginning of the response's body.
     response: Vec<u8>,
+    /// Where what is remembered comes from and goes to.
+    recall: Option<Arc<Recall>>,
 }
 
 /// Whether there is more to do.
@@ -37,6 +41,12 @@ pub enum Progress {
 const SHARE_BYTES: usize = 1 << 20;
 
 impl Detection {
+    /// Begins with the request's head, and remembers what others of a profile have seen: it finds what one finds that does
+    /// not, sooner.
+    pub fn recalling(head: &RequestHead, recall: &Arc<Recall>) -> Self {
+        Self { recall: Some(recall.clone()), ..Self::begin(head, recall.limits()) }
+    }
+
     /// Begins with the request's head.
     pub fn begin(head: &RequestHead, limits: &DetectLimits) -> Self {
         Self {
@@ -45,6 +55,7 @@ impl Detection {
             descent: Descent::new(limits.clone()),
             roots: None,
             response: Vec::new(),
+            recall: None,
         }
     }
 
@@ -56,7 +67,13 @@ impl Detection {
     /// Looks at the request, which is whole, one share of work a call.
     pub fn run(&mut self) -> Progress {
         let roots = self.roots.get_or_insert_with(|| Roots::new(self.body.finish(&self.descent.limits)));
-        roots.look(&self.head, &mut self.descent, SHARE_BYTES)
+        self.descent.clean_texts = self.recall.as_ref().and_then(|recall| recall.take());
+        let progress = roots.look(&self.head, &mut self.descent, SHARE_BYTES);
+        // Between shares of work others have it.
+        if let (Some(recall), Some(texts)) = (&self.recall, self.descent.clean_texts.take()) {
+            recall.give(texts);
+        }
+        progress
     }
 
     /// The request's head.

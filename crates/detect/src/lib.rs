@@ -21,6 +21,7 @@ mod detection;
 mod detectors;
 mod finding;
 mod limits;
+mod recall;
 mod value;
 
 pub use descent::BodyForm;
@@ -28,4 +29,5 @@ pub use detection::{Detection, Progress, detect_value, detect_with, detectors, p
 pub use finding::{Confidence, Finding, FindingPoint};
 pub use limits::{DetectLimits, Spent};
 pub use palisade_model::Attack;
+pub use recall::Recall;
 pub use value::{Decoding, Step, Value};

@@ -67,6 +67,12 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// Looks at every value each time, as if none had come before: for whoever measures what remembering names and recurring
+    /// headers saves.
+    pub fn remember_nothing(&mut self) {
+        self.plan.remembers = false;
+    }
+
     /// Engine settings after all directives.
     pub fn settings(&self) -> &Settings {
         &self.settings

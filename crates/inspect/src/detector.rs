@@ -1,6 +1,8 @@
 //! The built-in detector's part in an inspection: how it takes part, and what its findings are worth.
 
-use palisade_detect::{Confidence, DetectLimits, Finding};
+use std::sync::Arc;
+
+use palisade_detect::{Confidence, Finding, Recall};
 use palisade_http::{RequestHead, ResponseHead, Target};
 use palisade_model::{Leaks, Sensitivity};
 
@@ -13,8 +15,8 @@ pub struct Detector {
     pub sensitivity: Sensitivity,
     /// What becomes of a response that shows what it should not.
     pub leaks: Leaks,
-    /// How far it looks.
-    pub limits: DetectLimits,
+    /// How far it looks, and what it remembers of what it has seen.
+    pub recall: Arc<Recall>,
 }
 
 /// What the detector found in a request, judged.

@@ -206,7 +206,7 @@ impl Inspection {
         let detection = detector
             .as_ref()
             .filter(|_| inspected)
-            .map(|detector| Box::new(Detection::begin(&head, &detector.limits)));
+            .map(|detector| Box::new(Detection::recalling(&head, &detector.recall)));
         let transaction = rules.as_ref().filter(|_| inspected).map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,

@@ -38,7 +38,7 @@ pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged};
 pub use inspection::{
     Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Secured, Step,
 };
-pub use palisade_detect::{Attack, Finding};
+pub use palisade_detect::{Attack, DetectLimits, Finding, Recall};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_config::{Exception, OnRequestBody, OnResponseBody};
-use palisade_detect::DetectLimits;
+use palisade_detect::{DetectLimits, Recall};
 use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Redactor};
 
@@ -59,7 +59,7 @@ impl Profile {
         let detector = profile.detect.enabled.then(|| Detector {
             sensitivity: profile.detect.sensitivity,
             leaks: profile.detect.leaks,
-            limits: detect_limits(&profile.detect.limits),
+            recall: Arc::new(Recall::new(detect_limits(&profile.detect.limits))),
         });
         let caps = caps(&profile.limits);
         Self {
@@ -200,7 +200,7 @@ mod tests {
         let read = read(Some(File { text: text.as_bytes(), folder: "" }), &Overrides::default());
         let config = read.config.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
         let profile = config.profiles.iter().next().expect("a profile").1;
-        Profile::of(profile, None).detector.expect("a detector").limits
+        Profile::of(profile, None).detector.expect("a detector").recall.limits().clone()
     }
 
     #[test]

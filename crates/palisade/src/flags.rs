@@ -397,8 +397,8 @@ pub(crate) struct ProfileFlags {
     /// Run each case this often, without the rule table: for instruction counts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) iterations: Option<u64>,
-    /// Also measure this many threads at once: requests a second against those of one thread
-    #[arg(long, value_name = "N", conflicts_with = "iterations", value_parser = clap::value_parser!(u16).range(2..=1024))]
+    /// Also measure this many threads at once: requests a second, and CPU time of each, against those of one thread
+    #[arg(long, value_name = "N", conflicts_with = "iterations", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
     /// Only this case
     #[arg(long, value_name = "NAME")]
@@ -409,6 +409,9 @@ pub(crate) struct ProfileFlags {
     /// The built-in detector [default: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
+    /// Remember what was found in names and headers that recur, as a proxy does [default: on]
+    #[arg(long, value_name = "on|off")]
+    pub(crate) memo: Option<Switch>,
     /// Answer as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -199,9 +199,43 @@ fn threads_are_measured_on_request() {
         let rates = &case["requests_per_second"];
         assert!(rates["one_thread"].as_f64().unwrap() > 0.0, "{case}");
         assert!(rates["threads"].as_f64().unwrap() > 0.0, "{case}");
+        if cfg!(target_os = "linux") {
+            let cpu = &case["cpu_us_per_request"];
+            assert!(
+                cpu["one_thread"].as_f64().unwrap() > 0.0 && cpu["threads"].as_f64().unwrap() > 0.0,
+                "{case}"
+            );
+        }
     }
     let text = palisade(&arguments[..arguments.len() - 1]);
     assert!(text.out.contains("requests a second"), "{}", text.out);
-    let one = palisade(&["profile", "--corpus", &corpus, "--threads", "1"]);
-    assert_eq!(one.code, 2);
+    let none = palisade(&["profile", "--corpus", &corpus, "--threads", "0"]);
+    assert_eq!(none.code, 2);
+}
+
+#[test]
+fn what_remembering_saves_can_be_measured() {
+    let (_folder, corpus, rules) = files();
+    let known = |memo: &str| {
+        let arguments = [
+            "profile",
+            "--rules",
+            &rules,
+            "--detect",
+            "on",
+            "--corpus",
+            &corpus,
+            "--iterations",
+            "20",
+            "--memo",
+            memo,
+            "--json",
+        ];
+        let answer = palisade(&arguments).json();
+        let case = answer["cases"][0].clone();
+        (case["filters"]["known"].as_f64().unwrap(), case["verdict"].clone(), case["matched"].clone())
+    };
+    let (on, off) = (known("on"), known("off"));
+    assert!(on.0 > 0.0 && off.0 == 0.0, "{on:?} {off:?}");
+    assert_eq!((on.1, on.2), (off.1, off.2));
 }

@@ -1,6 +1,8 @@
 //! Targets of `palisade-detect`, and of the parsers that only it uses.
 
-use palisade_detect::{DetectLimits, Detection, Finding, Progress, Spent, detect_with, detectors};
+use std::sync::Arc;
+
+use palisade_detect::{DetectLimits, Detection, Finding, Progress, Recall, Spent, detect_with, detectors};
 use palisade_http::{Fields, GraphQl, RequestHead, protobuf};
 
 /// One detector, which the first byte chooses, on the rest. It returns, its confidence is a share, and what it quotes is of
@@ -78,7 +80,16 @@ fn run(head: &RequestHead, body: &[u8], piece: usize, limits: &DetectLimits) -> 
     let mut detection = Detection::begin(head, limits);
     body.chunks(piece).for_each(|chunk| detection.feed(chunk));
     while detection.run() == Progress::Yield {}
-    (detection.findings().to_vec(), detection.spent().clone())
+    let found = (detection.findings().to_vec(), detection.spent().clone());
+    // Who remembers finds and spends the same.
+    let recall = Arc::new(Recall::new(limits.clone()));
+    for _ in 0..2 {
+        let mut detection = Detection::recalling(head, &recall);
+        detection.feed(body);
+        while detection.run() == Progress::Yield {}
+        assert_eq!((detection.findings(), detection.spent()), (&found.0[..], &found.1));
+    }
+    found
 }
 
 /// GraphQL and protobuf, both on the same bytes. What they take apart is of the text and no more than it.

@@ -86,8 +86,8 @@ fn query(text: &[u8], descent: &mut Descent, place: &mut Visit<'_>) -> bool {
 
 fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bool {
     headers.iter().all(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        if name == b"cookie" {
+        let name = lowercase(name);
+        if *name == *b"cookie" {
             let mut cookies = Fields::new();
             parse_cookies(value, CookieFormat::V0, b';', &mut cookies);
             return cookies.iter().all(|(name, value)| {
@@ -98,9 +98,14 @@ fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bo
                 })
             });
         }
-        let point = Point { root: Root::Header, part: Part::Value, path: &name };
-        is_negotiation(&name, value) || place(descent, &mut |descent| descent.look(point, value))
+        is_negotiation(&name, value) || place(descent, &mut |descent| descent.look_at_header(&name, value))
     })
+}
+
+/// A name in lower case; it often is.
+fn lowercase(name: &[u8]) -> Cow<'_, [u8]> {
+    let has_capitals = name.iter().any(u8::is_ascii_uppercase);
+    if has_capitals { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
 }
 
 /// Whether a header is what a client says of the kinds, languages and codings that it takes, in the form that the header

@@ -9,8 +9,9 @@ mod variants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
-use palisade_detect::{DetectLimits, Detection, Finding, Progress};
+use palisade_detect::{DetectLimits, Detection, Finding, Progress, Recall};
 
 use generator::Corpus;
 use places::{Place, Request};
@@ -19,12 +20,20 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/detect").join(name)
 }
 
-/// The strongest finding of a request.
+/// The strongest finding of a request. Who remembers the requests before finds the same.
 fn judge(request: &Request) -> Option<Finding> {
-    let mut detection = Detection::begin(&request.head, &DetectLimits::default());
-    detection.feed(&request.body);
-    while detection.run() == Progress::Yield {}
-    detection.findings().iter().max_by_key(|finding| finding.confidence).cloned()
+    static RECALL: LazyLock<Arc<Recall>> = LazyLock::new(Arc::default);
+    let mut detections = [
+        Detection::begin(&request.head, &DetectLimits::default()),
+        Detection::recalling(&request.head, &RECALL),
+    ];
+    for detection in &mut detections {
+        detection.feed(&request.body);
+        while detection.run() == Progress::Yield {}
+    }
+    let [plain, recalling] = &detections;
+    assert_eq!((plain.findings(), plain.spent()), (recalling.findings(), recalling.spent()));
+    plain.findings().iter().max_by_key(|finding| finding.confidence).cloned()
 }
 
 /// What medium sensitivity stops, and what is worth a line.

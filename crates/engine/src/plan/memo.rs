@@ -5,7 +5,7 @@
 //! the next time that the same text comes from the same place.
 //!
 //! What people write is never kept: no value of an argument, a cookie or a body, no address, no header but those that
-//! are named in [`RECURRING`].
+//! recur by their kind ([`is_recurring_header`]).
 //!
 //! **A text counts if it is the same**, byte by byte; the hash only says where to look. There are no chains behind a
 //! hash: a text that falls on another one's place takes it when it comes a second time; one whose place is free has it at
@@ -15,6 +15,7 @@
 //! What is kept belongs to one rule set and to one set of exceptions to it, and to what gates say: with another outcome
 //! of a gate all of it is forgotten.
 
+use palisade_http::is_recurring_header;
 use palisade_seclang::ast::Variable;
 
 use super::Base;
@@ -109,7 +110,7 @@ impl Found {
 pub(super) enum Recurs {
     Never,
     Always,
-    /// Where its key is one of [`RECURRING`].
+    /// Where its key is the name of a header that recurs.
     ByKey,
 }
 
@@ -141,44 +142,10 @@ impl Recurs {
         match self {
             Recurs::Never => false,
             Recurs::Always => true,
-            // Asked once for each text that is kept, so the list is just read.
-            Recurs::ByKey => {
-                key.is_some_and(|key| RECURRING.iter().any(|known| known.eq_ignore_ascii_case(key)))
-            }
+            Recurs::ByKey => key.is_some_and(is_recurring_header),
         }
     }
 }
-
-/// Headers that a program fills, the same in each request, and that are no secret.
-const RECURRING: &[&[u8]] = &[
-    b"Accept",
-    b"Accept-Charset",
-    b"Accept-Encoding",
-    b"Accept-Language",
-    b"Cache-Control",
-    b"Connection",
-    b"Content-Encoding",
-    b"Content-Type",
-    b"DNT",
-    b"Host",
-    b"Origin",
-    b"Pragma",
-    b"Priority",
-    b"Sec-CH-UA",
-    b"Sec-CH-UA-Mobile",
-    b"Sec-CH-UA-Platform",
-    b"Sec-Fetch-Dest",
-    b"Sec-Fetch-Mode",
-    b"Sec-Fetch-Site",
-    b"Sec-Fetch-User",
-    b"TE",
-    b"Transfer-Encoding",
-    b"Upgrade-Insecure-Requests",
-    b"User-Agent",
-    b"X-Forwarded-Port",
-    b"X-Forwarded-Proto",
-    b"X-Requested-With",
-];
 
 /// Where a text that is not there would be put.
 #[derive(Clone, Copy)]

@@ -67,6 +67,8 @@ pub use sieve::{Seen, Sieve};
 pub(crate) struct Plan {
     phases: [PhasePlan; PHASES],
     prelude: Prelude,
+    /// What is found in texts that recur is kept.
+    pub(crate) remembers: bool,
 }
 
 /// The plan of one phase. Steps are positions in the phase's program.
@@ -383,7 +385,7 @@ impl Planner {
                 step_operators,
             }
         });
-        Plan { phases, prelude: Prelude::default() }
+        Plan { phases, prelude: Prelude::default(), remembers: true }
     }
 
     /// `wants` are what the operators may match, by their numbers.

@@ -296,7 +296,7 @@ impl PlanState {
         let mut name = Vec::new();
         let key = sight.vars.key(item, &mut name);
         // Where rules are timed their operators are not asked here, and nothing is found out.
-        if source.recurs == Recurs::Never || !sight.asks {
+        if source.recurs == Recurs::Never || !sight.asks || !sight.rules.plan.remembers {
             return self.look_closely(sight, item, key, value, evaluation);
         }
         let place = (phase_slot(sight.phase) << 16 | sight.number) as u32;

@@ -1,9 +1,11 @@
 //! `palisade profile`: what inspection costs on a corpus of requests, and which rules cost most of it.
 //!
-//! Here: reading the corpus and measuring whole exchanges. [`shares`] times the rules one by one, [`answer`] prints.
+//! Here: reading the corpus and measuring whole exchanges. [`threads`] measures several threads at once, [`shares`] times
+//! the rules one by one, [`answer`] prints.
 
 mod answer;
 mod shares;
+mod threads;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_engine::{FilterCounts, Transaction};
-use palisade_inspect::{Action, Detail, Detector, MemoryStore, Profile, Service};
+use palisade_inspect::{Action, Detail, DetectLimits, Detector, MemoryStore, Profile, Recall, Service};
 use palisade_model::Mode;
 
 use crate::Finding;
@@ -22,6 +24,7 @@ use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
 
 use shares::{Costs, Shares};
+use threads::Throughput;
 
 /// Measures each case of the corpus on this thread.
 pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
@@ -29,13 +32,22 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         bail!("--seconds {} is no time to measure for; try 1", flags.seconds);
     }
     let begun = Instant::now();
-    let rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
+    let mut rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
     let load = begun.elapsed();
     if rule_set.is_none() && flags.detect != Some(Switch::On) {
         say!("palisade: no rules: only the reading of requests is measured; name rules by --crs or --rules");
     }
     let cases = corpus(flags)?;
-    let detector = (flags.detect == Some(Switch::On)).then(Detector::default);
+    let mut detector = (flags.detect == Some(Switch::On)).then(Detector::default);
+    if flags.memo == Some(Switch::Off) {
+        if let Some(rule_set) = &mut rule_set {
+            Arc::get_mut(rule_set).context("the rules are in use already")?.remember_nothing();
+        }
+        detector = detector.map(|detector| Detector {
+            recall: Arc::new(Recall::forgetful(DetectLimits::default())),
+            ..detector
+        });
+    }
     let profile = Profile::new(Mode::Block, rule_set.clone()).with_detector(detector);
     let service = Service::new("profile", profile);
     let mut progress = Progress::new(cases.len());
@@ -115,8 +127,8 @@ struct Measured {
     matched: Vec<u64>,
     /// Of all iterations.
     filters: FilterCounts,
-    /// Exchanges a second, of one thread and of as many as were asked for.
-    throughput: Option<[f64; 2]>,
+    /// Of one thread and of as many as were asked for.
+    throughput: Option<[Throughput; 2]>,
 }
 
 fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags, progress: &mut Progress) -> Measured {
@@ -172,7 +184,7 @@ fn measure(case: &Case, service: &Arc<Service>, flags: &ProfileFlags, progress: 
         matched,
         filters,
         throughput: flags.threads.map(|threads| {
-            [1, threads].map(|threads| throughput(case, service, usize::from(threads), limit))
+            [1, threads].map(|threads| Throughput::of(case, service, usize::from(threads), limit))
         }),
     }
 }
@@ -185,28 +197,6 @@ fn add(sum: &mut FilterCounts, more: &FilterCounts) {
     sum.candidates += more.candidates;
     sum.asked += more.asked;
     sum.matched += more.matched;
-}
-
-/// Exchanges a second of so many threads at once.
-fn throughput(case: &Case, service: &Arc<Service>, threads: usize, limit: Duration) -> f64 {
-    let begun = Instant::now();
-    let work = || {
-        let mut store = MemoryStore::default();
-        let mut done = 0u64;
-        for exchange in case.variants.iter().cycle() {
-            inspect(exchange, service, Detail::Normal, "profile".to_owned(), &mut store);
-            done += 1;
-            if begun.elapsed() >= limit {
-                break;
-            }
-        }
-        done
-    };
-    let done: u64 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("an inspection does not panic")).sum()
-    });
-    done as f64 / begun.elapsed().as_secs_f64()
 }
 
 const TIMES_MAX: usize = 1 << 20;

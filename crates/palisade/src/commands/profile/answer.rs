@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Measured;
 use super::shares::{RuleShare, Shares};
+use super::threads::Throughput;
 
 /// Rules that the table shows.
 const RULES_SHOWN: usize = 20;
@@ -23,7 +24,10 @@ pub(super) fn print_json(cases: &[Measured], shares: &Shares, load: Duration) ->
                 "matched": case.matched, "filters": filters_json(&case.filters, case.iterations),
             });
             if let Some([one, several]) = case.throughput {
-                line["requests_per_second"] = json!({"one_thread": one, "threads": several});
+                let cpu = |throughput: Throughput| throughput.cpu.map(micros);
+                line["requests_per_second"] =
+                    json!({"one_thread": one.per_second, "threads": several.per_second});
+                line["cpu_us_per_request"] = json!({"one_thread": cpu(one), "threads": cpu(several)});
             }
             line
         })
@@ -68,14 +72,7 @@ pub(super) fn print_table(cases: &[Measured], shares: &Shares, load: Duration) -
             case.verdict
         )?;
     }
-    if let Some([_, _]) = cases.first().and_then(|case| case.throughput) {
-        writeln!(out, "\n{:32} {:>16} {:>16} {:>8}", "requests a second", "one thread", "threads", "times")?;
-        for case in cases {
-            let [one, several] = case.throughput.unwrap_or_default();
-            let times = several / one.max(f64::MIN_POSITIVE);
-            writeln!(out, "{:32} {one:>16.0} {several:>16.0} {times:>8.2}", case.name)?;
-        }
-    }
+    print_throughput(&mut out, cases)?;
     print_filters(&mut out, cases)?;
     if !shares.rules.is_empty() {
         writeln!(out, "\ncostliest rules, of the time that rules take")?;
@@ -93,6 +90,34 @@ pub(super) fn print_table(cases: &[Measured], shares: &Shares, load: Duration) -
     let memory =
         resident_megabytes().map_or_else(String::new, |megabytes| format!(", {megabytes:.1} MB resident"));
     writeln!(out, "\nloaded in {:.0} ms{memory}", load.as_secs_f64() * 1e3)?;
+    Ok(())
+}
+
+/// What several threads do at once, against one.
+fn print_throughput(out: &mut impl std::io::Write, cases: &[Measured]) -> Result<()> {
+    let mut measured = cases.iter().filter_map(|case| Some((&case.name, case.throughput?))).peekable();
+    if measured.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:32} {:>16} {:>16} {:>8} {:>12} {:>12}",
+        "requests a second", "one thread", "threads", "times", "CPU us", "CPU us"
+    )?;
+    for (name, [one, several]) in measured {
+        let times = several.per_second / one.per_second.max(f64::MIN_POSITIVE);
+        let cpu = |throughput: Throughput| {
+            throughput.cpu.map_or_else(String::new, |cpu| format!("{:.1}", micros(cpu)))
+        };
+        writeln!(
+            out,
+            "{name:32} {:>16.0} {:>16.0} {times:>8.2} {:>12} {:>12}",
+            one.per_second,
+            several.per_second,
+            cpu(one),
+            cpu(several)
+        )?;
+    }
     Ok(())
 }
 
