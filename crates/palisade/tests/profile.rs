@@ -215,7 +215,10 @@ fn threads_are_measured_on_request() {
 
 #[test]
 fn what_remembering_saves_can_be_measured() {
-    let (_folder, corpus, rules) = files();
+    let (folder, corpus, _) = files();
+    // What every request has, and what a program chooses.
+    let names = "SecRule REQUEST_METHOD|ARGS_NAMES \"@rx evil\" \"id:1,phase:1,deny,log\"\n";
+    let rules = folder.write("names.conf", names);
     let known = |memo: &str| {
         let arguments = [
             "profile",
