@@ -2,6 +2,7 @@
 //! What a person may leave out because it goes without saying is filled in here.
 
 mod lists;
+mod sinks;
 mod tls;
 
 use std::collections::{HashMap, HashSet};
@@ -45,6 +46,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.client_addresses(&config);
     checks.outbound(&config);
     checks.policies(&config);
+    checks.sinks(&config);
     Some(config)
 }
 

@@ -1,7 +1,8 @@
 //! What is kept of decisions and of traffic.
 
 use crate::decode::section;
-use crate::value::{Count, Size, Time, decode_as_text, words};
+use crate::sinks::Sink;
+use crate::value::{Count, Located, Size, Time, decode_as_text, words};
 
 section! {
     /// Events, one for each decision that matters, and L7 records of all traffic: kept in `events` of the data folder, read
@@ -17,6 +18,8 @@ section! {
         max_size: Size = "2GiB",
         /// L7 records: requests that are alike, added up.
         l7: L7,
+        /// Where else they go. At most 16.
+        sinks: Vec<Located<Sink>>,
     }
 }
 

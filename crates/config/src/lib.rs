@@ -28,6 +28,7 @@ mod policy_sync;
 mod read;
 mod reference;
 mod sections;
+mod sinks;
 mod socket;
 mod tls;
 mod value;
@@ -56,6 +57,10 @@ pub use policy_sync::{PolicySync, SyncMode, SyncSocket};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
+pub use sinks::{
+    Alerts, Elasticsearch, Facility, HostPort, HttpAuth, HttpUrl, IndexName, JsonFile, Otlp, PlainText,
+    RecordKind, Sink, Syslog, SyslogTransport, VariableName, Webhook,
+};
 pub use socket::Socket;
 pub use tls::{
     AuthoritySource, CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode,

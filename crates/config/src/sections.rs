@@ -9,6 +9,7 @@ use crate::http2::Http2;
 use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
+use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
 use crate::value::{
@@ -62,6 +63,8 @@ section! {
         events: Events,
         /// Who says who we are, where certificates are `workload-api`.
         workload_api: WorkloadApi,
+        /// What asks about events, and who is told.
+        alerts: Option<Alerts>,
     }
     not in this version: "sharedState";
 }

@@ -54,6 +54,11 @@ impl Events {
         Ok(Some(Arc::new(Self { bus, traffic, host, store })))
     }
 
+    /// Whether records are kept here.
+    pub(crate) fn keeps(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Ends it, with all that has come in written, but not for ever.
     pub(crate) fn end(&self) {
         let taken = self.bus.end_within(END_PATIENCE);

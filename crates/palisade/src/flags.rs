@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// What was decided, and what traffic there was: questions to the event store
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Alerts: whether those who are told of them hear it
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// A vulnerable shop behind Palisade on loopback, with attacks to try
     Demo(DemoFlags),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
@@ -63,6 +66,12 @@ pub(crate) enum ConfigCommand {
     Schema,
     /// Print what environment variables do, in Markdown
     Environment,
+    /// Print the index templates of a sink for Elasticsearch or OpenSearch, as JSON by name
+    IndexTemplates {
+        /// Whose words
+        #[arg(long, value_enum, default_value = "elasticsearch")]
+        engine: IndexEngine,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +82,15 @@ pub(crate) enum EventsCommand {
     Tail(EventsTailFlags),
     /// Print what fields events and L7 records have, in Markdown
     Fields,
+}
+
+/// Who keeps indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum IndexEngine {
+    /// Elasticsearch 7.8 and later
+    Elasticsearch,
+    /// OpenSearch 2.7 and later
+    Opensearch,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,6 +113,21 @@ pub(crate) enum PolicyCommand {
     Check(PolicyCheckFlags),
     /// Write least-privilege policies out of access logs
     Suggest(PolicySuggestFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// Tell every webhook that an alert would tell, that this is a test
+    Test(AlertsTestFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AlertsTestFlags {
+    /// The alert's name
+    pub(crate) name: String,
+    /// The configuration file whose `alerts` name it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
 }
 
 #[derive(Args, Debug)]

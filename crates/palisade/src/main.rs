@@ -9,6 +9,7 @@ macro_rules! say {
 }
 
 mod admin;
+mod alerting;
 mod automatic;
 mod commands;
 mod configuration;
@@ -25,6 +26,7 @@ mod idle;
 mod journal;
 mod lists;
 mod modes;
+mod outlets;
 mod policies;
 mod policing;
 mod request;
@@ -42,7 +44,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use flags::{Command, EventsCommand, Flags, PolicyCommand, RulesCommand};
+use flags::{AlertsCommand, Command, EventsCommand, Flags, PolicyCommand, RulesCommand};
 
 fn main() -> ExitCode {
     let flags = Flags::parse_from(commands::authz::normalised(std::env::args_os()));
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Eval(flags)) => commands::policy::eval::run(&flags),
         Command::Policy(PolicyCommand::Check(flags)) => commands::policy::check::run(&flags),
         Command::Policy(PolicyCommand::Suggest(flags)) => commands::policy::suggest::run(&flags),
+        Command::Alerts(AlertsCommand::Test(test)) => commands::alerts::test(&test),
         Command::Run(run) => commands::run::run(&run),
         Command::Authz(authz) => commands::authz::run(&authz),
         Command::Events(EventsCommand::Query(flags)) => commands::events::query(&flags),

@@ -134,7 +134,7 @@ impl PolicyFiles {
 }
 
 /// The files of paths: a folder's .yaml, .yml and .json files by name, those of its folders not.
-fn files_of(paths: &[String], loader: &dyn Loader) -> Result<Vec<String>> {
+pub(crate) fn files_of(paths: &[String], loader: &dyn Loader) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for path in paths {
         let folder = path.trim_end_matches('/');

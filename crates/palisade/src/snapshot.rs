@@ -7,8 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Compat, Config, LogTarget, Name, Style};
 use palisade_engine::{Interner, RuleSet};
+use palisade_events::alerts::AlertSet;
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
+use crate::alerting::AlertFiles;
+use crate::commands::alerts::paths;
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::idle::idle_exceptions;
@@ -35,6 +38,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstream_tls: UpstreamsTls,
     /// Who may ask its services, and who may be asked; anybody where there is none.
     pub(crate) gates: Gates,
+    /// What asks about events.
+    pub(crate) alerts: Arc<AlertSet>,
 }
 
 /// Gates by service: before it, and before calls to it.
@@ -52,6 +57,9 @@ pub(crate) struct Maker {
     pages: Seen,
     tls: TlsMaker,
     policing: Policing,
+    alerts: AlertFiles,
+    /// The files of alerts, as they were read last.
+    alerts_seen: Seen,
     /// Warnings that were given, so that none is repeated with each reload.
     warned: BTreeSet<String>,
     /// Rules by what they were made of.
@@ -108,6 +116,8 @@ impl Maker {
             pages: Seen::default(),
             tls: TlsMaker::default(),
             policing: Policing::default(),
+            alerts: AlertFiles::default(),
+            alerts_seen: Seen::default(),
             warned: BTreeSet::new(),
             rules: HashMap::new(),
             interner: Interner::new(),
@@ -172,7 +182,11 @@ impl Maker {
         }
         self.policing.read(&config)?;
         let gates = self.gates(&config);
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
+        let (alerts, wrong) = self.alerts(&config)?;
+        if let Some(wrong) = wrong {
+            bail!("the alerts are not usable: {wrong}");
+        }
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts };
         self.warn(&snapshot);
         Ok(snapshot)
     }
@@ -273,11 +287,34 @@ impl Maker {
             stale.push(Stale { kind: "policies", name, error: format!("{error:#}") });
         }
         let gates = self.gates(&config);
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates };
+        let alerts = match self.alerts(&config) {
+            Ok((alerts, wrong)) => {
+                let name = Name::new("alerts").context("it is a name")?;
+                stale.extend(wrong.map(|error| Stale { kind: "alerts", name, error }));
+                alerts
+            }
+            Err(error) => {
+                let name = Name::new("alerts").context("it is a name")?;
+                stale.push(Stale { kind: "alerts", name, error: format!("{error:#}") });
+                before.alerts.clone()
+            }
+        };
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts };
         self.warn(&snapshot);
         let restart =
             self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
         Ok(Remade { snapshot, stale, restart })
+    }
+
+    /// The alerts that a configuration names, and what is wrong with some, which stay as they were.
+    fn alerts(&mut self, config: &Config) -> Result<(Arc<AlertSet>, Option<String>)> {
+        let watched = Watched::new(&FileSystem);
+        let found = self.alerts.read(&paths(config), &watched);
+        self.alerts_seen = watched.into_seen();
+        let found = found?;
+        found.show();
+        let wrong = (found.errors > 0).then(|| found.count());
+        Ok((Arc::new(found.set), wrong))
     }
 
     fn gates(&self, config: &Config) -> Gates {
@@ -309,6 +346,7 @@ impl Maker {
         all.add(&self.pages);
         all.add(&self.tls.seen());
         all.add(self.policing.seen());
+        all.add(&self.alerts_seen);
         for loaded in self.rules.values() {
             all.add(&loaded.seen);
         }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod dataplane;
 pub mod detect;
 pub mod equivalence;
+pub mod events;
 pub mod http;
 pub mod identity;
 pub mod policy;
@@ -28,6 +29,8 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its file and of its folder of regressions.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("alert_query", events::alert_query),
+    ("alert_yaml", events::alert_yaml),
     ("body_json", http::body_json),
     ("body_multipart", http::body_multipart),
     ("body_urlencoded", http::body_urlencoded),

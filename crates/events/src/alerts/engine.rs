@@ -20,6 +20,7 @@ use super::webhook::SecurityEventWebhook;
 use super::{AlertObject, state::save};
 use crate::query::DataSet;
 use crate::sinks::{BacklogLimits, Document, Kind, Outlet, Say, Secrets, SinkCounts};
+use crate::store::{EventStore as _, Filter, Order, Reader, Table};
 use crate::{Batch, Bus, Record, Subscription, Taken};
 
 /// What is asked, hidden and told.
@@ -52,16 +53,50 @@ impl FromIterator<AlertObject> for AlertSet {
 
 /// Records from before this process.
 pub trait History: Send + Sync {
-    /// Every record of a data set from a time on, in the order of ids: id, time in milliseconds since 1970, record.
+    /// The records that an alert means, from a time on, in the order of ids: id, time in milliseconds since 1970, record.
     ///
     /// # Errors
     /// Why they cannot be had.
     fn records(
         &self,
-        data_set: DataSet,
+        alert: &GlobalAlert,
         from_ms: u64,
         each: &mut dyn FnMut(u128, u64, &Value),
     ) -> Result<(), String>;
+}
+
+impl History for Reader {
+    fn records(
+        &self,
+        alert: &GlobalAlert,
+        from_ms: u64,
+        each: &mut dyn FnMut(u128, u64, &Value),
+    ) -> Result<(), String> {
+        let table = match alert.data_set {
+            DataSet::Waf => Table::Events,
+            DataSet::L7 => Table::Traffic,
+            _ => return Ok(()),
+        };
+        let filter =
+            Filter { from_unix_millis: Some(from_ms), query: alert.query.clone(), ..Filter::default() };
+        let mut after = None;
+        for _ in 0..HISTORY_PAGES_MAX {
+            let page = self.page(table, &filter, Order::OldestFirst, after, HISTORY_PAGE);
+            let page = page.map_err(|error| error.to_string())?;
+            for record in &page.items {
+                let value: Value = serde_json::from_str(&record.json).unwrap_or_default();
+                each(record.id.0, record.time.0, &value);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "there are more than {} of them: the newest are left out",
+            HISTORY_PAGE * HISTORY_PAGES_MAX
+        ))
+    }
 }
 
 /// What alerts need of the world.
@@ -349,7 +384,7 @@ impl Worker {
         let Some(history) = &self.setting.history else { return };
         let alert = watch.alert().clone();
         let from = now.saturating_sub(alert.lookback.as_millis() as u64);
-        let read = history.records(alert.data_set, from, &mut |id, time_ms, record| {
+        let read = history.records(&alert, from, &mut |id, time_ms, record| {
             if time_ms <= now {
                 watch.take(id, time_ms, record);
             }
@@ -399,6 +434,9 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Records of one page of history, and how many pages are read: what an alert can remember.
+const HISTORY_PAGE: usize = 1000;
+const HISTORY_PAGES_MAX: usize = 200;
 const STATE_FILE: &str = "alerts.json";
 /// Records that may wait for alerts: some seconds of 10,000 a second.
 const WAITING_RECORDS_MAX: usize = 65_536;

@@ -18,6 +18,7 @@ use crate::admin::usage::Usage;
 use crate::control::Controls;
 use crate::events::Events;
 use crate::flags::VERSION;
+use crate::outlets::Outlets;
 use crate::snapshot::{Snapshot, Stale};
 
 /// How often workers show that they work.
@@ -35,6 +36,7 @@ pub(crate) struct Process {
     beat: AtomicU64,
     plane: OnceLock<Arc<Plane>>,
     controls: OnceLock<Arc<Controls>>,
+    outlets: OnceLock<Arc<Outlets>>,
     changing: Mutex<Changing>,
 }
 
@@ -114,6 +116,7 @@ impl Process {
             beat: AtomicU64::new(0),
             plane: OnceLock::new(),
             controls: OnceLock::new(),
+            outlets: OnceLock::new(),
             changing: Mutex::new(Changing {
                 state: State::Starting,
                 listeners: Vec::new(),
@@ -172,6 +175,11 @@ impl Process {
     /// Events whose losses are counted.
     pub(crate) fn records(&self, events: Arc<Events>) {
         self.changing().events = Some(events);
+    }
+
+    /// Sinks and alerts whose work is counted.
+    pub(crate) fn hears(&self, outlets: Arc<Outlets>) {
+        let _ = self.outlets.set(outlets);
     }
 
     /// Listeners are open: the start is over.
@@ -259,6 +267,9 @@ impl Subject for Process {
         if let Some(plane) = self.plane.get() {
             plane_metrics(plane, into);
         }
+        if let Some(outlets) = self.outlets.get() {
+            outlets_metrics(outlets, into);
+        }
         let started = self.started_at.unix_seconds();
         let help = "When this process started, in seconds since 1970.";
         into.gauge("process_start_time_seconds", help, &[], started);
@@ -329,7 +340,7 @@ impl Changing {
         let seconds = self.reloads.last.as_ref().map_or(0.0, |last| last.seconds);
         into.gauge("palisade_last_reload_duration_seconds", help, &[], seconds);
         let help = "Objects that are not as they are configured, because that cannot be used.";
-        for kind in ["profile", "service", "listener"] {
+        for kind in ["profile", "service", "listener", "alerts"] {
             let count = self.stale.iter().filter(|stale| stale.kind == kind).count();
             into.gauge("palisade_stale_objects", help, &[("kind", kind)], count as f64);
         }
@@ -355,6 +366,44 @@ impl Changing {
 }
 
 /// What the data plane counted.
+fn outlets_metrics(outlets: &Outlets, into: &mut Exposition) {
+    let counts = outlets.counts();
+    let help = "Records that sinks and webhooks were to have, by what became of them.";
+    for (sink, counts) in &counts {
+        for (outcome, count) in
+            [("delivered", counts.delivered), ("refused", counts.refused), ("dropped", counts.dropped)]
+        {
+            let labels = [("sink", sink.as_str()), ("outcome", outcome)];
+            into.counter("palisade_sink_records_total", help, &labels, count);
+        }
+    }
+    let help = "Deliveries to sinks and webhooks that failed, wholly or in part.";
+    for (sink, counts) in &counts {
+        into.counter("palisade_sink_failures_total", help, &[("sink", sink)], counts.failures);
+    }
+    let help = "Bytes that wait for sinks and webhooks.";
+    for (sink, counts) in &counts {
+        for (place, bytes) in [("memory", counts.waiting_bytes), ("disk", counts.spilled_bytes)] {
+            into.gauge(
+                "palisade_sink_waiting_bytes",
+                help,
+                &[("sink", sink), ("place", place)],
+                bytes as f64,
+            );
+        }
+    }
+    let status = outlets.alerts().status();
+    let help = "Events of alerts since they were first asked.";
+    for alert in &status {
+        into.counter("palisade_alert_events_total", help, &[("alert", &alert.name)], alert.events);
+    }
+    let help = "When an alert was last asked, in seconds since 1970.";
+    for alert in &status {
+        let seconds = alert.last_executed_ms as f64 / 1000.0;
+        into.gauge("palisade_alert_last_executed_seconds", help, &[("alert", &alert.name)], seconds);
+    }
+}
+
 fn plane_metrics(plane: &Plane, into: &mut Exposition) {
     plane.visit_metrics(&mut |Sample { name, help, labels, value }| match value {
         Value::Counter(value) => into.counter(name, help, labels, value),

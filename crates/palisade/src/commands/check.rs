@@ -9,11 +9,12 @@ use palisade_config::{Config, EnvironmentRules, Name, Overrides};
 use palisade_inspect::LoadedRules;
 
 use crate::Finding;
-use crate::commands::policy;
+use crate::commands::{alerts, policy};
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::flags::CheckFlags;
 use crate::idle::idle_exceptions;
+use crate::outlets::{our_say, secrets_of, sink_of};
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
 use crate::tls::TlsMaker;
@@ -59,6 +60,8 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
             let paths: Vec<String> = policies.files.iter().map(|path| path.as_str().to_owned()).collect();
             clean &= policy::check::is_clean(&paths, strict)?;
         }
+        clean &= alerts::is_clean(config, strict)?;
+        clean &= sinks_are_clean(config);
         clean &= tls_is_clean(config);
         let rules_of = |name: &Name| {
             let sources =
@@ -85,6 +88,18 @@ fn pages_are_clean(config: &Config) -> bool {
         say!("error: {wrong}");
     }
     wrong.is_empty()
+}
+
+/// Shows which sinks cannot be used. Whether none.
+fn sinks_are_clean(config: &Config) -> bool {
+    let mut clean = true;
+    for setting in config.events.sinks.iter().map(|sink| sink_of(sink)) {
+        if let Err(error) = setting.transport(&secrets_of(config), &our_say()) {
+            say!("error: sink {}: {error}", setting.name);
+            clean = false;
+        }
+    }
+    clean
 }
 
 /// Shows which certificates, keys and authorities cannot be used. Whether none.

@@ -1,5 +1,6 @@
 //! One module a command.
 
+pub(crate) mod alerts;
 pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod demo;
@@ -14,9 +15,11 @@ pub(crate) mod run;
 use std::io::Write as _;
 
 use clap::CommandFactory as _;
+use palisade_events::sinks::Kind;
+use palisade_events::sinks::elastic::template::{Engine, index_template};
 
 use crate::Finding;
-use crate::flags::{ConfigCommand, Flags};
+use crate::flags::{ConfigCommand, Flags, IndexEngine};
 
 /// Prints what a configuration file or the environment may say.
 pub(crate) fn config(which: &ConfigCommand) -> anyhow::Result<Finding> {
@@ -24,9 +27,32 @@ pub(crate) fn config(which: &ConfigCommand) -> anyhow::Result<Finding> {
         ConfigCommand::Reference => palisade_config::reference(),
         ConfigCommand::Schema => palisade_config::json_schema(),
         ConfigCommand::Environment => palisade_config::environment_reference(),
+        ConfigCommand::IndexTemplates { engine } => index_templates(*engine),
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Finding::Nothing)
+}
+
+/// The index templates that a sink of the default configuration puts.
+fn index_templates(engine: IndexEngine) -> String {
+    let engine = match engine {
+        IndexEngine::Elasticsearch => Engine::Elasticsearch,
+        IndexEngine::Opensearch => Engine::OpenSearch,
+    };
+    let named = [
+        (Kind::Waf, "tigera_secure_ee_waf"),
+        (Kind::L7, "tigera_secure_ee_l7"),
+        (Kind::Alerts, "tigera_secure_ee_events"),
+    ];
+    let templates: serde_json::Map<String, serde_json::Value> = named
+        .into_iter()
+        .map(|(kind, prefix)| {
+            (format!("{prefix}.palisade"), index_template(kind, &format!("{prefix}.*"), engine))
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&templates).expect("a tree of texts is JSON");
+    text.push('\n');
+    text
 }
 
 /// Prints the completions of a shell.

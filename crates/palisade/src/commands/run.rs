@@ -24,6 +24,7 @@ use crate::flags::RunFlags;
 use crate::journal::Logs;
 use crate::lists::{ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
+use crate::outlets::Outlets;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale};
@@ -51,6 +52,9 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
     let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
     let events = Events::start(&config.events, data.path())?;
     events.iter().for_each(|events| process.records(events.clone()));
+    let outlets = events.as_ref().map(|events| Outlets::start(events, &snapshot, data.path())).transpose()?;
+    let outlets = outlets.map(Arc::new);
+    outlets.iter().for_each(|outlets| process.hears(outlets.clone()));
     let logs = Arc::new(logs.with_events(events.clone()));
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
@@ -88,12 +92,14 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
                     Word::Reload => {
                         logs.reopen();
                         reload(&mut maker, &mut snapshot, Effort::All, &mut in_force, &logs, &process);
+                        outlets.iter().for_each(|outlets| outlets.follow(&snapshot));
                         watcher = Watcher::of(seen(&maker, in_force.places));
                     }
                 },
                 () = tokio::time::sleep(watcher.pause()) => {
                     if watcher.has_settled_change(&FileSystem) {
                         reload(&mut maker, &mut snapshot, Effort::Changed, &mut in_force, &logs, &process);
+                        outlets.iter().for_each(|outlets| outlets.follow(&snapshot));
                         watcher = Watcher::of(seen(&maker, in_force.places));
                     }
                 }
@@ -108,6 +114,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         tidying.abort();
         lists.tidy();
         events.iter().for_each(|events| events.end());
+        outlets.iter().for_each(|outlets| outlets.end());
         logs.flush();
         Ok(Finding::Nothing)
     })

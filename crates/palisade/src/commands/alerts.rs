@@ -1,0 +1,96 @@
+//! `palisade alerts`: what is wrong with alerts, and whether those who are told of them hear it.
+
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+use palisade_config::{Config, Overrides};
+use palisade_events::alerts::webhook::WebhookState;
+use palisade_events::alerts::{AlertSet, Hook, test_event};
+
+use crate::Finding;
+use crate::alerting::AlertFiles;
+use crate::configuration::Told;
+use crate::files::FileSystem;
+use crate::flags::AlertsTestFlags;
+use crate::outlets::{host, our_say, secrets_of};
+use crate::rules::{Warnings, plural};
+
+/// Tells every webhook that an alert would tell, that this is a test. Exit 1 when one did not hear it.
+pub(crate) fn test(flags: &AlertsTestFlags) -> Result<Finding> {
+    let told = Told { file: Some(flags.config.clone()), overrides: Overrides::default() };
+    let reading = told.read(&FileSystem)?;
+    reading.show(Warnings::Hidden);
+    let Some(config) = reading.config else { bail!("the configuration is not usable") };
+    let found = AlertFiles::default().read(&paths(&config), &FileSystem)?;
+    found.show();
+    let AlertSet { alerts, webhooks, .. } = found.set;
+    let Some(alert) = alerts.iter().find(|alert| *alert.name == *flags.name) else {
+        let names: Vec<&str> = alerts.iter().map(|alert| &*alert.name).collect();
+        let known = if names.is_empty() {
+            "there are none".to_owned()
+        } else {
+            format!("there are: {}", names.join(", "))
+        };
+        bail!("no alert has the name `{}`; {known}", flags.name);
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let event = test_event(&alert.name, alert.severity, now, &host());
+    let mut out = std::io::stdout();
+    let (mut told, mut failed) = (0, 0);
+    for webhook in &webhooks {
+        let name = &webhook.name;
+        if webhook.state == WebhookState::Disabled {
+            writeln!(out, "{name}: disabled")?;
+            continue;
+        }
+        if !webhook.query.matches(&event) {
+            writeln!(out, "{name}: its query does not choose it")?;
+            continue;
+        }
+        let said = Hook::new(webhook, &secrets_of(&config), &our_say())
+            .and_then(|hook| hook.tell(&event).map_err(|failure| failure.problem));
+        match said {
+            Ok(said) => {
+                told += 1;
+                writeln!(out, "{name}: told, {said}")?;
+            }
+            Err(why) => {
+                failed += 1;
+                writeln!(out, "{name}: not told: {why}")?;
+            }
+        }
+    }
+    writeln!(out, "{} told, {failed} not", plural(told, "webhook"))?;
+    Ok(if failed > 0 || told == 0 { Finding::Something } else { Finding::Nothing })
+}
+
+/// Shows what is wrong with alerts. Whether nothing is.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn is_clean(config: &Config, strict: bool) -> Result<bool> {
+    if config.alerts.is_none() {
+        return Ok(true);
+    }
+    let found = AlertFiles::default().read(&paths(config), &FileSystem)?;
+    found.show();
+    let are = if found.objects == 1 { "is" } else { "are" };
+    let ignored = match found.ignored {
+        0 => String::new(),
+        count => format!(", {} of other kinds left out", plural(count, "object")),
+    };
+    let count = found.count();
+    writeln!(
+        std::io::stdout(),
+        "{} of alerts {are} usable: {count}{ignored}",
+        plural(found.objects, "object")
+    )?;
+    Ok(found.errors == 0 && (found.warnings == 0 || !strict))
+}
+
+/// The paths of a configuration's alerts.
+pub(crate) fn paths(config: &Config) -> Vec<String> {
+    let files = config.alerts.iter().flat_map(|alerts| &alerts.files);
+    files.map(|path| path.as_str().to_owned()).collect()
+}
