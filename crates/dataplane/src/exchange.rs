@@ -130,15 +130,28 @@ impl Exchange {
         exchange.note_list();
         let stand = match begun {
             Ok((inspection, step)) => {
-                for note in inspection.policy().map(|policy| policy.notes()).unwrap_or_default() {
-                    exchange.note(&note);
-                }
+                let waits = matches!(step, Step::Await { .. });
                 exchange.inspection = Some(Box::new(inspection));
-                exchange.drive(step).await
+                if !waits {
+                    exchange.note_policy();
+                }
+                let stand = exchange.drive(step).await;
+                if waits {
+                    exchange.note_policy();
+                }
+                stand
             }
             Err(Failed) => Err(exchange.failed()),
         };
         (exchange, stand)
+    }
+
+    /// Notes what policies said.
+    fn note_policy(&mut self) {
+        let policy = self.inspection.as_ref().and_then(|inspection| inspection.policy());
+        for note in policy.map(|policy| policy.notes()).unwrap_or_default() {
+            self.note(&note);
+        }
     }
 
     /// Feeds some of the request's body.

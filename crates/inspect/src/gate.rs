@@ -9,12 +9,14 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_http::{RequestHead, Target, TargetForm};
 use palisade_model::{PeerIdentity, Workload};
 use palisade_policy::{
-    Action, Decision, Decisions, Direction, Flow, HttpHead, Identity, Judgement, NearMiss, Party, Patience,
-    Protocol, Reason, Request, Store, TrustDomains, Verdict, WorkloadName, comparable_path, host_name,
+    Action, Awaited, Decision, Decisions, Direction, Feed, Flow, HttpHead, Identity, Judgement, Knowledge,
+    NearMiss, Party, Patience, Protocol, Reason, Request, Store, TrustDomains, Verdict, WorkloadName,
+    comparable_path, host_name,
 };
 
 use crate::inspection::Peer;
@@ -32,6 +34,16 @@ struct Guard {
     /// absent.
     protects: Option<WorkloadName>,
     direction: Direction,
+    patience: Waits,
+}
+
+/// What a gate does while a store is fed by a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// How long a request waits for news of its peer before that refuses it; zero: not at all.
+    pub at_most: Duration,
+    /// The store tells of the workload that we stand before, and of no other.
+    pub of_one_workload: bool,
 }
 
 impl Gate {
@@ -43,7 +55,15 @@ impl Gate {
         protects: Option<WorkloadName>,
         direction: Direction,
     ) -> Self {
-        Self(Arc::new(Guard { store, judgement, protects, direction }))
+        Self(Arc::new(Guard { store, judgement, protects, direction, patience: Waits::default() }))
+    }
+
+    /// The same, where a cluster feeds the store.
+    #[must_use]
+    pub fn fed_by_cluster(self, patience: Waits) -> Self {
+        let Guard { store, judgement, protects, direction, .. } = &*self.0;
+        let (store, judgement, protects) = (store.clone(), judgement.clone(), protects.clone());
+        Self(Arc::new(Guard { store, judgement, protects, direction: *direction, patience }))
     }
 
     /// Which requests it judges.
@@ -60,6 +80,7 @@ impl Gate {
                 && a.direction == b.direction
                 && a.protects == b.protects
                 && a.judgement == b.judgement
+                && a.patience == b.patience
     }
 
     /// Whose names in certificates count.
@@ -72,9 +93,41 @@ impl Gate {
         self.0.store.workload_at(address, account)
     }
 
+    /// What policies say to a request that has waited this long for news of its peer; or for what it has to wait (on).
+    pub(crate) fn ask(&self, peer: &Peer, head: &RequestHead, waited: Duration, now: u64) -> Asked {
+        let Guard { store, patience, .. } = &*self.0;
+        if store.feed() == Feed::Complete || patience.at_most.is_zero() {
+            return Asked::Judged(self.judge(peer, head, Patience::Over));
+        }
+        // Before the decision: news that come meanwhile end the wait at once.
+        let known = |address| store.knowledge(address);
+        let addresses = match self.0.direction {
+            Direction::Ingress => vec![peer.peer_addr.ip()],
+            Direction::Egress => peer.towards.iter().flat_map(|to| to.iter().map(|to| to.ip())).collect(),
+        };
+        let before: Vec<(IpAddr, Knowledge)> =
+            addresses.into_iter().map(|address| (address, known(address))).collect();
+        let judged = self.judge(peer, head, Patience::Waiting);
+        let Some(awaited) = judged.decisions.enforced.awaits else { return Asked::Judged(judged) };
+        let settled = self.judge(peer, head, Patience::Over);
+        if waited >= patience.at_most {
+            store.note_in_vain(awaited, now);
+            return Asked::Judged(settled);
+        }
+        // Nobody tells of an address outside of the cluster, ever. Who is refused waits all the same: he may be new.
+        if settled.is_allowed() && store.was_in_vain(awaited, now) {
+            return Asked::Judged(settled);
+        }
+        let known = before.iter().find(|(address, _)| *address == awaited).map(|(_, known)| *known);
+        match store.await_news(awaited, known.unwrap_or_default()) {
+            Some(news) => Asked::Awaits { news, at_most: patience.at_most - waited },
+            None => Asked::Judged(settled),
+        }
+    }
+
     /// What policies say to a request.
     #[must_use]
-    pub fn judge(&self, peer: &Peer, head: &RequestHead) -> Judged {
+    fn judge(&self, peer: &Peer, head: &RequestHead, patience: Patience) -> Judged {
         if let Some(judged) = peer.admission.as_ref().and_then(|admission| admission.of(self)) {
             return judged.clone();
         }
@@ -98,7 +151,7 @@ impl Gate {
         let (peer_addr, server_addr) = (peer.peer_addr, peer.server_addr);
         let arriving = Arriving { peer_addr, server_addr, identity: Some(peer.identity.as_deref()) };
         let judge = |towards: Option<SocketAddr>| {
-            let flow = self.flow(&arriving, towards, request);
+            let flow = Flow { patience, ..self.flow(&arriving, towards, request) };
             let (decisions, near_miss) = self.0.store.evaluate(&flow, &self.0.judgement);
             Judged { decisions, near_miss, direction: self.0.direction, towards }
         };
@@ -119,7 +172,10 @@ impl Gate {
         towards: Option<SocketAddr>,
         request: Request<'r>,
     ) -> Flow<'r> {
-        let Guard { judgement, protects, direction, .. } = &*self.0;
+        let Guard { store, judgement, protects, direction, patience } = &*self.0;
+        // Its name is the cluster's to say; the one that we were told may be another.
+        let only = patience.of_one_workload.then(|| store.only_workload()).flatten();
+        let protects = only.as_ref().or(protects.as_ref().filter(|_| !patience.of_one_workload));
         let identity = match arriving.identity {
             None => Identity::Expected,
             Some(identity) => Identity::of_peer(identity, &judgement.trust_domains),
@@ -132,10 +188,10 @@ impl Gate {
         let (source, destination) = match direction {
             Direction::Ingress => (
                 Party { identity, ..end(arriving.peer_addr) },
-                Party { workload: protects.clone(), ..end(arriving.server_addr) },
+                Party { workload: protects.cloned(), ..end(arriving.server_addr) },
             ),
             Direction::Egress => (
-                Party { workload: protects.clone(), ..end(arriving.peer_addr) },
+                Party { workload: protects.cloned(), ..end(arriving.peer_addr) },
                 towards.map_or_else(Party::default, end),
             ),
         };
@@ -175,6 +231,19 @@ impl Gate {
             _ => AtTheDoor::Open,
         }
     }
+}
+
+/// What comes of asking about a request.
+pub(crate) enum Asked {
+    /// It was decided.
+    Judged(Judged),
+    /// It hangs on who has an address, of which news may come.
+    Awaits {
+        /// Ready with news.
+        news: Awaited,
+        /// How long to wait for them.
+        at_most: Duration,
+    },
 }
 
 /// A connection that was accepted.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_detect::{Attack, Detection};
 use palisade_engine::{
@@ -10,10 +11,11 @@ use palisade_engine::{
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Leaks, Listing, PeerIdentity, Root, Stage, Verdict};
+use palisade_policy::Awaited;
 
 use crate::detector::{Judged, is_text};
 use crate::environment;
-use crate::gate::{self, Admission};
+use crate::gate::{self, Admission, Asked};
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
@@ -93,6 +95,12 @@ pub enum Step {
     Need(Lookup),
     /// Let others run, then [`Inspection::resume`].
     Yield,
+    /// Policies may decide otherwise when there are news of who has the peer's address: wait for
+    /// [`Inspection::take_news`], then [`Inspection::resume`].
+    Await {
+        /// No longer than this.
+        at_most: Duration,
+    },
     /// A stage is decided. After a pass the exchange goes on, and all that is held of that stage may go.
     Outcome(Outcome),
 }
@@ -106,7 +114,7 @@ pub struct Release {
     pub response_bytes: u64,
 }
 
-/// How a caller goes on after [`Step::Need`] or [`Step::Yield`].
+/// How a caller goes on after [`Step::Need`], [`Step::Yield`] or [`Step::Await`].
 #[derive(Clone, Debug)]
 pub enum Answered {
     /// The answer to the lookup.
@@ -182,8 +190,19 @@ pub struct Inspection {
     outcome: Option<Outcome>,
     /// What policies said; `None` where there are none.
     policy: Option<gate::Judged>,
+    /// The request's head, while its peer is not known yet.
+    waits: Option<Box<Waits>>,
     /// The beginning of the request's body, for the audit log.
     kept_request_body: Vec<u8>,
+}
+
+/// A request whose peer is not known yet.
+#[derive(Debug)]
+struct Waits {
+    head: RequestHead,
+    detail: Detail,
+    since_micros: u64,
+    news: Option<Awaited>,
 }
 
 impl Inspection {
@@ -196,26 +215,76 @@ impl Inspection {
         detail: Detail,
         clock: Clock,
     ) -> (Self, Step) {
+        let mut inspection = Self {
+            service: service.clone(),
+            standing,
+            peer,
+            transaction: None,
+            detection: None,
+            judged: None,
+            detecting: false,
+            watching: false,
+            framing: head.findings.iter().copied().find(|finding| finding.is_ambiguous()),
+            stage: Stage::RequestHead,
+            clock,
+            request_bytes: 0,
+            request_cut: false,
+            response_bytes: 0,
+            outcome: None,
+            policy: None,
+            waits: None,
+            kept_request_body: Vec::new(),
+        };
+        if inspection.standing.list == Some(Listing::Deny) {
+            let step = inspection.refuse(Cause::List);
+            return (inspection, step);
+        }
+        let waits = Box::new(Waits { head, detail, since_micros: clock.monotonic_micros, news: None });
+        let step = inspection.ask_policy(waits);
+        (inspection, step)
+    }
+
+    /// Asks policies about the request; goes on when they have decided.
+    fn ask_policy(&mut self, mut waits: Box<Waits>) -> Step {
+        if let Some(gate) = &self.service.gate {
+            let waited = self.clock.monotonic_micros.saturating_sub(waits.since_micros);
+            let now = self.clock.monotonic_micros / 1000;
+            match gate.ask(&self.peer, &waits.head, Duration::from_micros(waited), now) {
+                Asked::Judged(policy) => self.policy = Some(policy),
+                Asked::Awaits { news, at_most } => {
+                    waits.news = Some(news);
+                    self.waits = Some(waits);
+                    return Step::Await { at_most };
+                }
+            }
+        }
+        // Whom policies refuse, nobody else looks at.
+        if self.policy.as_ref().is_some_and(|policy| !policy.is_allowed()) {
+            return self.refuse(Cause::Policy);
+        }
+        let Waits { head, detail, .. } = *waits;
+        self.look_at_head(head, detail);
+        self.run(Phase::RequestHeaders)
+    }
+
+    /// Shows the head to all who look at requests.
+    fn look_at_head(&mut self, head: RequestHead, detail: Detail) {
+        let (service, peer, clock) = (&self.service, &self.peer, self.clock);
         let Profile { rules, detector, .. } = service.profile.as_ref();
-        let denied = standing.list == Some(Listing::Deny);
-        let policy = service.gate.as_ref().filter(|_| !denied).map(|gate| gate.judge(&peer, &head));
-        // Whom lists or policies refuse, nobody else looks at.
-        let refused = policy.as_ref().is_some_and(|policy| !policy.is_allowed());
-        let inspected = standing.is_inspected() && !refused;
-        let framing = head.findings.iter().copied().find(|finding| finding.is_ambiguous());
-        let detection = detector
-            .as_ref()
-            .filter(|_| inspected)
-            .map(|detector| Box::new(Detection::recalling(&head, &detector.recall)));
-        let transaction = rules.as_ref().filter(|_| inspected).map(|rules| {
+        if !self.standing.is_inspected() {
+            return;
+        }
+        let enforces = self.standing.enforces();
+        self.detection =
+            detector.as_ref().map(|detector| Box::new(Detection::recalling(&head, &detector.recall)));
+        self.transaction = rules.as_ref().map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,
                 server: peer.server_addr,
                 unique_id: peer.request_id.clone(),
             };
             // Only where a verdict is sure to stop the exchange may the rules stop looking at it.
-            let enforcement =
-                if standing.enforces() { Enforcement::AsWritten } else { Enforcement::DetectOnly };
+            let enforcement = if enforces { Enforcement::AsWritten } else { Enforcement::DetectOnly };
             let mut transaction = Transaction::new(rules.clone(), connection, enforcement, clock);
             match detail {
                 Detail::Normal => {}
@@ -233,31 +302,11 @@ impl Inspection {
             transaction.request_head(head);
             Box::new(transaction)
         });
-        let mut inspection = Self {
-            service: service.clone(),
-            standing,
-            peer,
-            transaction,
-            detection,
-            judged: None,
-            detecting: false,
-            watching: false,
-            framing,
-            stage: Stage::RequestHead,
-            clock,
-            request_bytes: 0,
-            request_cut: false,
-            response_bytes: 0,
-            outcome: None,
-            policy,
-            kept_request_body: Vec::new(),
-        };
-        if denied || refused {
-            let step = inspection.refuse(if denied { Cause::List } else { Cause::Policy });
-            return (inspection, step);
-        }
-        let step = inspection.run(Phase::RequestHeaders);
-        (inspection, step)
+    }
+
+    /// What is waited for after [`Step::Await`]: ready when there are news of the peer.
+    pub fn take_news(&mut self) -> Option<Awaited> {
+        self.waits.as_mut()?.news.take()
     }
 
     /// What policies said to the request; `None` where there are none.
@@ -397,9 +446,12 @@ impl Inspection {
         }
     }
 
-    /// Goes on after [`Step::Need`] or [`Step::Yield`].
+    /// Goes on after [`Step::Need`], [`Step::Yield`] or [`Step::Await`].
     pub fn resume(&mut self, answered: Answered, clock: Clock) -> Step {
         self.clock = clock;
+        if let Some(waits) = self.waits.take() {
+            return self.ask_policy(waits);
+        }
         if self.detecting {
             return self.detect();
         }

@@ -10,6 +10,7 @@
 //!  Step = More       feed on; nothing held may be released beyond what it says
 //!       | Need       a lookup must be answered first
 //!       | Yield      let others run, then resume
+//!       | Await      a peer is not known yet: wait for news of it, then resume
 //!       | Outcome    a stage has a verdict; decide() turns it into an action
 //! ```
 //!
@@ -34,7 +35,7 @@ pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
 pub use ends::Ends;
 pub use exceptions::{Exceptions, FindingExceptions};
-pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged};
+pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged, Waits};
 pub use inspection::{
     Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Secured, Step,
 };
@@ -45,7 +46,7 @@ pub use palisade_engine::persistent::{
 pub use palisade_engine::{
     Answer, Caps, Clock, GeoRecord, Interner, LoadedRules, Lookup, RuleSources, load_rules, load_rules_with,
 };
-pub use palisade_policy::Direction;
+pub use palisade_policy::{Awaited, Direction};
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
 pub use report::Report;

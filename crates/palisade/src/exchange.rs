@@ -113,6 +113,8 @@ impl Driver<'_> {
                     return;
                 }
                 Step::Yield => Answered::Continue,
+                // Policies are from files here, and with those nobody waits.
+                Step::Await { .. } => Answered::Continue,
                 Step::Need(Lookup::Collection(key)) => {
                     Answered::Answer(Answer::Collection(self.store.load(&key, clock().now)))
                 }

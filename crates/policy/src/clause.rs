@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::flow::{Direction, Flow, Identity, Judgement, Party, PlaintextPeers, Request, Unusable};
 use crate::http_match::{Fit, HttpMatch};
 use crate::labels::{self, Labels};
-use crate::rule::{Entity, NamespaceMatch, PrincipalMatch, Protocol, Rule};
+use crate::rule::{Action, Entity, NamespaceMatch, PrincipalMatch, Protocol, Rule};
 
 /// What a rule asks, in the order in which it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -157,6 +157,8 @@ impl fmt::Display for Clause {
 pub enum Doubt {
     /// The address is not known to the store, which may hear of it yet.
     UnknownAddress,
+    /// The address is known, but not as one of these; news may say that it is. Only of a store that was compiled elsewhere.
+    NotOneYet,
     /// The flow does not say its address or port.
     NoAddress,
     /// A set of addresses was not delivered.
@@ -187,7 +189,7 @@ impl Doubt {
     /// Whether news from the cluster may end it.
     #[must_use]
     pub fn may_pass(self) -> bool {
-        matches!(self, Self::UnknownAddress | Self::UnknownAccount | Self::AddressOfAnother)
+        matches!(self, Self::UnknownAddress | Self::NotOneYet | Self::UnknownAccount | Self::AddressOfAnother)
     }
 }
 
@@ -195,6 +197,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnknownAddress => "the address is not known yet",
+            Self::NotOneYet => "the address is not known as one of these yet",
             Self::NoAddress => "the address or port is not known",
             Self::UnknownSet => "a set of addresses is missing",
             Self::Plaintext => "the peer showed no certificate",
@@ -271,7 +274,7 @@ pub(crate) enum Match {
 
 /// Asks every clause of a rule. Where several cannot be decided, what is yet to come is named last, as a request.
 pub(crate) fn ask<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>, judgement: &Judgement) -> Match {
-    let mut asked = Asking { open: None, awaits_more: false };
+    let mut asked = Asking { denies: rule.action == Action::Deny, open: None, awaits_more: false };
     let matched = asked.rule(rule, flow, world, judgement);
     match (matched, asked.open, asked.awaits_more) {
         (Err(clause), ..) => Match::No(clause),
@@ -295,6 +298,8 @@ fn asks_identity<W>(rule: &Rule<W>, flow: &Flow<'_>, world: &impl World<W>) -> b
 }
 
 struct Asking {
+    /// The rule denies.
+    denies: bool,
     open: Option<(Clause, Doubt)>,
     awaits_more: bool,
 }
@@ -308,9 +313,13 @@ impl Asking {
                 self.awaits_more = true;
                 Ok(())
             }
+            // Somebody who is known is not refused for what he may turn out to be.
+            Answer::Open(Doubt::NotOneYet) if self.denies => Err(clause),
             Answer::Open(doubt) => {
-                // What no waiting mends is what there is to say.
-                if self.open.is_none_or(|(_, before)| before.may_pass() && !doubt.may_pass()) {
+                // What no waiting mends is what there is to say of a grant; a refusal may be mended by any.
+                let tells_more =
+                    |before: Doubt| before.may_pass() != doubt.may_pass() && before.may_pass() != self.denies;
+                if self.open.is_none_or(|(_, before)| tells_more(before)) {
                     self.open = Some((clause, doubt));
                 }
                 Ok(())

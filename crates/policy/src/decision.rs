@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
             Self::NoProfileMatched => f.write_str("no policy and no profile allows it"),
             Self::UnknownWorkload => f.write_str("the protected workload is not known"),
             Self::MissingPolicy => f.write_str("a policy that applies is missing from the store"),
-            Self::NotSynced => f.write_str("the policies are not complete yet"),
+            Self::NotSynced => f.write_str("no policies have come yet, and policy fails closed"),
             Self::NeedsHttp => f.write_str("its requests decide"),
         }
     }

@@ -185,7 +185,7 @@ pub enum Request<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Patience {
     /// It may: an unknown address is said to be awaited where it decides. Only a store that is fed while it is asked
-    /// ([`Feed::Growing`]) has such addresses.
+    /// ([`Feed::Growing`], [`Feed::Compiled`]) has such addresses.
     Waiting,
     /// It has waited, or never does: an unknown address belongs to nobody.
     #[default]
@@ -200,6 +200,8 @@ pub enum Feed {
     Complete,
     /// One by one, as a cluster changes: a peer's address may be ahead of the news about it.
     Growing,
+    /// The same, compiled elsewhere: nobody says who runs where, so that an address is known by the sets that it is in.
+    Compiled,
 }
 
 /// How peers are judged. The default is the strictest; each other setting says what it opens.

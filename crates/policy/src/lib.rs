@@ -19,6 +19,7 @@ mod rule;
 mod selector;
 mod store;
 mod suggest;
+mod waiting;
 mod walk;
 
 pub use clause::{Clause, Doubt};
@@ -47,3 +48,4 @@ pub use rule::{Action, Asked, Entity, Icmp, NamespaceMatch, PrincipalMatch, Prot
 pub use selector::{Expr, LABEL_BYTES_MAX, NESTING_MAX, SELECTOR_BYTES_MAX, Selector, SelectorError};
 pub use store::{News, Source, Store};
 pub use suggest::{Learner, Observation, SuggestOptions, Suggestion, Unlearned, suggested_workload};
+pub use waiting::{Awaited, Knowledge, WAITING_MAX, WAITING_OF_ADDRESS_MAX, WaitingNow};

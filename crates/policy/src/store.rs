@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use palisade_model::Workload;
 
@@ -15,6 +15,7 @@ use crate::decision::{Decisions, NearMiss};
 use crate::flow::{Feed, Flow, Judgement, Request, WorkloadName};
 use crate::form::Update;
 use crate::index::{Index, IndexSize};
+use crate::waiting::{Awaited, Knowledge, Waiting, WaitingNow};
 
 /// News for a store.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,7 @@ pub struct Store {
     index: RwLock<Index>,
     /// Counts changes.
     revision: AtomicU64,
+    waiting: Waiting,
 }
 
 impl Store {
@@ -53,6 +55,7 @@ impl Store {
             compiler: Mutex::new(Compiler::fed(feed)),
             index: RwLock::new(Index::new(feed)),
             revision: AtomicU64::new(0),
+            waiting: Waiting::default(),
         }
     }
 
@@ -74,14 +77,73 @@ impl Store {
                 let mut fresh = Index::new(self.feed);
                 fresh.apply(updates);
                 let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-                *index = fresh;
+                fresh.follow(&index);
+                let before = std::mem::replace(&mut *index, fresh);
                 self.revision.fetch_add(1, Ordering::Release);
+                drop(index);
+                self.waiting.wake();
+                // What it held may take a while to go; nobody waits for that.
+                drop(before);
                 return;
             }
         };
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         index.apply(updates);
         self.revision.fetch_add(1, Ordering::Release);
+        drop(index);
+        self.waiting.wake();
+    }
+
+    /// How it is fed.
+    #[must_use]
+    pub fn feed(&self) -> Feed {
+        self.feed
+    }
+
+    /// Whether everything has been said once, so that decisions are more than refusals.
+    #[must_use]
+    pub fn is_in_sync(&self) -> bool {
+        self.asked(Index::is_in_sync)
+    }
+
+    /// What is known of an address. To be asked for before a decision that may have to wait.
+    #[must_use]
+    pub fn knowledge(&self, address: IpAddr) -> Knowledge {
+        self.asked(|index| index.knowledge(address))
+    }
+
+    /// A wait for news of an address of which this was known; `None` where too many wait.
+    #[must_use]
+    pub fn await_news(self: &Arc<Self>, address: IpAddr, known: Knowledge) -> Option<Awaited> {
+        Awaited::new(self, address, known)
+    }
+
+    /// Notes that nobody told of an address while it was waited for. `now` is in milliseconds, of any clock.
+    pub fn note_in_vain(&self, address: IpAddr, now: u64) {
+        self.waiting.note_in_vain(address, now);
+    }
+
+    /// Whether an address was waited for in vain in the last minute, and is still not known. Who is let in then need not
+    /// wait again: outside of the cluster nobody will ever tell of an address.
+    #[must_use]
+    pub fn was_in_vain(&self, address: IpAddr, now: u64) -> bool {
+        self.waiting.was_in_vain(address, now)
+    }
+
+    /// Who waits.
+    #[must_use]
+    pub fn waiting_now(&self) -> WaitingNow {
+        self.waiting.now()
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// See [`Index::only_workload`].
+    #[must_use]
+    pub fn only_workload(&self) -> Option<WorkloadName> {
+        self.asked(Index::only_workload)
     }
 
     /// How often it has changed. What was decided after a revision was asked for holds while it stays.

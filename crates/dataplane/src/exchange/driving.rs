@@ -16,6 +16,8 @@ use crate::settings::Plane;
 pub(super) enum Waiting {
     Step(Step),
     Answer(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    /// News of a peer that policies do not know yet.
+    News(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Others run first.
     Turn,
 }
@@ -51,6 +53,22 @@ pub(super) fn poll(
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            Some(Waiting::Step(Step::Await { at_most })) => {
+                let news = inspection.take_news();
+                *waiting = Some(Waiting::News(Box::pin(async move {
+                    if let Some(news) = news {
+                        let _ = tokio::time::timeout(at_most, news).await;
+                    }
+                })));
+                continue;
+            }
+            Some(Waiting::News(mut news)) => match news.as_mut().poll(cx) {
+                Poll::Ready(()) => Answered::Continue,
+                Poll::Pending => {
+                    *waiting = Some(Waiting::News(news));
+                    return Poll::Pending;
+                }
+            },
             Some(Waiting::Turn) => Answered::Continue,
             Some(Waiting::Answer(mut answer)) => match answer.as_mut().poll(cx) {
                 Poll::Ready(answer) => Answered::Answer(answer),

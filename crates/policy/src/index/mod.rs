@@ -16,22 +16,25 @@ mod sets;
 mod world;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use palisade_model::{KnownBy, Workload};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::clause::{Match, ask, hangs_on_more};
-use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker};
-use crate::flow::{Direction, Feed, Flow, Judgement, Party, WorkloadName};
+use crate::decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker, Verdict};
+use crate::flow::{Direction, Feed, Flow, Judgement, Party, Patience, WorkloadName};
 use crate::form::{
-    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, PolicyRef, SetName, Update,
+    AccountName, CompiledPolicy, Endpoint, EndpointId, EndpointKind, EndpointTier, Member, PolicyRef,
+    SetName, Update,
 };
 use crate::labels::Labels;
 use crate::naive::NEAR_MISS_RULES_MAX;
 use crate::net::plain;
 use crate::rule::{Action, Rule};
+use crate::waiting::Knowledge;
 use crate::walk::{self, Next, Walk};
 use program::{Program, Rules, SetId};
 use sets::SetStore;
@@ -42,6 +45,8 @@ use world::Compiled;
 pub struct Index {
     feed: Feed,
     in_sync: bool,
+    /// Counts changes of anything but who is in which set by his address.
+    generation: u64,
     sets: SetStore,
     policies: HashMap<PolicyRef, Arc<Rules>>,
     profiles: HashMap<Arc<str>, Arc<Rules>>,
@@ -92,6 +97,7 @@ impl Index {
         let mut endpoints: Vec<(EndpointId, Endpoint)> = Vec::new();
         let mut gone: HashSet<SetName> = HashSet::new();
         for update in updates {
+            self.generation += u64::from(!is_of_addresses(&update));
             match update {
                 Update::Set(name, members) => {
                     // It may have gone, and come again, within one batch.
@@ -214,14 +220,22 @@ impl Index {
         self.decide_as(flow, judgement, Known::enforced)
     }
 
-    fn decide_as<'i>(
-        &'i self,
+    fn decide_as(
+        &self,
         flow: &Flow<'_>,
         judgement: &Judgement,
-        program: impl FnOnce(&'i Known, Direction) -> &'i Program,
+        program: fn(&Known, Direction) -> &Program,
     ) -> Decision {
         if !self.in_sync {
             return Decision::denied(Reason::NotSynced);
+        }
+        // Who is known gets what is known of him; only where that is a refusal is there something to wait for.
+        if self.feed == Feed::Compiled && flow.patience == Patience::Waiting && self.knows_peer(flow) {
+            let settled = Flow { patience: Patience::Over, ..flow.clone() };
+            let decision = self.decide_as(&settled, judgement, program);
+            if decision.verdict != Verdict::Deny {
+                return decision;
+            }
         }
         let Some(known) = self.protected(flow) else { return Decision::denied(Reason::UnknownWorkload) };
         let program = program(known, flow.direction);
@@ -307,6 +321,41 @@ impl Index {
             }
         }
         nearest
+    }
+
+    /// What is known of an address, as a number that changes when that does, or rules do.
+    #[must_use]
+    pub fn knowledge(&self, address: IpAddr) -> Knowledge {
+        let address = plain(address);
+        let mut sum = 0_u64;
+        self.sets.each_of_address(address, &mut |SetId(number)| {
+            sum = sum.wrapping_add(FxBuildHasher.hash_one(number) | 1);
+        });
+        let owners = self.owners.get(&address).map_or(0, |accounts| FxBuildHasher.hash_one(accounts));
+        Knowledge(FxBuildHasher.hash_one((self.generation, sum, owners)))
+    }
+
+    /// Changes as if everything had.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        self.generation += before.generation + 1;
+    }
+
+    /// The only workload, where there is one and no other.
+    #[must_use]
+    pub fn only_workload(&self) -> Option<WorkloadName> {
+        let mut all = self.endpoints.keys().filter(|id| id.kind != EndpointKind::Host);
+        let (only, None) = (all.next()?, all.next()) else { return None };
+        Some(WorkloadName { namespace: only.namespace.clone(), name: only.name.clone() })
+    }
+
+    /// Whether anything is known of an address: a set has it by itself and not by a range, or a workload.
+    fn is_named(&self, address: IpAddr) -> bool {
+        self.sets.has_by_itself(address) || self.by_address.contains_key(&plain(address))
+    }
+
+    fn knows_peer(&self, flow: &Flow<'_>) -> bool {
+        let peer = if flow.direction == Direction::Ingress { &flow.source } else { &flow.destination };
+        peer.address.is_some_and(|address| self.is_named(address))
     }
 
     /// The workload at an address, where one is known; of several the one that runs as this account (its namespace and
@@ -454,4 +503,13 @@ fn ask_rule(
     let matched = ask(rule, world.flow, world, world.judgement);
     let hangs_on_more = hangs_on_more(rule, world.flow, world);
     walk.rule(&walk::Asked { tier, speaker, index, action: rule.action, hangs_on_more }, matched)
+}
+
+/// Whether a change says only who is in which set, by addresses without ports.
+fn is_of_addresses(update: &Update) -> bool {
+    let all = |members: &[Member]| members.iter().all(|member| matches!(member, Member::Net(_)));
+    match update {
+        Update::SetDelta { added, removed, .. } => all(added) && all(removed),
+        _ => false,
+    }
 }

@@ -98,11 +98,27 @@ impl Prefixes {
         }
     }
 
+    /// Whether something is said of an address alone.
+    pub(super) fn has_exactly(&self, address: IpAddr) -> bool {
+        match plain(address) {
+            IpAddr::V4(address) => {
+                alone(&self.v4, 32).is_some_and(|table| table.contains_key(&address.to_bits()))
+            }
+            IpAddr::V6(address) => {
+                alone(&self.v6, 128).is_some_and(|table| table.contains_key(&address.to_bits()))
+            }
+        }
+    }
+
     /// How many ranges.
     pub(super) fn len(&self) -> usize {
         let v4: usize = self.v4.iter().map(|(_, table)| table.len()).sum();
         v4 + self.v6.iter().map(|(_, table)| table.len()).sum::<usize>()
     }
+}
+
+fn alone<K>(tables: &[(u8, FxHashMap<K, Numbers>)], prefix: u8) -> Option<&FxHashMap<K, Numbers>> {
+    tables.last().filter(|(longest, _)| *longest == prefix).map(|(_, table)| table)
 }
 
 fn add<K: Hash + Eq>(tables: &mut Vec<(u8, FxHashMap<K, Numbers>)>, prefix: u8, key: K, number: u32) -> bool {

@@ -126,6 +126,11 @@ impl SetStore {
         self.nets.each(address, |number| call(SetId(number)));
     }
 
+    /// Whether some set has an address by itself and not by a range around it.
+    pub(super) fn has_by_itself(&self, address: IpAddr) -> bool {
+        self.nets.has_exactly(address)
+    }
+
     /// Whether an address with a port is in one of some sets.
     pub(super) fn has_port(&self, address: IpAddr, protocol: Protocol, port: u16, sets: &[SetId]) -> bool {
         [port, 0].into_iter().any(|port| {

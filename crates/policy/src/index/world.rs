@@ -70,6 +70,10 @@ impl<'i> Compiled<'i> {
         if !self.may_learn() {
             return Answer::No;
         }
+        if self.index.feed == Feed::Compiled {
+            let known = self.index.is_named(address);
+            return Answer::Open(if known { Doubt::NotOneYet } else { Doubt::UnknownAddress });
+        }
         let contradicted = match &self.party(end).identity {
             Identity::ServiceAccount { namespace, name } => {
                 end == End::Source && self.source_is_another(namespace, name)
@@ -129,7 +133,7 @@ impl World<Sets<SetId>> for Compiled<'_> {
             return Some(Answer::Yes);
         }
         Some(match self.check_delivered(&who.none) {
-            Ok(()) => self.unless_news(end, address),
+            Ok(()) => settled(self.unless_news(end, address)),
             Err(doubt) => Answer::Open(doubt),
         })
     }
@@ -156,7 +160,7 @@ impl World<Sets<SetId>> for Compiled<'_> {
     }
 
     fn not_named_port(&self, end: End, who: &Sets<SetId>) -> Option<Answer> {
-        self.port(end, &who.not_ports)
+        self.port(end, &who.not_ports).map(settled)
     }
 
     fn namespace(&self, name: &str) -> Option<&Labels> {
@@ -168,7 +172,7 @@ impl World<Sets<SetId>> for Compiled<'_> {
     }
 
     fn may_learn(&self) -> bool {
-        self.index.feed == Feed::Growing && self.flow.patience == Patience::Waiting
+        self.index.feed != Feed::Complete && self.flow.patience == Patience::Waiting
     }
 
     fn source_is_another(&self, namespace: &str, name: &str) -> bool {
@@ -177,4 +181,9 @@ impl World<Sets<SetId>> for Compiled<'_> {
         !accounts.is_empty()
             && !accounts.iter().any(|(there, account)| **there == *namespace && **account == *name)
     }
+}
+
+/// Somebody who is known is not among those that he is not known as.
+fn settled(answer: Answer) -> Answer {
+    if answer == Answer::Open(Doubt::NotOneYet) { Answer::No } else { answer }
 }
