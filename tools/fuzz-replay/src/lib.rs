@@ -20,6 +20,7 @@ pub mod events;
 pub mod http;
 pub mod identity;
 pub mod policy;
+pub mod policysync;
 pub mod redaction;
 pub mod regex;
 pub mod seclang;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("proxy_header", addresses::proxy_header),
     ("policy_path", policy::policy_path),
     ("policy_selector", policy::policy_selector),
+    ("policy_sync", policysync::policy_sync),
     ("policy_yaml", policy::policy_yaml),
     ("redaction", redaction::redaction),
     ("regex", regex::regex),
