@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use palisade_http::RequestHead;
 use palisade_inspect::{
-    Answered, Cause, Clock, Detail, Direction, Gate, Inspection, Peer, Profile, Service, Step, UnixMillis,
-    Waits,
+    Answered, Cause, Clock, Detail, Direction, Gate, Inspection, Peer, Profile, Service, Standing, Step,
+    UnixMillis, Waits,
 };
 use palisade_model::{Mode, Verdict};
 use palisade_policy::{
@@ -76,6 +76,7 @@ fn ask(service: &Arc<Service>, from: &str, clock: Clock) -> (Inspection, Step) {
         identity: None,
         admission: None,
         towards: None,
+        secured: None,
         request_id: "r1".into(),
     };
     let head = RequestHead {

@@ -1,16 +1,19 @@
 //! Policies of a running process: read from files, kept while a change is wrong, and put before services.
 //!
 //! What decides lives outside of the snapshot and is changed in place; a snapshot only says which services stand behind it,
-//! and as which workload.
+//! and as which workload. Or they are Calico's agent's: then a thread follows it, and nothing here is read.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Result, bail};
-use palisade_config::{Config, Listener, PlaintextPeers, Policies, Route, Service, Workload};
-use palisade_inspect::{Direction, Ends, Gate};
+use anyhow::{Context as _, Result, bail};
+use palisade_config::{
+    Config, Listener, PlaintextPeers, Policies, PolicySync, Route, Service, SyncMode, Workload,
+};
+use palisade_inspect::{Direction, Ends, Gate, Waits};
 use palisade_model::KnownBy;
 use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
+use palisade_policysync::{Client, Limits, Options, Status, Subscription};
 use palisade_seclang::Loader;
 
 use crate::commands::policy::eval::trust_domains;
@@ -28,6 +31,39 @@ pub(crate) struct Policing {
     /// Workloads that the configuration tells of, as they are in the store.
     told: Vec<(ObjectKey, Object)>,
     seen: Seen,
+    /// The agent whose policies they are, where they are not from files.
+    synced: Option<Synced>,
+    shown: Arc<ShownPolicies>,
+}
+
+/// Policies that Calico's agent hands over.
+#[derive(Debug)]
+struct Synced {
+    told: PolicySync,
+    /// Its thread ends with it.
+    _client: Client,
+}
+
+/// Policies as the admin listener shows them.
+#[derive(Debug, Default)]
+pub(crate) struct ShownPolicies(Mutex<Option<(Arc<Store>, Option<Arc<Status>>)>>);
+
+impl ShownPolicies {
+    fn set(&self, now: Option<(Arc<Store>, Option<Arc<Status>>)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// What decides, and how the stream goes that feeds it, where one does. None without policies.
+    pub(crate) fn now(&self) -> Option<(Arc<Store>, Option<Arc<Status>>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why nothing passes yet, if so.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let (store, status) = self.now()?;
+        let why = status?.now().last_error.map_or_else(String::new, |error| format!(": {error}"));
+        (!store.is_in_sync()).then(|| format!("no policies have come yet, and policy fails closed{why}"))
+    }
 }
 
 impl Policing {
@@ -39,9 +75,15 @@ impl Policing {
     pub(crate) fn read(&mut self, config: &Config) -> Result<()> {
         let Some(policies) = &config.policies else {
             // Without policies nobody stands behind them; what they were is of no account.
-            *self = Self::default();
+            self.forget();
             return Ok(());
         };
+        if let Some(sync) = &policies.sync {
+            return self.follow(sync);
+        }
+        if self.synced.is_some() {
+            self.forget();
+        }
         let watched = Watched::new(&FileSystem);
         let read = self.read_files(policies, &watched);
         self.seen = watched.into_seen();
@@ -52,6 +94,7 @@ impl Policing {
             bail!("the policies are not usable: {}", read.count());
         }
         let store = self.store.get_or_insert_with(|| Arc::new(Store::new(Feed::Complete)));
+        self.shown.set(Some((store.clone(), None)));
         let told: Vec<(ObjectKey, Object)> = workloads(config).collect();
         let gone = self.told.iter().filter(|(key, _)| told.iter().all(|(there, _)| there != key));
         let mut changes: Vec<Change> = gone.map(|(key, _)| (key.clone(), None)).collect();
@@ -74,6 +117,43 @@ impl Policing {
             bail!("{} in policies", plural(read.errors, "error"));
         }
         Ok(())
+    }
+
+    /// Takes policies from an agent from now on. What an agent before it said goes on deciding until this one has said all.
+    fn follow(&mut self, sync: &PolicySync) -> Result<()> {
+        if self.synced.as_ref().is_some_and(|synced| synced.told == *sync) {
+            return Ok(());
+        }
+        if self.synced.is_none() {
+            self.forget();
+        }
+        let store = self.store.get_or_insert_with(|| Arc::new(Store::new(Feed::Compiled))).clone();
+        self.synced = None;
+        let options = Options {
+            socket: sync.socket.as_str().into(),
+            subscription: match sync.mode {
+                SyncMode::PerPod => Subscription::PerPod,
+                SyncMode::PerHost => Subscription::PerHost,
+            },
+            limits: Limits::default(),
+            say: Box::new(|line| say!("palisade: {line}")),
+        };
+        let client =
+            Client::start(options, store.clone()).context("cannot start the thread of policy sync")?;
+        self.shown.set(Some((store, Some(client.status().clone()))));
+        self.synced = Some(Synced { told: sync.clone(), _client: client });
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        let shown = std::mem::take(&mut self.shown);
+        shown.set(None);
+        *self = Self { shown, ..Self::default() };
+    }
+
+    /// For the admin listener.
+    pub(crate) fn shown(&self) -> &Arc<ShownPolicies> {
+        &self.shown
     }
 
     fn read_files(
@@ -102,7 +182,14 @@ impl Policing {
             http_ignored_elsewhere: compatibility.http_ignored_elsewhere,
         };
         let protects = ours(config, service, direction).map(name_of);
-        Some(Gate::new(store.clone(), judgement, protects, direction))
+        let gate = Gate::new(store.clone(), judgement, protects, direction);
+        Some(match &policies.sync {
+            None => gate,
+            Some(sync) => gate.fed_by_cluster(Waits {
+                at_most: policies.unknown_peer_wait.duration(),
+                of_one_workload: sync.mode == SyncMode::PerPod,
+            }),
+        })
     }
 
     /// What is likely not meant: services of nobody, and workloads that no policy selects.

@@ -205,7 +205,6 @@ impl Serving {
     }
 
     /// Whether Envoys are answered by what is in force: who waits for something that decides says so here.
-    #[allow(dead_code, reason = "policies that are synced say when they have come")]
     pub(crate) fn readiness(&self) -> &Readiness {
         &self.readiness
     }

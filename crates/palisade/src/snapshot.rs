@@ -15,7 +15,7 @@ use crate::commands::alerts::paths;
 use crate::configuration::Told;
 use crate::files::FileSystem;
 use crate::idle::idle_exceptions;
-use crate::policing::Policing;
+use crate::policing::{Policing, ShownPolicies};
 use crate::restart::needs_restart;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
@@ -127,6 +127,11 @@ impl Maker {
     /// Whose place this process takes, if anybody's.
     pub(crate) fn compat(&self) -> Option<Compat> {
         self.told.overrides.environment.compat()
+    }
+
+    /// Policies as the admin listener shows them.
+    pub(crate) fn policies(&self) -> Arc<ShownPolicies> {
+        self.policing.shown().clone()
     }
 
     /// Reads the configuration alone.

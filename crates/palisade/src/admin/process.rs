@@ -19,6 +19,7 @@ use crate::control::Controls;
 use crate::events::Events;
 use crate::flags::VERSION;
 use crate::outlets::Outlets;
+use crate::policing::ShownPolicies;
 use crate::snapshot::{Snapshot, Stale};
 
 /// How often workers show that they work.
@@ -37,6 +38,7 @@ pub(crate) struct Process {
     plane: OnceLock<Arc<Plane>>,
     controls: OnceLock<Arc<Controls>>,
     outlets: OnceLock<Arc<Outlets>>,
+    policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
 }
 
@@ -109,7 +111,7 @@ impl InForce {
 
 impl Process {
     /// A process that is starting.
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(policies: Arc<ShownPolicies>) -> Arc<Self> {
         Arc::new(Self {
             started: Instant::now(),
             started_at: now(),
@@ -117,6 +119,7 @@ impl Process {
             plane: OnceLock::new(),
             controls: OnceLock::new(),
             outlets: OnceLock::new(),
+            policies,
             changing: Mutex::new(Changing {
                 state: State::Starting,
                 listeners: Vec::new(),
@@ -252,7 +255,10 @@ impl Subject for Process {
     fn readiness(&self) -> Health {
         match self.changing().state {
             State::Starting => Health::Bad(STARTING.into()),
-            State::Ready => Health::Good,
+            State::Ready => match self.policies.missing() {
+                Some(missing) => Health::Bad(missing.into()),
+                None => Health::Good,
+            },
             State::Draining => {
                 Health::Bad("draining: requests that have begun are answered, then this ends".into())
             }
@@ -261,7 +267,10 @@ impl Subject for Process {
 
     fn metrics(&self, into: &mut Exposition) {
         into.gauge("palisade_build_info", "Always 1; the version is a label.", &[("version", VERSION)], 1.0);
-        self.changing().metrics(into);
+        // Before the lock: it takes it as well.
+        let is_ready = self.readiness() == Health::Good;
+        self.changing().metrics(is_ready, into);
+        policy_metrics(&self.policies, into);
         let events = self.changing().events.clone();
         events.iter().for_each(|events| events.metrics(into));
         if let Some(plane) = self.plane.get() {
@@ -319,10 +328,10 @@ impl Changing {
             .collect();
     }
 
-    fn metrics(&self, into: &mut Exposition) {
+    fn metrics(&self, is_ready: bool, into: &mut Exposition) {
         let flag = |is: bool| if is { 1.0 } else { 0.0 };
         let help = "1 while new requests should be sent here, 0 during start and drain.";
-        into.gauge("palisade_ready", help, &[], flag(self.state == State::Ready));
+        into.gauge("palisade_ready", help, &[], flag(is_ready));
         let help = "Rules in force.";
         for rule_set in &self.in_force.rule_sets {
             into.gauge("palisade_rules", help, &[("rule_set", &rule_set.name)], rule_set.count() as f64);
@@ -362,6 +371,48 @@ impl Changing {
         for (name, (_, failed)) in &losses {
             into.counter("palisade_log_lines_failed_total", help, &[("log", name)], *failed);
         }
+    }
+}
+
+/// Where policies come from, and who waits for news.
+fn policy_metrics(policies: &ShownPolicies, into: &mut Exposition) {
+    let Some((store, Some(status))) = policies.now() else { return };
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    let (status, size, waiting) = (status.now(), store.size(), store.waiting_now());
+    let help = "1 while there is a stream of policies from the agent.";
+    into.gauge("palisade_policy_sync_connected", help, &[], flag(status.connected));
+    let help = "1 while the agent has said all that there is, and tells of changes.";
+    into.gauge("palisade_policy_sync_in_sync", help, &[], flag(status.in_sync));
+    for (name, help, count) in [
+        ("palisade_policy_sync_connections_total", "Streams from the agent.", status.connects),
+        ("palisade_policy_sync_messages_total", "Messages from the agent.", status.messages),
+        (
+            "palisade_policy_sync_refusals_total",
+            "Messages of which something was not understood or went beyond a limit; it lets nobody in.",
+            status.refusals,
+        ),
+        ("palisade_policy_sync_swaps_total", "Times that all policies were replaced at once.", status.swaps),
+        ("palisade_policy_waits_total", "Requests that waited for news of their peer.", waiting.begun),
+        (
+            "palisade_policy_waits_refused_total",
+            "Requests that would have waited for news of their peer, and there was no place.",
+            waiting.refused,
+        ),
+    ] {
+        into.counter(name, help, &[], count);
+    }
+    for (name, help, count) in [
+        (
+            "palisade_policy_sync_held_back",
+            "Objects whose last version waits for what it names, or for those that name it.",
+            status.held_back as usize,
+        ),
+        ("palisade_policy_waiting", "Requests that wait for news of their peer.", waiting.waiting),
+        ("palisade_policy_sets", "Sets of addresses that policies name.", size.sets),
+        ("palisade_policy_members", "Addresses, ranges and ports in those sets.", size.members),
+        ("palisade_policy_endpoints", "Endpoints that policies are about.", size.endpoints),
+    ] {
+        into.gauge(name, help, &[], count as f64);
     }
 }
 
@@ -426,7 +477,7 @@ mod tests {
 
     #[test]
     fn workers_that_stand_still_are_dead_and_a_long_start_is_not() {
-        let process = Process::new();
+        let process = Process::new(Arc::default());
         assert_eq!(process.liveness_after(Duration::from_secs(3600)), Health::Good);
         process.beat.store(5000, Ordering::Relaxed);
         assert_eq!(process.liveness_after(Duration::from_secs(4)), Health::Good);

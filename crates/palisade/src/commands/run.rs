@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
 use palisade_dataplane::LiveLists;
+use palisade_dataplane::Readiness;
 use palisade_engine::RuleSet;
 use palisade_inspect::Profile;
 use palisade_model::Mode;
@@ -25,6 +26,7 @@ use crate::journal::Logs;
 use crate::lists::{ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
 use crate::outlets::Outlets;
+use crate::policing::ShownPolicies;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale};
@@ -41,7 +43,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
     let mut maker = Maker::new(told);
     let compat = maker.compat();
     let config = maker.config()?;
-    let process = Process::new();
+    let process = Process::new(maker.policies());
     let admin = AdminListener::start(&config, process.clone())?;
     let mut snapshot = maker.first(config)?;
     process.loaded(InForce::of(&snapshot));
@@ -75,6 +77,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         process.controls(controls.clone());
         let mut serving = Serving::start(&snapshot, plane.clone(), modes).await?;
         process.ready(plane, serving.status());
+        tokio::spawn(tell_readiness(maker.policies(), serving.readiness().clone()));
         let tidying = tidy(lists.clone());
         admin.say();
         let mut in_force = InUse {
@@ -254,3 +257,25 @@ fn reload(
     }
     process.reloaded(Ok((InForce::of(snapshot), stale)), took());
 }
+
+/// Tells Envoys that ask whether there are policies to decide by.
+async fn tell_readiness(policies: Arc<ShownPolicies>, readiness: Readiness) {
+    let mut lacks = false;
+    loop {
+        match policies.missing() {
+            Some(missing) if !lacks => {
+                readiness.lacks(missing);
+                lacks = true;
+            }
+            None if lacks => {
+                readiness.is_there();
+                lacks = false;
+            }
+            _ => {}
+        }
+        tokio::time::sleep(READINESS_EVERY).await;
+    }
+}
+
+/// How often somebody looks whether policies have come.
+const READINESS_EVERY: Duration = Duration::from_millis(50);

@@ -1,12 +1,12 @@
 //! What our own compiler makes of objects, as the agent says it: the same sets, rules and endpoints, in messages.
 
-use bytes::Bytes;
 use palisade_policy::{
     CompiledPolicy, DefaultAction, Endpoint, EndpointId, EndpointTier, Entity, Icmp, Member, NamespaceMatch,
     PathMatch, PolicyKind, PolicyRef, Rule, Sets, Update,
 };
 use palisade_policysync::messages::{self, *};
 use prost::Message as _;
+use prost::bytes::Bytes;
 
 /// How policies are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

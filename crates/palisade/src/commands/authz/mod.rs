@@ -125,15 +125,14 @@ fn overrides(flags: &ServerFlags, enforced: Enforced, said: &dyn Fn(&str) -> boo
 }
 
 /// Where policies come from that no file has.
-fn sync(flags: &ServerFlags, _: &mut Overrides) -> Result<()> {
-    match &flags.dial {
-        Some(dial) => bail!(
-            "--dial {dial}: the Policy Sync API is not spoken by this version; name files of policies by --policies"
-        ),
-        None => bail!(
-            "--per-host-alp-enabled: no policies: name where they come from by --dial, or by --policies"
-        ),
-    }
+fn sync(flags: &ServerFlags, overrides: &mut Overrides) -> Result<()> {
+    let Some(dial) = &flags.dial else {
+        bail!("--per-host-alp-enabled: no policies: name where they come from by --dial, or by --policies")
+    };
+    overrides.policy_sync_socket = Some(dial.clone());
+    let whose = flags.subscription_type.as_deref().unwrap_or("per-host-policies");
+    overrides.policy_sync_mode = Some(whose.to_owned());
+    Ok(())
 }
 
 /// Where Envoy asks.

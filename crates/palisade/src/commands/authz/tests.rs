@@ -57,8 +57,13 @@ fn what_is_said_is_enforced_and_nothing_in_silence_left_out() {
 
 #[test]
 fn policy_without_a_source_is_refused_by_the_flags_name() {
-    let dialled = translated("--per-host-alp-enabled --dial /run/sync.sock").unwrap_err().to_string();
-    assert!(dialled.starts_with("--dial /run/sync.sock: "), "{dialled}");
+    let dialled = translated("--per-host-alp-enabled --dial /run/sync.sock").unwrap();
+    assert_eq!(
+        (dialled.policy_sync_socket.as_deref(), dialled.policy_sync_mode.as_deref()),
+        (Some("/run/sync.sock"), Some("per-host-policies"))
+    );
+    let one = translated("--dial /run/sync.sock --subscription-type per-pod-policies").unwrap();
+    assert_eq!(one.policy_sync_mode.as_deref(), Some("per-pod-policies"));
     let nowhere = translated("--per-host-alp-enabled").unwrap_err().to_string();
     assert!(nowhere.starts_with("--per-host-alp-enabled: "), "{nowhere}");
     let files = translated("--per-host-alp-enabled --policies policies").unwrap();
