@@ -2,6 +2,7 @@
 //! What a person may leave out because it goes without saying is filled in here.
 
 mod lists;
+mod rates;
 mod sinks;
 mod tls;
 
@@ -40,6 +41,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.exceptions(&config);
     checks.lists(&config);
     checks.automatic(&config);
+    checks.rates(&config);
     checks.references(&config);
     checks.routes(&config);
     checks.tls(&config);
@@ -89,6 +91,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
             let path = RoutePath::decode(&Node::text("/", Origin::Default), decoder)?;
             config.routes.push(Route {
                 mode: None,
+                rate_limits: Vec::new(),
                 listener: None,
                 hosts: Vec::new(),
                 path: Located::default(path),

@@ -25,6 +25,7 @@ mod lists;
 mod overrides;
 mod policy;
 mod policy_sync;
+mod rates;
 mod read;
 mod reference;
 mod sections;
@@ -54,6 +55,7 @@ pub use policy::{
     KubernetesName, Labels, PlaintextPeers, Policies, PolicyCompatibility, TrustDomain, Workload,
 };
 pub use policy_sync::{PolicySync, SyncMode, SyncSocket};
+pub use rates::{Counting, RateKey, RateLimit, RateStatus};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;

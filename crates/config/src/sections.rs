@@ -9,6 +9,7 @@ use crate::http2::Http2;
 use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
+use crate::rates::RateLimit;
 use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
@@ -59,6 +60,8 @@ section! {
         policies: Option<Policies>,
         /// Sources that pass unchecked, are refused, or are watched.
         lists: Lists,
+        /// How often somebody may ask. Services and routes name those that hold for them.
+        rate_limits: Vec<RateLimit>,
         /// What is kept of decisions and of traffic.
         events: Events,
         /// Who says who we are, where certificates are `workload-api`.
@@ -183,6 +186,8 @@ section! {
         /// How far a mode set at run time (`PUT /api/v1/services/NAME/mode`) may go: `on`, it counts; `strict`, where it is
         /// stricter than the one that is written; `off`, not at all.
         mode_override: ModeOverride = "on",
+        /// Rate limits that hold for its requests, by name.
+        rate_limits: Vec<Located<Name>>,
         /// The profile that inspects its traffic, where a route names none.
         profile: Located<Name> = "default",
         /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
@@ -252,6 +257,8 @@ section! {
         profile: Option<Located<Name>>,
         /// The mode of these requests, in place of the profile's and the service's.
         mode: Option<Mode>,
+        /// Rate limits that hold for these requests, by name, beside those of the service.
+        rate_limits: Vec<Located<Name>>,
         /// What these requests are excepted from, beside what their service and profile say.
         exceptions: Vec<Located<Exception>>,
         /// What becomes of bodies that rules want to see. `hold`: they wait for the verdict, and nothing of a request reaches

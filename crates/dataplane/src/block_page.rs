@@ -58,6 +58,9 @@ impl OwnAnswer {
             fields.push(b"Content-Length", text.len().to_string().as_bytes());
         }
         fields.push(b"Cache-Control", b"no-store");
+        if let Some(seconds) = how.retry_after {
+            fields.push(b"Retry-After", seconds.to_string().as_bytes());
+        }
         for (name, value) in how.site.into_iter().flat_map(|site| site.headers.fields()) {
             fields.push(name.as_bytes(), value.as_bytes());
         }
@@ -153,6 +156,8 @@ pub(crate) struct AnswerForm<'a> {
     pub(crate) http10: bool,
     /// Whose answer it is.
     pub(crate) site: Option<&'a Site>,
+    /// After how many seconds it may be asked again.
+    pub(crate) retry_after: Option<u64>,
 }
 
 fn page(status: u16, said: Option<&str>, request_id: &str, json: bool) -> String {
@@ -175,7 +180,15 @@ mod tests {
 
     fn written(answer: OwnAnswer, json: bool, head_only: bool) -> String {
         let mut out = Vec::new();
-        let form = AnswerForm { request_id: "0f", json, head_only, close: true, http10: false, site: None };
+        let form = AnswerForm {
+            request_id: "0f",
+            json,
+            head_only,
+            close: true,
+            http10: false,
+            site: None,
+            retry_after: None,
+        };
         answer.write(&form, &mut out);
         String::from_utf8(out).unwrap()
     }

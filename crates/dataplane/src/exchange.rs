@@ -28,6 +28,7 @@ use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
 use crate::passage::told;
+use crate::rates::{Above, Rates, first_above};
 use crate::settings::Plane;
 
 /// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
@@ -39,6 +40,8 @@ pub(crate) struct Exchange {
     stance: Stance,
     /// The entry of a list that its source was found by.
     hit: Option<Hit>,
+    /// The rate limit that it came above.
+    above: Option<Above>,
     /// Of the stage that was decided last.
     outcome: Option<Outcome>,
     /// Lines of our own, for the log's end.
@@ -75,6 +78,8 @@ pub(crate) struct About<'a> {
     pub(crate) listener: &'a Arc<str>,
     pub(crate) counts: Arc<RequestCounts>,
     pub(crate) tls: Option<&'a Arc<TlsArrival>>,
+    /// The limits that hold for it.
+    pub(crate) rates: Option<&'a Rates>,
     /// Its body is judged in parts, while it is on its way.
     pub(crate) in_parts: bool,
 }
@@ -105,12 +110,20 @@ impl Exchange {
         let clock = clock(began, plane.utc_offset_seconds);
         let hit = plane.lists.find(peer.client_addr.ip(), service.application, Moment(clock.now.0));
         let standing = Standing::of(service).on(hit.as_ref().map(|hit| hit.list));
+        // Whom the deny list refuses does not count: it would wait no longer for that.
+        let counts = standing.list != Some(Listing::Deny);
+        let above = about
+            .rates
+            .filter(|_| counts)
+            .and_then(|rates| first_above(rates, &head, peer.client_addr.ip(), Moment(clock.now.0)));
+        let standing = standing.above_rate(above.as_ref().map(|above| above.limit.status()));
         let mut exchange = Self {
             plane: plane.clone(),
             inspection: None,
             outcome: None,
             stance: standing.stance(service),
             hit,
+            above,
             notes: Vec::new(),
             facts: Some(Facts {
                 tls: about.tls.cloned(),
@@ -128,6 +141,7 @@ impl Exchange {
         let begun = guarded(|| Inspection::begin(peer, head, service, standing, Detail::Normal, clock));
         exchange.engine += began.elapsed();
         exchange.note_list();
+        exchange.note_rate();
         let stand = match begun {
             Ok((inspection, step)) => {
                 let waits = matches!(step, Step::Await { .. });
@@ -300,6 +314,22 @@ impl Exchange {
             self.note(&format!("Stopped because its source is on the gray list{by}"));
         }
         self.tally.blocked = true;
+    }
+
+    /// After how many seconds the request may be sent again, where a rate limit refused it.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        // A part of a second is a second: who comes earlier waits longer.
+        self.above.as_ref().map(|above| above.wait.as_millis().div_ceil(1000).clamp(1, 86_400) as u64)
+    }
+
+    /// Says which limit refuses the request.
+    fn note_rate(&mut self) {
+        let (Some(above), Some(seconds)) = (&self.above, self.retry_after()) else { return };
+        let (status, limit) = (above.limit.status(), above.limit.name());
+        let text = format!(
+            "Refused with code {status}: above the rate limit [limit \"{limit}\"] [retry_after \"{seconds}\"]"
+        );
+        self.note(&text);
     }
 
     /// Counts the list that the source is on, and says which entry refuses it.

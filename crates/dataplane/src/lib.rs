@@ -50,6 +50,7 @@ mod lookups;
 mod metrics;
 mod passage;
 mod proxy_protocol;
+mod rates;
 mod request;
 mod request_id;
 mod response;
@@ -80,6 +81,7 @@ pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{
     HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,
 };
+pub use rates::{RateLimit, RateLimits, Rates};
 pub use routes::Routes;
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
 pub use settings::{

@@ -188,7 +188,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             BodyMode::Off => Bodies::Off,
         };
         let in_parts = self.bodies == Bodies::OnTheWay && plan.has_body() && plan.refusal.is_none();
-        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref(), in_parts };
+        let rates = destination.as_ref().map(|destination| &destination.rates);
+        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref(), rates, in_parts };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
         if let Some(line) = turned {
             plane.metrics.events.certificates_refused_total.one();

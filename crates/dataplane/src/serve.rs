@@ -253,6 +253,7 @@ impl Refused {
             close: true,
             http10: false,
             site: None,
+            retry_after: None,
         };
         let mut answer = Vec::new();
         OwnAnswer::status(503).write(&form, &mut answer);

@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::lists::LiveLists;
 use crate::lookups::Lookups;
 use crate::metrics::{Metrics, Sample, Value};
+use crate::rates::{RateLimits, Rates};
 use crate::routes::Routes;
 use crate::site::Site;
 use crate::tls::ServerTls;
@@ -162,6 +163,8 @@ pub struct Destination {
     pub forward: Arc<Forward>,
     /// What becomes of bodies while they are inspected.
     pub body: BodyMode,
+    /// How often it may be asked for.
+    pub rates: Rates,
 }
 
 /// What becomes of bodies while they are inspected.
@@ -180,7 +183,8 @@ pub enum BodyMode {
 impl Destination {
     /// A service and where it lives, its answers as they come.
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
-        Self { service, upstream, site: None, forward: Arc::default(), body: BodyMode::default() }
+        let (forward, body, rates) = (Arc::default(), BodyMode::default(), Rates::default());
+        Self { service, upstream, site: None, forward, body, rates }
     }
 }
 
@@ -280,6 +284,7 @@ pub struct Plane {
     pub(crate) metrics: Metrics,
     pub(crate) lookups: Lookups,
     pub(crate) lists: Arc<LiveLists>,
+    pub(crate) rates: RateLimits,
     /// The service of requests that no route takes.
     pub(crate) nobody: Arc<Service>,
     pub(crate) utc_offset_seconds: i32,
@@ -304,6 +309,7 @@ impl Plane {
             metrics: Metrics::default(),
             lookups: Lookups::default(),
             lists,
+            rates: RateLimits::default(),
             // No name that a service can have.
             nobody: Service::new("-", Profile::new(Mode::Off, None)),
             utc_offset_seconds,
@@ -319,6 +325,7 @@ impl Plane {
     pub fn visit_metrics(&self, take: &mut dyn FnMut(Sample<'_>)) {
         self.metrics.visit(take);
         self.lists.visit_metrics(take);
+        self.rates.visit_metrics(take);
         for (name, help, bytes) in [
             ("palisade_held_memory_bytes", "Memory that held bodies take.", self.budget.memory_used()),
             ("palisade_held_disk_bytes", "Disk that held bodies take.", self.budget.disk_used()),
@@ -330,6 +337,11 @@ impl Plane {
     /// Who passes, who is refused, who is watched.
     pub fn lists(&self) -> &Arc<LiveLists> {
         &self.lists
+    }
+
+    /// Rate limits, by name.
+    pub fn rates(&self) -> &RateLimits {
+        &self.rates
     }
 
     /// What bodies are held in.

@@ -10,7 +10,7 @@ use palisade_engine::{
     Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
-use palisade_model::{Leaks, Listing, PeerIdentity, Root, Stage, Verdict};
+use palisade_model::{Leaks, PeerIdentity, Root, Stage, Verdict};
 use palisade_policy::Awaited;
 
 use crate::detector::{Judged, is_text};
@@ -162,6 +162,8 @@ pub enum Cause {
     Policy,
     /// Who asks is on the deny list.
     List,
+    /// Who asks does so too often.
+    Rate,
 }
 
 /// The inspection of one exchange. Owned and `Send`: it may move between threads at every step.
@@ -235,8 +237,8 @@ impl Inspection {
             waits: None,
             kept_request_body: Vec::new(),
         };
-        if inspection.standing.list == Some(Listing::Deny) {
-            let step = inspection.refuse(Cause::List);
+        if let Some((cause, status)) = standing.refused() {
+            let step = inspection.refuse(cause, status);
             return (inspection, step);
         }
         let waits = Box::new(Waits { head, detail, since_micros: clock.monotonic_micros, news: None });
@@ -260,7 +262,7 @@ impl Inspection {
         }
         // Whom policies refuse, nobody else looks at.
         if self.policy.as_ref().is_some_and(|policy| !policy.is_allowed()) {
-            return self.refuse(Cause::Policy);
+            return self.refuse(Cause::Policy, 403);
         }
         let Waits { head, detail, .. } = *waits;
         self.look_at_head(head, detail);
@@ -314,10 +316,10 @@ impl Inspection {
         self.policy.as_ref()
     }
 
-    fn refuse(&mut self, cause: Cause) -> Step {
+    fn refuse(&mut self, cause: Cause, status: u16) -> Step {
         let outcome = Outcome {
             stage: Stage::RequestHead,
-            verdict: Verdict::Deny { status: 403 },
+            verdict: Verdict::Deny { status },
             cause,
             incomplete: false,
         };

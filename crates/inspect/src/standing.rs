@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use palisade_model::{Listing, Mode};
 
 use crate::decide::Stance;
+use crate::inspection::Cause;
 use crate::profile::Service;
 
 /// How a request stands. Known before it is inspected, and the same for all of it: what changes meanwhile is for later
@@ -16,13 +17,15 @@ pub struct Standing {
     pub mode: Mode,
     /// The list that its source is on; the first in order, where it is on several.
     pub list: Option<Listing>,
+    /// It comes above a rate limit: the status that it is refused with.
+    pub above_rate: Option<u16>,
 }
 
 impl Standing {
     /// A request to a service from a source on no list.
     #[must_use]
     pub fn of(service: &Service) -> Self {
-        Self { mode: service.mode.in_force(), list: None }
+        Self { mode: service.mode.in_force(), list: None, above_rate: None }
     }
 
     /// The same on a list.
@@ -31,10 +34,25 @@ impl Standing {
         Self { list, ..self }
     }
 
+    /// The same above a rate limit.
+    #[must_use]
+    pub fn above_rate(self, status: Option<u16>) -> Self {
+        Self { above_rate: status, ..self }
+    }
+
+    /// Why it is refused before anything looks at it, and with which status.
+    pub(crate) fn refused(self) -> Option<(Cause, u16)> {
+        match (self.list, self.above_rate) {
+            (Some(Listing::Deny), _) => Some((Cause::List, 403)),
+            (_, Some(status)) => Some((Cause::Rate, status)),
+            _ => None,
+        }
+    }
+
     /// Whether rules and detector look at it. A source on the allow list passes unchecked, one on the deny list not at all.
     #[must_use]
     pub fn is_inspected(self) -> bool {
-        self.mode != Mode::Off && !matches!(self.list, Some(Listing::Allow | Listing::Deny))
+        self.mode != Mode::Off && self.list != Some(Listing::Allow) && self.refused().is_none()
     }
 
     /// Whether a verdict is sure to act.
@@ -195,7 +213,7 @@ mod tests {
             (Mode::Block, Some(Listing::Allow), false, true),
             (Mode::Block, Some(Listing::Deny), false, true),
         ] {
-            let standing = Standing { mode, list };
+            let standing = Standing { mode, list, above_rate: None };
             assert_eq!((standing.is_inspected(), standing.enforces()), (inspected, enforces), "{standing:?}");
         }
     }

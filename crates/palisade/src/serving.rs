@@ -12,7 +12,7 @@ use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
     EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Http2Limits, Journal, Limits,
-    Listener, LiveLists, Plane, Protected, Protocol, Readiness, Redirect, Routes, ServerTls, Upstream,
+    Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls, Upstream,
     UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
@@ -34,6 +34,7 @@ pub(crate) struct Serving {
     asked: Vec<Asked>,
     upstreams: Upstreams,
     modes: Arc<Modes>,
+    plane: Arc<Plane>,
     tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
     readiness: Readiness,
@@ -77,7 +78,7 @@ impl Serving {
     /// Binds every listener and begins. Says where they listen on standard error.
     pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>, modes: Arc<Modes>) -> Result<Self> {
         let mut upstreams = Upstreams::default();
-        let destinations = Destinations::of(snapshot, &mut upstreams, &modes)?;
+        let destinations = Destinations::of(snapshot, &mut upstreams, &modes, &plane)?;
         let descriptors = descriptors::raise_limit();
         let listeners = snapshot.config.listeners.len();
         let mut bound = Vec::new();
@@ -161,12 +162,12 @@ impl Serving {
                 })
             });
         }
-        Ok(Self { listening, asked, upstreams, modes, tasks, trigger, readiness })
+        Ok(Self { listening, asked, upstreams, modes, plane, tasks, trigger, readiness })
     }
 
     /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
     pub(crate) fn replace(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let destinations = Destinations::of(snapshot, &mut self.upstreams, &self.modes)?;
+        let destinations = Destinations::of(snapshot, &mut self.upstreams, &self.modes, &self.plane)?;
         let mut tables = Vec::new();
         for listening in &self.listening {
             let configured = &snapshot.config.listeners;
@@ -318,6 +319,7 @@ fn forward_of(service: &palisade_config::Service) -> Forward {
 struct Destinations<'s> {
     snapshot: &'s Snapshot,
     modes: &'s Modes,
+    plane: &'s Plane,
     services: HashMap<&'s Name, &'s palisade_config::Service>,
     upstreams: HashMap<&'s Name, Arc<Upstream>>,
     made: HashMap<Leads<'s>, Arc<Protected>>,
@@ -330,7 +332,12 @@ struct Destinations<'s> {
 type Leads<'s> = (&'s Name, &'s Name, Option<usize>, palisade_inspect::Direction);
 
 impl<'s> Destinations<'s> {
-    fn of(snapshot: &'s Snapshot, upstreams: &mut Upstreams, modes: &'s Modes) -> Result<Self> {
+    fn of(
+        snapshot: &'s Snapshot,
+        upstreams: &mut Upstreams,
+        modes: &'s Modes,
+        plane: &'s Plane,
+    ) -> Result<Self> {
         let mut by_service = HashMap::new();
         let mut in_use = Upstreams::new();
         for service in &snapshot.config.services {
@@ -365,7 +372,7 @@ impl<'s> Destinations<'s> {
         *upstreams = in_use;
         let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
         let (made, homes) = (HashMap::new(), HashMap::new());
-        let mut destinations = Self { snapshot, modes, services, upstreams: by_service, made, homes };
+        let mut destinations = Self { snapshot, modes, plane, services, upstreams: by_service, made, homes };
         for (number, route) in snapshot.config.routes.iter().enumerate() {
             destinations.make(number, route)?;
         }
@@ -377,7 +384,10 @@ impl<'s> Destinations<'s> {
         let profile = route.profile.as_deref().unwrap_or(&service.profile);
         // A profile that is named says its mode, where a service that says another would come before it.
         let own_mode = route.mode.is_some() || route.profile.is_some();
-        let own = !route.exceptions.is_empty() || route.body != RouteBody::Hold || own_mode;
+        let own = !route.exceptions.is_empty()
+            || route.body != RouteBody::Hold
+            || own_mode
+            || !route.rate_limits.is_empty();
         let direction = direction_of(&self.snapshot.config, route);
         Ok((&route.service, profile, own.then_some(number), direction))
     }
@@ -388,7 +398,8 @@ impl<'s> Destinations<'s> {
             return Ok(());
         }
         let (name, profile, _, direction) = leads;
-        let service = self.services.get(name).context("a checked route leads to a service")?;
+        let service = *self.services.get(name).context("a checked route leads to a service")?;
+        let rates = self.rates_of(service, route);
         let forward = Arc::new(forward_of(service));
         let ends = ends(&self.snapshot.config, service, direction);
         let (mode, application) = (self.modes.mode(self.snapshot, service, Some(route)), service.application);
@@ -406,11 +417,29 @@ impl<'s> Destinations<'s> {
                 RouteBody::Stream => BodyMode::Stream,
                 RouteBody::Off => BodyMode::Off,
             };
-            let home = Destination { service: service.clone(), upstream, site: site.clone(), forward, body };
+            let home = Destination {
+                service: service.clone(),
+                upstream,
+                site: site.clone(),
+                forward,
+                body,
+                rates: rates.clone(),
+            };
             self.homes.insert(leads, Arc::new(home));
         }
-        self.made.insert(leads, Arc::new(Protected { service, site, profile: profile_name }));
+        self.made.insert(leads, Arc::new(Protected { service, site, profile: profile_name, rates }));
         Ok(())
+    }
+
+    /// The limits that hold for a route: its service's and its own.
+    fn rates_of(&self, service: &palisade_config::Service, route: &Route) -> Rates {
+        let named = service.rate_limits.iter().chain(&route.rate_limits);
+        let mut names: Vec<&Name> = named.map(|name| &**name).collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(*name));
+        let written = &self.snapshot.config.rate_limits;
+        let limit = |name: &&Name| written.iter().find(|limit| *limit.name == **name);
+        names.iter().filter_map(limit).map(|limit| self.plane.rates().of(limit)).collect()
     }
 
     /// The routes of one listener.

@@ -163,6 +163,9 @@ pub(super) fn metadata(
         Some(Cause::Policy) => {
             fields.insert("attack".to_owned(), text("policy"));
         }
+        Some(Cause::Rate) => {
+            fields.insert("attack".to_owned(), text("rate"));
+        }
         Some(Cause::List) => {
             fields.insert("list".to_owned(), text("deny"));
         }

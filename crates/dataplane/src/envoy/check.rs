@@ -19,6 +19,7 @@ use super::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, set}
 use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, socket_address};
 use super::within::{Late, within};
 use super::{Asked, Protected, Shared};
+use crate::block_page::AnswerForm;
 use crate::exchange::{Exchange, Failed, Stand};
 use crate::journal::{AnsweredBy, Sent};
 
@@ -60,8 +61,7 @@ impl Shared {
             return allowed(asked, None);
         }
         let due = Instant::now() + self.listener.deadline;
-        let Ok((mut exchange, stand)) = within(due, self.begin(&mut asked, &protected.service, false)).await
-        else {
+        let Ok((mut exchange, stand)) = within(due, self.begin(&mut asked, &protected, false)).await else {
             // What there was of it has said so in the log.
             self.plane.metrics.events.inspections_late_total.one();
             return self.unjudged(&asked, Some(&protected), 503, Reason::Late);
@@ -74,7 +74,7 @@ impl Shared {
             Ok(Stand::More) => within(due, judge_body(&mut exchange, &shown)).await,
             stand => Ok(stand),
         };
-        let form = self.form(&asked, Some(&protected));
+        let form = AnswerForm { retry_after: exchange.retry_after(), ..self.form(&asked, Some(&protected)) };
         let service = &protected.service.name;
         let unjudged = |status, reason| {
             let said = refused_metadata(&asked.request_id, Some(service), reason);

@@ -41,6 +41,7 @@ use crate::exchange::{About, Exchange, Failed, Stand, own_line};
 use crate::identity_headers::is_identity_header;
 use crate::journal::Remark;
 use crate::passage::told;
+use crate::rates::Rates;
 use crate::request_id::request_id;
 use crate::routes::Routes;
 use crate::settings::{Limits, Plane};
@@ -86,6 +87,8 @@ pub struct Protected {
     pub site: Option<Arc<Site>>,
     /// The profile's name: Envoy may choose one of several.
     pub profile: Arc<str>,
+    /// How often it may be asked for.
+    pub rates: Rates,
 }
 
 /// What both services share.
@@ -165,11 +168,13 @@ impl Shared {
     async fn begin(
         &self,
         asked: &mut Asked,
-        service: &Arc<Service>,
+        protected: &Protected,
         in_parts: bool,
     ) -> (Exchange, Result<Stand, Failed>) {
+        let service = &protected.service;
         let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
-        let about = About { listener: &self.listener.name, counts, tls: None, in_parts };
+        let rates = Some(&protected.rates);
+        let about = About { listener: &self.listener.name, counts, tls: None, rates, in_parts };
         let peer = Peer {
             peer_addr: asked.peer,
             client_addr: asked.peer,
@@ -235,6 +240,7 @@ impl Shared {
             close: false,
             http10: false,
             site: protected.and_then(|protected| protected.site.as_deref()),
+            retry_after: None,
         }
     }
 

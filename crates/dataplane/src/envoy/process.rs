@@ -225,7 +225,7 @@ impl Conversation {
             return Err(Word::Status(404, Reason::NoRoute));
         };
         let judging = if shown.end_of_stream { None } else { self.judging(asked.is_grpc) };
-        let (exchange, stand) = self.shared.begin(&mut asked, &to.service, judging.is_some()).await;
+        let (exchange, stand) = self.shared.begin(&mut asked, &to, judging.is_some()).await;
         let is_ambiguous = asked.ambiguity.is_some();
         let wants_body = exchange.wants_request_body();
         self.about = Some(About { asked, protected, exchange: Some(exchange) });

@@ -87,6 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             close: true,
             http10: false,
             site: None,
+            retry_after: None,
         };
         OwnAnswer::status(status).write(&form, self.client.output());
         self.flush_client().await;

@@ -41,13 +41,15 @@ pub enum BlockClass {
     Policy,
     /// Who asked is on the deny list.
     List,
+    /// Who asked did so too often.
+    Rate,
     /// A rule of no known kind, such as a site's own.
     Other,
 }
 
 impl BlockClass {
     /// All of them, in the order of their values.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Sqli,
         Self::Xss,
         Self::Rce,
@@ -66,6 +68,7 @@ impl BlockClass {
         Self::Framing,
         Self::Policy,
         Self::List,
+        Self::Rate,
         Self::Other,
     ];
 
@@ -90,6 +93,7 @@ impl BlockClass {
             Self::Framing => "framing",
             Self::Policy => "policy",
             Self::List => "list",
+            Self::Rate => "rate",
             Self::Other => "other",
         }
     }
@@ -103,6 +107,7 @@ impl BlockClass {
             Some(Cause::Framing(_)) => Self::Framing,
             Some(Cause::Policy) => Self::Policy,
             Some(Cause::List) => Self::List,
+            Some(Cause::Rate) => Self::Rate,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
             Some(Cause::Finding(attack)) => Self::of_attack(attack),
         }

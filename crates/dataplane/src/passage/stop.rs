@@ -70,7 +70,8 @@ impl<C: ClientSide> Passage<'_, C> {
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
                 exchange.blocked();
-                OwnAnswer { is_block: true, ..OwnAnswer::status(status) }
+                // Who asks too often is no attacker, and is told so.
+                OwnAnswer { is_block: exchange.retry_after().is_none(), ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Redirect { status, location }) => {
                 exchange.blocked();
@@ -114,6 +115,7 @@ impl<C: ClientSide> Passage<'_, C> {
             close: false,
             http10: false,
             site: self.site.as_deref(),
+            retry_after: exchange.retry_after(),
         };
         let mut page = answer.page(&form);
         if plan.grpc {

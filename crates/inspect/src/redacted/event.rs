@@ -41,6 +41,7 @@ impl Redacted<'_> {
             Cause::Policy => EventKind::Policy,
             Cause::Framing(_) => EventKind::Framing,
             Cause::List => EventKind::List,
+            Cause::Rate => EventKind::Rate,
             Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => EventKind::Waf,
             Cause::None if incomplete => EventKind::Incomplete,
             Cause::None if !messages.is_empty() || !findings.is_empty() => EventKind::Waf,
@@ -143,6 +144,7 @@ fn message(kind: EventKind, action: EventAction, verdict: &Verdict) -> &'static 
         (EventKind::Policy, _) => "Staged policies would allow the request",
         (EventKind::Framing, _) => "The message can be read in more than one way",
         (EventKind::List, _) => "Its source is on the deny list",
+        (EventKind::Rate, _) => "It came above a rate limit",
         (EventKind::Incomplete, _) => "Not everything could be inspected",
         // Calico's word for it.
         _ if *verdict != Verdict::Pass => "WAF check FAILED!",
@@ -158,6 +160,7 @@ fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
         Cause::Framing(_) => Some("framing"),
         Cause::Policy => Some("policy"),
         Cause::List => Some("list"),
+        Cause::Rate => Some("rate"),
         Cause::None => incomplete.then_some("incomplete"),
     }
 }

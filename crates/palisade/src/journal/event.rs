@@ -32,7 +32,7 @@ pub(crate) fn record(
         redactor: &facts.service.profile.redactor,
         listener: &facts.listener,
         service: &facts.service.name,
-        application: None,
+        application: facts.service.application,
         source: facts.source.as_deref(),
         peer: facts.peer_addr.ip(),
         destination: facts.destination.as_deref(),

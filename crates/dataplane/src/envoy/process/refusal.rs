@@ -9,10 +9,11 @@ use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use palisade_inspect::{Action, End};
 
 use super::{About, Conversation};
+use crate::block_page::AnswerForm;
 use crate::envoy::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, set};
 use crate::envoy::messages::grpc_status;
 use crate::envoy::{Asked, NOBODY};
-use crate::exchange::Failed;
+use crate::exchange::{Exchange, Failed};
 use crate::hold::HoldError;
 use crate::journal::{AnsweredBy, Sent};
 use crate::passage::told;
@@ -76,7 +77,9 @@ impl Conversation {
             Some(about) => (&about.asked, about.protected.as_deref()),
             None => (&nobody, None),
         };
-        let form = self.shared.form(asked, protected);
+        let exchange = self.about.as_ref().and_then(|about| about.exchange.as_ref());
+        let retry_after = exchange.and_then(Exchange::retry_after);
+        let form = AnswerForm { retry_after, ..self.shared.form(asked, protected) };
         match word {
             Word::Action(action) => {
                 let reason = if asked.ambiguity.is_some() { Reason::Framing } else { Reason::Blocked };
