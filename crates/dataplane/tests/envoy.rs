@@ -18,7 +18,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingReque
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
 use palisade_dataplane::{
-    BoundEnvoy, Budget, DrainTrigger, EnvoyAddress, EnvoyListener, Health, Limits, Plane, Protected,
+    BoundEnvoy, Budget, DrainTrigger, EnvoyAddress, EnvoyListener, Health, Limits, Plane, Protected, Rates,
     Readiness, Routes, Value, ask_health, drain, serve_envoy,
 };
 use palisade_model::Mode;
@@ -38,8 +38,12 @@ impl Server {
     async fn start(name: &str, readiness: Readiness) -> Self {
         let path = std::env::temp_dir().join(format!("palisade-{name}-{}.sock", std::process::id()));
         let rules = "SecRuleEngine On\nSecRule ARGS \"@contains attack\" \"id:1,phase:1,deny\"\n";
-        let protected =
-            Protected { service: service(Mode::Block, rules), site: None, profile: "default".into() };
+        let protected = Protected {
+            service: service(Mode::Block, rules),
+            site: None,
+            profile: "default".into(),
+            rates: Rates::default(),
+        };
         let listener = EnvoyListener {
             name: "envoy".into(),
             address: EnvoyAddress::Unix(path.clone()),

@@ -296,7 +296,7 @@ impl Inspection {
                     transaction.keep_evaluated();
                 }
             }
-            environment::of(&peer, clock, &mut |name, value| transaction.set_environment(name, value));
+            environment::of(peer, clock, &mut |name, value| transaction.set_environment(name, value));
             transaction.cap(service.profile.caps);
             if let Some(exceptions) = service.exceptions.rules() {
                 transaction.except(exceptions.clone());

@@ -46,15 +46,18 @@ struct Synced {
 
 /// Policies as the admin listener shows them.
 #[derive(Debug, Default)]
-pub(crate) struct ShownPolicies(Mutex<Option<(Arc<Store>, Option<Arc<Status>>)>>);
+pub(crate) struct ShownPolicies(Mutex<Option<Shown>>);
+
+/// What decides, and how the stream goes that feeds it, where one does.
+pub(crate) type Shown = (Arc<Store>, Option<Arc<Status>>);
 
 impl ShownPolicies {
-    fn set(&self, now: Option<(Arc<Store>, Option<Arc<Status>>)>) {
+    fn set(&self, now: Option<Shown>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// What decides, and how the stream goes that feeds it, where one does. None without policies.
-    pub(crate) fn now(&self) -> Option<(Arc<Store>, Option<Arc<Status>>)> {
+    /// What is in force. None without policies.
+    pub(crate) fn now(&self) -> Option<Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

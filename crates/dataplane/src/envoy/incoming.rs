@@ -113,10 +113,8 @@ impl Threshold {
                 (HandshakeOutcome::PlainHttp, "Not let ask: it does not speak TLS".to_owned())
             }
             Greeting::Gone => {
-                return {
-                    count(HandshakeOutcome::Gone);
-                    None
-                };
+                count(HandshakeOutcome::Gone);
+                return None;
             }
             Greeting::Late => {
                 (HandshakeOutcome::Late, "The TLS handshake did not come to its end in time".to_owned())
