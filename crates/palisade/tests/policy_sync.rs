@@ -126,8 +126,13 @@ fn log_of(folder: &Folder) -> String {
     std::fs::read_to_string(folder.at("error.log")).unwrap_or_default()
 }
 
+/// What the admin listener answers; it wants to be asked by its name.
+fn ask(admin: SocketAddr, path: &str) -> support::Response {
+    support::send(admin, format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes())
+}
+
 fn metric(admin: SocketAddr, name: &str) -> Option<f64> {
-    let text = get(admin, "/metrics", "").body;
+    let text = ask(admin, "/metrics").body;
     let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name))?.to_owned();
     line.rsplit(' ').next()?.parse().ok()
 }
@@ -141,19 +146,19 @@ fn the_banks_walk_holds_by_what_the_agent_says_and_goes_on_without_it() {
     let pki = bank(&folder);
     let socket = folder.at("agent.sock");
     let mut proxy = proxy(&folder, &upstream, &synced(&folder));
-    let (port, admin) = (proxy.address().port(), proxy.admin());
+    let (port, admin) = (proxy.listener("web").port(), proxy.admin());
 
     // Nobody has said anything: nothing passes, and everybody is told why.
     assert!(!may(&pki, port, "attack", "default", "customer", &[]));
     let line = "Policy denied the request [reason \"no policies have come yet, and policy fails closed\"]";
     eventually("the line of the denial", || log_of(&folder).contains(line).then_some(()));
-    let ready = get(admin, "/readyz", "");
+    let ready = ask(admin, "/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(
         ready.body.contains("no policies have come yet, and policy fails closed: cannot connect"),
         "{ready:?}"
     );
-    assert_eq!(get(admin, "/livez", "").status, 200);
+    assert_eq!(ask(admin, "/livez").status, 200);
     for (name, value) in [
         ("palisade_ready", 0.0),
         ("palisade_policy_sync_connected", 0.0),
@@ -172,10 +177,10 @@ fn the_banks_walk_holds_by_what_the_agent_says_and_goes_on_without_it() {
     eventually("every message", || {
         (metric(admin, "palisade_policy_sync_messages_total") == Some(count)).then_some(())
     });
-    assert_eq!(get(admin, "/readyz", "").status, 503);
+    assert_eq!(ask(admin, "/readyz").status, 503);
     assert!(!may(&pki, port, "attack", "default", "customer", &[]));
     agent.say([in_sync()]);
-    eventually("readiness", || (get(admin, "/readyz", "").status == 200).then_some(()));
+    eventually("readiness", || (ask(admin, "/readyz").status == 200).then_some(()));
     assert_eq!(agent.asked(), ["per-host-policies"]);
     walks(&pki, port, "in sync");
     for (name, value) in [
@@ -190,7 +195,7 @@ fn the_banks_walk_holds_by_what_the_agent_says_and_goes_on_without_it() {
     }
 
     let page = include_str!("../../../docs/reference/metrics.md");
-    for line in get(admin, "/metrics", "").body.lines() {
+    for line in ask(admin, "/metrics").body.lines() {
         let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' ')) else {
             continue;
         };
@@ -208,7 +213,7 @@ fn the_banks_walk_holds_by_what_the_agent_says_and_goes_on_without_it() {
         (metric(admin, "palisade_policy_sync_connected") == Some(0.0)).then_some(())
     });
     proxy.wait_err("what it said last goes on deciding");
-    assert_eq!(get(admin, "/readyz", "").status, 200);
+    assert_eq!(ask(admin, "/readyz").status, 200);
     walks(&pki, port, "without the agent");
 
     // Back, with others: swapped when all of them are there.

@@ -22,7 +22,7 @@ use pki::Pki;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use support::envoy::{Envoy, binary, example};
-use support::{Folder, Running, Upstream, command, eventually, get};
+use support::{Folder, Running, Upstream, command, eventually};
 
 /// How many pods come.
 const REPLACEMENTS: u32 = 1_000;
@@ -241,8 +241,13 @@ fn palisade(folder: &Folder, listeners: &str, upstream: &str) -> Running {
     Running::start(command(&["run", "--config", &file]))
 }
 
+/// What the admin listener answers; it wants to be asked by its name.
+fn ask(admin: SocketAddr, path: &str) -> support::Response {
+    support::send(admin, format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes())
+}
+
 fn waits(admin: SocketAddr) -> (f64, f64, f64) {
-    let text = get(admin, "/metrics", "").body;
+    let text = ask(admin, "/metrics").body;
     let of = |name: &str| -> f64 {
         let line = text.lines().find(|line| line.split(' ').next() == Some(name)).unwrap_or_default();
         line.rsplit(' ').next().unwrap_or_default().parse().unwrap_or(-1.0)
@@ -271,7 +276,7 @@ fn a_thousand_replacements_refuse_nobody_and_let_nobody_in_at_the_proxy() {
         at("ca.crt")
     );
     let mut proxy = palisade(&folder, &listeners, &format!("  upstream: {{url: \"{}\"}}\n", upstream.url));
-    let (address, admin) = (proxy.address(), proxy.admin());
+    let (address, admin) = (proxy.listener("web"), proxy.admin());
     let held = rollout(&pki, agent, address);
     let (begun, refused, waiting) = waits(admin);
     println!("the proxy says: {begun} waited");
