@@ -1,4 +1,4 @@
-//! SecurityEventWebhook: who is told of events, and in which form. Pure: calls are made by [`super::deliver`].
+//! SecurityEventWebhook: who is told of events, and in which form. Pure: calls are made by `deliver`.
 
 use std::collections::BTreeMap;
 
