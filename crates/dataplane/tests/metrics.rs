@@ -143,6 +143,7 @@ async fn every_metric_can_be_shown() {
         let unit = match sample.value {
             Value::Counter(_) => "_total",
             Value::Gauge(_) if name.contains("bytes") => "_bytes",
+            Value::Gauge(_) if name.ends_with("_entries") => "_entries",
             Value::Gauge(_) => "_open",
             Value::Histogram(_) => "_seconds",
         };

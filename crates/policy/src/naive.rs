@@ -62,7 +62,7 @@ impl Objects {
         }
         let tier: Arc<str> = PROFILE_TIER.into();
         for name in endpoint.endpoint.iter().flat_map(|facts| &facts.profiles) {
-            let Some(profile) = self.profile_of(name) else { return Decision::denied(Reason::MissingPolicy) };
+            let Some(profile) = self.profile_of(name) else { return walk.missing() };
             let rules = if flow.direction == Direction::Ingress { profile.ingress } else { profile.egress };
             for (index, rule) in rules.iter().enumerate() {
                 let speaker = || Speaker::Profile((&**name).into());

@@ -103,6 +103,14 @@ impl Walk {
         Decision { verdict, reason, trace: self.trace, awaits }
     }
 
+    /// What comes next is missing. News may still find an answer in what was passed over before.
+    pub(crate) fn missing(self) -> Decision {
+        Decision {
+            awaits: self.peer.filter(|_| self.hangs_on_news),
+            ..Decision::denied(Reason::MissingPolicy)
+        }
+    }
+
     fn end(&mut self, asked: &Asked<'_>, verdict: Verdict, reason: Reason) -> Next {
         self.stop(asked);
         self.verdict = Some((verdict, reason));

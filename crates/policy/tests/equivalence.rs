@@ -419,6 +419,26 @@ fn chance_reaches_every_kind_of_decision() {
     }
 }
 
+/// A world in which a profile is missing behind a rule that only a certificate could decide: nothing was to be refused
+/// before the handshake.
+const MISSING_BEHIND_DOUBT: &str = "\
+    070000002b84023e0200e8fd65222c6e00021e37026202a112000d3400000005160000000000004122000142000000e0 \
+    000000d81e072b027635aa042c8a3a0a002185353ed69834050043022d327a209e847e740000160000973e410000004e \
+    360d00083091001367004400003e070c1d00000000000c5c3e18014f002a09000000128a2a1dd98a0000566c6d000013 \
+    18020a00268022028e06002b00017e000000640000747dbdbb00f86c40005000000063000000000000000000000f0000 \
+    000300000000000000000f00000039000000000000000003000000630000000000000000210000000600800000000006 \
+    003900000008000000003ffb78000000a900235854361d0c537a0000000800009d1b2f0000003c0008c70f5a7a424526 \
+    290701860000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 \
+    0000000000000000000000000000000000000000000000000000000000000000";
+
+#[test]
+fn worlds_that_once_were_judged_differently_are_not() {
+    let digits: Vec<u8> = MISSING_BEHIND_DOUBT.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    holds(&bytes, &mut BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]

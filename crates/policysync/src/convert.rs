@@ -126,7 +126,7 @@ fn tier_enforced(policies: &[PolicyRef]) -> Box<[PolicyRef]> {
 
 /// As if what is staged were in force: it takes the place of the one of its name.
 fn tier_pending(policies: &[PolicyRef]) -> Box<[PolicyRef]> {
-    let staged: rustc_hash::FxHashSet<_> =
+    let staged: std::collections::HashSet<_> =
         policies.iter().filter(|named| named.staged).map(|named| &named.id).collect();
     policies.iter().filter(|named| named.staged || !staged.contains(&named.id)).cloned().collect()
 }

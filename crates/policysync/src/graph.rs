@@ -9,11 +9,11 @@
 //!
 //! Costs: what a change names, and what waits for it. Nobody is searched for.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use palisade_policy::{EndpointId, PolicyRef, SetName};
-use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What an object is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ pub(crate) enum Event<C> {
 /// Objects with contents `C`.
 #[derive(Debug)]
 pub(crate) struct Graph<C> {
-    entries: FxHashMap<Key, Entry<C>>,
+    entries: HashMap<Key, Entry<C>>,
     /// Names in all versions, shown and waiting.
     references: usize,
     /// Objects with a version that waits, or that are to go.
@@ -51,7 +51,7 @@ struct Entry<C> {
     /// Versions that are shown and name it.
     users: usize,
     /// Who has a version that waits and names it.
-    waiting: FxHashSet<Key>,
+    waiting: HashSet<Key>,
 }
 
 #[derive(Debug)]
@@ -66,13 +66,13 @@ enum Next<C> {
 
 impl<C> Default for Graph<C> {
     fn default() -> Self {
-        Self { entries: FxHashMap::default(), references: 0, held_back: 0 }
+        Self { entries: HashMap::default(), references: 0, held_back: 0 }
     }
 }
 
 impl<C> Default for Entry<C> {
     fn default() -> Self {
-        Self { shown: None, next: Next::None, users: 0, waiting: FxHashSet::default() }
+        Self { shown: None, next: Next::None, users: 0, waiting: HashSet::default() }
     }
 }
 

@@ -1,12 +1,11 @@
 //! One stream's news, message by message: what they make visible, or why one is refused. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use palisade_policy::{
     CompiledPolicy, Endpoint, Labels, Member, News, PolicyRef, SetName, Source, Update, labels,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::convert;
 use crate::graph::{Event, Graph, Key};
@@ -34,16 +33,16 @@ pub struct State {
     graph: Graph<Content>,
     events: Vec<Event<Content>>,
     /// Sets that are known; `None`: nobody knows who is in it.
-    sets: FxHashMap<SetName, Option<FxHashSet<Member>>>,
+    sets: HashMap<SetName, Option<HashSet<Member>>>,
     members: usize,
     /// What is shown but sets, until all was said.
-    kept: FxHashMap<Key, Content>,
-    weights: FxHashMap<Key, Weight>,
+    kept: HashMap<Key, Content>,
+    weights: HashMap<Key, Weight>,
     total: Weight,
     policies: usize,
     endpoints: usize,
-    accounts: FxHashMap<Account, Weight>,
-    labels: FxHashMap<Account, Labels>,
+    accounts: HashMap<Account, Weight>,
+    labels: HashMap<Account, Labels>,
     in_sync: bool,
     /// All was said, and the store does not know yet.
     anew: bool,
@@ -79,15 +78,15 @@ impl State {
             limits,
             graph: Graph::default(),
             events: Vec::new(),
-            sets: FxHashMap::default(),
+            sets: HashMap::default(),
             members: 0,
-            kept: FxHashMap::default(),
-            weights: FxHashMap::default(),
+            kept: HashMap::default(),
+            weights: HashMap::default(),
             total: Weight::default(),
             policies: 0,
             endpoints: 0,
-            accounts: FxHashMap::default(),
-            labels: FxHashMap::default(),
+            accounts: HashMap::default(),
+            labels: HashMap::default(),
             in_sync: false,
             anew: false,
             out: Vec::new(),
@@ -202,12 +201,12 @@ impl State {
         if !self.sets.contains_key(&name) && self.sets.len() >= self.limits.sets_max {
             return Err(refusal(&name, "more sets of addresses than the limit"));
         }
-        let before = self.sets.get(&name).and_then(Option::as_ref).map_or(0, FxHashSet::len);
+        let before = self.sets.get(&name).and_then(Option::as_ref).map_or(0, HashSet::len);
         let room = self.limits.members_max.saturating_sub(self.members - before);
         let members = members_of(&wire.members, room);
         let why = members.as_ref().err().copied();
         let members = members.ok();
-        self.members = self.members - before + members.as_ref().map_or(0, FxHashSet::len);
+        self.members = self.members - before + members.as_ref().map_or(0, HashSet::len);
         if self.graph.is_shown(&key) {
             self.graph.keep(&key);
             let before = self.sets.insert(name.clone(), members).flatten();
@@ -263,7 +262,7 @@ impl State {
     }
 
     /// Says what changed in a set that is shown.
-    fn set_changed(&mut self, name: &SetName, before: Option<FxHashSet<Member>>) {
+    fn set_changed(&mut self, name: &SetName, before: Option<HashSet<Member>>) {
         if !self.in_sync {
             return;
         }
@@ -319,14 +318,13 @@ impl State {
         let fits = self.fits(&key, weight);
         let (content, needs, why) = if fits {
             let (policy, odd) = convert::rules(inbound, outbound, namespace, &self.limits);
-            let needs: FxHashSet<Key> =
-                convert::sets_of(&policy).map(|name| Key::Set(name.clone())).collect();
+            let needs: HashSet<Key> = convert::sets_of(&policy).map(|name| Key::Set(name.clone())).collect();
             match self.graph.references() + needs.len() > self.limits.references_max {
-                true => (None, FxHashSet::default(), Some("more names than the limit")),
+                true => (None, HashSet::default(), Some("more names than the limit")),
                 false => (Some(policy), needs, odd),
             }
         } else {
-            (None, FxHashSet::default(), Some("more rules than the limit"))
+            (None, HashSet::default(), Some("more rules than the limit"))
         };
         self.policies += usize::from(is_new);
         self.weigh(key.clone(), if content.is_some() { weight } else { Weight::default() });
@@ -443,7 +441,7 @@ impl State {
                 }
                 Event::Hidden(Key::Set(name)) => {
                     let members = self.sets.remove(&name).flatten();
-                    self.members -= members.as_ref().map_or(0, FxHashSet::len);
+                    self.members -= members.as_ref().map_or(0, HashSet::len);
                     if self.in_sync {
                         for update in set_removed(&name, members.unwrap_or_default()) {
                             self.say(update);
@@ -497,8 +495,8 @@ impl Source for State {
 const NO_MEMBER: &str = "a member of a set that is neither an address nor a range nor a port";
 const TOO_MANY_MEMBERS: &str = "more members of sets than the limit";
 
-fn members_of(texts: &[String], room: usize) -> Result<FxHashSet<Member>, &'static str> {
-    let mut members = FxHashSet::default();
+fn members_of(texts: &[String], room: usize) -> Result<HashSet<Member>, &'static str> {
+    let mut members = HashSet::default();
     for text in texts {
         members.insert(names::member(text).ok_or(NO_MEMBER)?);
         if members.len() > room {
@@ -509,12 +507,12 @@ fn members_of(texts: &[String], room: usize) -> Result<FxHashSet<Member>, &'stat
 }
 
 /// A set goes: its members by name, so that the store need not look for them.
-fn set_removed(name: &SetName, members: FxHashSet<Member>) -> [Update; 2] {
+fn set_removed(name: &SetName, members: HashSet<Member>) -> [Update; 2] {
     let removed = members.into_iter().collect();
     [Update::SetDelta { name: name.clone(), added: Vec::new(), removed }, Update::SetRemoved(name.clone())]
 }
 
-fn needs_of(endpoint: &Endpoint) -> FxHashSet<Key> {
+fn needs_of(endpoint: &Endpoint) -> HashSet<Key> {
     let tiers = endpoint.tiers.iter().chain(endpoint.pending.iter().flatten());
     let policies = tiers.flat_map(|tier| tier.ingress.iter().chain(&tier.egress));
     let policies = policies.map(|named: &PolicyRef| Key::Policy(named.clone()));

@@ -274,9 +274,7 @@ impl Index {
         }
         let tier: Arc<str> = PROFILE_TIER.into();
         for name in &known.endpoint.profiles {
-            let Some(profile) = self.profiles.get(name) else {
-                return Decision::denied(Reason::MissingPolicy);
-            };
+            let Some(profile) = self.profiles.get(name) else { return walk.missing() };
             for (index, rule) in profile.of(flow.direction).iter().enumerate() {
                 let speaker = || Speaker::Profile(name.clone());
                 if ask_rule(&mut walk, &world, rule, &tier, index, &speaker) != Next::Rule {
