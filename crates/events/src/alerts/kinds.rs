@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use palisade_yaml::objects::{Form, each_object};
 use palisade_yaml::reader::{Fields, Reader};
-use palisade_yaml::{Diagnostic, Node, Value, YamlLimits, parse_documents, quoted};
+use palisade_yaml::{Diagnostic, Node, YamlLimits, quoted};
 
 use super::alert::{AlertException, Asks, Condition, GlobalAlert, Metric};
 use super::template::Template;
@@ -16,8 +17,11 @@ use crate::query::{DataSet, Expr, Query, known_field, nanoseconds, parse_with};
 /// A file of alerts may be this large.
 pub const ALERT_FILE_BYTES_MAX: usize = 8 << 20;
 
-const LIMITS: YamlLimits =
-    YamlLimits { bytes_max: ALERT_FILE_BYTES_MAX, depth_max: 100, weight_max: 256 << 20 };
+const FORM: Form = Form {
+    limits: YamlLimits { bytes_max: ALERT_FILE_BYTES_MAX, depth_max: 100, weight_max: 256 << 20 },
+    help: "begin an object with `apiVersion: projectcalico.org/v3` and `kind: GlobalAlert`",
+    typed_lists: false,
+};
 
 /// An object that can be used.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,42 +68,12 @@ pub struct AlertsRead {
 #[must_use]
 pub fn read_alerts(text: &[u8]) -> AlertsRead {
     let mut read = AlertsRead::default();
-    let documents = match parse_documents(text, &LIMITS) {
-        Ok(documents) => documents,
-        Err(broken) => {
-            read.diagnostics.push(broken);
-            read.unreadable = true;
-            return read;
-        }
-    };
-    let mut reader = Reader::default();
-    for document in &documents {
-        read_document(&mut reader, document, &mut read, 0);
-    }
-    read.diagnostics = reader.sink.finish();
-    read
+    let of_text =
+        each_object(text, &FORM, |reader, node, api, kind| read_object(reader, node, api, kind, &mut read));
+    AlertsRead { unreadable: of_text.unreadable, diagnostics: of_text.diagnostics, ..read }
 }
 
-fn read_document(reader: &mut Reader, document: &Node, read: &mut AlertsRead, depth: usize) {
-    let Some(fields) = reader.any_fields(document) else { return };
-    let word = |name: &str| match fields.get(name).map(|node| &node.value) {
-        Some(Value::Text { text, .. }) => text.as_str(),
-        _ => "",
-    };
-    let (api, kind) = (word("apiVersion"), word("kind"));
-    if kind.is_empty() || api.is_empty() {
-        let missing = if kind.is_empty() { "kind" } else { "apiVersion" };
-        let help = "begin an object with `apiVersion: projectcalico.org/v3` and `kind: GlobalAlert`";
-        reader.error(document, format!("an object without `{missing}`"), help);
-        return;
-    }
-    if kind.ends_with("List") && fields.get("items").is_some() && depth == 0 {
-        reader.each(&fields, "items", |reader, item| {
-            read_document(reader, item, read, depth + 1);
-            Some(())
-        });
-        return;
-    }
+fn read_object(reader: &mut Reader, document: &Node, api: &str, kind: &str, read: &mut AlertsRead) {
     let known = KINDS.iter().find(|(name, _)| *name == kind);
     let Some((kind, reads)) =
         known.filter(|_| matches!(api, "projectcalico.org/v3" | "crd.projectcalico.org/v1"))
@@ -108,6 +82,7 @@ fn read_document(reader: &mut Reader, document: &Node, read: &mut AlertsRead, de
         return;
     };
     let errors = reader.sink.errors();
+    let Some(fields) = reader.any_fields(document) else { return };
     let Some(name) = name(reader, document, &fields) else { return };
     reader.fields(document, &["apiVersion", "kind", "metadata", "spec", "status"]);
     let object = match fields.get("spec") {

@@ -13,17 +13,21 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use palisade_yaml::objects::{Form, each_object};
 use palisade_yaml::reader::{self, Fields, Reader};
-use palisade_yaml::{Diagnostic, Node, Value, YamlLimits, parse_documents, quoted};
+use palisade_yaml::{Diagnostic, Node, Value, YamlLimits, quoted};
 
 use crate::object::{Object, ObjectKey};
 
 /// A file of objects may be this large.
 pub const POLICY_FILE_BYTES_MAX: usize = 64 << 20;
 
-/// Pods nest to 12; definitions of other kinds that stand in the same file nest deeper.
-const LIMITS: YamlLimits =
-    YamlLimits { bytes_max: POLICY_FILE_BYTES_MAX, depth_max: 100, weight_max: 1 << 30 };
+const FORM: Form = Form {
+    // Pods nest to 12; definitions of other kinds that stand in the same file nest deeper.
+    limits: YamlLimits { bytes_max: POLICY_FILE_BYTES_MAX, depth_max: 100, weight_max: 1 << 30 },
+    help: "begin an object with `apiVersion: projectcalico.org/v3` and `kind: NetworkPolicy`, or the like",
+    typed_lists: true,
+};
 
 /// What a text holds.
 #[derive(Clone, Debug, Default)]
@@ -45,49 +49,9 @@ pub struct ObjectsRead {
 #[must_use]
 pub fn read_objects(text: &[u8]) -> ObjectsRead {
     let mut read = ObjectsRead::default();
-    let documents = match parse_documents(text, &LIMITS) {
-        Ok(documents) => documents,
-        Err(broken) => {
-            read.diagnostics.push(broken);
-            read.unreadable = true;
-            return read;
-        }
-    };
-    let mut reader = Reader::default();
-    for document in &documents {
-        read_document(&mut reader, document, &mut read, 0);
-    }
-    read.diagnostics = reader.sink.finish();
-    read
-}
-
-fn read_document(reader: &mut Reader, document: &Node, read: &mut ObjectsRead, depth: usize) {
-    let Some(fields) = reader.any_fields(document) else { return };
-    let word = |name: &str| match fields.get(name).map(|node| &node.value) {
-        Some(Value::Text { text, .. }) => text.as_str(),
-        _ => "",
-    };
-    let (api, kind) = (word("apiVersion"), word("kind"));
-    if kind.is_empty() || api.is_empty() {
-        let missing = if kind.is_empty() { "kind" } else { "apiVersion" };
-        let help =
-            "begin an object with `apiVersion: projectcalico.org/v3` and `kind: NetworkPolicy`, or the like";
-        reader.error(document, format!("an object without `{missing}`"), help);
-        return;
-    }
-    if kind.ends_with("List") && fields.get("items").is_some() && depth == 0 {
-        // Items of a typed list need not say what they are.
-        let typed = kind.strip_suffix("List").filter(|item| !item.is_empty());
-        reader.each(&fields, "items", |reader, item| {
-            match (typed, item.get("kind")) {
-                (Some(kind), None) => read_object(reader, item, api, kind, read),
-                _ => read_document(reader, item, read, depth + 1),
-            }
-            Some(())
-        });
-        return;
-    }
-    read_object(reader, document, api, kind, read);
+    let of_text =
+        each_object(text, &FORM, |reader, node, api, kind| read_object(reader, node, api, kind, &mut read));
+    ObjectsRead { unreadable: of_text.unreadable, diagnostics: of_text.diagnostics, ..read }
 }
 
 fn read_object(reader: &mut Reader, node: &Node, api: &str, kind: &str, read: &mut ObjectsRead) {
