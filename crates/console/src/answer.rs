@@ -13,7 +13,10 @@ use serde_json::json;
 
 use crate::api::{self, Resource};
 use crate::exposition::{Exposition, Format};
+use crate::files;
 use crate::guard::{Guard, Refusal};
+use crate::openapi;
+use crate::routes::{ROUTES, Role, Route};
 use crate::subject::{Health, Subject};
 
 /// What an address shows.
@@ -27,29 +30,17 @@ pub(crate) enum Shown {
 
 /// What a path is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Page {
+pub(crate) enum Page {
     Livez,
     Readyz,
     Startupz,
     Metrics,
     Status,
+    OpenApi,
     Api(Resource),
-    Index,
 }
 
 impl Page {
-    fn of(path: &str) -> Option<Self> {
-        Some(match path {
-            "/livez" | "/healthz" => Self::Livez,
-            "/readyz" => Self::Readyz,
-            "/startupz" => Self::Startupz,
-            "/metrics" => Self::Metrics,
-            "/api/v1/status" => Self::Status,
-            "/" => Self::Index,
-            path => Self::Api(Resource::of(path)?),
-        })
-    }
-
     fn is_probe(&self) -> bool {
         matches!(self, Self::Livez | Self::Readyz | Self::Startupz)
     }
@@ -65,34 +56,35 @@ pub(crate) async fn answer(
     shown: &Shown,
     subject: &dyn Subject,
 ) -> Answer {
-    let page = Page::of(request.uri().path());
+    let path = request.uri().path();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let found = Route::of(path);
+    let file = files::at(path).filter(|_| matches!(shown, Shown::Everything(_)));
+    let operation = found.as_ref().and_then(|(route, _)| route.operation(request.method().as_str()));
+    let asks = match operation {
+        Some(operation) => operation.asks,
+        // The console itself holds no secrets, and shows who may not see anything yet where to say who they are.
+        None if file.is_some() && reads => Role::Anybody,
+        None => Role::Viewer,
+    };
     // Probes come from whoever keeps this process alive, by whatever name, and learn nothing that is secret.
-    if !(reads && page.as_ref().is_some_and(Page::is_probe))
+    if !(reads && found.as_ref().is_some_and(|(_, page)| page.is_probe()))
         && let Shown::Everything(guard) = shown
-        && let Err(refusal) = guard.check(&request, local)
+        && let Err(refusal) = guard.check(&request, local, asks)
     {
         return refused(refusal);
     }
-    let page = match (page, shown) {
-        (Some(Page::Status | Page::Index | Page::Api(_)), Shown::ProbesAndMetrics) => None,
-        (page, _) => page,
+    if let Some(file) = file {
+        return if reads { files::answer(&request, file) } else { wrong_method("GET, HEAD", shown) };
+    }
+    let found = match (found, shown) {
+        (Some((_, page)), Shown::ProbesAndMetrics) if !(page.is_probe() || page == Page::Metrics) => None,
+        (found, _) => found,
     };
-    let Some(page) = page else {
+    let Some((route, page)) = found else {
         return failure(StatusCode::NOT_FOUND, "there is nothing at this path", shown);
     };
-    if let Page::Api(resource) = page {
-        return match subject.control() {
-            Some(control) => api::answer(request, resource, peer, control).await,
-            None => failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown),
-        };
-    }
-    if !reads {
-        let mut answer =
-            failure(StatusCode::METHOD_NOT_ALLOWED, "this path is only read: GET or HEAD", shown);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return answer;
-    }
+    let Some(operation) = operation else { return wrong_method(&route.methods(), shown) };
     match page {
         Page::Livez => health(subject.liveness()),
         Page::Readyz => health(subject.readiness()),
@@ -108,28 +100,23 @@ pub(crate) async fn answer(
             let status = serde_json::to_string(&subject.status()).expect("strings and numbers are JSON");
             respond(StatusCode::OK, JSON, status + "\n")
         }
-        Page::Index | Page::Api(_) => respond(StatusCode::OK, "text/html; charset=utf-8", INDEX),
+        Page::OpenApi => {
+            let document = openapi::document(&subject.status().version);
+            respond(StatusCode::OK, JSON, format!("{document}\n"))
+        }
+        Page::Api(resource) => match subject.control() {
+            Some(control) => api::answer(request, resource, operation, peer, control).await,
+            None => failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown),
+        },
     }
 }
 
-/// The pages of an address, as an error names them.
-fn pages(shown: &Shown) -> &'static [&'static str] {
-    const PAGES: &[&str] = &[
-        "/livez",
-        "/readyz",
-        "/startupz",
-        "/healthz",
-        "/metrics",
-        "/api/v1/status",
-        "/api/v1/services",
-        "/api/v1/services/{name}/mode",
-        "/api/v1/lists/{allow|deny|gray}",
-        "/api/v1/lists/changes",
-        "/",
-    ];
+/// The paths of an address, as an error names them.
+fn paths(shown: &Shown) -> Vec<&'static str> {
+    let all = ROUTES.iter().map(|route| route.path);
     match shown {
-        Shown::Everything(_) => PAGES,
-        Shown::ProbesAndMetrics => &PAGES[..5],
+        Shown::Everything(_) => all.chain(["/"]).collect(),
+        Shown::ProbesAndMetrics => all.filter(|path| !path.starts_with("/api/")).collect(),
     }
 }
 
@@ -161,8 +148,15 @@ fn refused(refusal: Refusal) -> Answer {
     answer
 }
 
+fn wrong_method(methods: &str, shown: &Shown) -> Answer {
+    let mut answer = failure(StatusCode::METHOD_NOT_ALLOWED, &format!("this path takes {methods}"), shown);
+    let methods = HeaderValue::from_str(methods).expect("methods are plain words");
+    answer.headers_mut().insert(ALLOW, methods);
+    answer
+}
+
 fn failure(status: StatusCode, why: &str, shown: &Shown) -> Answer {
-    respond(status, JSON, format!("{}\n", json!({ "error": why, "paths": pages(shown) })))
+    respond(status, JSON, format!("{}\n", json!({ "error": why, "paths": paths(shown) })))
 }
 
 pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
@@ -187,21 +181,3 @@ pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: impl
 
 const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
-/// Until the console is here.
-const INDEX: &str = "<!doctype html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<title>Palisade</title>
-<h1>Palisade</h1>
-<ul>
-<li><a href=\"/api/v1/status\">/api/v1/status</a>: what is in force, as JSON
-<li><a href=\"/api/v1/services\">/api/v1/services</a>: services and the modes in force
-<li><a href=\"/api/v1/lists/deny\">/api/v1/lists/deny</a>, <a href=\"/api/v1/lists/allow\">allow</a>, <a
-href=\"/api/v1/lists/gray\">gray</a>: sources on lists
-<li><a href=\"/metrics\">/metrics</a>: numbers for Prometheus
-<li><a href=\"/readyz\">/readyz</a>: whether requests should be sent here
-<li><a href=\"/startupz\">/startupz</a>: whether the start is over
-<li><a href=\"/livez\">/livez</a>, <a href=\"/healthz\">/healthz</a>: whether the process works
-</ul>
-</html>
-";

@@ -2,7 +2,7 @@
 //! `{"items": [...], "next": cursor or null}`; errors are `{"error": "..."}`.
 
 mod entries;
-mod request;
+pub(crate) mod request;
 mod time;
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use self::request::{Parameters, read_body};
 use crate::answer::{Answer, JSON, respond};
 use crate::control::{Author, Control, ControlError};
+use crate::routes::Operation;
 
 /// A path of this API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,27 +31,6 @@ pub(crate) enum Resource {
 /// Why a request is not served.
 pub(super) type Refused = (StatusCode, String);
 
-impl Resource {
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        let rest = path.strip_prefix("/api/v1/")?;
-        match rest.split('/').collect::<Vec<_>>()[..] {
-            ["services"] => Some(Self::Services),
-            ["services", name, "mode"] => Some(Self::Mode(request::unescaped(name)?)),
-            ["lists", "changes"] => Some(Self::ListChanges),
-            ["lists", name] => name.parse().ok().map(Self::List),
-            _ => None,
-        }
-    }
-
-    fn methods(&self) -> &'static str {
-        match self {
-            Self::Services | Self::ListChanges => "GET, HEAD",
-            Self::Mode(_) => "GET, HEAD, PUT, DELETE",
-            Self::List(_) => "GET, HEAD, POST, DELETE",
-        }
-    }
-}
-
 /// Changes at a time: each holds its body in memory.
 static CHANGES: Semaphore = Semaphore::const_new(2);
 
@@ -58,22 +38,13 @@ static CHANGES: Semaphore = Semaphore::const_new(2);
 pub(crate) async fn answer(
     request: Request<Incoming>,
     resource: Resource,
+    operation: &'static Operation,
     from: std::net::SocketAddr,
     control: Arc<dyn Control>,
 ) -> Answer {
-    let served = match (request.method(), &resource) {
-        (&Method::GET | &Method::HEAD, _) => read(&request, resource, control).await,
-        (&Method::PUT | &Method::DELETE, Resource::Mode(_))
-        | (&Method::POST | &Method::DELETE, Resource::List(_)) => {
-            change(request, resource, from, control).await
-        }
-        _ => {
-            let why = format!("this path takes {}", resource.methods());
-            let mut answer = refused((StatusCode::METHOD_NOT_ALLOWED, why));
-            let allow = hyper::header::HeaderValue::from_static(resource.methods());
-            answer.headers_mut().insert(hyper::header::ALLOW, allow);
-            return answer;
-        }
+    let served = match operation.method {
+        "GET" => read(&request, resource, operation, control).await,
+        _ => change(request, resource, operation, from, control).await,
     };
     match served {
         Ok(value) => respond(StatusCode::OK, JSON, format!("{value}\n")),
@@ -88,15 +59,11 @@ fn refused((status, why): Refused) -> Answer {
 async fn read(
     request: &Request<Incoming>,
     resource: Resource,
+    operation: &'static Operation,
     control: Arc<dyn Control>,
 ) -> Result<Value, Refused> {
     let parameters = Parameters::of(request.uri().query())?;
-    let known: &[&str] = match &resource {
-        Resource::List(_) => &["limit", "cursor", "address", "origin", "application", "q"],
-        Resource::ListChanges => &["limit"],
-        Resource::Services | Resource::Mode(_) => &[],
-    };
-    parameters.are_among(known)?;
+    parameters.are_among(operation.query)?;
     off_thread(move || match resource {
         Resource::Services => Ok(json!({ "items": control.services(), "next": null })),
         Resource::Mode(name) => {
@@ -137,17 +104,18 @@ async fn read(
 async fn change(
     request: Request<Incoming>,
     resource: Resource,
+    operation: &'static Operation,
     from: std::net::SocketAddr,
     control: Arc<dyn Control>,
 ) -> Result<Value, Refused> {
     let Ok(_room) = CHANGES.acquire().await else { return Err(bad("ending")) };
     let parameters = Parameters::of(request.uri().query())?;
+    parameters.are_among(operation.query)?;
     let method = request.method().clone();
     let bytes_max = if matches!(resource, Resource::Mode(_)) { 4 * 1024 } else { entries::BODY_BYTES_MAX };
     let body = read_body(request, bytes_max).await?;
     off_thread(move || match resource {
         Resource::Mode(name) => {
-            parameters.are_among(&["by", "reason"])?;
             let mut author = author(&parameters, from)?;
             let mode = match method {
                 Method::PUT => Some(mode_of(&body, &mut author, from)?),
@@ -157,7 +125,6 @@ async fn change(
             Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
         }
         Resource::List(list) if method == Method::POST => {
-            parameters.are_among(&["by"])?;
             let author = author(&parameters, from)?;
             let entries = entries::read(list, &body, time::now())?;
             let ids: Vec<String> = entries.iter().take(100).map(|entry| entry.id().to_string()).collect();
@@ -165,7 +132,6 @@ async fn change(
             Ok(json!({ "added": counts.added, "replaced": counts.replaced, "ids": ids }))
         }
         Resource::List(list) => {
-            parameters.are_among(&["id", "address", "all", "by"])?;
             let author = author(&parameters, from)?;
             let ids = removed(list, &parameters, &body, control.as_ref())?;
             let removed = control.remove(ids, &author).map_err(failed)?;

@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use hyper::{Method, Request};
 
+use crate::routes::Role;
 use crate::token::TokenFile;
 
 /// Why a request is not served.
@@ -33,9 +34,15 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Checks a request that came to `local`.
-    pub(crate) fn check<B>(&self, request: &Request<B>, local: SocketAddr) -> Result<(), Refusal> {
+    /// Checks a request that came to `local` and asks for what a role may.
+    pub(crate) fn check<B>(
+        &self,
+        request: &Request<B>,
+        local: SocketAddr,
+        asks: Role,
+    ) -> Result<(), Refusal> {
         match &self.token {
+            Some(_) if asks == Role::Anybody => {}
             Some(token) if !bearer(request.headers()).is_some_and(|shown| token.opens(shown)) => {
                 return Err(Refusal::NoToken);
             }
@@ -144,7 +151,8 @@ mod tests {
     #[test]
     fn a_name_that_is_not_ours_is_refused() {
         let guard = Guard { token: None };
-        let check = |host: &str| guard.check(&request("GET", "/", &[("host", host)]), local());
+        let check =
+            |host: &str| guard.check(&request("GET", "/", &[("host", host)]), local(), Role::Operator);
         for ours in [
             "localhost",
             "LOCALHOST:9901",
@@ -183,7 +191,9 @@ mod tests {
             // `::1` without brackets has no port to strip but one colon too many: it is not how anyone writes it.
             assert_eq!(check(foreign), Err(Refusal::ForeignHost), "{foreign}");
         }
-        let no = |headers: &[(&str, &str)], target| guard.check(&request("GET", target, headers), local());
+        let no = |headers: &[(&str, &str)], target| {
+            guard.check(&request("GET", target, headers), local(), Role::Operator)
+        };
         assert_eq!(no(&[], "/"), Err(Refusal::ForeignHost));
         let twice = [("host", "localhost"), ("host", "localhost")];
         assert_eq!(no(&twice, "/"), Err(Refusal::ForeignHost));
@@ -197,7 +207,7 @@ mod tests {
         let guard = Guard { token: Some(token()) };
         let check = |value: &str| {
             let headers = [("host", "palisade.internal"), ("authorization", value)];
-            guard.check(&request("GET", "/metrics", &headers), local())
+            guard.check(&request("GET", "/metrics", &headers), local(), Role::Operator)
         };
         for right in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef"] {
             assert_eq!(check(right), Ok(()), "{right}");
@@ -208,9 +218,12 @@ mod tests {
             assert_eq!(check(wrong), Err(Refusal::NoToken), "{wrong}");
         }
         let local_host = [("host", "localhost")];
-        assert_eq!(guard.check(&request("GET", "/", &local_host), local()), Err(Refusal::NoToken));
+        assert_eq!(
+            guard.check(&request("GET", "/", &local_host), local(), Role::Operator),
+            Err(Refusal::NoToken)
+        );
         let twice = [("authorization", "Bearer 0123456789abcdef"), ("authorization", "Bearer x")];
-        assert_eq!(guard.check(&request("GET", "/", &twice), local()), Err(Refusal::NoToken));
+        assert_eq!(guard.check(&request("GET", "/", &twice), local(), Role::Operator), Err(Refusal::NoToken));
     }
 
     #[test]
@@ -218,7 +231,11 @@ mod tests {
         for guard in [Guard { token: None }, Guard { token: Some(token()) }] {
             let check = |method: &str, more: &[(&str, &str)]| {
                 let headers = [("host", "localhost:9901"), ("authorization", "Bearer 0123456789abcdef")];
-                guard.check(&request(method, "/api/v1/lists/deny", &[&headers, more].concat()), local())
+                guard.check(
+                    &request(method, "/api/v1/lists/deny", &[&headers, more].concat()),
+                    local(),
+                    Role::Operator,
+                )
             };
             for ours in [
                 &[][..],

@@ -5,6 +5,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Request, StatusCode};
 
 use super::{Refused, bad};
+use crate::routes::Parameter;
 
 /// Parameters of a query, each unescaped.
 #[derive(Debug, Default)]
@@ -21,11 +22,12 @@ impl Parameters {
         pairs.map(Self).ok_or_else(|| bad("the query is not escaped as a URL's is"))
     }
 
-    pub(crate) fn are_among(&self, known: &[&str]) -> Result<(), Refused> {
-        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+    pub(crate) fn are_among(&self, known: &[Parameter]) -> Result<(), Refused> {
+        match self.0.iter().find(|(name, _)| known.iter().all(|(other, _)| other != name)) {
             Some((name, _)) if known.is_empty() => Err(bad(format!("`{name}`: nothing is asked for here"))),
             Some((name, _)) => {
-                Err(bad(format!("`{name}` is not known here; there are {}", known.join(", "))))
+                let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                Err(bad(format!("`{name}` is not known here; there are {}", names.join(", "))))
             }
             None => Ok(()),
         }

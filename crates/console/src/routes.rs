@@ -1,0 +1,271 @@
+//! Every path of an admin address in one table: what it is, how it may be asked and by whom, in the words that
+//! `/api/v1/openapi.json` describes it with.
+//!
+//! The router, answers to wrong methods and unknown parameters, roles and the description are all made of this table, so
+//! that none of them can tell another story. Not here: what is answered (`answer`, `api`).
+
+use crate::answer::Page;
+use crate::api::Resource;
+use crate::api::request::unescaped;
+
+/// A path, and what may be asked of it.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// As a description writes it: `{name}` stands for one segment.
+    pub(crate) path: &'static str,
+    /// What it is, by the texts that stand for its `{...}`; none where those are nothing that we know.
+    page: fn(&[String]) -> Option<Page>,
+    /// How it may be asked.
+    pub(crate) operations: &'static [Operation],
+}
+
+/// One way to ask a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// In capitals. `GET` stands for `HEAD` as well.
+    pub(crate) method: &'static str,
+    /// What it does, in a few words.
+    pub(crate) summary: &'static str,
+    /// Parameters of the query; others are refused below `/api/`.
+    pub(crate) query: &'static [Parameter],
+    /// What the body says; none where none is read.
+    pub(crate) body: Option<&'static str>,
+    /// What comes back with 200.
+    pub(crate) answer: &'static str,
+    /// The media type of that.
+    pub(crate) media_type: &'static str,
+    /// Who may.
+    pub(crate) asks: Role,
+}
+
+/// A parameter of a query: its name and what it means.
+pub(crate) type Parameter = (&'static str, &'static str);
+
+/// Who somebody is to us. Each may what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// Anybody who reaches the address.
+    Anybody,
+    /// Reads, and asks what would be.
+    Viewer,
+    /// Changes as well.
+    Operator,
+}
+
+impl Route {
+    /// The route of a path, and what the path is.
+    pub(crate) fn of(path: &str) -> Option<(&'static Self, Page)> {
+        ROUTES.iter().find_map(|route| Some((route, (route.page)(&captured(route.path, path)?)?)))
+    }
+
+    /// How a method asks it.
+    pub(crate) fn operation(&self, method: &str) -> Option<&'static Operation> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.operations.iter().find(|operation| operation.method == method)
+    }
+
+    /// Its methods, as `Allow` lists them.
+    pub(crate) fn methods(&self) -> String {
+        let named = self.operations.iter().map(|operation| operation.method);
+        let named = named.map(|method| if method == "GET" { "GET, HEAD" } else { method });
+        named.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Operation {
+    const fn get(summary: &'static str, query: &'static [Parameter], answer: &'static str) -> Self {
+        let (method, asks) = ("GET", Role::Viewer);
+        Self { method, summary, query, body: None, answer, media_type: "application/json", asks }
+    }
+
+    const fn change(
+        method: &'static str,
+        summary: &'static str,
+        query: &'static [Parameter],
+        body: Option<&'static str>,
+        answer: &'static str,
+    ) -> Self {
+        let asks = Role::Operator;
+        Self { method, summary, query, body, answer, media_type: "application/json", asks }
+    }
+
+    /// The same for another role.
+    const fn by(self, asks: Role) -> Self {
+        Self { asks, ..self }
+    }
+
+    /// The same with an answer that is no JSON.
+    const fn speaks(self, media_type: &'static str) -> Self {
+        Self { media_type, ..self }
+    }
+}
+
+/// The texts that stand for the `{...}` of a path, where it is like that.
+fn captured(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (mut parts, mut segments) = (pattern.split('/'), path.split('/'));
+    let mut captured = Vec::new();
+    loop {
+        match (parts.next(), segments.next()) {
+            (None, None) => return Some(captured),
+            (Some(part), Some(segment)) if part.starts_with('{') => captured.push(unescaped(segment)?),
+            (Some(part), Some(segment)) if part == segment => {}
+            _ => return None,
+        }
+    }
+}
+
+const TEXT: &str = "text/plain";
+const PROBE: &str = "`OK`; 503 with the reason otherwise";
+
+const fn probe(summary: &'static str) -> Operation {
+    Operation::get(summary, &[], PROBE).speaks(TEXT).by(Role::Anybody)
+}
+
+const BY: Parameter = ("by", "who asks, as it says of itself");
+const LIMIT: Parameter = ("limit", "how many at most: 1 to 1000, 100 when absent");
+const CURSOR: Parameter = ("cursor", "the `next` of the page before");
+
+/// Every path but those of the console's files.
+pub(crate) static ROUTES: &[Route] = &[
+    Route {
+        path: "/livez",
+        page: |_| Some(Page::Livez),
+        operations: &[probe("whether the process works, or a restart would mend it")],
+    },
+    Route {
+        path: "/readyz",
+        page: |_| Some(Page::Readyz),
+        operations: &[probe("whether requests should be sent here")],
+    },
+    Route {
+        path: "/startupz",
+        page: |_| Some(Page::Startupz),
+        operations: &[probe("whether the start is over")],
+    },
+    Route { path: "/healthz", page: |_| Some(Page::Livez), operations: &[probe("the same as /livez")] },
+    Route {
+        path: "/metrics",
+        page: |_| Some(Page::Metrics),
+        operations: &[
+            Operation::get("numbers for Prometheus", &[], "Prometheus text, or OpenMetrics").speaks(TEXT)
+        ],
+    },
+    Route {
+        path: "/api/v1/openapi.json",
+        page: |_| Some(Page::OpenApi),
+        operations: &[Operation::get("this description", &[], "an OpenAPI 3.1 document")],
+    },
+    Route {
+        path: "/api/v1/status",
+        page: |_| Some(Page::Status),
+        operations: &[Operation::get(
+            "version, listeners, services, rule sets, reloads and what is stale",
+            &[],
+            "what is in force in this process",
+        )],
+    },
+    Route {
+        path: "/api/v1/services",
+        page: |_| Some(Page::Api(Resource::Services)),
+        operations: &[Operation::get(
+            "services with the mode in force and where it comes from",
+            &[],
+            "a page of services",
+        )],
+    },
+    Route {
+        path: "/api/v1/services/{name}/mode",
+        page: |name| Some(Page::Api(Resource::Mode(name[0].clone()))),
+        operations: &[
+            Operation::get("the mode of a service", &[], "the service, and the changes of its mode"),
+            Operation::change(
+                "PUT",
+                "sets the mode of a service",
+                &[BY, ("reason", "why")],
+                Some(r#"{"mode": "off|monitoring|safe_blocking|block", "by", "reason"}"#),
+                "the service, and the changes of its mode",
+            ),
+            Operation::change(
+                "DELETE",
+                "gives the mode of a service back to the configuration",
+                &[BY, ("reason", "why")],
+                None,
+                "the service, and the changes of its mode",
+            ),
+        ],
+    },
+    Route {
+        path: "/api/v1/lists/changes",
+        page: |_| Some(Page::Api(Resource::ListChanges)),
+        operations: &[Operation::get(
+            "what happened to lists, the latest first",
+            &[LIMIT],
+            "a page of changes",
+        )],
+    },
+    Route {
+        path: "/api/v1/lists/{list}",
+        page: |list| Some(Page::Api(Resource::List(list[0].parse().ok()?))),
+        operations: &[
+            Operation::get(
+                "entries of the list `allow`, `deny` or `gray`, the latest first",
+                &[
+                    LIMIT,
+                    CURSOR,
+                    ("address", "entries that this address is in"),
+                    ("origin", "`file`, `api` or `automatic`"),
+                    ("application", "entries that count for this application"),
+                    ("q", "a text in the reason"),
+                ],
+                "a page of entries",
+            ),
+            Operation::change(
+                "POST",
+                "adds entries: all of them, or none",
+                &[BY],
+                Some(
+                    r#"{"address" or "country" or "asn", "expires", "reason", "applications"}, a list of such, or {"items": [...]}"#,
+                ),
+                "how many are new and how many took the place of others",
+            ),
+            Operation::change(
+                "DELETE",
+                "takes entries away",
+                &[
+                    ("id", "an entry's id; may stand there several times"),
+                    ("address", "an entry's address, country or AS number; may stand there several times"),
+                    ("all", "`true`: all that do not stand in the configuration"),
+                    BY,
+                ],
+                Some(r#"{"ids": [...]}; may be left out"#),
+                "how many were there",
+            ),
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_told_apart_before_they_are_unescaped() {
+        let names = |path| captured("/api/v1/services/{name}/mode", path);
+        assert_eq!(names("/api/v1/services/web/mode"), Some(vec!["web".to_owned()]));
+        assert_eq!(names("/api/v1/services/a%2Fb/mode"), Some(vec!["a/b".to_owned()]));
+        for other in ["/api/v1/services/mode", "/api/v1/services/a/b/mode", "/api/v1/services/%zz/mode", "/"]
+        {
+            assert_eq!(names(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn no_path_stands_there_twice_and_no_change_is_open_to_anybody() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            assert!(ROUTES[..at].iter().all(|before| before.path != route.path), "{}", route.path);
+            assert!(!route.operations.is_empty(), "{}", route.path);
+        }
+        assert!(Route::of("/api/v1/lists/changes").is_some_and(|(route, _)| !route.path.contains('{')));
+        assert!(Route::of("/api/v1/lists/other").is_none());
+    }
+}
