@@ -14,10 +14,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use palisade_model::{Dropped, Event, EventAction, EventId, EventKind, Excerpt, Moment, Redactor, Traffic};
 use serde::Serialize;
+
+use crate::clock::unix_millis;
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
@@ -501,11 +503,6 @@ fn drawn() -> u32 {
     use std::hash::{BuildHasher as _, RandomState};
     // The standard library draws the keys of each hasher at random.
     RandomState::new().hash_one(std::process::id()) as u32
-}
-
-fn unix_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod access;
 pub mod alerts;
 pub mod audit;
 mod bus;
+mod clock;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
@@ -29,6 +30,7 @@ mod traffic;
 pub use bus::{
     Batch, Bus, BusCounts, BusLimits, Record, SubscriberCounts, Subscription, Taken, TrafficSource,
 };
+pub use clock::unix_millis;
 pub use log_writer::{Destination, EntryFile, LogWriter};
 pub use reference::reference;
 pub use traffic::{EachParameter, SeenRequest, TrafficLog, TrafficSwitches, UrlDetail};

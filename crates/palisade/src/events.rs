@@ -2,13 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::TrimUrl;
 use palisade_console::Exposition;
 use palisade_events::store::{Keeper, Retention};
-use palisade_events::{Bus, BusLimits, TrafficLog, TrafficSource, TrafficSwitches, UrlDetail};
+use palisade_events::{Bus, BusLimits, TrafficLog, TrafficSource, TrafficSwitches, UrlDetail, unix_millis};
 use palisade_model::{Excerpt, Moment, Redactor};
 
 /// The folder of the store in the data folder.
@@ -35,10 +35,8 @@ impl Events {
         if !settings.enabled {
             return Ok(None);
         }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = Redactor::new().words(host.trim());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Moment(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        let host = Redactor::new().words(&host());
+        let now = Moment(unix_millis());
         let traffic =
             settings.l7.enabled.then(|| Arc::new(TrafficLog::new(switches(&settings.l7), host.clone(), now)));
         let source = traffic.clone().map(|traffic| traffic as Arc<dyn TrafficSource>);
@@ -107,6 +105,11 @@ impl Events {
         let help = "Files of the event store that were taken away because they were too old or too much.";
         into.counter("palisade_event_store_files_removed_total", help, &[], counts.files_removed);
     }
+}
+
+/// The name of this node.
+pub(crate) fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 fn switches(l7: &palisade_config::L7) -> TrafficSwitches {

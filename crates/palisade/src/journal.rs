@@ -9,7 +9,7 @@ mod event;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::LogTarget;
@@ -17,14 +17,14 @@ use palisade_dataplane::{AnsweredBy, Ended, Facts, Journal, Remark};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
-use palisade_events::{Destination, EntryFile, LogWriter, dikastes};
+use palisade_events::{Destination, EntryFile, LogWriter, dikastes, unix_millis};
 use palisade_identity::hex_lower;
 use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
 use palisade_model::{AuditMessage, AuditRecord, Calendar, Listing};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
-use crate::events::Events;
+use crate::events::{Events, host};
 use crate::snapshot::Snapshot;
 
 /// The logs of this process.
@@ -78,7 +78,6 @@ impl Logs {
 
     /// Only an error log.
     pub(crate) fn errors_to(error: LogWriter) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         Self {
             error,
             access: None,
@@ -87,7 +86,7 @@ impl Logs {
             by_rules: RwLock::default(),
             audit_is_off: false,
             dikastes: false,
-            producer: Producer::new(env!("CARGO_PKG_VERSION"), host.trim()),
+            producer: Producer::new(env!("CARGO_PKG_VERSION"), &host()),
             events: None,
         }
     }
@@ -424,8 +423,7 @@ fn octal(text: &str) -> Option<u32> {
 }
 
 fn now() -> Calendar {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Calendar::new(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), 0)
+    Calendar::new(unix_millis(), 0)
 }
 
 /// A name that is no path: the writer of a concurrent log without an index.

@@ -7,12 +7,13 @@ mod places;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::{Config, ListEntry, Located};
 use palisade_console::{AddedCounts, Author, ControlError};
 use palisade_dataplane::LiveLists;
+use palisade_events::unix_millis;
 use palisade_lists::{
     Added, Change, Entry, EntryId, Full, Listing, Lists, Moment, Origin, Query, Scope, Subject, What,
 };
@@ -215,8 +216,7 @@ fn of_file(list: Listing, entry: &Located<ListEntry>, now: Moment) -> Option<Ent
 }
 
 pub(crate) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    Moment(unix_millis())
 }
 
 /// How often lists are tidied.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
+use palisade_events::unix_millis;
 use palisade_inspect::SetMode;
 use palisade_model::Mode;
 use serde::{Deserialize, Serialize};
@@ -109,9 +109,8 @@ impl Modes {
             Some(mode) => kept.services.insert(service.to_owned(), mode.to_string()),
             None => kept.services.remove(service),
         };
-        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let change = KeptChange {
-            at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            at: unix_millis(),
             service: service.to_owned(),
             by,
             reason,

@@ -15,7 +15,7 @@ use palisade_events::sinks::{
 use palisade_events::store::Reader;
 use palisade_events::{Batch, Record, Subscription};
 
-use crate::events::{Events, STORE};
+use crate::events::{Events, STORE, host};
 use crate::snapshot::Snapshot;
 
 /// Sinks and alerts at work.
@@ -126,11 +126,6 @@ pub(crate) fn our_say() -> Say {
 pub(crate) fn secrets_of(config: &Config) -> Secrets {
     let folder = config.alerts.as_ref().and_then(|alerts| alerts.secrets.as_ref());
     Secrets { folder: folder.map(|folder| folder.as_str().into()) }
-}
-
-/// The name of this node.
-pub(crate) fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// A sink of the configuration.

@@ -64,8 +64,9 @@ impl ShownPolicies {
     /// Why nothing passes yet, if so.
     pub(crate) fn missing(&self) -> Option<String> {
         let (store, status) = self.now()?;
-        let why = status?.now().last_error.map_or_else(String::new, |error| format!(": {error}"));
-        (!store.is_in_sync()).then(|| format!("no policies have come yet, and policy fails closed{why}"))
+        let status = status.filter(|_| !store.is_in_sync())?;
+        let why = status.now().last_error.map_or_else(String::new, |error| format!(": {error}"));
+        Some(format!("no policies have come yet, and policy fails closed{why}"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use palisade_model::{EventId, Moment};
 use serde_json::Value;
@@ -18,6 +18,7 @@ use super::state::{self, State, WatchState};
 use super::watch::{Fired, Watch};
 use super::webhook::SecurityEventWebhook;
 use super::{AlertObject, state::save};
+use crate::clock::unix_millis;
 use crate::query::DataSet;
 use crate::sinks::{BacklogLimits, Document, Kind, Outlet, Say, Secrets, SinkCounts};
 use crate::store::{EventStore as _, Filter, Order, Reader, Table};
@@ -171,7 +172,7 @@ impl Alerts {
             hooks: Vec::new(),
             shared: shared.clone(),
         };
-        worker.replace(set, now_ms());
+        worker.replace(set, unix_millis());
         let thread = thread::Builder::new().name("alerts".into()).spawn(move || worker.run(&subscription))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -231,7 +232,7 @@ impl Worker {
                 Taken::Nothing => {}
                 Taken::End => break,
             }
-            let now = now_ms();
+            let now = unix_millis();
             let next = lock(&self.shared.next).take();
             if let Some(set) = next {
                 self.replace(set, now);
@@ -427,11 +428,6 @@ impl Worker {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Values are replaced whole under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Records of one page of history, and how many pages are read: what an alert can remember.

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::{Retention, Writer};
 use crate::bus::{Subscription, Taken};
+use crate::clock::unix_millis;
 
 /// What is told to people: a line.
 type Tell = Box<dyn Fn(&str) + Send>;
@@ -175,9 +176,4 @@ impl Work {
             (self.tell)(&format!("events: the store cannot be written, events are lost: {error}"));
         }
     }
-}
-
-fn unix_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

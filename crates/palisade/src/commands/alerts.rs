@@ -1,19 +1,20 @@
 //! `palisade alerts`: what is wrong with alerts, and whether those who are told of them hear it.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 use palisade_config::{Config, Overrides};
 use palisade_events::alerts::webhook::WebhookState;
 use palisade_events::alerts::{AlertSet, Hook, test_event};
+use palisade_events::unix_millis;
 
 use crate::Finding;
 use crate::alerting::AlertFiles;
 use crate::configuration::Told;
+use crate::events::host;
 use crate::files::FileSystem;
 use crate::flags::AlertsTestFlags;
-use crate::outlets::{host, our_say, secrets_of};
+use crate::outlets::{our_say, secrets_of};
 use crate::rules::{Warnings, plural};
 
 /// Tells every webhook that an alert would tell, that this is a test. Exit 1 when one did not hear it.
@@ -34,8 +35,7 @@ pub(crate) fn test(flags: &AlertsTestFlags) -> Result<Finding> {
         };
         bail!("no alert has the name `{}`; {known}", flags.name);
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    let event = test_event(&alert.name, alert.severity, now, &host());
+    let event = test_event(&alert.name, alert.severity, unix_millis(), &host());
     let mut out = std::io::stdout();
     let (mut told, mut failed) = (0, 0);
     for webhook in &webhooks {

@@ -3,11 +3,12 @@
 mod shown;
 
 use std::io::{IsTerminal as _, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use palisade_events::query;
 use palisade_events::store::{Cursor, EventStore, Filter, Order, Reader, Table};
+use palisade_events::unix_millis;
 
 use self::shown::{Style, harmless, harmless_json};
 use crate::Finding;
@@ -171,11 +172,6 @@ fn moment(text: &str, now: u64) -> Result<u64> {
     let nanos = query::nanoseconds(text)
         .context("write how long ago, such as 15m, 2h or 3d, or 2026-11-22T12:00:00Z")?;
     Ok(u64::try_from(nanos / 1_000_000).unwrap_or_default())
-}
-
-fn unix_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use palisade_events::unix_millis;
 use palisade_model::{Calendar, KnownBy};
 use palisade_policy::{
     Compiler, Direction, Feed, Flow, HttpHead, Identity, Index, Judgement, Learner, Object, Party, Patience,
@@ -132,9 +133,8 @@ fn since(text: &str) -> Result<String> {
             "--since `{text}`: write a time such as 2026-11-22T09:00:00Z, or how long ago, such as 90m, 24h or 7d"
         );
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let then = now.saturating_sub(Duration::from_secs(seconds));
-    Ok(Calendar::new(u64::try_from(then.as_millis()).unwrap_or(u64::MAX), 0).rfc3339())
+    let then = unix_millis().saturating_sub(seconds.saturating_mul(1000));
+    Ok(Calendar::new(then, 0).rfc3339())
 }
 
 /// Which lines count.
