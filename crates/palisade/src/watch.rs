@@ -23,6 +23,10 @@ const LOOK_SHARE: u32 = 50;
 /// not later than this after it was first seen, so that somebody who changes things all the time does not stop us.
 const UNSETTLED: Duration = Duration::from_secs(1);
 
+/// A file that held something and now holds nothing is most likely being written: whoever writes in place empties it first,
+/// and may then have to wait for a disk. Empty rules are rules that find nothing, so they are believed later than others.
+const EMPTIED: Duration = Duration::from_secs(5);
+
 /// Looks after the files that a snapshot was made of.
 pub(crate) struct Watcher {
     /// As they were when they were loaded, or when that was tried last.
@@ -61,8 +65,12 @@ impl Watcher {
             self.differs = None;
             return false;
         }
-        let since = *self.differs.get_or_insert(at);
-        stands || at.duration_since(since) >= UNSETTLED
+        let goes_on = at.duration_since(*self.differs.get_or_insert(at));
+        if self.last.has_emptied(&self.in_force) {
+            goes_on >= EMPTIED
+        } else {
+            stands || goes_on >= UNSETTLED
+        }
     }
 }
 
@@ -124,6 +132,13 @@ impl Seen {
         }
     }
 
+    /// Whether a file holds nothing that held something before.
+    fn has_emptied(&self, before: &Self) -> bool {
+        let bytes = |seen: &Self, path: &String| seen.files.get(path)?.as_ref().map(|stamp| stamp.bytes);
+        let held = |path: &String| bytes(before, path).is_some_and(|bytes| bytes > 0);
+        self.files.keys().any(|path| bytes(self, path) == Some(0) && held(path))
+    }
+
     /// The same files as they are now.
     pub(crate) fn now(&self, loader: &dyn Loader) -> Self {
         let files = self.files.keys().map(|path| (path.clone(), stamp(path))).collect();
@@ -169,6 +184,15 @@ mod tests {
         let looks = [(0, 1), (250, 2), (500, 3), (750, 4), (1000, 5), (1250, 6)];
         let taken = looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at)));
         assert_eq!(taken, [false, false, false, false, true, true]);
+        // It is emptied, and written a second and a half later: nobody saw it empty.
+        let mut watcher = Watcher::of(seen(7));
+        let looks = [(0, 0), (250, 0), (500, 0), (1500, 8), (1750, 8)];
+        let taken = looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at)));
+        assert_eq!(taken, [false, false, false, true, true]);
+        // It is emptied and stays so: that is meant.
+        let mut watcher = Watcher::of(seen(7));
+        let looks = [(0, 0), (4750, 0), (5000, 0)];
+        assert_eq!(looks.map(|(at, bytes)| watcher.judge(seen(bytes), after(at))), [false, false, true]);
         // It was taken back.
         let mut watcher = Watcher::of(seen(0));
         let looks = [(0, 1), (250, 0), (2000, 2)];

@@ -197,3 +197,29 @@ fn a_file_that_changes_all_the_time_is_taken_and_no_request_fails() {
     });
     assert_eq!(proxy.end(), 0);
 }
+
+/// Longer than a change has to stand still before it is taken.
+const STALLED: Duration = Duration::from_millis(900);
+
+#[test]
+fn a_file_that_is_written_in_place_is_not_taken_while_it_is_empty() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let file = folder.write("site.conf", rules(0));
+    let mut proxy = Running::proxy(&folder, &upstream.url, &["--mode", "block", "--rules", &file]);
+    let mut client = Client { address: proxy.address(), stream: None };
+    // As an editor does it that saves in place, or a copy: it is emptied first, and then the disk is slow.
+    let mut there = std::fs::File::create(&file).expect("it is there");
+    let emptied = Instant::now();
+    while emptied.elapsed() < STALLED {
+        assert_eq!(client.ask("/?bad=1").map(|(status, _)| status), Ok(410));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    there.write_all(rules(1).as_bytes()).expect("it is written");
+    drop(there);
+    eventually("rules of the next generation", || match client.ask("/?bad=1").expect("an answer") {
+        (411, _) => Some(()),
+        (410, _) => None,
+        other => panic!("neither the old rules nor the new: {other:?}"),
+    });
+    assert_eq!(proxy.end(), 0);
+}

@@ -146,11 +146,12 @@ impl Folder {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// Writes a file and gives its path. Folders on the way are made.
+    /// Writes a file and gives its path. Folders on the way are made. Whoever watches it sees it as it was or whole.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.0.join(name);
+        let (path, beside) = (self.0.join(name), self.0.join(format!("{name}.new")));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
+        std::fs::write(&beside, content).unwrap();
+        std::fs::rename(beside, path).unwrap();
         self.at(name)
     }
 }
