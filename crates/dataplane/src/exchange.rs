@@ -105,7 +105,31 @@ impl Exchange {
         peer: Peer,
         head: RequestHead,
         service: &Arc<Service>,
-    ) -> (Self, Result<Stand, Failed>) {
+    ) -> (Box<Self>, Result<Stand, Failed>) {
+        let (mut exchange, begun) = Self::begun(plane, about, peer, head, service);
+        let stand = match begun {
+            Ok(step) => {
+                let waits = matches!(step, Step::Await { .. });
+                let stand = exchange.drive(step).await;
+                if waits {
+                    exchange.note_policy();
+                }
+                stand
+            }
+            Err(Failed) => Err(Failed),
+        };
+        (exchange, stand)
+    }
+
+    /// Begins as far as it goes without waiting. Not part of what awaits, which would have room for all of it and be moved
+    /// about with that.
+    fn begun(
+        plane: &Arc<Plane>,
+        about: About<'_>,
+        peer: Peer,
+        head: RequestHead,
+        service: &Arc<Service>,
+    ) -> (Box<Self>, Result<Step, Failed>) {
         let began = Instant::now();
         let clock = clock(began, plane.utc_offset_seconds);
         let hit = plane.lists.find(peer.client_addr.ip(), service.application, Moment(clock.now.0));
@@ -117,7 +141,7 @@ impl Exchange {
             .filter(|_| counts)
             .and_then(|rates| first_above(rates, &head, peer.client_addr.ip(), Moment(clock.now.0)));
         let standing = standing.above_rate(above.as_ref().map(|above| above.limit.status()));
-        let mut exchange = Self {
+        let mut exchange = Box::new(Self {
             plane: plane.clone(),
             inspection: None,
             outcome: None,
@@ -137,27 +161,22 @@ impl Exchange {
             watch: None,
             parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone(), standing)),
             waiting: None,
-        };
+        });
         let begun = guarded(|| Inspection::begin(peer, head, service, standing, Detail::Normal, clock));
         exchange.engine += began.elapsed();
         exchange.note_list();
         exchange.note_rate();
-        let stand = match begun {
+        let begun = match begun {
             Ok((inspection, step)) => {
-                let waits = matches!(step, Step::Await { .. });
                 exchange.inspection = Some(Box::new(inspection));
-                if !waits {
+                if !matches!(step, Step::Await { .. }) {
                     exchange.note_policy();
                 }
-                let stand = exchange.drive(step).await;
-                if waits {
-                    exchange.note_policy();
-                }
-                stand
+                Ok(step)
             }
             Err(Failed) => Err(exchange.failed()),
         };
-        (exchange, stand)
+        (exchange, begun)
     }
 
     /// Notes what policies said.

@@ -95,15 +95,15 @@ pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
 /// Buffers of transactions that have ended, for those that will begin: as many as run rules at the same time on a large
 /// machine.
 #[derive(Debug, Default)]
-pub(crate) struct Spares(palisade_model::Spares<Buffers>);
+pub(crate) struct Spares(palisade_model::Spares<Box<Buffers>>);
 
 impl Spares {
     /// Empty buffers, with memory in them if there were some to have. Never waits.
-    pub(crate) fn take(&self) -> Buffers {
+    pub(crate) fn take(&self) -> Box<Buffers> {
         self.0.take().unwrap_or_default()
     }
 
-    fn give(&self, mut buffers: Buffers) {
+    fn give(&self, mut buffers: Box<Buffers>) {
         buffers.clear();
         self.0.give(buffers);
     }
@@ -112,9 +112,10 @@ impl Spares {
 impl Drop for Transaction {
     fn drop(&mut self) {
         use std::mem::take;
+        let Some(mut buffers) = self.buffers.take() else { return };
         let vars = &mut self.vars;
         let arguments = take(&mut vars.body.fields);
-        self.rules.spares.give(Buffers {
+        *buffers = Buffers {
             tx: Some(take(&mut vars.tx)),
             env: take(&mut vars.env),
             target: vars.target.take().map_or_else(|| take(&mut self.target_memory), Target::into_memory),
@@ -132,7 +133,8 @@ impl Drop for Transaction {
             removed_targets: take(&mut self.control.removed_targets),
             scratch: take(&mut self.scratch),
             plan: take(&mut self.plan),
-        });
+        };
+        self.rules.spares.give(buffers);
     }
 }
 
@@ -254,7 +256,7 @@ mod tests {
         for _ in 0..3 {
             let many: Vec<Transaction> = (0..100).map(|_| begin(&rules)).collect();
             drop(many);
-            assert_eq!(rules.spares.0.count(), palisade_model::Spares::<Buffers>::MAX);
+            assert_eq!(rules.spares.0.count(), palisade_model::Spares::<Box<Buffers>>::MAX);
         }
     }
 }

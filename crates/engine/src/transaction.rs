@@ -21,6 +21,7 @@ use crate::lookup::{Answer, Lookup};
 use crate::operator::Evaluation;
 use crate::persistent::{Operation, StoredVariable};
 use crate::plan::{FilterCounts, PlanState};
+use crate::recycle::Buffers;
 use crate::recycle::empty;
 use crate::ruleset::{Exclusion, PHASES, RuleId, RuleIndex, RuleSelection, RuleSet, phase_slot};
 use crate::store::VarStore;
@@ -217,6 +218,8 @@ pub struct Transaction {
     pub(crate) shortfalls: Vec<Shortfall>,
     request_body: BodyState,
     response_body_open: bool,
+    /// Where its memory came from and goes back to; none only while it is dropped.
+    pub(crate) buffers: Option<Box<Buffers>>,
     /// Memory for the target and the body's arguments.
     pub(crate) target_memory: Vec<u8>,
     pub(crate) arguments: Fields,
@@ -385,10 +388,11 @@ impl Transaction {
                 work: 0,
                 work_share: WORK_SHARE_BYTES,
             },
-            scratch: buffers.scratch,
-            plan: buffers.plan,
-            target_memory: buffers.target,
-            arguments: buffers.arguments,
+            scratch: std::mem::take(&mut buffers.scratch),
+            plan: std::mem::take(&mut buffers.plan),
+            target_memory: std::mem::take(&mut buffers.target),
+            arguments: std::mem::take(&mut buffers.arguments),
+            buffers: Some(buffers),
             matches: Vec::new(),
             keeps_silent_matches: false,
             trace: None,

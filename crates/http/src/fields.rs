@@ -25,6 +25,11 @@ impl Fields {
         Self::EMPTY
     }
 
+    /// An empty list with room for so many fields, and so many bytes of them.
+    pub fn with_room(fields: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), entries: Vec::with_capacity(fields) }
+    }
+
     /// Appends a field.
     ///
     /// # Panics

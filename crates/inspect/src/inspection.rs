@@ -287,7 +287,7 @@ impl Inspection {
             };
             // Only where a verdict is sure to stop the exchange may the rules stop looking at it.
             let enforcement = if enforces { Enforcement::AsWritten } else { Enforcement::DetectOnly };
-            let mut transaction = Transaction::new(rules.clone(), connection, enforcement, clock);
+            let mut transaction = Box::new(Transaction::new(rules.clone(), connection, enforcement, clock));
             match detail {
                 Detail::Normal => {}
                 Detail::Explain => transaction.keep_silent_matches(),
@@ -302,7 +302,7 @@ impl Inspection {
                 transaction.except(exceptions.clone());
             }
             transaction.request_head(head);
-            Box::new(transaction)
+            transaction
         });
     }
 

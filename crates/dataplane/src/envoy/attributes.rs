@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use envoy_types::pb::envoy::config::core::v3::address::Address as AddressKind;
 use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
 use envoy_types::pb::envoy::config::core::v3::{Address, HeaderMap, HeaderValue};
-use palisade_http::{FramingFinding, HeadLimits, RequestHead, ResponseHead};
+use palisade_http::{Fields, FramingFinding, HeadLimits, RequestHead, ResponseHead};
 
 /// The field by which Envoy says whether a body is only the beginning of one. It is for us, not for rules.
 const PARTIAL_BODY: &[u8] = b"x-envoy-auth-partial-body";
@@ -18,7 +18,7 @@ const PARTIAL_BODY: &[u8] = b"x-envoy-auth-partial-body";
 pub(super) struct HeadBuilder<'a> {
     limits: &'a HeadLimits,
     head: RequestHead,
-    authority: Option<Vec<u8>>,
+    has_authority: bool,
     partial: bool,
     bytes: usize,
 }
@@ -32,22 +32,47 @@ pub(super) struct EnvoyHead {
 }
 
 impl<'a> HeadBuilder<'a> {
-    pub(super) fn new(limits: &'a HeadLimits) -> Self {
-        Self { limits, head: RequestHead::default(), authority: None, partial: false, bytes: 0 }
+    pub(super) fn of<'f>(
+        limits: &'a HeadLimits,
+        fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone,
+    ) -> Self {
+        let all = fields.clone();
+        let (count, bytes) =
+            all.fold((0, 0), |(count, bytes), (name, value)| (count + 1, bytes + name.len() + value.len()));
+        let room = Fields::with_room(count.min(limits.headers_max), bytes.min(limits.head_bytes_max));
+        let head = RequestHead { headers: room, ..RequestHead::default() };
+        let mut builder = Self { limits, head, has_authority: false, partial: false, bytes: 0 };
+        // Host comes first, as programs send it; Envoy keeps its value in a field of its own.
+        let named = |wanted: &'static [u8]| fields.clone().find(|(name, _)| *name == wanted);
+        let pseudo = named(b":authority");
+        if let Some((_, authority)) = pseudo.or_else(|| named(b"host")) {
+            builder.has_authority = true;
+            builder.head.headers.push(b"host", authority);
+            // Envoy joins several by commas; there is no host of such a name.
+            if authority.contains(&b',') {
+                builder.find(FramingFinding::HostRepeated);
+            }
+        }
+        let mut is_host_told = pseudo.is_some();
+        for (name, value) in fields {
+            if name == b"host" && !std::mem::replace(&mut is_host_told, true) {
+                continue;
+            }
+            builder.field(name, value);
+        }
+        builder
     }
 
     /// Adds a field, or takes a pseudo field for what it is.
-    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
+    fn field(&mut self, name: &[u8], value: &[u8]) {
         match name {
             b":method" => self.head.method = value.to_vec(),
             b":path" => self.head.target = value.to_vec(),
-            b":authority" => self.authority = Some(value.to_vec()),
             _ if name.starts_with(b":") => {}
             PARTIAL_BODY => self.partial = value.eq_ignore_ascii_case(b"true"),
-            b"host" if self.authority.is_none() => self.authority = Some(value.to_vec()),
             _ => {
                 self.bytes += name.len() + value.len();
-                if self.head.headers.len() >= self.limits.headers_max {
+                if self.head.headers.len() >= self.limits.headers_max + usize::from(self.has_authority) {
                     self.find(FramingFinding::TooManyHeaders);
                 } else if self.bytes > self.limits.head_bytes_max {
                     self.find(FramingFinding::HeadTooLarge);
@@ -68,24 +93,15 @@ impl<'a> HeadBuilder<'a> {
             "HTTP/3" => b"HTTP/3.0".to_vec(),
             other => other.as_bytes().to_vec(),
         };
-        let is_framed =
-            head.headers.iter().any(|(name, _)| matches!(name, b"content-length" | b"transfer-encoding"));
-        if has_body && !is_framed && head.version.starts_with(b"HTTP/1") {
+        let is_framed = |name: &[u8]| matches!(name, b"content-length" | b"transfer-encoding");
+        if has_body
+            && head.version.starts_with(b"HTTP/1")
+            && !head.headers.iter().any(|(name, _)| is_framed(name))
+        {
             // Envoy keeps its coding to itself, and rules ask for it.
             head.headers.push(b"transfer-encoding", b"chunked");
         }
-        if let Some(authority) = self.authority {
-            let mut headers = palisade_http::Fields::new();
-            // Envoy joins several by commas; there is no host of such a name.
-            if authority.contains(&b',') {
-                head.findings.push(FramingFinding::HostRepeated);
-            }
-            headers.push(b"host", &authority);
-            for (name, value) in head.headers.iter() {
-                headers.push(name, value);
-            }
-            head.headers = headers;
-        } else if head.version.as_slice() != b"HTTP/1.0" {
+        if !self.has_authority && head.version.as_slice() != b"HTTP/1.0" {
             head.findings.push(FramingFinding::HostMissing);
         }
         if head.method.is_empty() || head.target.is_empty() {
@@ -148,11 +164,8 @@ mod tests {
 
     fn built(fields: &[(&str, &str)], protocol: &str) -> EnvoyHead {
         let limits = HeadLimits::default();
-        let mut builder = HeadBuilder::new(&limits);
-        for (name, value) in fields {
-            builder.field(name.as_bytes(), value.as_bytes());
-        }
-        builder.finish(protocol, false)
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        HeadBuilder::of(&limits, fields).finish(protocol, false)
     }
 
     #[test]

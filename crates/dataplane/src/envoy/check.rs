@@ -132,23 +132,23 @@ impl Shared {
     }
 
     fn asked(&self, attributes: &AttributeContext, http: HttpRequest) -> (Asked, Shown) {
-        let mut head = HeadBuilder::new(&self.listener.limits.request_head);
+        let limits = &self.listener.limits.request_head;
         let raw = http.header_map.as_ref().filter(|map| !map.headers.is_empty());
-        match raw {
-            Some(map) => {
-                for field in &map.headers {
-                    head.field(field.key.as_bytes(), bytes_of(field));
-                }
-            }
+        let head = match raw {
+            Some(map) => HeadBuilder::of(
+                limits,
+                map.headers.iter().map(|field| (field.key.as_bytes(), bytes_of(field))),
+            ),
             None => {
                 // A map has no order; ours at least does not change from one request to the next.
                 let mut fields: Vec<_> = http.headers.iter().collect();
                 fields.sort_unstable();
-                for (name, value) in fields {
-                    head.field(name.as_bytes(), value.as_bytes());
-                }
+                HeadBuilder::of(
+                    limits,
+                    fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+                )
             }
-        }
+        };
         let is_raw = raw.is_some();
         // `pack_as_bytes` decides which of the two it is.
         let bytes = if http.raw_body.is_empty() { http.body.into_bytes() } else { http.raw_body };

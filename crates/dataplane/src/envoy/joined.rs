@@ -29,20 +29,20 @@ enum State {
 
 impl Joined {
     /// Leaves an allowed exchange for `ext_proc`. Ends it where there is no room, or where its id is in use.
-    pub(super) fn leave(&self, id: &str, mut exchange: Exchange) {
+    pub(super) fn leave(&self, id: &str, mut exchange: Box<Exchange>) {
         let mut by_id = self.by_id();
         if by_id.len() >= WAITING_MAX || by_id.contains_key(id) {
             drop(by_id);
             exchange.finish(End::Complete);
             return;
         }
-        by_id.insert(id.to_owned(), State::Waiting(Box::new(exchange), Instant::now()));
+        by_id.insert(id.to_owned(), State::Waiting(exchange, Instant::now()));
     }
 
     /// Takes an exchange over, or says that one has begun: from now on [`is_live`](Self::is_live).
-    pub(super) fn take(&self, id: &str) -> Option<Exchange> {
+    pub(super) fn take(&self, id: &str) -> Option<Box<Exchange>> {
         match self.by_id().insert(id.to_owned(), State::Live) {
-            Some(State::Waiting(exchange, _)) => Some(*exchange),
+            Some(State::Waiting(exchange, _)) => Some(exchange),
             Some(State::Live) | None => None,
         }
     }

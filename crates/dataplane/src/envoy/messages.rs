@@ -96,10 +96,9 @@ pub(super) fn asked(shared: &Shared, shown: &HttpHeaders, attributes: &HashMap<S
             _ => None,
         }
     };
-    let mut head = HeadBuilder::new(&shared.listener.limits.request_head);
-    for field in shown.headers.iter().flat_map(|fields| &fields.headers) {
-        head.field(field.key.as_bytes(), bytes_of(field));
-    }
+    let fields = shown.headers.iter().flat_map(|fields| &fields.headers);
+    let fields = fields.map(|field| (field.key.as_bytes(), bytes_of(field)));
+    let head = HeadBuilder::of(&shared.listener.limits.request_head, fields);
     let EnvoyHead { head, .. } =
         head.finish(attribute("request.protocol").unwrap_or_default(), !shown.end_of_stream);
     let address = |name: &str| attribute(name).and_then(|text| text.parse::<SocketAddr>().ok());

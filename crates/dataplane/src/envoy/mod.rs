@@ -170,7 +170,7 @@ impl Shared {
         asked: &mut Asked,
         protected: &Protected,
         in_parts: bool,
-    ) -> (Exchange, Result<Stand, Failed>) {
+    ) -> (Box<Exchange>, Result<Stand, Failed>) {
         let service = &protected.service;
         let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
         let rates = Some(&protected.rates);

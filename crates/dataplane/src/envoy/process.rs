@@ -102,7 +102,7 @@ struct Conversation {
 struct About {
     asked: Asked,
     protected: Option<Arc<Protected>>,
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
 }
 
 /// One direction.

@@ -77,7 +77,7 @@ impl Conversation {
             Some(about) => (&about.asked, about.protected.as_deref()),
             None => (&nobody, None),
         };
-        let exchange = self.about.as_ref().and_then(|about| about.exchange.as_ref());
+        let exchange = self.about.as_ref().and_then(|about| about.exchange.as_deref());
         let retry_after = exchange.and_then(Exchange::retry_after);
         let form = AnswerForm { retry_after, ..self.shared.form(asked, protected) };
         match word {
