@@ -41,16 +41,22 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
+    waiting: Waiting,
+    /// What waited when the file was to be opened anew: it belongs to the old one.
+    before_reopening: Option<Waiting>,
+    writing: bool,
+    closed: bool,
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     bytes: Vec<u8>,
     lines: u64,
     /// Files to be written before the lines.
     files: Vec<EntryFile>,
     /// Bytes of those.
     file_bytes: usize,
-    writing: bool,
-    reopen: bool,
-    closed: bool,
-    ended: bool,
 }
 
 /// Where a log goes.
@@ -163,14 +169,9 @@ impl LogWriter {
         }
         let mut queue = shared.lock();
         for line in lines {
-            let line = line.as_ref();
-            if queue.ended || queue.waiting_bytes() + line.len() + 1 > QUEUE_BYTES_MAX {
+            if !queue.push(line.as_ref()) {
                 shared.dropped.fetch_add(1, Ordering::Relaxed);
-                continue;
             }
-            queue.bytes.extend_from_slice(line.as_bytes());
-            queue.bytes.push(b'\n');
-            queue.lines += 1;
         }
         drop(queue);
         shared.filled.notify_one();
@@ -185,15 +186,16 @@ impl LogWriter {
             shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        queue.file_bytes += bytes;
-        queue.files.push(file);
+        queue.waiting.file_bytes += bytes;
+        queue.waiting.files.push(file);
         drop(queue);
         shared.filled.notify_one();
     }
 
-    /// Opens the file anew, for log rotation. Has no meaning for other sinks.
+    /// Opens the file anew, for log rotation: what is queued from now on goes to the new one. Has no meaning for other
+    /// sinks.
     pub fn reopen(&self) {
-        self.handle.shared.lock().reopen = true;
+        self.handle.shared.lock().reopen();
         self.handle.shared.filled.notify_one();
     }
 
@@ -208,7 +210,7 @@ impl LogWriter {
         let shared = &self.handle.shared;
         let deadline = Instant::now() + patience;
         let mut queue = shared.lock();
-        while (queue.waiting_bytes() > 0 || queue.writing || queue.reopen) && !queue.ended {
+        while (queue.has_work() || queue.writing) && !queue.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -239,8 +241,64 @@ impl Drop for Handle {
 }
 
 impl Queue {
+    /// Whether there is room for a line, and somebody to write it.
+    fn push(&mut self, line: &str) -> bool {
+        let has_room = !self.ended && self.waiting_bytes() + line.len() < QUEUE_BYTES_MAX;
+        if has_room {
+            self.waiting.bytes.extend_from_slice(line.as_bytes());
+            self.waiting.bytes.push(b'\n');
+            self.waiting.lines += 1;
+        }
+        has_room
+    }
+
+    fn reopen(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.before_reopening.get_or_insert_default().append(waiting);
+    }
+
     fn waiting_bytes(&self) -> usize {
+        self.waiting.size() + self.before_reopening.as_ref().map_or(0, Waiting::size)
+    }
+
+    fn has_work(&self) -> bool {
+        self.before_reopening.is_some() || self.waiting.size() > 0
+    }
+}
+
+impl Waiting {
+    fn size(&self) -> usize {
         self.bytes.len() + self.file_bytes
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.bytes.append(&mut other.bytes);
+        self.lines += other.lines;
+        self.files.append(&mut other.files);
+        self.file_bytes += other.file_bytes;
+    }
+
+    /// Writes all of it, and is empty then. Tells how many lines are lost.
+    fn write(&mut self, sink: &mut Sink) -> u64 {
+        let mut lost = 0;
+        for file in self.files.drain(..) {
+            match file.write() {
+                Ok(()) => {
+                    self.bytes.extend_from_slice(file.index_line.as_bytes());
+                    self.bytes.push(b'\n');
+                    self.lines += 1;
+                }
+                Err(_) => lost += 1,
+            }
+        }
+        if sink.write(&self.bytes).is_err() {
+            lost += self.lines;
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(64 * 1024);
+        self.lines = 0;
+        self.file_bytes = 0;
+        lost
     }
 }
 
@@ -252,56 +310,45 @@ impl Shared {
 }
 
 fn write_all(shared: &Shared, mut sink: Sink) {
-    let mut batch = Vec::new();
+    let mut batch = Waiting::default();
     loop {
         let mut queue = shared.lock();
-        while queue.waiting_bytes() == 0 && !queue.reopen && !queue.closed {
+        while !queue.has_work() && !queue.closed {
             queue = shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if queue.waiting_bytes() == 0 && !queue.reopen {
+        if !queue.has_work() {
             queue.ended = true;
             drop(queue);
             shared.written.notify_all();
             return;
         }
-        std::mem::swap(&mut queue.bytes, &mut batch);
-        let mut lines = std::mem::take(&mut queue.lines);
-        let files = std::mem::take(&mut queue.files);
-        queue.file_bytes = 0;
-        let reopen = std::mem::take(&mut queue.reopen);
+        std::mem::swap(&mut queue.waiting, &mut batch);
+        let before_reopening = queue.before_reopening.take();
         queue.writing = true;
         drop(queue);
 
-        for file in files {
-            match file.write() {
-                Ok(()) => {
-                    batch.extend_from_slice(file.index_line.as_bytes());
-                    batch.push(b'\n');
-                    lines += 1;
-                }
-                Err(_) => {
-                    shared.failed.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+        let mut lost = 0;
+        if let Some(mut before) = before_reopening {
+            lost += before.write(&mut sink);
+            sink.reopen();
         }
-        // Lines queued before the rotation belong to the old file.
-        if sink.write(&batch).is_err() {
-            shared.failed.fetch_add(lines, Ordering::Relaxed);
-        }
-        if reopen
-            && let Sink::File { path, file } = &mut sink
-            && let Ok(new) = open(path)
-        {
-            *file = new;
-        }
-        batch.clear();
-        batch.shrink_to(64 * 1024);
+        lost += batch.write(&mut sink);
+        shared.failed.fetch_add(lost, Ordering::Relaxed);
         shared.lock().writing = false;
         shared.written.notify_all();
     }
 }
 
 impl Sink {
+    /// Where that fails the old file goes on.
+    fn reopen(&mut self) {
+        if let Self::File { path, file } = self
+            && let Ok(new) = open(path)
+        {
+            *file = new;
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Sink::Stdout => {
@@ -353,10 +400,13 @@ mod tests {
         log.append(["c"]);
         log.flush();
         std::fs::rename(&path, &rotated).unwrap();
-        log.append(["d"]);
-        log.reopen();
-        log.flush();
-        log.append(["e"]);
+        // All of it before the writer comes to any.
+        let mut queue = log.handle.shared.lock();
+        queue.push("d");
+        queue.reopen();
+        queue.push("e");
+        drop(queue);
+        log.handle.shared.filled.notify_one();
         log.flush();
         assert_eq!(std::fs::read_to_string(&rotated).unwrap(), "a\nb\nc\nd\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "e\n");
