@@ -37,7 +37,6 @@ pub(crate) struct Serving {
     plane: Arc<Plane>,
     tasks: JoinSet<Drained>,
     trigger: DrainTrigger,
-    readiness: Readiness,
 }
 
 /// A listener at work.
@@ -75,8 +74,14 @@ impl Asked {
 }
 
 impl Serving {
-    /// Binds every listener and begins. Says where they listen on standard error.
-    pub(crate) async fn start(snapshot: &Snapshot, plane: Arc<Plane>, modes: Arc<Modes>) -> Result<Self> {
+    /// Binds every listener and begins. Says where they listen on standard error. Envoys are answered as `readiness` says,
+    /// from the first on.
+    pub(crate) async fn start(
+        snapshot: &Snapshot,
+        plane: Arc<Plane>,
+        modes: Arc<Modes>,
+        readiness: Readiness,
+    ) -> Result<Self> {
         let mut upstreams = Upstreams::default();
         let destinations = Destinations::of(snapshot, &mut upstreams, &modes, &plane)?;
         let descriptors = descriptors::raise_limit();
@@ -139,7 +144,6 @@ impl Serving {
             });
             bound.push(listener);
         }
-        let readiness = Readiness::ready();
         let (asked, asked_bound) = bind_envoys(snapshot, &destinations, &readiness).await?;
         // Only now: whoever reads of one may ask the others.
         for listening in &listening {
@@ -162,7 +166,7 @@ impl Serving {
                 })
             });
         }
-        Ok(Self { listening, asked, upstreams, modes, plane, tasks, trigger, readiness })
+        Ok(Self { listening, asked, upstreams, modes, plane, tasks, trigger })
     }
 
     /// Serves later requests by another snapshot. Listeners that it does not have go on as they are.
@@ -203,11 +207,6 @@ impl Serving {
     /// Where the first listener is.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.listening.first().map(|listening| listening.address)
-    }
-
-    /// Whether Envoys are answered by what is in force: who waits for something that decides says so here.
-    pub(crate) fn readiness(&self) -> &Readiness {
-        &self.readiness
     }
 
     /// What the admin listener shows.

@@ -30,7 +30,12 @@ impl Readiness {
 
     /// From now on something is missing.
     pub fn lacks(&self, missing: impl Into<Arc<str>>) {
-        self.missing.send_replace(Some(missing.into()));
+        let now = missing.into();
+        self.missing.send_if_modified(|missing| {
+            let changes = missing.as_ref() != Some(&now);
+            *missing = Some(now);
+            changes
+        });
     }
 
     /// What is missing, if anything is.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use palisade_config::Overrides;
+use palisade_dataplane::Readiness;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
 
@@ -54,7 +55,7 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let mut maker = Maker::new(Told { file: None, overrides });
         let config = maker.config()?;
         let snapshot = maker.first(config)?;
-        let serving = Serving::start(&snapshot, plane, Arc::default()).await?;
+        let serving = Serving::start(&snapshot, plane, Arc::default(), Readiness::ready()).await?;
         let program =
             std::env::current_exe().map_or_else(|_| "palisade".into(), |path| path.display().to_string());
         let url = format!("http://{}", serving.address().context("the shop has a listener")?);

@@ -75,9 +75,11 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         lists.follow(&snapshot.config);
         let controls = Controls::of(&snapshot, modes.clone(), lists.clone());
         process.controls(controls.clone());
-        let mut serving = Serving::start(&snapshot, plane.clone(), modes).await?;
+        let policies = maker.policies();
+        let readiness = policies.missing().map_or_else(Readiness::ready, Readiness::waiting_for);
+        let mut serving = Serving::start(&snapshot, plane.clone(), modes, readiness.clone()).await?;
         process.ready(plane, serving.status());
-        tokio::spawn(tell_readiness(maker.policies(), serving.readiness().clone()));
+        tokio::spawn(tell_readiness(policies, readiness));
         let tidying = tidy(lists.clone());
         admin.say();
         let mut in_force = InUse {
@@ -260,18 +262,10 @@ fn reload(
 
 /// Tells Envoys that ask whether there are policies to decide by.
 async fn tell_readiness(policies: Arc<ShownPolicies>, readiness: Readiness) {
-    let mut lacks = false;
     loop {
         match policies.missing() {
-            Some(missing) if !lacks => {
-                readiness.lacks(missing);
-                lacks = true;
-            }
-            None if lacks => {
-                readiness.is_there();
-                lacks = false;
-            }
-            _ => {}
+            Some(missing) => readiness.lacks(missing),
+            None => readiness.is_there(),
         }
         tokio::time::sleep(READINESS_EVERY).await;
     }
