@@ -68,7 +68,7 @@ impl Place {
     pub fn without(&self, target: &[u8]) -> Option<Vec<u8>> {
         let Self::Query(wanted) = self else { return None };
         let text = query(target)?;
-        let (before, after) = (cut(target, b'?').0, fragment(target));
+        let before = cut(target, b'?').0;
         let is_it = |pair: &&[u8]| *decoded(cut(pair, b'=').0) == *wanted.as_bytes();
         let kept: Vec<&[u8]> = text.split(|byte| *byte == b'&').filter(|pair| !is_it(pair)).collect();
         if kept.len() == text.split(|byte| *byte == b'&').count() {
@@ -79,7 +79,6 @@ impl Place {
             out.push(b'?');
             out.extend(kept.join(&b'&'));
         }
-        out.extend(after);
         Some(out)
     }
 
@@ -130,19 +129,10 @@ fn cookies<'r>(
         })
 }
 
-/// The query of a target.
+/// The query of a target. `#` is a byte like others: clients send none, and of those who do the service may think either.
 fn query(target: &[u8]) -> Option<&[u8]> {
     let start = target.iter().position(|byte| *byte == b'?')? + 1;
-    let rest = &target[start..];
-    Some(cut(rest, b'#').0)
-}
-
-/// What begins with `#`, which no client sends.
-fn fragment(target: &[u8]) -> &[u8] {
-    match target.iter().position(|byte| *byte == b'#') {
-        Some(start) => &target[start..],
-        None => b"",
-    }
+    Some(&target[start..])
 }
 
 /// What stands before and after the first of a byte; all before it where there is none.

@@ -1,6 +1,7 @@
 //! Whether the parts of a configuration fit: names are unique and lead somewhere, routes do not contradict each other.
 //! What a person may leave out because it goes without saying is filled in here.
 
+mod authentication;
 mod lists;
 mod rates;
 mod sinks;
@@ -42,6 +43,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.lists(&config);
     checks.automatic(&config);
     checks.rates(&config);
+    checks.authentication(&config);
     checks.references(&config);
     checks.routes(&config);
     checks.tls(&config);
@@ -49,6 +51,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.outbound(&config);
     checks.policies(&config);
     checks.sinks(&config);
+    authentication::mask(&mut config);
     Some(config)
 }
 
@@ -92,6 +95,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
             config.routes.push(Route {
                 mode: None,
                 rate_limits: Vec::new(),
+                authentication: None,
                 listener: None,
                 hosts: Vec::new(),
                 path: Located::default(path),

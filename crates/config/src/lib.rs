@@ -12,6 +12,7 @@
 //! Not here: files and sockets (texts come in, paths go out as text), rules (`palisade-seclang`), and what becomes of
 //! a configuration (`palisade-inspect`, `palisade-dataplane`, the binary).
 
+mod authentication;
 mod check;
 mod client_address;
 mod decode;
@@ -37,6 +38,10 @@ mod value;
 // What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
 use palisade_yaml::{diagnostic, node};
 
+pub use authentication::{
+    ApiKeys, Authentication, AuthenticationMode, AuthenticationStage, Authenticator, Credential,
+    CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims,
+};
 pub use client_address::{AddressSource, ClientAddress, HopCount};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};

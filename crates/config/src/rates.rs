@@ -12,9 +12,9 @@ section! {
         /// Its name in services, routes, logs and metrics.
         name: Located<Name>,
         /// What tells one from another: `address` (of the client; an IPv6 one by its network of 64 bits), `path`,
-        /// `header:NAME`, `cookie:NAME`, `argument:NAME` (of the query), or several of these, which count together.
-        /// Requests without the header, cookie or argument count as of one. What clients may choose freely is best named
-        /// beside `address`. Claims of tokens are not here: what nobody has verified says nothing.
+        /// `header:NAME`, `cookie:NAME`, `argument:NAME` (of the query), `claim:NAME` (of who it is from, `sub` for one; where
+        /// `authentication` is asked), or several of these, which count together. Requests without the header, cookie, argument
+        /// or claim count as of one. What clients may choose freely is best named beside `address`.
         key: Vec<RateKey>,
         /// So many requests.
         requests: Count,
@@ -62,13 +62,15 @@ pub enum RateKey {
     Cookie(String),
     /// The value of a parameter of the query.
     Argument(String),
+    /// What is said of who it is from, once that is known.
+    Claim(String),
 }
 
 const NAME_BYTES_MAX: usize = 128;
 
 impl FromText for RateKey {
     fn from_text(text: &str) -> Result<Self, Refused> {
-        let help = "write address, path, header:NAME, cookie:NAME or argument:NAME";
+        let help = "write address, path, header:NAME, cookie:NAME, argument:NAME or claim:NAME";
         let named = |name: &str| match name.is_empty() || name.len() > NAME_BYTES_MAX {
             true => Err(("has no name of up to 128 bytes".to_owned(), help.to_owned())),
             false => Ok(name.to_owned()),
@@ -79,10 +81,7 @@ impl FromText for RateKey {
             Some(("header", name)) => HeaderName::from_text(name).map(Self::Header),
             Some(("cookie", name)) => named(name).map(Self::Cookie),
             Some(("argument", name)) => named(name).map(Self::Argument),
-            Some(("claim" | "jwt", _)) => Err((
-                "is a claim that nobody has verified: anybody can write one".to_owned(),
-                help.to_owned(),
-            )),
+            Some(("claim", name)) => named(name).map(Self::Claim),
             _ => Err(("tells nobody from another".to_owned(), help.to_owned())),
         }
     }
@@ -90,7 +89,7 @@ impl FromText for RateKey {
     fn shape() -> Shape {
         Shape::Text {
             what: "what tells one from another",
-            pattern: Some("^(address|path|(header|cookie|argument):.+)$"),
+            pattern: Some("^(address|path|(header|cookie|argument|claim):.+)$"),
             example: "address",
         }
     }
@@ -103,11 +102,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_read_and_claims_are_refused() {
+    fn keys_are_read() {
         assert_eq!(RateKey::from_text("argument:user"), Ok(RateKey::Argument("user".to_owned())));
         assert_eq!(RateKey::from_text("address"), Ok(RateKey::Address));
         for (text, said) in [
-            ("claim:sub", "is a claim that nobody has verified"),
+            ("claim:", "has no name"),
             ("cookie:", "has no name"),
             ("header:a b", "is no header's name"),
             ("ip", "tells nobody from another"),

@@ -1,5 +1,6 @@
 //! The sections of the configuration file. The words beside a key are what its reference says.
 
+use crate::authentication::{Authentication, Authenticator};
 use crate::client_address::ClientAddress;
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::events::Events;
@@ -62,6 +63,8 @@ section! {
         lists: Lists,
         /// How often somebody may ask. Services and routes name those that hold for them.
         rate_limits: Vec<RateLimit>,
+        /// Ways to know who a request is from. Services and routes name those that they ask.
+        authenticators: Vec<Authenticator>,
         /// What is kept of decisions and of traffic.
         events: Events,
         /// Who says who we are, where certificates are `workload-api`.
@@ -188,6 +191,8 @@ section! {
         mode_override: ModeOverride = "on",
         /// Rate limits that hold for its requests, by name.
         rate_limits: Vec<Located<Name>>,
+        /// Whether it has to be known who its requests are from, where a route says nothing else.
+        authentication: Option<Located<Authentication>>,
         /// The profile that inspects its traffic, where a route names none.
         profile: Located<Name> = "default",
         /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
@@ -259,6 +264,8 @@ section! {
         mode: Option<Mode>,
         /// Rate limits that hold for these requests, by name, beside those of the service.
         rate_limits: Vec<Located<Name>>,
+        /// Whether it has to be known who these requests are from, in place of what the service says.
+        authentication: Option<Located<Authentication>>,
         /// What these requests are excepted from, beside what their service and profile say.
         exceptions: Vec<Located<Exception>>,
         /// What becomes of bodies that rules want to see. `hold`: they wait for the verdict, and nothing of a request reaches

@@ -61,6 +61,9 @@ impl OwnAnswer {
         if let Some(seconds) = how.retry_after {
             fields.push(b"Retry-After", seconds.to_string().as_bytes());
         }
+        for (name, value) in how.fields {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
         for (name, value) in how.site.into_iter().flat_map(|site| site.headers.fields()) {
             fields.push(name.as_bytes(), value.as_bytes());
         }
@@ -158,6 +161,8 @@ pub(crate) struct AnswerForm<'a> {
     pub(crate) site: Option<&'a Site>,
     /// After how many seconds it may be asked again.
     pub(crate) retry_after: Option<u64>,
+    /// Further fields of this answer.
+    pub(crate) fields: &'a [(String, String)],
 }
 
 fn page(status: u16, said: Option<&str>, request_id: &str, json: bool) -> String {
@@ -188,6 +193,7 @@ mod tests {
             http10: false,
             site: None,
             retry_after: None,
+            fields: &[],
         };
         answer.write(&form, &mut out);
         String::from_utf8(out).unwrap()

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use palisade_http::{RequestHead, ResponseHead};
 use palisade_inspect::{
     Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Standing, Step,
-    UnixMillis, decide,
+    Unauthenticated, UnixMillis, decide,
 };
 use palisade_lists::{Hit, Listing, Moment};
 
@@ -24,11 +24,12 @@ use palisade_model::{Mode, Verdict};
 use self::driving::Waiting;
 use self::part::Parts;
 use crate::arrival::TlsArrival;
+use crate::authentication::{self, Asking, Authentication, Refusal};
 use crate::content_coding::{ContentDecoder, Undecoded};
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
 use crate::passage::told;
-use crate::rates::{Above, Rates, first_above};
+use crate::rates::{Above, By, Rates, first_above};
 use crate::settings::Plane;
 
 /// An exchange being inspected. Dropping it ends it as aborted, so that what it leaves behind is never
@@ -42,6 +43,12 @@ pub(crate) struct Exchange {
     hit: Option<Hit>,
     /// The rate limit that it came above.
     above: Option<Above>,
+    /// The one that who it is from came above; policies come before it.
+    by_claim: Option<Above>,
+    /// Why it is not known who it is from, where it is refused for that.
+    refusal: Option<Refusal>,
+    /// What the service is told of who it is from.
+    told: Vec<(String, String)>,
     /// Of the stage that was decided last.
     outcome: Option<Outcome>,
     /// Lines of our own, for the log's end.
@@ -80,6 +87,10 @@ pub(crate) struct About<'a> {
     pub(crate) tls: Option<&'a Arc<TlsArrival>>,
     /// The limits that hold for it.
     pub(crate) rates: Option<&'a Rates>,
+    /// Who has to say who they are.
+    pub(crate) authentication: Option<&'a Arc<Authentication>>,
+    /// How the client came: `http` or `https`.
+    pub(crate) scheme: &'a str,
     /// Its body is judged in parts, while it is on its way.
     pub(crate) in_parts: bool,
 }
@@ -91,6 +102,31 @@ pub(crate) enum Stand {
     More,
     /// A stage is decided.
     Decided(Action),
+}
+
+/// What is known of a request before anybody asks who it is from.
+struct Before {
+    began: Instant,
+    clock: Clock,
+    hit: Option<Hit>,
+    standing: Standing,
+    above: Option<Above>,
+}
+
+impl Before {
+    fn of(plane: &Plane, about: &About<'_>, peer: &Peer, head: &RequestHead, service: &Service) -> Self {
+        let began = Instant::now();
+        let clock = clock(began, plane.utc_offset_seconds);
+        let hit = plane.lists.find(peer.client_addr.ip(), service.application, Moment(clock.now.0));
+        let standing = Standing::of(service).on(hit.as_ref().map(|hit| hit.list));
+        // Whom the deny list refuses does not count: it would wait no longer for that.
+        let counts = standing.list != Some(Listing::Deny);
+        let above = about.rates.filter(|_| counts).and_then(|rates| {
+            first_above(rates, head, peer.client_addr.ip(), By::Request, Moment(clock.now.0))
+        });
+        let standing = standing.above_rate(above.as_ref().map(|above| above.limit.status()));
+        Self { began, clock, hit, standing, above }
+    }
 }
 
 /// The inspection failed in us. The request must not pass.
@@ -106,13 +142,25 @@ impl Exchange {
         head: RequestHead,
         service: &Arc<Service>,
     ) -> (Box<Self>, Result<Stand, Failed>) {
-        let (mut exchange, begun) = Self::begun(plane, about, peer, head, service);
+        let before = Before::of(plane, &about, &peer, &head, service);
+        // Who is refused already need not say who it is.
+        let judged = match about.authentication.filter(|_| before.standing.refused().is_none()) {
+            Some(authentication) => {
+                let (client, request_id) = (peer.client_addr.ip(), peer.request_id.as_str());
+                let asking = Asking { head: &head, client, scheme: about.scheme, request_id };
+                // What it takes to ask is room that other exchanges do not have to have.
+                Some(Box::new(Box::pin(authentication.judge(asking)).await))
+            }
+            None => None,
+        };
+        let (mut exchange, begun) = Self::begun(plane, about, before, judged, peer, head, service);
         let stand = match begun {
             Ok(step) => {
                 let waits = matches!(step, Step::Await { .. });
                 let stand = exchange.drive(step).await;
                 if waits {
                     exchange.note_policy();
+                    exchange.settle_claim_rate();
                 }
                 stand
             }
@@ -126,21 +174,28 @@ impl Exchange {
     fn begun(
         plane: &Arc<Plane>,
         about: About<'_>,
+        before: Before,
+        judged: Option<Box<authentication::Judged>>,
         peer: Peer,
         head: RequestHead,
         service: &Arc<Service>,
     ) -> (Box<Self>, Result<Step, Failed>) {
-        let began = Instant::now();
-        let clock = clock(began, plane.utc_offset_seconds);
-        let hit = plane.lists.find(peer.client_addr.ip(), service.application, Moment(clock.now.0));
-        let standing = Standing::of(service).on(hit.as_ref().map(|hit| hit.list));
-        // Whom the deny list refuses does not count: it would wait no longer for that.
-        let counts = standing.list != Some(Listing::Deny);
-        let above = about
-            .rates
-            .filter(|_| counts)
-            .and_then(|rates| first_above(rates, &head, peer.client_addr.ip(), Moment(clock.now.0)));
-        let standing = standing.above_rate(above.as_ref().map(|above| above.limit.status()));
+        let Before { began, clock, hit, standing, above } = before;
+        let asked = judged.is_some();
+        let authentication::Judged { identity, told, refusal, is_monitored } =
+            judged.map(|judged| *judged).unwrap_or_default();
+        let standing = standing.unauthenticated(refusal.as_ref().map(|refusal| Unauthenticated {
+            status: refusal.status,
+            reason: refusal.reason,
+            is_monitored,
+        }));
+        let peer = Peer { authenticated: identity, ..peer };
+        let by_claim = about.rates.filter(|_| asked && standing.refused().is_none());
+        let by_claim = by_claim.and_then(|rates| {
+            let by = By::Claim(peer.authenticated.as_deref());
+            first_above(rates, &head, peer.client_addr.ip(), by, Moment(clock.now.0))
+        });
+        let standing = standing.above_claim_rate(by_claim.as_ref().map(|above| above.limit.status()));
         let mut exchange = Box::new(Self {
             plane: plane.clone(),
             inspection: None,
@@ -148,6 +203,9 @@ impl Exchange {
             stance: standing.stance(service),
             hit,
             above,
+            by_claim: None,
+            refusal,
+            told,
             notes: Vec::new(),
             facts: Some(Facts {
                 tls: about.tls.cloned(),
@@ -162,21 +220,63 @@ impl Exchange {
             parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone(), standing)),
             waiting: None,
         });
+        let looked = Instant::now();
         let begun = guarded(|| Inspection::begin(peer, head, service, standing, Detail::Normal, clock));
-        exchange.engine += began.elapsed();
+        exchange.engine += looked.elapsed();
         exchange.note_list();
         exchange.note_rate();
+        exchange.note_authentication(is_monitored);
         let begun = match begun {
             Ok((inspection, step)) => {
                 exchange.inspection = Some(Box::new(inspection));
+                exchange.by_claim = by_claim;
                 if !matches!(step, Step::Await { .. }) {
                     exchange.note_policy();
+                    exchange.settle_claim_rate();
                 }
                 Ok(step)
             }
             Err(Failed) => Err(exchange.failed()),
         };
         (exchange, begun)
+    }
+
+    /// Refuses by a claim's rate what policies have let in.
+    fn settle_claim_rate(&mut self) {
+        let policy = self.inspection.as_ref().and_then(|inspection| inspection.policy());
+        if policy.is_none_or(|policy| policy.is_allowed())
+            && let Some(above) = self.by_claim.take()
+        {
+            self.above = Some(above);
+            self.note_rate();
+        }
+    }
+
+    /// Says why it is not known who it is from.
+    fn note_authentication(&mut self, is_monitored: bool) {
+        let Some(Refusal { status, reason, by, why, .. }) = &self.refusal else { return };
+        let word = if is_monitored { "Would be refused" } else { "Refused" };
+        let by = by.as_ref().map(|by| format!(" [authenticator \"{by}\"]")).unwrap_or_default();
+        let text = format!("{word} with code {status}: not authenticated{by} [reason \"{reason}: {why}\"]");
+        self.note(&text);
+        if is_monitored {
+            self.refusal = None;
+        }
+    }
+
+    /// Whether it was refused because it is not known who it is from.
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Fields of the answer to a request that is refused for that.
+    pub(crate) fn refusal_fields(&self) -> &[(String, String)] {
+        self.refusal.as_ref().map_or(&[], |refusal| &refusal.fields)
+    }
+
+    /// What the service is told of who it is from.
+    pub(crate) fn take_told(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.told)
     }
 
     /// Notes what policies said.

@@ -94,7 +94,7 @@ pub(crate) fn is_identity_header(name: &[u8]) -> bool {
 }
 
 /// Equal but for case and for `_` in place of `-`.
-fn same(name: &[u8], own: &[u8]) -> bool {
+pub(crate) fn same(name: &[u8], own: &[u8]) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     name.len() == own.len() && name.iter().zip(own).all(|(name, own)| fold(*name) == fold(*own))
 }

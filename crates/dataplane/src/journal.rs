@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Direction, Peer, Report, Service, Stance, Standing, UnixMillis};
+use palisade_inspect::{Direction, Identity, Peer, Report, Service, Stance, Standing, UnixMillis};
 use palisade_model::{Listing, PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
@@ -62,6 +62,8 @@ pub struct Facts {
     /// What the peer's certificate says and whether that is believed; `None` where none was asked for. An Envoy may have
     /// seen it for us.
     pub identity: Option<Arc<PeerIdentity>>,
+    /// Who it is from, by what it carries; `None` where that is not known, or nobody asked.
+    pub authenticated: Option<Arc<Identity>>,
     /// The workload that asked, where one is known.
     pub source: Option<Arc<Workload>>,
     /// The workload that was asked, where one is known.
@@ -155,6 +157,7 @@ impl Facts {
             peer_addr: peer.peer_addr,
             server_addr: peer.server_addr,
             identity: peer.identity.clone(),
+            authenticated: peer.authenticated.clone(),
             source: service.source(peer),
             destination: match service.ends.direction {
                 Direction::Ingress => service.destination(peer.server_addr.ip()),

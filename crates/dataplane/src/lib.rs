@@ -16,6 +16,8 @@
 //!     |        |         |
 //!    hold   lookups   block_page     bodies under a budget | collections, DNS | pages of our own
 //!              |
+//!          authentication            who it is from: tokens, keys, a server that is asked
+//!              |
 //!          upstream                  names, connections, the idle ones
 //! ```
 //!
@@ -32,6 +34,7 @@
 mod admission;
 mod arrival;
 mod arrive;
+mod authentication;
 mod block_page;
 mod body;
 mod certificate;
@@ -69,6 +72,10 @@ mod upstream;
 mod wire;
 
 pub use arrival::{Alpn, Arrival, TlsArrival};
+pub use authentication::{
+    AuthServer, Authentication, AuthenticationCounts, Authenticator, FetchTimes, ForwardAuth, KeySource,
+    KeysNews, Way,
+};
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
 pub use envoy::{
     BoundEnvoy, EnvoyAddress, EnvoyListener, Health, Protected, Readiness, ask_health, serve_envoy,

@@ -30,6 +30,7 @@ use self::elsewhere::elsewhere;
 use self::stop::Stop;
 pub(crate) use self::stop::told;
 use crate::arrival::Arrival;
+use crate::body::write_field;
 use crate::certificate;
 use crate::exchange::{About, Exchange, Stand, own_line};
 use crate::hold::Reserved;
@@ -158,6 +159,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
                 authority: destination.upstream.authority().as_bytes(),
                 forward: &destination.forward,
                 peer: told,
+                authentication: destination.authentication.as_deref(),
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
@@ -171,6 +173,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             client_addr,
             server_addr: arrival.local_addr,
             identity: arrival.identity().cloned(),
+            authenticated: None,
             admission: arrival.admission.clone(),
             towards,
             secured: arrival.secured(),
@@ -189,8 +192,21 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         };
         let in_parts = self.bodies == Bodies::OnTheWay && plan.has_body() && plan.refusal.is_none();
         let rates = destination.as_ref().map(|destination| &destination.rates);
-        let about = About { listener: &listener.name, counts, tls: arrival.tls.as_ref(), rates, in_parts };
+        let authentication = destination.as_ref().and_then(|destination| destination.authentication.as_ref());
+        let about = About {
+            listener: &listener.name,
+            counts,
+            tls: arrival.tls.as_ref(),
+            rates,
+            // What can be read in more than one way is refused whoever sends it.
+            authentication: authentication.filter(|_| plan.refusal.is_none()),
+            scheme: arrival.scheme(),
+            in_parts,
+        };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
+        for (name, value) in exchange.take_told() {
+            write_field(name.as_bytes(), value.as_bytes(), &mut forwarded);
+        }
         if let Some(line) = turned {
             plane.metrics.events.certificates_refused_total.one();
             exchange.note(&line);
@@ -210,7 +226,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             Ok((held, upstream)) => {
                 let streams = plan.has_body() && !self.client.body_is_done();
                 let forward = destination.as_ref().map(|to| to.forward.clone()).unwrap_or_default();
-                let mut upload = Upload::new(held, streams, plan.has_body(), forward);
+                let mut upload =
+                    Upload::new(held, streams, plan.has_body(), forward).behind(authentication.cloned());
                 if in_parts && wants_body {
                     let bytes_max = listener.limits.message_held_max;
                     let messages = plan.grpc && mode == BodyMode::Hold;

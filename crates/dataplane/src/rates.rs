@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use palisade_authn::Identity;
 use palisade_config::RateKey;
 use palisade_http::{RequestHead, Target, normal_path};
 use palisade_lists::{Actor, Counting, Meter, Moment, Pace, Rate, Seed};
@@ -104,10 +105,15 @@ impl RateLimit {
         }
     }
 
-    fn take(&self, head: &RequestHead, client: IpAddr, now: Moment) -> Pace {
+    /// Whether it tells one from another by who they are.
+    fn is_by_claim(&self) -> bool {
+        self.written.key.iter().any(|key| matches!(key, RateKey::Claim(_)))
+    }
+
+    fn take(&self, head: &RequestHead, client: IpAddr, who: Option<&Identity>, now: Moment) -> Pace {
         let mut key = Vec::with_capacity(64);
         for part in &self.written.key {
-            let value = value_of(part, head, client);
+            let value = value_of(part, head, client, who);
             // With its length, so that two values do not read as two others.
             key.extend_from_slice(&(value.len() as u64).to_le_bytes());
             key.extend_from_slice(&value);
@@ -119,9 +125,29 @@ impl RateLimit {
     }
 }
 
+/// Which limits are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By<'a> {
+    /// Those that need nothing but the request.
+    Request,
+    /// Those that need who it is from, where that is known.
+    Claim(Option<&'a Identity>),
+}
+
 /// Counts a request. The first limit that it is above; it does not count towards later ones then.
-pub(crate) fn first_above(rates: &Rates, head: &RequestHead, client: IpAddr, now: Moment) -> Option<Above> {
-    rates.iter().find_map(|limit| match limit.take(head, client, now) {
+pub(crate) fn first_above(
+    rates: &Rates,
+    head: &RequestHead,
+    client: IpAddr,
+    by: By<'_>,
+    now: Moment,
+) -> Option<Above> {
+    let (by_claim, who) = match by {
+        By::Request => (false, None),
+        By::Claim(who) => (true, who),
+    };
+    let limits = rates.iter().filter(|limit| limit.is_by_claim() == by_claim);
+    limits.into_iter().find_map(|limit| match limit.take(head, client, who, now) {
         Pace::Within => None,
         Pace::Above(wait) => {
             limit.above.one();
@@ -131,13 +157,22 @@ pub(crate) fn first_above(rates: &Rates, head: &RequestHead, client: IpAddr, now
 }
 
 /// What a request has for a part of a key; nothing where it has none.
-fn value_of<'h>(key: &RateKey, head: &'h RequestHead, client: IpAddr) -> Cow<'h, [u8]> {
+fn value_of<'h>(
+    key: &RateKey,
+    head: &'h RequestHead,
+    client: IpAddr,
+    who: Option<&Identity>,
+) -> Cow<'h, [u8]> {
     let joined = |values: Vec<&[u8]>| match values[..] {
         [] => Cow::Borrowed(&b""[..]),
         [one] => Cow::Owned(one.to_vec()),
         _ => Cow::Owned(values.join(&b'\n')),
     };
     match key {
+        RateKey::Claim(name) => {
+            let claim = who.and_then(|who| who.claim(name));
+            Cow::Owned(claim.map(|claim| claim.into_owned().into_bytes()).unwrap_or_default())
+        }
         RateKey::Address => Cow::Owned(Actor::new(client, None).source.to_string().into_bytes()),
         RateKey::Path => {
             let target = Target::new(&head.target, &head.method);
@@ -218,7 +253,7 @@ mod tests {
 
     fn value(key: RateKey, target: &str, fields: &[(&str, &str)]) -> String {
         let head = head(target, fields);
-        String::from_utf8(value_of(&key, &head, "2001:db8::7".parse().unwrap()).into_owned()).unwrap()
+        String::from_utf8(value_of(&key, &head, "2001:db8::7".parse().unwrap(), None).into_owned()).unwrap()
     }
 
     #[test]

@@ -9,6 +9,7 @@ use palisade_http::{Framing, FramingFinding, RequestHead, Target, TargetForm, re
 use palisade_model::PeerIdentity;
 
 use crate::arrival::Arrival;
+use crate::authentication::Authentication;
 use crate::body::{Coding, write_field};
 use crate::forwarded::{self, Known};
 use crate::identity_headers::Forward;
@@ -117,10 +118,20 @@ pub(crate) struct Hop<'a> {
     pub(crate) forward: &'a Forward,
     /// Who the client is, where its host asks for certificates.
     pub(crate) peer: Option<&'a PeerIdentity>,
+    /// Who has to say who they are: what of that does not go on.
+    pub(crate) authentication: Option<&'a Authentication>,
 }
 
 /// Writes the head that the upstream gets, but for its end.
 pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, out: &mut Vec<u8>) {
+    let without_token;
+    let head = match hop.authentication.and_then(|authentication| authentication.target(&head.target)) {
+        Some(target) => {
+            without_token = RequestHead { target: target.into(), ..head.clone() };
+            &without_token
+        }
+        None => head,
+    };
     // The target of an absolute form says whose it is, whatever Host says (RFC 9112 section 3.2.2).
     let absolute = absolute_target(head);
     let host = match &absolute {
@@ -154,9 +165,16 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
             || hop.forward.is_ours(name)
             || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
+            || hop.authentication.is_some_and(|authentication| authentication.keeps_back(name, value))
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
-        if !dropped {
-            write_field(name, value, out);
+        if dropped {
+            continue;
+        }
+        let cookies = hop.authentication.filter(|_| name.eq_ignore_ascii_case(b"cookie"));
+        match cookies.and_then(|authentication| authentication.cookies(value)) {
+            None => write_field(name, value, out),
+            Some(rest) if rest.is_empty() => {}
+            Some(rest) => write_field(name, &rest, out),
         }
     }
     if plan.coding() == Coding::Chunked && !plan.length_is_open() {
@@ -287,6 +305,7 @@ mod tests {
             authority: b"upstream:80",
             forward: &Forward::default(),
             peer: None,
+            authentication: None,
         };
         let mut out = Vec::new();
         write_head(&head, &plan, &hop, &mut out);

@@ -254,6 +254,7 @@ impl Refused {
             http10: false,
             site: None,
             retry_after: None,
+            fields: &[],
         };
         let mut answer = Vec::new();
         OwnAnswer::status(503).write(&form, &mut answer);

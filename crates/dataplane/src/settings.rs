@@ -10,6 +10,7 @@ use palisade_inspect::{Profile, Service};
 use palisade_model::Mode;
 
 use crate::arrival::Arrival;
+use crate::authentication::{Authentication, AuthenticationCounts, AuthenticationFamilies};
 use crate::client_address::ClientAddresses;
 use crate::hold::Budget;
 use crate::identity_headers::Forward;
@@ -165,6 +166,8 @@ pub struct Destination {
     pub body: BodyMode,
     /// How often it may be asked for.
     pub rates: Rates,
+    /// Who has to say who they are; nobody where it is `None`.
+    pub authentication: Option<Arc<Authentication>>,
 }
 
 /// What becomes of bodies while they are inspected.
@@ -184,7 +187,7 @@ impl Destination {
     /// A service and where it lives, its answers as they come.
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
         let (forward, body, rates) = (Arc::default(), BodyMode::default(), Rates::default());
-        Self { service, upstream, site: None, forward, body, rates }
+        Self { service, upstream, site: None, forward, body, rates, authentication: None }
     }
 }
 
@@ -285,6 +288,7 @@ pub struct Plane {
     pub(crate) lookups: Lookups,
     pub(crate) lists: Arc<LiveLists>,
     pub(crate) rates: RateLimits,
+    pub(crate) authentication: AuthenticationFamilies,
     /// The service of requests that no route takes.
     pub(crate) nobody: Arc<Service>,
     pub(crate) utc_offset_seconds: i32,
@@ -310,6 +314,7 @@ impl Plane {
             lookups: Lookups::default(),
             lists,
             rates: RateLimits::default(),
+            authentication: AuthenticationFamilies::default(),
             // No name that a service can have.
             nobody: Service::new("-", Profile::new(Mode::Off, None)),
             utc_offset_seconds,
@@ -326,6 +331,7 @@ impl Plane {
         self.metrics.visit(take);
         self.lists.visit_metrics(take);
         self.rates.visit_metrics(take);
+        self.authentication.visit(take);
         for (name, help, bytes) in [
             ("palisade_held_memory_bytes", "Memory that held bodies take.", self.budget.memory_used()),
             ("palisade_held_disk_bytes", "Disk that held bodies take.", self.budget.disk_used()),
@@ -337,6 +343,11 @@ impl Plane {
     /// Who passes, who is refused, who is watched.
     pub fn lists(&self) -> &Arc<LiveLists> {
         &self.lists
+    }
+
+    /// Where it is counted what comes of asking who a service's requests are from.
+    pub fn authentication_counts(&self, service: &str) -> Arc<AuthenticationCounts> {
+        self.authentication.of(service)
     }
 
     /// Rate limits, by name.

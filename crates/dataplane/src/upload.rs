@@ -10,6 +10,7 @@ use palisade_http::Fields;
 use palisade_inspect::Action;
 
 pub(crate) use self::judged::{Came, Judged, Judging, Source};
+use crate::authentication::Authentication;
 use crate::body::is_forbidden_trailer;
 use crate::exchange::Exchange;
 use crate::hold::{Held, Reserved};
@@ -32,6 +33,7 @@ pub(crate) struct Upload {
     abandoned: bool,
     /// What the service is told of clients, which they do not say themselves.
     forward: Arc<Forward>,
+    authentication: Option<Arc<Authentication>>,
     /// Whether the last poll moved anything.
     pub(crate) moved: bool,
     /// Bytes that came from the client beyond what was held.
@@ -68,6 +70,7 @@ impl Upload {
             ended: !has_body,
             abandoned: false,
             forward,
+            authentication: None,
             moved: false,
             streamed_bytes: 0,
         }
@@ -76,6 +79,11 @@ impl Upload {
     /// What streams of it is judged on its way.
     pub(crate) fn judged(self, judging: Judging, reserved: Reserved) -> Self {
         Self { judged: Some(Judged::new(judging, reserved)), ..self }
+    }
+
+    /// The service is told who it is from, which clients do not say themselves.
+    pub(crate) fn behind(self, authentication: Option<Arc<Authentication>>) -> Self {
+        Self { authentication, ..self }
     }
 
     /// How long it is, where all of it is held.
@@ -146,7 +154,8 @@ impl Upload {
     fn trailers(&self, client: &mut impl ClientSide) -> Option<Fields> {
         let mut kept = Fields::new();
         for (name, value) in client.request_trailers()?.iter() {
-            if !is_forbidden_trailer(name) && !self.forward.is_ours(name) {
+            let told = self.authentication.as_ref().is_some_and(|it| it.keeps_back(name, value));
+            if !is_forbidden_trailer(name) && !self.forward.is_ours(name) && !told {
                 kept.push(name, value);
             }
         }

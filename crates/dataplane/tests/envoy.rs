@@ -43,6 +43,7 @@ impl Server {
             site: None,
             profile: "default".into(),
             rates: Rates::default(),
+            authentication: None,
         };
         let listener = EnvoyListener {
             name: "envoy".into(),

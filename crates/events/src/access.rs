@@ -31,6 +31,8 @@ pub struct AccessRecord<'a> {
     pub tls: Option<Tls>,
     /// The certificate of the client; `null` where none was asked for.
     pub client_certificate: Option<ClientCertificate>,
+    /// Who it is from, by what it carries; `null` where that is not known, or nobody asked.
+    pub authenticated: Option<Authenticated<'a>>,
     /// The listener's name.
     pub listener: &'a str,
     /// The service's name.
@@ -132,6 +134,24 @@ pub struct ClientCertificate {
     pub sha256: Option<String>,
     /// Who it is, where the certificate is believed and says so.
     pub spiffe_id: Option<String>,
+}
+
+/// Who a request is from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Authenticated<'a> {
+    /// The authenticator that says so.
+    pub by: &'a str,
+    /// `jwt`, `api_key` or `forward`.
+    pub method: &'static str,
+    /// Who it is.
+    #[serde(serialize_with = "optional_text")]
+    pub subject: Option<Excerpt>,
+    /// Who issued the token.
+    #[serde(serialize_with = "optional_text")]
+    pub issuer: Option<Excerpt>,
+    /// The key that the token is signed by.
+    #[serde(serialize_with = "optional_text")]
+    pub key_id: Option<Excerpt>,
 }
 
 /// Rules that one line names at most.

@@ -37,11 +37,11 @@ pub enum Action {
     Close,
 }
 
-/// Decides. Refusals of framing, by policy, by the deny list and by rate limits are no verdicts of the firewall and
-/// act in every mode.
+/// Decides. Refusals of framing, by policy, by the deny list, by rate limits and by authentication are no verdicts of
+/// the firewall and act in every mode.
 pub fn decide(outcome: &Outcome, stance: &Stance) -> Action {
     let stops = match outcome.cause {
-        Cause::Framing(_) | Cause::Policy | Cause::List | Cause::Rate => true,
+        Cause::Framing(_) | Cause::Policy | Cause::List | Cause::Rate | Cause::Authentication => true,
         Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => match stance.mode {
             Mode::Off | Mode::Monitoring => false,
             Mode::SafeBlocking => stance.gray,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use palisade_authn::Identity;
 use palisade_detect::{Attack, Detection};
 use palisade_engine::{
     Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, LimitAction, Lookup, Phase,
@@ -32,6 +33,8 @@ pub struct Peer {
     pub server_addr: SocketAddr,
     /// What its certificate says and whether that is believed; `None` where none was asked for.
     pub identity: Option<Arc<PeerIdentity>>,
+    /// Who the request is from, by what it carries; `None` where that is not known, or nobody asked.
+    pub authenticated: Option<Arc<Identity>>,
     /// What policies said to its connection; `None` where it was not asked about.
     pub admission: Option<Arc<Admission>>,
     /// Where it may go, where it is the call of our own workload: every address that its service has.
@@ -164,6 +167,8 @@ pub enum Cause {
     List,
     /// Who asks does so too often.
     Rate,
+    /// It is not known who asks, or what is said of them is not true.
+    Authentication,
 }
 
 /// The inspection of one exchange. Owned and `Send`: it may move between threads at every step.
@@ -263,6 +268,9 @@ impl Inspection {
         // Whom policies refuse, nobody else looks at.
         if self.policy.as_ref().is_some_and(|policy| !policy.is_allowed()) {
             return self.refuse(Cause::Policy, 403);
+        }
+        if let Some(status) = self.standing.above_claim_rate {
+            return self.refuse(Cause::Rate, status);
         }
         let Waits { head, detail, .. } = *waits;
         self.look_at_head(head, detail);

@@ -39,6 +39,7 @@ pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged, Waits};
 pub use inspection::{
     Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Secured, Step,
 };
+pub use palisade_authn::Identity;
 pub use palisade_detect::{Attack, DetectLimits, Finding, Recall};
 pub use palisade_engine::persistent::{
     CollectionKey, MemoryStore, Operation, PersistentCollection, StoredVariable, UnixMillis,
@@ -51,4 +52,4 @@ pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;
-pub use standing::{ModeOverride, ServiceMode, SetMode, Standing};
+pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};

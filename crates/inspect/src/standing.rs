@@ -19,13 +19,29 @@ pub struct Standing {
     pub list: Option<Listing>,
     /// It comes above a rate limit: the status that it is refused with.
     pub above_rate: Option<u16>,
+    /// It is not known who it is from, where that has to be.
+    pub unauthenticated: Option<Unauthenticated>,
+    /// Who it is from comes above a rate limit: the status that it is refused with, unless policies refuse it first.
+    pub above_claim_rate: Option<u16>,
+}
+
+/// Why it is not known who a request is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unauthenticated {
+    /// The status that it is refused with.
+    pub status: u16,
+    /// The reason in one word, for logs, events and metrics.
+    pub reason: &'static str,
+    /// It is only said; the request goes on.
+    pub is_monitored: bool,
 }
 
 impl Standing {
     /// A request to a service from a source on no list.
     #[must_use]
     pub fn of(service: &Service) -> Self {
-        Self { mode: service.mode.in_force(), list: None, above_rate: None }
+        let mode = service.mode.in_force();
+        Self { mode, list: None, above_rate: None, unauthenticated: None, above_claim_rate: None }
     }
 
     /// The same on a list.
@@ -40,13 +56,33 @@ impl Standing {
         Self { above_rate: status, ..self }
     }
 
+    /// The same where it is not known who it is from.
+    #[must_use]
+    pub fn unauthenticated(self, why: Option<Unauthenticated>) -> Self {
+        Self { unauthenticated: why, ..self }
+    }
+
+    /// The same where who it is from comes above a rate limit.
+    #[must_use]
+    pub fn above_claim_rate(self, status: Option<u16>) -> Self {
+        Self { above_claim_rate: status, ..self }
+    }
+
     /// Why it is refused before anything looks at it, and with which status.
-    pub(crate) fn refused(self) -> Option<(Cause, u16)> {
-        match (self.list, self.above_rate) {
-            (Some(Listing::Deny), _) => Some((Cause::List, 403)),
-            (_, Some(status)) => Some((Cause::Rate, status)),
+    #[must_use]
+    pub fn refused(self) -> Option<(Cause, u16)> {
+        match (self.list, self.above_rate, self.unauthenticated) {
+            (Some(Listing::Deny), ..) => Some((Cause::List, 403)),
+            (_, Some(status), _) => Some((Cause::Rate, status)),
+            (.., Some(why)) if !why.is_monitored => Some((Cause::Authentication, why.status)),
             _ => None,
         }
+    }
+
+    /// Whether authentication would refuse what goes on.
+    #[must_use]
+    pub fn would_be_unauthenticated(self) -> bool {
+        self.unauthenticated.is_some_and(|why| why.is_monitored)
     }
 
     /// Whether rules and detector look at it. A source on the allow list passes unchecked, one on the deny list not at all.
@@ -213,7 +249,8 @@ mod tests {
             (Mode::Block, Some(Listing::Allow), false, true),
             (Mode::Block, Some(Listing::Deny), false, true),
         ] {
-            let standing = Standing { mode, list, above_rate: None };
+            let standing =
+                Standing { mode, list, above_rate: None, unauthenticated: None, above_claim_rate: None };
             assert_eq!((standing.is_inspected(), standing.enforces()), (inspected, enforces), "{standing:?}");
         }
     }

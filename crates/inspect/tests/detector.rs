@@ -28,6 +28,7 @@ fn begin(service: &Arc<Service>, target: &str) -> (Inspection, Step) {
         client_addr: address,
         server_addr: address,
         identity: None,
+        authenticated: None,
         admission: None,
         towards: None,
         secured: None,

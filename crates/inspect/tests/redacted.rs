@@ -44,6 +44,7 @@ fn report(asked: &Asked<'_>) -> Report {
         client_addr: address,
         server_addr: address,
         identity: None,
+        authenticated: None,
         admission: None,
         towards: None,
         secured: None,

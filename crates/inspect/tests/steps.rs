@@ -48,6 +48,7 @@ fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
         client_addr: address,
         server_addr: address,
         identity: None,
+        authenticated: None,
         admission: None,
         towards: None,
         secured: None,

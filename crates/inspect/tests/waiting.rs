@@ -74,6 +74,7 @@ fn ask(service: &Arc<Service>, from: &str, clock: Clock) -> (Inspection, Step) {
         client_addr: peer_addr,
         server_addr: "10.9.9.9:80".parse().unwrap(),
         identity: None,
+        authenticated: None,
         admission: None,
         towards: None,
         secured: None,

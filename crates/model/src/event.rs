@@ -64,8 +64,8 @@ record! {
         findings: Vec<EventFinding> = "findings",
         /// Kinds of attack that findings tell of, and rules by CRS's tags, each once.
         attacks: Vec<&'static str> = "attacks",
-        /// Why the verdict is no pass: `rule`, `finding`, `limit`, `framing`, `policy`, `list`, `rate`, `incomplete` or
-        /// `failure`.
+        /// Why the verdict is no pass: `rule`, `finding`, `limit`, `framing`, `policy`, `list`, `rate`,
+        /// `authentication`, `incomplete` or `failure`.
         cause: Option<&'static str> = "cause",
         /// The rule that decided.
         rule_id: Option<u64> = "rule_id",
@@ -127,6 +127,8 @@ field_words! {
         List = "list",
         /// A rate limit decided.
         Rate = "rate",
+        /// It is not known who the request is from, or what it says of that is not true.
+        Authentication = "authentication",
         /// Not everything could be inspected, or the inspection failed.
         Incomplete = "incomplete",
         /// Events were lost, because somebody did not keep up.

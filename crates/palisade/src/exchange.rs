@@ -42,6 +42,7 @@ pub(crate) fn inspect(
         client_addr: exchange.client,
         server_addr: exchange.server,
         identity: None,
+        authenticated: None,
         admission: None,
         towards: None,
         secured: None,

@@ -258,6 +258,18 @@ impl Logs {
                     spiffe_id: identity.spiffe_id().map(ToString::to_string),
                 }
             }),
+            authenticated: ended.authenticated.as_ref().map(|identity| {
+                let text = |text: &Option<String>| {
+                    text.as_ref().map(|text| redactor.text(text.as_bytes(), TEXT_BYTES_MAX))
+                };
+                access::Authenticated {
+                    by: &identity.authenticator,
+                    method: identity.method.as_str(),
+                    subject: text(&identity.subject),
+                    issuer: text(&identity.issuer),
+                    key_id: text(&identity.key_id),
+                }
+            }),
             listener: &ended.listener,
             service: &ended.service.name,
             method: text(&ended.method),

@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod admin;
 mod alerting;
+mod authenticating;
 mod automatic;
 mod commands;
 mod configuration;

@@ -19,6 +19,7 @@ use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::authenticating;
 use crate::descriptors;
 use crate::modes::Modes;
 use crate::policing::{direction_of, ends};
@@ -386,7 +387,8 @@ impl<'s> Destinations<'s> {
         let own = !route.exceptions.is_empty()
             || route.body != RouteBody::Hold
             || own_mode
-            || !route.rate_limits.is_empty();
+            || !route.rate_limits.is_empty()
+            || route.authentication.is_some();
         let direction = direction_of(&self.snapshot.config, route);
         Ok((&route.service, profile, own.then_some(number), direction))
     }
@@ -399,6 +401,8 @@ impl<'s> Destinations<'s> {
         let (name, profile, _, direction) = leads;
         let service = *self.services.get(name).context("a checked route leads to a service")?;
         let rates = self.rates_of(service, route);
+        let authentication =
+            authenticating::of_route(&self.snapshot.authenticators, service, route, self.plane)?;
         let forward = Arc::new(forward_of(service));
         let ends = ends(&self.snapshot.config, service, direction);
         let (mode, application) = (self.modes.mode(self.snapshot, service, Some(route)), service.application);
@@ -423,10 +427,14 @@ impl<'s> Destinations<'s> {
                 forward,
                 body,
                 rates: rates.clone(),
+                authentication: authentication.clone(),
             };
             self.homes.insert(leads, Arc::new(home));
         }
-        self.made.insert(leads, Arc::new(Protected { service, site, profile: profile_name, rates }));
+        self.made.insert(
+            leads,
+            Arc::new(Protected { service, site, profile: profile_name, rates, authentication }),
+        );
         Ok(())
     }
 

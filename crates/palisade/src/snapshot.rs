@@ -11,6 +11,7 @@ use palisade_events::alerts::AlertSet;
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
 use crate::alerting::AlertFiles;
+use crate::authenticating::{AuthenticatorMaker, Authenticators};
 use crate::commands::alerts::paths;
 use crate::configuration::Told;
 use crate::files::FileSystem;
@@ -38,6 +39,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstream_tls: UpstreamsTls,
     /// Who may ask its services, and who may be asked; anybody where there is none.
     pub(crate) gates: Gates,
+    /// Ways to know who a request is from.
+    pub(crate) authenticators: Authenticators,
     /// What asks about events.
     pub(crate) alerts: Arc<AlertSet>,
 }
@@ -57,6 +60,7 @@ pub(crate) struct Maker {
     pages: Seen,
     tls: TlsMaker,
     policing: Policing,
+    authenticators: AuthenticatorMaker,
     alerts: AlertFiles,
     /// The files of alerts, as they were read last.
     alerts_seen: Seen,
@@ -89,7 +93,7 @@ pub(crate) struct Remade {
 /// An object that is not as it is configured, because that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
-    /// `profile`, `service`, `listener` or `policies`.
+    /// `profile`, `service`, `listener`, `authenticator` or `policies`.
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: Name,
@@ -116,6 +120,7 @@ impl Maker {
             pages: Seen::default(),
             tls: TlsMaker::default(),
             policing: Policing::default(),
+            authenticators: AuthenticatorMaker::default(),
             alerts: AlertFiles::default(),
             alerts_seen: Seen::default(),
             warned: BTreeSet::new(),
@@ -187,11 +192,17 @@ impl Maker {
         }
         self.policing.read(&config)?;
         let gates = self.gates(&config);
+        let mut authenticators = Authenticators::new();
+        for told in &config.authenticators {
+            let made = self.authenticators.of(told, false);
+            let made = made.with_context(|| format!("authenticator {}", *told.name))?;
+            authenticators.insert((*told.name).clone(), made);
+        }
         let (alerts, wrong) = self.alerts(&config)?;
         if let Some(wrong) = wrong {
             bail!("the alerts are not usable: {wrong}");
         }
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts };
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, authenticators, alerts };
         self.warn(&snapshot);
         Ok(snapshot)
     }
@@ -292,6 +303,7 @@ impl Maker {
             stale.push(Stale { kind: "policies", name, error: format!("{error:#}") });
         }
         let gates = self.gates(&config);
+        let authenticators = self.authenticators_after(before, &config, effort, &mut stale)?;
         let alerts = match self.alerts(&config) {
             Ok((alerts, wrong)) => {
                 let name = Name::new("alerts").context("it is a name")?;
@@ -304,7 +316,7 @@ impl Maker {
                 before.alerts.clone()
             }
         };
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts };
+        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, authenticators, alerts };
         self.warn(&snapshot);
         let restart =
             self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
@@ -320,6 +332,36 @@ impl Maker {
         found.show();
         let wrong = (found.errors > 0).then(|| found.count());
         Ok((Arc::new(found.set), wrong))
+    }
+
+    /// Authenticators to follow others: one whose files cannot be used stays as it was.
+    fn authenticators_after(
+        &mut self,
+        before: &Snapshot,
+        config: &Config,
+        effort: Effort,
+        stale: &mut Vec<Stale>,
+    ) -> Result<Authenticators> {
+        self.authenticators.keep(config);
+        let mut authenticators = Authenticators::new();
+        for told in &config.authenticators {
+            let name = (*told.name).clone();
+            let made =
+                match (self.authenticators.of(told, effort == Effort::All), before.authenticators.get(&name))
+                {
+                    (Ok(made), _) => made,
+                    (Err(error), Some(was)) => {
+                        let error = format!("{error:#}");
+                        stale.push(Stale { kind: "authenticator", name: name.clone(), error });
+                        was.clone()
+                    }
+                    (Err(error), None) => {
+                        return Err(anyhow!("authenticator {name}, which is new: {error:#}"));
+                    }
+                };
+            authenticators.insert(name, made);
+        }
+        Ok(authenticators)
     }
 
     fn gates(&self, config: &Config) -> Gates {
@@ -351,6 +393,7 @@ impl Maker {
         all.add(&self.pages);
         all.add(&self.tls.seen());
         all.add(self.policing.seen());
+        all.add(&self.authenticators.seen());
         all.add(&self.alerts_seen);
         for loaded in self.rules.values() {
             all.add(&loaded.seen);

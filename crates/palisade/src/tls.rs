@@ -38,7 +38,7 @@ pub(crate) struct TlsMaker {
 
 /// What was made last, by name.
 #[derive(Debug)]
-struct Memory<T>(HashMap<Name, Made<T>>);
+pub(crate) struct Memory<T>(HashMap<Name, Made<T>>);
 
 #[derive(Debug)]
 struct Made<T> {
@@ -132,15 +132,14 @@ impl TlsMaker {
     pub(crate) fn keep(&mut self, config: &Config) {
         let is_listener = |name: &Name| config.listeners.iter().any(|there| *there.name == *name);
         let is_envoy = |name: &Name| config.envoy.iter().any(|there| *there.name == *name);
-        self.listeners.0.retain(|name, _| is_listener(name) || is_envoy(name));
-        self.upstreams.0.retain(|name, _| config.services.iter().any(|there| *there.name == *name));
+        self.listeners.keep(|name| is_listener(name) || is_envoy(name));
+        self.upstreams.keep(|name| config.services.iter().any(|there| *there.name == *name));
     }
 
     /// The files of all of it.
     pub(crate) fn seen(&self) -> Seen {
-        let mut all = Seen::default();
-        self.listeners.0.values().for_each(|made| all.add(&made.seen));
-        self.upstreams.0.values().for_each(|made| all.add(&made.seen));
+        let mut all = self.listeners.seen();
+        all.add(&self.upstreams.seen());
         all
     }
 }
@@ -152,7 +151,12 @@ impl<T> Default for Memory<T> {
 }
 
 impl<T> Memory<T> {
-    fn of(
+    /// What a name stands for: what was made last, where neither what it is told nor its files have changed and nobody asks
+    /// for `all`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn of(
         &mut self,
         name: &Name,
         told: String,
@@ -171,6 +175,18 @@ impl<T> Memory<T> {
         let seen = watched.into_seen();
         self.0.insert(name.clone(), Made { told, seen, made: made.as_ref().ok().cloned() });
         made
+    }
+
+    /// Forgets what is no more.
+    pub(crate) fn keep(&mut self, is_there: impl Fn(&Name) -> bool) {
+        self.0.retain(|name, _| is_there(name));
+    }
+
+    /// The files of all of it.
+    pub(crate) fn seen(&self) -> Seen {
+        let mut all = Seen::default();
+        self.0.values().for_each(|made| all.add(&made.seen));
+        all
     }
 }
 
@@ -230,7 +246,7 @@ fn server(
     Ok(TlsServer::new(settings, before)?)
 }
 
-fn upstream(
+pub(crate) fn upstream(
     loader: &dyn Loader,
     tls: Option<&palisade_config::UpstreamTls>,
     protocol: UpstreamProtocol,

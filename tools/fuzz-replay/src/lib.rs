@@ -11,6 +11,7 @@
 //! `fuzz/Cargo.toml`, and a first input in `fuzz/regressions`.
 
 pub mod addresses;
+pub mod authn;
 pub mod codec;
 pub mod config;
 pub mod dataplane;
@@ -32,6 +33,8 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("alert_query", events::alert_query),
     ("alert_yaml", events::alert_yaml),
+    ("authn_keys", authn::key_files),
+    ("authn_token", authn::token),
     ("body_json", http::body_json),
     ("body_multipart", http::body_multipart),
     ("body_urlencoded", http::body_urlencoded),

@@ -17,6 +17,8 @@ use crate::block_page::{AnswerForm, OwnAnswer};
 pub(super) enum Reason {
     /// A rule or a finding stopped it.
     Blocked,
+    /// It is not known who it is from.
+    Unauthenticated,
     /// It can be read in more than one way.
     Framing,
     /// No route takes it.
@@ -37,6 +39,7 @@ impl Reason {
     fn word(self) -> &'static str {
         match self {
             Self::Blocked => "blocked",
+            Self::Unauthenticated => "unauthenticated",
             Self::Framing => "framing",
             Self::NoRoute => "no-route",
             Self::Failed => "failed",
@@ -62,7 +65,8 @@ impl Refusal {
     pub(super) fn of_action(action: Action, form: &AnswerForm<'_>, reason: Reason) -> Self {
         match action {
             Action::Answer { status } => {
-                Self::new(&OwnAnswer { is_block: true, ..OwnAnswer::status(status) }, form, reason)
+                let is_block = reason != Reason::Unauthenticated;
+                Self::new(&OwnAnswer { is_block, ..OwnAnswer::status(status) }, form, reason)
             }
             Action::Redirect { status, location } => {
                 let answer = OwnAnswer { location: Some(location), ..OwnAnswer::status(status) };
@@ -165,6 +169,9 @@ pub(super) fn metadata(
         }
         Some(Cause::Rate) => {
             fields.insert("attack".to_owned(), text("rate"));
+        }
+        Some(Cause::Authentication) => {
+            fields.insert("attack".to_owned(), text("authentication"));
         }
         Some(Cause::List) => {
             fields.insert("list".to_owned(), text("deny"));

@@ -74,7 +74,12 @@ impl Shared {
             Ok(Stand::More) => within(due, judge_body(&mut exchange, &shown)).await,
             stand => Ok(stand),
         };
-        let form = AnswerForm { retry_after: exchange.retry_after(), ..self.form(&asked, Some(&protected)) };
+        let fields = exchange.refusal_fields().to_vec();
+        let form = AnswerForm {
+            retry_after: exchange.retry_after(),
+            fields: &fields,
+            ..self.form(&asked, Some(&protected))
+        };
         let service = &protected.service.name;
         let unjudged = |status, reason| {
             let said = refused_metadata(&asked.request_id, Some(service), reason);
@@ -92,7 +97,11 @@ impl Shared {
                 let said = metadata(&asked.request_id, service, exchange.outcome(), &action, shown.partial);
                 let refusal = (action != Action::Forward).then(|| {
                     exchange.blocked();
-                    let reason = if asked.ambiguity.is_some() { Reason::Framing } else { Reason::Blocked };
+                    let reason = match asked.ambiguity {
+                        Some(_) => Reason::Framing,
+                        None if exchange.is_unauthenticated() => Reason::Unauthenticated,
+                        None => Reason::Blocked,
+                    };
                     Refusal::of_action(action, &form, reason)
                 });
                 (refusal, said)
@@ -193,6 +202,7 @@ fn allowed(asked: Asked, said: Option<Struct>) -> CheckResponse {
     CheckResponse {
         status: Some(rpc::Status { code: Code::Ok as i32, ..rpc::Status::default() }),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: asked.told.iter().map(|(name, value)| set(name, value, ValueForm::Text)).collect(),
             response_headers_to_add: vec![set("x-request-id", &asked.request_id, ValueForm::Text)],
             headers_to_remove: asked.forged,
             ..OkHttpResponse::default()

@@ -19,6 +19,7 @@ use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
 use palisade_identity::vouched;
 
+use super::answer::{ValueForm, set};
 use super::attributes::{EnvoyHead, HeadBuilder, bytes_of};
 use super::{Asked, NOBODY, Shared};
 
@@ -29,12 +30,13 @@ pub(super) enum Way {
     Response,
 }
 
-/// The answer to a request's head that goes on without some fields.
-pub(super) fn without(remove_headers: Vec<String>) -> HeadersResponse {
-    if remove_headers.is_empty() {
+/// The answer to a request's head that goes on without some fields, and with others.
+pub(super) fn changed(remove_headers: Vec<String>, told: &[(String, String)]) -> HeadersResponse {
+    if remove_headers.is_empty() && told.is_empty() {
         return HeadersResponse::default();
     }
-    let changes = HeaderMutation { remove_headers, ..HeaderMutation::default() };
+    let set_headers = told.iter().map(|(name, value)| set(name, value, ValueForm::Raw)).collect();
+    let changes = HeaderMutation { remove_headers, set_headers };
     let common = CommonResponse { header_mutation: Some(changes), ..CommonResponse::default() };
     HeadersResponse { response: Some(common) }
 }

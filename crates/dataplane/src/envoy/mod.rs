@@ -36,6 +36,7 @@ use palisade_http::{FramingFinding, RequestHead};
 use palisade_inspect::{Peer, Service};
 use palisade_model::PeerIdentity;
 
+use crate::authentication::Authentication;
 use crate::block_page::AnswerForm;
 use crate::exchange::{About, Exchange, Failed, Stand, own_line};
 use crate::identity_headers::is_identity_header;
@@ -89,6 +90,8 @@ pub struct Protected {
     pub profile: Arc<str>,
     /// How often it may be asked for.
     pub rates: Rates,
+    /// Who has to say who they are; nobody where it is `None`.
+    pub authentication: Option<Arc<Authentication>>,
 }
 
 /// What both services share.
@@ -120,6 +123,8 @@ struct Asked {
     /// Fields by which applications are told of certificates, and which a client sent: they do not go on. The one of
     /// Envoy's own is Envoy's to look after (`forward_client_cert_details`).
     forged: Vec<String>,
+    /// Fields that the service gets in place of those of their names.
+    told: Vec<(String, String)>,
 }
 
 impl Asked {
@@ -133,11 +138,34 @@ impl Asked {
             is_grpc: head.headers.first(b"content-type").is_some_and(is_grpc),
             request_id: id.unwrap_or_else(request_id),
             forged: forged(&head),
+            told: Vec::new(),
             ambiguity: None,
             head,
             peer,
             local,
             identity: None,
+        }
+    }
+}
+
+impl Asked {
+    /// Takes away what clients do not say themselves, and tokens that stay here.
+    fn keep_back(&mut self, authentication: &Authentication) {
+        for (name, value) in self.head.headers.iter() {
+            let text = || String::from_utf8_lossy(name).into_owned();
+            if authentication.keeps_back(name, value) {
+                self.forged.push(text());
+            } else if name.eq_ignore_ascii_case(b"cookie")
+                && let Some(rest) = authentication.cookies(value)
+            {
+                match rest.is_empty() {
+                    true => self.forged.push(text()),
+                    false => self.told.push((text(), String::from_utf8_lossy(&rest).into_owned())),
+                }
+            }
+        }
+        if let Some(target) = authentication.target(&self.head.target) {
+            self.told.push((":path".to_owned(), String::from_utf8_lossy(&target).into_owned()));
         }
     }
 }
@@ -174,20 +202,39 @@ impl Shared {
         let service = &protected.service;
         let counts = self.plane.metrics.requests_of(&self.listener.name, &service.name);
         let rates = Some(&protected.rates);
-        let about = About { listener: &self.listener.name, counts, tls: None, rates, in_parts };
+        asked.ambiguity = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
+        let authentication = protected.authentication.as_ref();
+        if let Some(authentication) = authentication {
+            asked.keep_back(authentication);
+        }
+        let is_https = asked.head.headers.first(b"x-forwarded-proto") == Some(b"https");
+        let about = About {
+            listener: &self.listener.name,
+            counts,
+            tls: None,
+            rates,
+            authentication: authentication.filter(|_| asked.ambiguity.is_none()),
+            scheme: if is_https { "https" } else { "http" },
+            in_parts,
+        };
         let peer = Peer {
             peer_addr: asked.peer,
             client_addr: asked.peer,
             server_addr: asked.local,
             request_id: asked.request_id.clone(),
             identity: asked.identity.clone(),
+            authenticated: None,
             admission: None,
             towards: None,
             secured: None,
         };
-        asked.ambiguity = asked.head.findings.iter().copied().find(|finding| finding.is_ambiguous());
         let head = std::mem::take(&mut asked.head);
         let (mut exchange, stand) = Exchange::begin(&self.plane, about, peer, head, service).await;
+        for (name, value) in exchange.take_told() {
+            // Envoy takes away after it has set.
+            asked.forged.retain(|forged| !forged.eq_ignore_ascii_case(&name));
+            asked.told.push((name, value));
+        }
         if let Some(finding) = asked.ambiguity {
             self.plane.metrics.events.framing_refused_total.one();
             let why = format!("the request can be read in more than one way ({})", finding.name());
@@ -241,6 +288,7 @@ impl Shared {
             http10: false,
             site: protected.and_then(|protected| protected.site.as_deref()),
             retry_after: None,
+            fields: &[],
         }
     }
 

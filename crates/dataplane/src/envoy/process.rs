@@ -40,7 +40,7 @@ use tonic::{Request, Response, Status, Streaming};
 use self::refusal::{Stop, Word};
 use super::answer::{Reason, ValueForm, set};
 use super::attributes::response_head;
-use super::messages::{Way, asked, is_duplex, passed, streamed, untouched, without};
+use super::messages::{Way, asked, changed, is_duplex, passed, streamed, untouched};
 use super::on_the_way::OnTheWay;
 use super::within::{Late, within};
 use super::{Asked, Protected, Shared};
@@ -208,13 +208,13 @@ impl Conversation {
         attributes: &HashMap<String, Struct>,
     ) -> Result<Vec<Answer>, Word> {
         let mut asked = asked(&self.shared, &shown, attributes);
-        let pass = Answer::RequestHeaders(without(std::mem::take(&mut asked.forged)));
         if self.shared.is_not_ready(&asked) {
             self.about = Some(About { asked, protected: None, exchange: None });
             return Err(Word::Status(503, Reason::NotReady));
         }
         let protected = self.shared.protected(&asked, &HashMap::new());
         if let Some(exchange) = self.shared.joined.take(&asked.request_id) {
+            let pass = Answer::RequestHeaders(changed(std::mem::take(&mut asked.forged), &[]));
             self.about = Some(About { asked, protected, exchange: Some(exchange) });
             self.request.flow = Flow::Judged;
             return Ok(vec![pass]);
@@ -226,6 +226,7 @@ impl Conversation {
         };
         let judging = if shown.end_of_stream { None } else { self.judging(asked.is_grpc) };
         let (exchange, stand) = self.shared.begin(&mut asked, &to, judging.is_some()).await;
+        let pass = Answer::RequestHeaders(changed(std::mem::take(&mut asked.forged), &asked.told));
         let is_ambiguous = asked.ambiguity.is_some();
         let wants_body = exchange.wants_request_body();
         self.about = Some(About { asked, protected, exchange: Some(exchange) });

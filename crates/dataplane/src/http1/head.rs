@@ -88,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             http10: false,
             site: None,
             retry_after: None,
+            fields: &[],
         };
         OwnAnswer::status(status).write(&form, self.client.output());
         self.flush_client().await;

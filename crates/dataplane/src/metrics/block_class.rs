@@ -43,13 +43,15 @@ pub enum BlockClass {
     List,
     /// Who asked did so too often.
     Rate,
+    /// It is not known who asked.
+    Authentication,
     /// A rule of no known kind, such as a site's own.
     Other,
 }
 
 impl BlockClass {
     /// All of them, in the order of their values.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Sqli,
         Self::Xss,
         Self::Rce,
@@ -69,6 +71,7 @@ impl BlockClass {
         Self::Policy,
         Self::List,
         Self::Rate,
+        Self::Authentication,
         Self::Other,
     ];
 
@@ -94,6 +97,7 @@ impl BlockClass {
             Self::Policy => "policy",
             Self::List => "list",
             Self::Rate => "rate",
+            Self::Authentication => "authentication",
             Self::Other => "other",
         }
     }
@@ -108,6 +112,7 @@ impl BlockClass {
             Some(Cause::Policy) => Self::Policy,
             Some(Cause::List) => Self::List,
             Some(Cause::Rate) => Self::Rate,
+            Some(Cause::Authentication) => Self::Authentication,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
             Some(Cause::Finding(attack)) => Self::of_attack(attack),
         }

@@ -66,12 +66,14 @@ impl<C: ClientSide> Passage<'_, C> {
     ) -> After {
         exchange.answered(None, 0);
         whole &= !self.closing;
-        let by_check = matches!(stop, Stop::Act(_));
+        // A call is told what it lacks by its status.
+        let by_check = matches!(stop, Stop::Act(_)) && !exchange.is_unauthenticated();
         let answer = match stop {
             Stop::Act(Action::Answer { status }) => {
                 exchange.blocked();
-                // Who asks too often is no attacker, and is told so.
-                OwnAnswer { is_block: exchange.retry_after().is_none(), ..OwnAnswer::status(status) }
+                // Who asks too often, or has yet to say who they are, is no attacker, and is told so.
+                let is_block = exchange.retry_after().is_none() && !exchange.is_unauthenticated();
+                OwnAnswer { is_block, ..OwnAnswer::status(status) }
             }
             Stop::Act(Action::Redirect { status, location }) => {
                 exchange.blocked();
@@ -116,6 +118,7 @@ impl<C: ClientSide> Passage<'_, C> {
             http10: false,
             site: self.site.as_deref(),
             retry_after: exchange.retry_after(),
+            fields: exchange.refusal_fields(),
         };
         let mut page = answer.page(&form);
         if plan.grpc {

@@ -42,14 +42,17 @@ impl Redacted<'_> {
             Cause::Framing(_) => EventKind::Framing,
             Cause::List => EventKind::List,
             Cause::Rate => EventKind::Rate,
+            Cause::Authentication => EventKind::Authentication,
             Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => EventKind::Waf,
             Cause::None if incomplete => EventKind::Incomplete,
             Cause::None if !messages.is_empty() || !findings.is_empty() => EventKind::Waf,
             Cause::None if policy.is_some() => EventKind::Policy,
+            Cause::None if report.standing.would_be_unauthenticated() => EventKind::Authentication,
             Cause::None => return None,
         };
         let closed = incomplete && report.service.profile.on_failure == OnFailure::Closed;
-        let staged = policy.is_some_and(gate::Judged::would_deny);
+        let staged =
+            policy.is_some_and(gate::Judged::would_deny) || report.standing.would_be_unauthenticated();
         let action = match verdict {
             _ if stopped => EventAction::Deny,
             Verdict::Pass if !closed && !staged => EventAction::Pass,
@@ -62,7 +65,10 @@ impl Redacted<'_> {
             kind,
             action,
             verdict: Some(verdict.as_str()),
-            msg: words(message(kind, action, verdict)),
+            msg: match report.standing.unauthenticated.filter(|_| kind == EventKind::Authentication) {
+                Some(why) => words(&format!("{} ({})", message(kind, action, verdict), why.reason)),
+                None => words(message(kind, action, verdict)),
+            },
             rules: messages.iter().take(RULES_MAX).map(|message| rule_hit(message, &self.redactor)).collect(),
             findings: findings.iter().rev().take(FINDINGS_MAX).rev().map(finding).collect(),
             attacks: attacks(self.attacks(), messages),
@@ -145,6 +151,7 @@ fn message(kind: EventKind, action: EventAction, verdict: &Verdict) -> &'static 
         (EventKind::Framing, _) => "The message can be read in more than one way",
         (EventKind::List, _) => "Its source is on the deny list",
         (EventKind::Rate, _) => "It came above a rate limit",
+        (EventKind::Authentication, _) => "It is not known who it is from",
         (EventKind::Incomplete, _) => "Not everything could be inspected",
         // Calico's word for it.
         _ if *verdict != Verdict::Pass => "WAF check FAILED!",
@@ -161,6 +168,7 @@ fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
         Cause::Policy => Some("policy"),
         Cause::List => Some("list"),
         Cause::Rate => Some("rate"),
+        Cause::Authentication => Some("authentication"),
         Cause::None => incomplete.then_some("incomplete"),
     }
 }

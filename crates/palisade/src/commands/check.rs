@@ -9,6 +9,7 @@ use palisade_config::{Config, EnvironmentRules, Name, Overrides};
 use palisade_inspect::LoadedRules;
 
 use crate::Finding;
+use crate::authenticating::AuthenticatorMaker;
 use crate::commands::{alerts, policy};
 use crate::configuration::Told;
 use crate::files::FileSystem;
@@ -63,6 +64,7 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
         clean &= alerts::is_clean(config, strict)?;
         clean &= sinks_are_clean(config);
         clean &= tls_is_clean(config);
+        clean &= authenticators_are_clean(config);
         let rules_of = |name: &Name| {
             let sources =
                 rules::sources_of(&config.profiles.get(name)?.rules, false, &EnvironmentRules::default());
@@ -120,6 +122,19 @@ fn tls_is_clean(config: &Config) -> bool {
     for service in &config.services {
         if let Err(error) = tls.of_upstream(service, false) {
             say!("error: service {}: {error:#}", *service.name);
+            clean = false;
+        }
+    }
+    clean
+}
+
+/// Shows which authenticators cannot be used. Whether none; what is published at a URL is not asked for.
+fn authenticators_are_clean(config: &Config) -> bool {
+    let mut maker = AuthenticatorMaker::default();
+    let mut clean = true;
+    for told in &config.authenticators {
+        if let Err(error) = maker.of(told, false) {
+            say!("error: authenticator {}: {error:#}", *told.name);
             clean = false;
         }
     }

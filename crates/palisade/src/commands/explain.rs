@@ -288,6 +288,7 @@ fn cause(outcome: &Outcome) -> Option<String> {
         Cause::Finding(attack) => Some(format!("the detector ({})", attack.title())),
         Cause::Policy => Some("policy".to_owned()),
         Cause::Rate => Some("a rate limit".to_owned()),
+        Cause::Authentication => Some("authentication".to_owned()),
         Cause::List => Some("the deny list".to_owned()),
         Cause::Framing(finding) => Some(format!("its framing ({})", finding.name())),
     }

@@ -79,10 +79,15 @@ impl Conversation {
         };
         let exchange = self.about.as_ref().and_then(|about| about.exchange.as_deref());
         let retry_after = exchange.and_then(Exchange::retry_after);
-        let form = AnswerForm { retry_after, ..self.shared.form(asked, protected) };
+        let fields = exchange.map_or(&[][..], Exchange::refusal_fields);
+        let form = AnswerForm { retry_after, fields, ..self.shared.form(asked, protected) };
         match word {
             Word::Action(action) => {
-                let reason = if asked.ambiguity.is_some() { Reason::Framing } else { Reason::Blocked };
+                let reason = match asked.ambiguity {
+                    Some(_) => Reason::Framing,
+                    None if exchange.is_some_and(Exchange::is_unauthenticated) => Reason::Unauthenticated,
+                    None => Reason::Blocked,
+                };
                 Stop::Refused(Refusal::of_action(action.clone(), &form, reason), Why::Check(action))
             }
             Word::Status(status, reason) => {
