@@ -1,5 +1,7 @@
 //! Who a request is from: ways to know it, and where which of them is asked.
 
+use std::collections::BTreeSet;
+
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::headers::{HeaderName, Headers};
 use crate::node::{Node, Value, quoted};
@@ -213,13 +215,23 @@ pub enum CredentialPlace {
 
 impl CredentialPlace {
     /// The name that it has there.
-    pub(crate) fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         match self {
             Self::Bearer => None,
             Self::Header(name) => Some(name.as_str()),
             Self::Cookie(name) | Self::Query(name) => Some(name),
         }
     }
+}
+
+/// The names that tokens and keys have in headers, cookies and queries, each once: what is there is a secret under whatever
+/// name.
+pub fn credential_names(authenticators: &[Authenticator]) -> BTreeSet<&str> {
+    let places = authenticators.iter().flat_map(|authenticator| {
+        let jwt = authenticator.jwt.iter().flat_map(|jwt| &jwt.from);
+        jwt.chain(authenticator.api_keys.iter().flat_map(|keys| &keys.from))
+    });
+    places.filter_map(CredentialPlace::name).collect()
 }
 
 const NAME_BYTES_MAX: usize = 128;

@@ -51,7 +51,6 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.outbound(&config);
     checks.policies(&config);
     checks.sinks(&config);
-    authentication::mask(&mut config);
     Some(config)
 }
 

@@ -40,7 +40,7 @@ use palisade_yaml::{diagnostic, node};
 
 pub use authentication::{
     ApiKeys, Authentication, AuthenticationMode, AuthenticationStage, Authenticator, Credential,
-    CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims,
+    CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims, credential_names,
 };
 pub use client_address::{AddressSource, ClientAddress, HopCount};
 pub use diagnostic::{Diagnostic, Severity, Style};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use palisade_config::{Exception, OnRequestBody, OnResponseBody};
 use palisade_detect::{DetectLimits, Recall};
 use palisade_engine::{Caps, LimitAction, RuleSet};
-use palisade_model::{Mode, Redactor};
+use palisade_model::{Mode, Place, Redactor};
 
 use crate::detector::Detector;
 use crate::ends::Ends;
@@ -45,6 +45,16 @@ impl Profile {
     pub fn with_detector(self, detector: Option<Detector>) -> Self {
         palisade_detect::prepare();
         Self { detector, ..self }
+    }
+
+    /// The same that shows no values of headers and arguments of these names, nor of cookies.
+    #[must_use]
+    pub fn hiding<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let places = names.into_iter().flat_map(|name| {
+            let name = name.as_bytes().to_vec();
+            [Place::Argument(name.clone()), Place::RequestHeader(name)]
+        });
+        Self { redactor: self.redactor.hiding(places), ..self }
     }
 
     /// A profile as it is configured, with its rules loaded.

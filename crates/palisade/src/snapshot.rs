@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use palisade_config::{Compat, Config, LogTarget, Name, Style};
+use palisade_config::{Compat, Config, LogTarget, Name, Style, credential_names};
 use palisade_engine::{Interner, RuleSet};
 use palisade_events::alerts::AlertSet;
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
@@ -160,7 +160,8 @@ impl Maker {
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
             let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
-            profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
+            let made = Profile::of(profile, rules).hiding(credential_names(&config.authenticators));
+            profiles.insert(name.clone(), Arc::new(made));
         }
         let watched = Watched::new(&FileSystem);
         let mut pages = Pages::new(&watched);
@@ -219,6 +220,8 @@ impl Maker {
         let mut stale = Vec::new();
         let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
         let written: HashMap<_, _> = before.config.profiles.iter().collect();
+        let same_credentials =
+            credential_names(&before.config.authenticators) == credential_names(&config.authenticators);
         for (name, profile) in config.profiles.iter() {
             let sources = self.sources_of(profile, &config);
             let key = key(&sources);
@@ -227,11 +230,16 @@ impl Maker {
                 .or_insert_with(|| self.rules_of(&sources, effort).map_err(|error| format!("{error:#}")));
             let made = match (rules, before.profiles.get(name)) {
                 (Ok(rules), Some(was))
-                    if same_rules(was, rules.as_ref()) && written.get(name) == Some(&profile) =>
+                    if same_rules(was, rules.as_ref())
+                        && written.get(name) == Some(&profile)
+                        && same_credentials =>
                 {
                     was.clone()
                 }
-                (Ok(rules), _) => Arc::new(Profile::of(profile, rules.clone())),
+                (Ok(rules), _) => {
+                    let made = Profile::of(profile, rules.clone());
+                    Arc::new(made.hiding(credential_names(&config.authenticators)))
+                }
                 (Err(error), Some(was)) => {
                     stale.push(Stale { kind: "profile", name: name.clone(), error: error.clone() });
                     was.clone()

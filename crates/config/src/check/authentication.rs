@@ -1,16 +1,13 @@
-//! Authenticators are one thing each, and are known where they are named; what they look at is masked in logs.
+//! Authenticators are one thing each, and are known where they are named.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Checks;
 use crate::Config;
-use crate::authentication::{
-    Authentication, AuthenticationMode, Authenticator, CredentialPlace, Jwt, JwtAlgorithm, JwtKeys,
-};
+use crate::authentication::{Authentication, AuthenticationMode, Authenticator, Jwt, JwtAlgorithm, JwtKeys};
 use crate::node::quoted;
 use crate::rates::RateKey;
-use crate::sections::Mask;
 use crate::value::{Located, Name};
 
 /// Authenticators of one process.
@@ -163,20 +160,5 @@ impl Checks<'_> {
                 self.error(&format!("{at}.mode"), told.origin(), message, help);
             }
         }
-    }
-}
-
-/// Tokens and keys are secrets under whatever name they go: no profile's log shows them.
-pub(super) fn mask(config: &mut Config) {
-    let places = config.authenticators.iter().flat_map(|authenticator| {
-        let jwt = authenticator.jwt.iter().flat_map(|jwt| &jwt.from);
-        jwt.chain(authenticator.api_keys.iter().flat_map(|keys| &keys.from))
-    });
-    let names: Vec<String> = places.filter_map(CredentialPlace::name).map(str::to_owned).collect();
-    if names.is_empty() {
-        return;
-    }
-    for (_, profile) in &mut config.profiles.0 {
-        profile.mask.push(Mask { names: names.clone() });
     }
 }

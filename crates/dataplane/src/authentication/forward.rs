@@ -130,9 +130,9 @@ fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).chars().filter(|char| !char.is_control() || *char == '\t').collect()
 }
 
-/// What is not printable ASCII as `%HH`.
+/// What is no character of a URL as `%HH`.
 fn printable(bytes: &[u8]) -> String {
-    escape(bytes, |byte| byte.is_ascii_graphic())
+    escape(bytes, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
 }
 
 /// A text as a part of a query.
