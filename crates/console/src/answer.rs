@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
@@ -17,6 +17,7 @@ use crate::files;
 use crate::guard::{Guard, Refusal};
 use crate::openapi;
 use crate::routes::{ROUTES, Role, Route};
+use crate::stream::Listening;
 use crate::subject::{Health, Subject};
 
 /// What an address shows.
@@ -46,8 +47,8 @@ impl Page {
     }
 }
 
-/// An answer in memory.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// An answer: what is in memory, or what comes.
+pub(crate) type Answer = Response<Either<Full<Bytes>, Listening>>;
 
 /// Answers a request of `peer` that came to `local`.
 pub(crate) async fn answer(
@@ -105,7 +106,9 @@ pub(crate) async fn answer(
             respond(StatusCode::OK, JSON, format!("{document}\n"))
         }
         Page::Api(resource) => match subject.control() {
-            Some(control) => api::answer(request, resource, operation, peer, control).await,
+            Some(control) => {
+                api::answer(request, resource, operation, peer, control, subject.records()).await
+            }
             None => failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown),
         },
     }
@@ -162,7 +165,7 @@ fn failure(status: StatusCode, why: &str, shown: &Shown) -> Answer {
 pub(crate) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let body = body.into();
     let length = body.len();
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(Either::Left(Full::new(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

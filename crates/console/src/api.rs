@@ -1,8 +1,12 @@
-//! `/api/v1/services` and `/api/v1/lists`: what is in force, and changes of it. Pages are
-//! `{"items": [...], "next": cursor or null}`; errors are `{"error": "..."}`.
+//! `/api/v1/...`: what is in force, what has happened, and changes. Pages are `{"items": [...], "next": cursor or null}`;
+//! errors are `{"error": "..."}`.
 
+mod alerts;
 mod entries;
+mod events;
+mod graph;
 pub(crate) mod request;
+mod stats;
 mod time;
 
 use std::sync::Arc;
@@ -10,14 +14,16 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use palisade_lists::{EntryId, Listing, Query, Subject};
-use palisade_model::Mode;
+use palisade_model::{EventId, Mode};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use self::request::{Parameters, read_body};
 use crate::answer::{Answer, JSON, respond};
 use crate::control::{Author, Control, ControlError};
+use crate::records::Records;
 use crate::routes::Operation;
+use crate::stream::ConnectionLife;
 
 /// A path of this API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +32,24 @@ pub(crate) enum Resource {
     Mode(String),
     List(Listing),
     ListChanges,
+    Alerts,
+    Alert(String),
+    OfEvents(OfEvents),
+}
+
+/// What is read from events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfEvents {
+    Page,
+    One(EventId),
+    FiredAlerts,
+    Stats,
+    Graph,
+    Stream,
 }
 
 /// Why a request is not served.
-pub(super) type Refused = (StatusCode, String);
+pub(crate) type Refused = (StatusCode, String);
 
 /// Changes at a time: each holds its body in memory.
 static CHANGES: Semaphore = Semaphore::const_new(2);
@@ -41,7 +61,15 @@ pub(crate) async fn answer(
     operation: &'static Operation,
     from: std::net::SocketAddr,
     control: Arc<dyn Control>,
+    records: Option<Arc<Records>>,
 ) -> Answer {
+    if let Resource::OfEvents(what) = resource {
+        let answered = match records {
+            Some(records) => read_events(&request, what, operation, control, &records).await,
+            None => Err((StatusCode::NOT_FOUND, "there are no events: `events.enabled` is false".to_owned())),
+        };
+        return answered.unwrap_or_else(refused);
+    }
     let served = match operation.method {
         "GET" => read(&request, resource, operation, control).await,
         _ => change(request, resource, operation, from, control).await,
@@ -97,8 +125,41 @@ async fn read(
             let items: Vec<Value> = changes.iter().map(entries::shown_change).collect();
             Ok(json!({ "items": items, "next": null }))
         }
+        Resource::Alerts => alerts::all(&parameters, control.as_ref()),
+        Resource::Alert(name) => alerts::one(&name, &parameters, control.as_ref()),
+        Resource::OfEvents(_) => Err(bad("events are read another way")),
     })
     .await
+}
+
+/// Reads what the event store has, and what comes.
+async fn read_events(
+    request: &Request<Incoming>,
+    what: OfEvents,
+    operation: &'static Operation,
+    control: Arc<dyn Control>,
+    records: &Arc<Records>,
+) -> Result<Answer, Refused> {
+    let parameters = Parameters::of(request.uri().query())?;
+    parameters.are_among(operation.query)?;
+    let text = match what {
+        OfEvents::Page => events::page(parameters, records).await?,
+        OfEvents::FiredAlerts => events::fired(parameters, records).await?,
+        OfEvents::One(id) => events::event(id, records).await?,
+        OfEvents::Stats => stats::stats(parameters, records).await?.to_string(),
+        OfEvents::Graph => {
+            let places = off_thread(move || Ok(control.places())).await?;
+            graph::graph(parameters, places, records).await?.to_string()
+        }
+        OfEvents::Stream if *request.method() == Method::HEAD => {
+            return Ok(respond(StatusCode::OK, operation.media_type, ""));
+        }
+        OfEvents::Stream => {
+            let life = request.extensions().get::<Arc<ConnectionLife>>().cloned().unwrap_or_default();
+            return events::stream(request.headers(), life, records).await;
+        }
+    };
+    Ok(respond(StatusCode::OK, JSON, text + "\n"))
 }
 
 async fn change(
@@ -112,7 +173,11 @@ async fn change(
     let parameters = Parameters::of(request.uri().query())?;
     parameters.are_among(operation.query)?;
     let method = request.method().clone();
-    let bytes_max = if matches!(resource, Resource::Mode(_)) { 4 * 1024 } else { entries::BODY_BYTES_MAX };
+    let bytes_max = match resource {
+        Resource::Mode(_) => 4 * 1024,
+        Resource::Alert(_) => alerts::BODY_BYTES_MAX,
+        _ => entries::BODY_BYTES_MAX,
+    };
     let body = read_body(request, bytes_max).await?;
     off_thread(move || match resource {
         Resource::Mode(name) => {
@@ -137,7 +202,13 @@ async fn change(
             let removed = control.remove(ids, &author).map_err(failed)?;
             Ok(json!({ "removed": removed }))
         }
-        Resource::Services | Resource::ListChanges => Err(bad("this path is only read")),
+        Resource::Alert(name) if method == Method::PUT => {
+            alerts::put(&name, &body, &author(&parameters, from)?, control.as_ref())
+        }
+        Resource::Alert(name) => {
+            alerts::delete(&name, &parameters, &author(&parameters, from)?, control.as_ref())
+        }
+        _ => Err(bad("this path is only read")),
     })
     .await
 }
@@ -235,6 +306,7 @@ fn failed(error: ControlError) -> Refused {
     let status = match error {
         ControlError::NotFound(_) => StatusCode::NOT_FOUND,
         ControlError::Refused(_) => StatusCode::CONFLICT,
+        ControlError::Invalid(_) => StatusCode::BAD_REQUEST,
         ControlError::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
         ControlError::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -40,6 +40,77 @@ pub trait Control: Debug + Send + Sync {
     /// # Errors
     /// When the change cannot be kept.
     fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError>;
+
+    /// Where each service stands, in the order of the configuration.
+    fn places(&self) -> Vec<Place>;
+
+    /// Alerts, forms for them, exceptions and webhooks, by kind and name.
+    ///
+    /// # Errors
+    /// When there are no events for them.
+    fn alerts(&self) -> Result<Vec<AlertInForce>, ControlError>;
+
+    /// Writes one object, YAML or JSON, in the place of the one that has its kind and its name.
+    ///
+    /// # Errors
+    /// When it is none that can be used or has another name, when that one stands in a file, when there are too many, or when it
+    /// cannot be kept.
+    fn put_alert(&self, name: &str, text: &[u8], by: &Author) -> Result<AlertPut, ControlError>;
+
+    /// Takes an object away that was written by [`Self::put_alert`].
+    ///
+    /// # Errors
+    /// When it is not there, stands in a file, or when the change cannot be kept.
+    fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError>;
+}
+
+/// Where a service stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name in the configuration.
+    pub service: String,
+    /// The namespace of its workload; `-` when it is not known.
+    pub namespace: String,
+    /// The workload's name, or the service's where it has none.
+    pub name: String,
+    /// The mode in force.
+    pub mode: &'static str,
+}
+
+/// An object of alerts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertInForce {
+    /// `GlobalAlert`, `GlobalAlertTemplate`, `AlertException` or `SecurityEventWebhook`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The file that it stands in; `None` where it was written by the API.
+    pub file: Option<String>,
+    /// The object as it is written, without what may be a secret.
+    pub object: serde_json::Value,
+    /// How an alert stands.
+    pub status: Option<AlertStatus>,
+}
+
+/// How an alert stands: the `status` of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertStatus {
+    /// When it was last asked.
+    pub last_executed: Timestamp,
+    /// When it last fired.
+    pub last_event: Option<Timestamp>,
+    /// How often it has fired.
+    pub events: u64,
+}
+
+/// An object that was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertPut {
+    /// What is in force now.
+    pub alert: AlertInForce,
+    /// What is likely not meant, a line each.
+    pub warnings: Vec<String>,
 }
 
 /// Who asks for a change.
@@ -69,6 +140,9 @@ pub enum ControlError {
     /// It is there and stays as it is.
     #[error("{0}")]
     Refused(String),
+    /// It cannot be used as it is written.
+    #[error("{0}")]
+    Invalid(String),
     /// There is no room.
     #[error("{0}")]
     Full(String),

@@ -9,13 +9,14 @@
 //!      |           |
 //!     api      exposition            numbers as Prometheus reads them
 //!      |
-//!   control                          what can be changed, implemented by the program
+//!   control    records, stream       what can be changed, implemented by the program; events: kept ones, and what comes
 //! ```
 //!
 //! The idea to hold: an admin listener is asked most when things go badly, and by those who end a process that does
 //! not answer. So whatever a client does, however many there are, the next probe is answered: a connection too many
 //! costs the oldest one, and nothing is read but a small head; what a change brings is read within bounds, two at a time,
-//! and made beside the thread that answers.
+//! and made beside the thread that answers, where the event store is asked as well. Who listens to events is never waited
+//! for.
 //!
 //! Not here: the proxy and its counters (`Subject` brings them), signals, flags.
 
@@ -27,14 +28,20 @@ mod files;
 mod guard;
 mod listener;
 mod openapi;
+mod records;
 mod routes;
 mod status;
+mod stream;
 mod subject;
 mod token;
 
-pub use control::{AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce};
+pub use control::{
+    AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
+    RouteInForce, ServiceInForce,
+};
 pub use exposition::{Exposition, Format, Histogram};
 pub use listener::{Admin, BindError, Bound, Bounds};
+pub use records::{Opener, Records};
 pub use status::{
     ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Timestamp,
 };

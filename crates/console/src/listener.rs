@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::answer::{Shown, answer};
 use crate::guard::Guard;
+use crate::stream::ConnectionLife;
 use crate::subject::Subject;
 use crate::token::TokenFile;
 
@@ -187,8 +188,11 @@ fn connection(
     let _ = stream.set_nodelay(true);
     let (shown, subject) = (shown.clone(), subject.clone());
     // A body is read where a change has one; after the answer to another request that has one, hyper closes.
-    let service = service_fn(move |request| {
+    let life = Arc::<ConnectionLife>::default();
+    let of_requests = life.clone();
+    let service = service_fn(move |mut request| {
         let (shown, subject) = (shown.clone(), subject.clone());
+        request.extensions_mut().insert(of_requests.clone());
         async move { Ok::<_, Infallible>(answer(request, ends, &shown, subject.as_ref()).await) }
     });
     let served = http1::Builder::new()
@@ -197,9 +201,18 @@ fn connection(
         .max_buf_size(bounds.head_bytes_max)
         .max_headers(bounds.headers_max)
         .serve_connection(TokioIo::new(stream), service);
-    let served = timeout(bounds.connection_time, ending.watch(served));
-    async {
-        // What goes wrong on a connection is the client's affair.
-        let _ = served.await;
+    let served = ending.watch(served);
+    let connection_time = bounds.connection_time;
+    async move {
+        let mut served = pin!(served);
+        loop {
+            tokio::select! {
+                // What goes wrong on a connection is the client's affair.
+                _ = &mut served => break,
+                () = life.cut() => break,
+                // A stream of events has no end.
+                () = sleep(connection_time) => if !life.streams() { break },
+            }
+        }
     }
 }

@@ -5,8 +5,10 @@
 //! that none of them can tell another story. Not here: what is answered (`answer`, `api`).
 
 use crate::answer::Page;
-use crate::api::Resource;
+use palisade_model::EventId;
+
 use crate::api::request::unescaped;
+use crate::api::{OfEvents, Resource};
 
 /// A path, and what may be asked of it.
 #[derive(Debug)]
@@ -125,6 +127,16 @@ const BY: Parameter = ("by", "who asks, as it says of itself");
 const LIMIT: Parameter = ("limit", "how many at most: 1 to 1000, 100 when absent");
 const CURSOR: Parameter = ("cursor", "the `next` of the page before");
 
+const FROM: Parameter = (
+    "from",
+    "from when: 2026-11-22T12:00:00Z, or how long ago: 15m, 2h, 3d; of sums an hour ago when absent",
+);
+const TO: Parameter = ("to", "until when, not included; now when absent");
+const KIND: Parameter = (
+    "kind",
+    "`GlobalAlert`, `GlobalAlertTemplate`, `AlertException` or `SecurityEventWebhook`; of one object the first when absent",
+);
+
 /// Every path but those of the console's files.
 pub(crate) static ROUTES: &[Route] = &[
     Route {
@@ -238,6 +250,106 @@ pub(crate) static ROUTES: &[Route] = &[
                     BY,
                 ],
                 Some(r#"{"ids": [...]}; may be left out"#),
+                "how many were there",
+            ),
+        ],
+    },
+    Route {
+        path: "/api/v1/events",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::Page))),
+        operations: &[Operation::get(
+            "events, the newest first",
+            &[
+                FROM,
+                TO,
+                ("service", "of this service"),
+                ("rule", "with this rule"),
+                ("action", "`deny`, `would_block` or `pass`"),
+                ("source", "from this address"),
+                ("kind", "`waf`, `policy`, `framing`, `list`, `rate`, `incomplete`, `dropped` or `alert`"),
+                ("attack", "with this kind of attack"),
+                ("q", "a question in GlobalAlert's language, or words"),
+                ("text", "words, each of which may be the beginning of one"),
+                LIMIT,
+                CURSOR,
+            ],
+            "a page of events, as `palisade events query --format json` prints them",
+        )],
+    },
+    Route {
+        path: "/api/v1/events/{id}",
+        page: |id| Some(Page::Api(Resource::OfEvents(OfEvents::One(EventId::parse(&id[0])?)))),
+        operations: &[Operation::get("one event", &[], "the event")],
+    },
+    Route {
+        path: "/api/v1/stats",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::Stats))),
+        operations: &[Operation::get(
+            "how much was asked, stopped and would have been, over time and by what",
+            &[
+                FROM,
+                TO,
+                ("service", "of this service alone"),
+                ("by", "`service` (when absent), `action`, `attack`, `rule`, `source` or `country`"),
+                LIMIT,
+            ],
+            "the whole, a series of equal steps, the largest groups, and all others together",
+        )],
+    },
+    Route {
+        path: "/api/v1/graph",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::Graph))),
+        operations: &[Operation::get(
+            "who asked whom, how much, and with which attacks",
+            &[FROM, TO],
+            "nodes and edges",
+        )],
+    },
+    Route {
+        path: "/api/v1/stream",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::Stream))),
+        operations: &[Operation::get(
+            "events as they come, and after `Last-Event-ID` what was missed",
+            &[],
+            "server-sent events",
+        )
+        .speaks("text/event-stream")],
+    },
+    Route {
+        path: "/api/v1/alerts",
+        page: |_| Some(Page::Api(Resource::Alerts)),
+        operations: &[Operation::get(
+            "alerts, forms for them, exceptions and webhooks, of files and of this API",
+            &[KIND],
+            "a page of objects",
+        )],
+    },
+    Route {
+        path: "/api/v1/alerts/fired",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::FiredAlerts))),
+        operations: &[Operation::get(
+            "alerts that fired, the newest first",
+            &[FROM, TO, ("name", "of this alert"), LIMIT, CURSOR],
+            "a page of alerts' events",
+        )],
+    },
+    Route {
+        path: "/api/v1/alerts/{name}",
+        page: |name| Some(Page::Api(Resource::Alert(name[0].clone()))),
+        operations: &[
+            Operation::get("an object of alerts", &[KIND], "the object"),
+            Operation::change(
+                "PUT",
+                "writes an object of alerts",
+                &[BY, ("reason", "why")],
+                Some("one object of projectcalico.org/v3, YAML or JSON, with the name of the path"),
+                "the object, and warnings",
+            ),
+            Operation::change(
+                "DELETE",
+                "takes away an object that was written by PUT",
+                &[KIND, BY, ("reason", "why")],
+                None,
                 "how many were there",
             ),
         ],

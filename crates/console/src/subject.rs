@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::control::Control;
 use crate::exposition::Exposition;
+use crate::records::Records;
 use crate::status::Status;
 
 /// What the admin listener shows. Called on its own thread for each request, so it answers at once: it waits for no
@@ -28,6 +29,11 @@ pub trait Subject: Debug + Send + Sync {
 
     /// What can be changed; `None` while there is nothing yet.
     fn control(&self) -> Option<Arc<dyn Control>> {
+        None
+    }
+
+    /// Events; `None` where there are none.
+    fn records(&self) -> Option<Arc<Records>> {
         None
     }
 }

@@ -495,7 +495,7 @@ fn cut(bytes: &[u8], bytes_max: usize) -> &[u8] {
 }
 
 /// Calico's words for who is no workload.
-fn outside(address: IpAddr) -> &'static str {
+pub(crate) fn outside(address: IpAddr) -> &'static str {
     let private = match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -507,7 +507,7 @@ fn outside(address: IpAddr) -> &'static str {
 }
 
 /// The name that pods of one set share: what Kubernetes made up at its end is `*`.
-fn aggregated(name: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn aggregated(name: &str) -> std::borrow::Cow<'_, str> {
     // Kubernetes draws five characters of these.
     let drawn = |byte: u8| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte);
     match name.rsplit_once('-') {

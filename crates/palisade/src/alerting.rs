@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use palisade_config::Style;
@@ -17,23 +18,33 @@ pub(crate) struct AlertFiles {
     files: BTreeMap<String, Vec<AlertObject>>,
 }
 
+/// An object and the file that it stands in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placed {
+    pub(crate) file: Arc<str>,
+    pub(crate) object: AlertObject,
+}
+
 /// What a reading found.
 #[derive(Debug, Default)]
 pub(crate) struct AlertsFound {
-    /// What is in force now.
-    pub(crate) set: AlertSet,
+    /// What is in force now, by file.
+    pub(crate) placed: Vec<Placed>,
     /// Errors; what they are about stays as it was.
     pub(crate) errors: usize,
     /// Warnings.
     pub(crate) warnings: usize,
-    /// Objects in use.
-    pub(crate) objects: usize,
     /// Objects of kinds that have no meaning here.
     pub(crate) ignored: usize,
     shown: Vec<String>,
 }
 
 impl AlertsFound {
+    /// What is in force now.
+    pub(crate) fn set(&self) -> AlertSet {
+        self.placed.iter().map(|placed| placed.object.clone()).collect()
+    }
+
     /// Shows what is to be said on standard error.
     pub(crate) fn show(&self) {
         self.shown.iter().for_each(|shown| say!("{}", shown.trim_end()));
@@ -99,7 +110,7 @@ impl AlertFiles {
     /// Of an object that stands in two places the first counts.
     fn take(&mut self, now: BTreeMap<String, Vec<AlertObject>>, found: &mut AlertsFound) {
         let mut places: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-        let mut objects: Vec<AlertObject> = Vec::new();
+        let mut objects: Vec<Placed> = Vec::new();
         for (file, object) in
             now.iter().flat_map(|(file, objects)| objects.iter().map(move |object| (file, object)))
         {
@@ -110,10 +121,9 @@ impl AlertFiles {
                 found.shown.push(format!("error: {kind} {name} stands {place} {file}: remove one of them"));
                 continue;
             }
-            objects.push(object.clone());
+            objects.push(Placed { file: file.as_str().into(), object: object.clone() });
         }
-        found.objects = objects.len();
-        found.set = objects.into_iter().collect();
+        found.placed = objects;
         self.files = now;
     }
 }

@@ -1,25 +1,30 @@
-//! What the API shows and changes: modes and lists of this process.
+//! What the API shows and changes: modes, lists and alerts of this process.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use palisade_config::{Route, Service};
 use palisade_console::{
-    AddedCounts, Author, Control, ControlError, ModeChange, RouteInForce, ServiceInForce, Timestamp,
+    AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
+    RouteInForce, ServiceInForce, Timestamp,
 };
+use palisade_events::alerts::{AlertObject, AlertStatus as Status};
 use palisade_inspect::{ModeOverride, ServiceMode};
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
 use palisade_model::Mode;
 
 use crate::lists::{ListStore, now};
 use crate::modes::{KeptChange, Modes};
+use crate::outlets::Outlets;
 use crate::snapshot::Snapshot;
 
-/// Modes and lists, as the API has them.
+/// Modes, lists and alerts, as the API has them.
 #[derive(Debug)]
 pub(crate) struct Controls {
     modes: Arc<Modes>,
     lists: Arc<ListStore>,
+    /// Not there where there are no events.
+    outlets: Option<Arc<Outlets>>,
     services: Mutex<Vec<Known>>,
 }
 
@@ -28,6 +33,8 @@ pub(crate) struct Controls {
 struct Known {
     name: String,
     application: Option<u32>,
+    /// Namespace and name of the workload behind it.
+    workload: (Option<String>, Option<String>),
     mode: ServiceMode,
     /// `service` or `profile`.
     written_at: &'static str,
@@ -44,8 +51,13 @@ struct KnownRoute {
 
 impl Controls {
     /// What a snapshot has.
-    pub(crate) fn of(snapshot: &Snapshot, modes: Arc<Modes>, lists: Arc<ListStore>) -> Arc<Self> {
-        let controls = Self { modes, lists, services: Mutex::default() };
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        modes: Arc<Modes>,
+        lists: Arc<ListStore>,
+        outlets: Option<Arc<Outlets>>,
+    ) -> Arc<Self> {
+        let controls = Self { modes, lists, outlets, services: Mutex::default() };
         controls.follow(snapshot);
         Arc::new(controls)
     }
@@ -65,6 +77,7 @@ impl Controls {
             Known {
                 name: service.name.to_string(),
                 application: service.application,
+                workload: workload_of(snapshot, service),
                 mode: self.modes.mode(snapshot, service, None),
                 written_at: if service.mode.is_some() { "service" } else { "profile" },
                 routes: routes.collect(),
@@ -180,13 +193,91 @@ impl Control for Controls {
         }
         Ok(removed)
     }
+
+    fn places(&self) -> Vec<Place> {
+        let place = |known: Known| {
+            let (namespace, name) = known.workload;
+            Place {
+                namespace: namespace.unwrap_or_else(|| "-".to_owned()),
+                name: name.unwrap_or_else(|| known.name.clone()),
+                mode: known.mode.in_force().as_str(),
+                service: known.name,
+            }
+        };
+        self.known().into_iter().map(place).collect()
+    }
+
+    fn alerts(&self) -> Result<Vec<AlertInForce>, ControlError> {
+        let outlets = self.outlets()?;
+        let status = outlets.alerts().status();
+        let shown = |(file, object): (Option<String>, AlertObject)| {
+            let (kind, name) = object.key();
+            let status = status.iter().find(|status| kind == "GlobalAlert" && *status.name == *name);
+            in_force(file, &object, status)
+        };
+        Ok(outlets.objects().into_iter().map(shown).collect())
+    }
+
+    fn put_alert(&self, name: &str, text: &[u8], by: &Author) -> Result<AlertPut, ControlError> {
+        let written = self.outlets()?.put_alert(name, text)?;
+        let kind = written.object.key().0;
+        let what = if written.replaced { "replaced" } else { "added" };
+        say!("palisade: alerts: {} {what} {kind} {name}{}", by.name, why(&by.reason));
+        Ok(AlertPut { alert: in_force(None, &written.object, None), warnings: written.warnings })
+    }
+
+    fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError> {
+        self.outlets()?.delete_alert(kind, name)?;
+        say!("palisade: alerts: {} took away {kind} {name}{}", by.name, why(&by.reason));
+        Ok(())
+    }
+}
+
+impl Controls {
+    fn outlets(&self) -> Result<&Outlets, ControlError> {
+        let none = || {
+            ControlError::NotFound("there are no alerts without events: `events.enabled` is false".to_owned())
+        };
+        self.outlets.as_deref().ok_or_else(none)
+    }
+}
+
+fn in_force(file: Option<String>, object: &AlertObject, status: Option<&Status>) -> AlertInForce {
+    let (kind, name) = object.key();
+    let at = |millis| Timestamp::from(UNIX_EPOCH + Duration::from_millis(millis));
+    AlertInForce {
+        kind,
+        name: name.to_owned(),
+        file,
+        object: object.to_json(),
+        status: status.map(|status| AlertStatus {
+            last_executed: at(status.last_executed_ms),
+            last_event: status.last_event_ms.map(at),
+            events: status.events,
+        }),
+    }
+}
+
+fn why(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+/// Namespace and name of the workload that a service stands in front of.
+fn workload_of(snapshot: &Snapshot, service: &Service) -> (Option<String>, Option<String>) {
+    let Some(workload) = service.workload.as_ref().or(snapshot.config.workload.as_ref()) else {
+        return (None, None);
+    };
+    let text = |name: &palisade_config::KubernetesName| {
+        Some(name.as_str().to_owned()).filter(|name| !name.is_empty())
+    };
+    (text(&workload.namespace), text(&workload.name))
 }
 
 /// Who set a mode, from what to what, in a line that is there although nobody asks.
 fn say_change(change: &KeptChange) {
     let KeptChange { service, by, reason, from, to, set, .. } = change;
     let set = set.as_ref().map_or("given back to the file".to_owned(), |set| format!("set to {set}"));
-    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let why = why(reason);
     say!("palisade: mode of service {service} {set} by {by}, {from} before and {to} since{why}");
 }
 

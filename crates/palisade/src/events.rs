@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::TrimUrl;
-use palisade_console::Exposition;
-use palisade_events::store::{Keeper, Retention};
+use palisade_console::{Exposition, Opener, Records};
+use palisade_events::store::{EventStore, Keeper, Reader, Retention};
 use palisade_events::{Bus, BusLimits, TrafficLog, TrafficSource, TrafficSwitches, UrlDetail, unix_millis};
 use palisade_model::{Excerpt, Moment, Redactor};
 
@@ -50,6 +50,15 @@ impl Events {
         });
         let store = store.transpose().context("cannot start the thread of the event store")?;
         Ok(Some(Arc::new(Self { bus, traffic, host, store })))
+    }
+
+    /// Events for the API.
+    pub(crate) fn records(&self, data: &Path) -> Arc<Records> {
+        let folder = data.join(STORE);
+        let open = move || -> Box<dyn EventStore + Send> {
+            Box::new(Reader::new(&folder).with_patience(Records::QUESTION_TIME))
+        };
+        Records::new(self.bus.clone(), self.keeps().then(|| Box::new(open) as Opener))
     }
 
     /// Whether records are kept here.

@@ -9,6 +9,7 @@ macro_rules! say {
 }
 
 mod admin;
+mod alert_book;
 mod alerting;
 mod authenticating;
 mod automatic;

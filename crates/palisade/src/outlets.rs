@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use palisade_config::{Config, FilePath, HttpAuth, HttpUrl, RecordKind, SyslogTransport, Time, VariableName};
-use palisade_events::alerts::{Alerts, AlertsSetting, History};
+use palisade_console::ControlError;
+use palisade_events::alerts::{AlertObject, Alerts, AlertsSetting, History};
 use palisade_events::sinks::{
     Auth, BacklogLimits, Document, ElasticSetting, FileSetting, HttpSetting, Kind, OtlpSetting, Outlet,
     Reference, Say, Secrets, SinkCounts, SinkSetting, SyslogSetting, To, WebhookSetting,
@@ -15,6 +16,7 @@ use palisade_events::sinks::{
 use palisade_events::store::Reader;
 use palisade_events::{Batch, Record, Subscription};
 
+use crate::alert_book::{AlertBook, Written};
 use crate::events::{Events, STORE, host};
 use crate::snapshot::Snapshot;
 
@@ -23,6 +25,7 @@ use crate::snapshot::Snapshot;
 pub(crate) struct Outlets {
     sinks: Vec<Arc<Outlet>>,
     alerts: Alerts,
+    book: AlertBook,
 }
 
 impl Outlets {
@@ -53,6 +56,7 @@ impl Outlets {
                 .with_context(sink)?;
             sinks.push(outlet);
         }
+        let book = AlertBook::open(data, snapshot.alerts.clone()).context("alerts")?;
         let setting = AlertsSetting {
             folder: data.join("alerts"),
             host: host(),
@@ -60,13 +64,39 @@ impl Outlets {
             history: events.keeps().then(|| Arc::new(Reader::new(&data.join(STORE))) as Arc<dyn History>),
             say: our_say(),
         };
-        let alerts = Alerts::start(bus, snapshot.alerts.as_ref().clone(), setting).context("alerts")?;
-        Ok(Self { sinks, alerts })
+        let alerts = Alerts::start(bus, book.set(), setting).context("alerts")?;
+        Ok(Self { sinks, alerts, book })
     }
 
     /// Asks what another snapshot asks.
     pub(crate) fn follow(&self, snapshot: &Snapshot) {
-        self.alerts.replace(snapshot.alerts.as_ref().clone());
+        self.book.follow(snapshot.alerts.clone());
+        self.alerts.replace(self.book.set());
+    }
+
+    /// Alerts, forms for them, exceptions and webhooks, with the file of those that stand in one.
+    pub(crate) fn objects(&self) -> Vec<(Option<String>, AlertObject)> {
+        self.book.all()
+    }
+
+    /// Writes an object of the API; it is in force at once.
+    ///
+    /// # Errors
+    /// When it cannot be used, or cannot be kept.
+    pub(crate) fn put_alert(&self, name: &str, text: &[u8]) -> Result<Written, ControlError> {
+        let written = self.book.put(name, text)?;
+        self.alerts.replace(self.book.set());
+        Ok(written)
+    }
+
+    /// Takes away an object of the API.
+    ///
+    /// # Errors
+    /// When it is not one of those, or stays on the disk.
+    pub(crate) fn delete_alert(&self, kind: &'static str, name: &str) -> Result<(), ControlError> {
+        self.book.delete(kind, name)?;
+        self.alerts.replace(self.book.set());
+        Ok(())
     }
 
     /// What was counted for each sink and webhook, by name.

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Compat, Config, LogTarget, Name, Style, credential_names};
 use palisade_engine::{Interner, RuleSet};
-use palisade_events::alerts::AlertSet;
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 
-use crate::alerting::AlertFiles;
+use crate::alerting::{AlertFiles, Placed};
 use crate::authenticating::{AuthenticatorMaker, Authenticators};
 use crate::commands::alerts::paths;
 use crate::configuration::Told;
@@ -42,7 +41,7 @@ pub(crate) struct Snapshot {
     /// Ways to know who a request is from.
     pub(crate) authenticators: Authenticators,
     /// What asks about events.
-    pub(crate) alerts: Arc<AlertSet>,
+    pub(crate) alerts: Arc<Vec<Placed>>,
 }
 
 /// Gates by service: before it, and before calls to it.
@@ -332,14 +331,14 @@ impl Maker {
     }
 
     /// The alerts that a configuration names, and what is wrong with some, which stay as they were.
-    fn alerts(&mut self, config: &Config) -> Result<(Arc<AlertSet>, Option<String>)> {
+    fn alerts(&mut self, config: &Config) -> Result<(Arc<Vec<Placed>>, Option<String>)> {
         let watched = Watched::new(&FileSystem);
         let found = self.alerts.read(&paths(config), &watched);
         self.alerts_seen = watched.into_seen();
         let found = found?;
         found.show();
         let wrong = (found.errors > 0).then(|| found.count());
-        Ok((Arc::new(found.set), wrong))
+        Ok((Arc::new(found.placed), wrong))
     }
 
     /// Authenticators to follow others: one whose files cannot be used stays as it was.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::alert::{AlertException, GlobalAlert};
 use super::deliver::Hook;
-use super::event::{alert_event, security_event};
+use super::event::{ALERT_KIND, alert_event, security_event};
 use super::state::{self, State, WatchState};
 use super::watch::{Fired, Watch};
 use super::webhook::SecurityEventWebhook;
@@ -86,7 +86,10 @@ impl History for Reader {
             let page = page.map_err(|error| error.to_string())?;
             for record in &page.items {
                 let value: Value = serde_json::from_str(&record.json).unwrap_or_default();
-                each(record.id.0, record.time.0, &value);
+                // An alert is no decision.
+                if value["kind"] != ALERT_KIND {
+                    each(record.id.0, record.time.0, &value);
+                }
             }
             after = page.next;
             if after.is_none() {

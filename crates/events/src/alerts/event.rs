@@ -15,7 +15,11 @@ pub fn alert_event(alert: &GlobalAlert, fired: &Fired, host: &str) -> Value {
     let value_of = |name: &str| first_text(&fired.record, name);
     let mut event = Map::new();
     event.insert("id".to_owned(), json!(format!("{:032x}", fired.id)));
-    event.insert("time".to_owned(), json!(Calendar::new(fired.time_ms, 0).rfc3339()));
+    let time = Calendar::new(fired.time_ms, 0).rfc3339();
+    event.insert("time".to_owned(), json!(time));
+    // As other events have them: it stands beside them in the store.
+    event.insert("@timestamp".to_owned(), json!(time));
+    event.insert("kind".to_owned(), json!(ALERT_KIND));
     event.insert("type".to_owned(), json!("global_alert"));
     event.insert("origin".to_owned(), json!(alert.name));
     event.insert("name".to_owned(), json!(alert.name));
@@ -71,6 +75,9 @@ pub fn test_event(alert: &str, severity: u8, now_ms: u64, host: &str) -> Value {
         "record": {"test": true},
     })
 }
+
+/// The kind of an alert's event among other events.
+pub const ALERT_KIND: &str = "alert";
 
 const MITIGATION: &str = "Look at the request's record: where it is an attack, set the service's mode to block; where it \
     is not, except the rule or the finding for its path.";

@@ -21,6 +21,7 @@ mod engine;
 mod event;
 mod kinds;
 mod mail;
+mod shown;
 pub mod state;
 mod template;
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub mod webhook;
 pub use alert::{AlertException, Asks, Condition, GlobalAlert, Metric};
 pub use deliver::Hook;
 pub use engine::{AlertSet, AlertStatus, Alerts, AlertsSetting, History};
-pub use event::{alert_event, security_event, test_event};
+pub use event::{ALERT_KIND, alert_event, security_event, test_event};
 pub use kinds::{ALERT_FILE_BYTES_MAX, AlertObject, AlertsRead, read_alerts};
 pub use template::Template;
 pub use watch::{FIRINGS_MAX, Fired, ROWS_MAX, Watch};

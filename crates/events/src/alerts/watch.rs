@@ -35,6 +35,8 @@ pub struct Watch {
     rows: VecDeque<Row>,
     keys: HashSet<Arc<[Value]>>,
     forgotten: u64,
+    /// The time in the ids of what fires now.
+    id_ms: u64,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Watch {
             rows: VecDeque::new(),
             keys: HashSet::new(),
             forgotten: 0,
+            id_ms: 0,
         }
     }
 
@@ -170,6 +173,8 @@ impl Watch {
 
     /// Asks it.
     pub fn evaluate(&mut self, now_ms: u64) -> Vec<Fired> {
+        // The same after a crash that came before what has fired was remembered.
+        self.id_ms = self.due_ms().min(now_ms);
         self.state.evaluated_ms = now_ms;
         let fired = match self.alert.asks {
             Asks::EachRecord => self.each_record(now_ms),
@@ -186,14 +191,14 @@ impl Watch {
         let mut fired = Vec::new();
         for (id, record) in std::mem::take(&mut self.records) {
             let fingerprint = self.fingerprint(&Value::from(format!("{id:032x}")));
-            fired.push(Fired { id: event_id(id, &fingerprint), time_ms: now_ms, fingerprint, record });
+            fired.push(Fired { id: self.event_id(id, &fingerprint), time_ms: now_ms, fingerprint, record });
         }
         let beyond = std::mem::take(&mut self.beyond);
         if beyond > 0 {
             let fingerprint = self.fingerprint(&Value::from("beyond"));
             let record = Value::from(Map::from_iter([("more_records".to_owned(), Value::from(beyond))]));
             fired.push(Fired {
-                id: event_id(self.newest, &fingerprint),
+                id: self.event_id(self.newest, &fingerprint),
                 time_ms: now_ms,
                 fingerprint,
                 record,
@@ -246,15 +251,15 @@ impl Watch {
             if let (Asks::Metric { metric, .. }, Some(value)) = (&self.alert.asks, value) {
                 record.insert(metric.as_str().to_owned(), number(value));
             }
-            let id = if newest > covered { newest } else { u128::from(now_ms) << 80 };
+            let id = if newest > covered { newest } else { u128::from(self.id_ms) << 80 };
             covers.push((fingerprint.clone(), Covered { id: newest.max(covered), at_ms: now_ms }));
-            let id = event_id(id, &fingerprint);
+            let id = self.event_id(id, &fingerprint);
             fired.push(Fired { id, time_ms: now_ms, fingerprint, record: Value::Object(record) });
         }
         if more > 0 {
             let fingerprint = self.fingerprint(&Value::from("beyond"));
             let record = Value::from(Map::from_iter([("more_combinations".to_owned(), Value::from(more))]));
-            let id = event_id(u128::from(now_ms) << 80, &fingerprint);
+            let id = self.event_id(u128::from(self.id_ms) << 80, &fingerprint);
             fired.push(Fired { id, time_ms: now_ms, fingerprint, record });
         }
         self.state.covered.extend(covers);
@@ -298,6 +303,13 @@ impl Watch {
         hex(&hash.finalize()[..16])
     }
 
+    /// When it was to be asked, and what it fires for.
+    fn event_id(&self, record: u128, fingerprint: &str) -> u128 {
+        let digest = Sha256::digest(format!("{record:032x} {fingerprint}"));
+        let low = digest.iter().take(10).fold(0_u128, |id, byte| id << 8 | u128::from(*byte));
+        u128::from(self.id_ms) << 80 | low
+    }
+
     fn period_ms(&self) -> u64 {
         (self.alert.period.as_millis() as u64).max(1)
     }
@@ -305,13 +317,6 @@ impl Watch {
     fn lookback_ms(&self) -> u64 {
         self.alert.lookback.as_millis() as u64
     }
-}
-
-/// The time of a record's id, and who fires for it.
-fn event_id(record: u128, fingerprint: &str) -> u128 {
-    let digest = Sha256::digest(format!("{record:032x} {fingerprint}"));
-    let low = digest.iter().take(10).fold(0_u128, |id, byte| id << 8 | u128::from(*byte));
-    (record >> 80) << 80 | low
 }
 
 fn number(value: f64) -> Value {

@@ -55,6 +55,19 @@ pub enum WebhookState {
 }
 
 impl WebhookState {
+    const WORDS: [(&'static str, Self); 4] = [
+        ("Enabled", Self::Enabled),
+        ("Disabled", Self::Disabled),
+        ("Test", Self::Test),
+        ("Debug", Self::Debug),
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
+    }
+
     /// Whether events go out by themselves.
     #[must_use]
     pub const fn delivers(self) -> bool {
@@ -85,6 +98,12 @@ impl Consumer {
         ("AlertManager", Self::AlertManager),
         ("Email", Self::Email),
     ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
+    }
 
     /// What it has to be told.
     #[must_use]
@@ -229,13 +248,7 @@ pub(super) fn read(reader: &mut Reader, spec: &Node, name: &str) -> Option<Secur
     let consumer = required(reader, spec, &fields, ("consumer", "Slack"), |reader, node| {
         reader.word(node, "consumer", &Consumer::WORDS)
     });
-    let states = [
-        ("Enabled", WebhookState::Enabled),
-        ("Disabled", WebhookState::Disabled),
-        ("Test", WebhookState::Test),
-        ("Debug", WebhookState::Debug),
-    ];
-    let state = reader.at(&fields, "state", |reader, node| reader.word(node, "state", &states));
+    let state = reader.at(&fields, "state", |reader, node| reader.word(node, "state", &WebhookState::WORDS));
     let query = match fields.get("query") {
         Some(_) => reader.at(&fields, "query", event_query),
         None => Some(Query::all()),

@@ -50,6 +50,20 @@ pub fn nanoseconds(text: &str) -> Option<i128> {
     Some(i128::from(seconds) * 1_000_000_000 + fraction)
 }
 
+/// A point in time as people ask for one, in milliseconds since 1970: how long before `now_ms` (`15m`, `2h`, `3d`), or as
+/// [`nanoseconds`] reads it. What lies before 1970 is its begin.
+#[must_use]
+pub fn point_in_time(text: &str, now_ms: u64) -> Option<u64> {
+    const UNITS: [(&str, u64); 4] = [("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    for (unit, millis) in UNITS {
+        if let Some(number) = text.strip_suffix(unit).and_then(|number| number.trim().parse::<u64>().ok()) {
+            return Some(now_ms.saturating_sub(number.saturating_mul(millis)));
+        }
+    }
+    let nanos = nanoseconds(text)?;
+    Some(u64::try_from(nanos / 1_000_000).unwrap_or_default())
+}
+
 /// Days of the Gregorian calendar, years beginning in March so that the leap day comes last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };

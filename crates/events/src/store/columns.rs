@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use crate::traffic::{aggregated, outside};
+
 /// Of an event.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -51,9 +53,25 @@ pub(crate) struct Source<'j> {
     #[serde(borrow)]
     pub(crate) ip: Cow<'j, str>,
     #[serde(borrow)]
+    peer_ip: Cow<'j, str>,
+    #[serde(borrow)]
     namespace: Cow<'j, str>,
     #[serde(borrow)]
     name: Cow<'j, str>,
+    #[serde(borrow)]
+    pub(crate) country: Cow<'j, str>,
+}
+
+impl Source<'_> {
+    /// Who asked, as L7 records of the same requests say it.
+    pub(crate) fn workload(&self) -> String {
+        if !self.namespace.is_empty() {
+            let name = if self.name.is_empty() { "-".into() } else { aggregated(&self.name) };
+            return format!("{}/{name}", self.namespace);
+        }
+        let peer = if self.peer_ip.is_empty() { &self.ip } else { &self.peer_ip };
+        peer.parse().map_or("-", outside).to_owned()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

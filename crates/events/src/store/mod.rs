@@ -19,6 +19,7 @@
 
 mod columns;
 mod filter;
+mod heavy;
 mod keeper;
 mod reader;
 mod schema;
@@ -31,7 +32,7 @@ pub use filter::{Cursor, Filter, FilterError, Order};
 pub use keeper::{Keeper, KeeperCounts};
 pub use reader::Reader;
 pub use schema::SCHEMA_VERSION;
-pub use sums::{Dimension, Sum, SumQuery};
+pub use sums::{Dimension, EDGE_ATTACK_SEPARATOR, Sum, SumQuery};
 pub use writer::{Appended, Retention, Writer};
 
 use crate::bus::Record;
@@ -124,6 +125,9 @@ pub enum StoreError {
         /// Its schema.
         found: i64,
     },
+    /// A question took longer than a [`Reader`] may ask.
+    #[error("that takes too long: ask for less time, or by service, rule, source or action as well")]
+    TooLong,
 }
 
 impl StoreError {

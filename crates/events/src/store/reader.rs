@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use palisade_model::{EventId, Moment};
 use rusqlite::{Connection, params_from_iter};
 
-use super::sums::{HOUR, MINUTE};
+use super::sums::{HOUR, MINUTE, OVERALL};
 use super::{
     Cursor, EventStore, Filter, NUMBER_BITS, NUMBER_MASK, Order, Page, StoreError, Sum, SumQuery, Table,
     first_row_at, row_of, schema, writer,
@@ -19,12 +20,15 @@ use crate::bus::Record;
 pub struct Reader {
     folder: PathBuf,
     open: Mutex<HashMap<PathBuf, Connection>>,
+    patience: Option<Duration>,
 }
 
 /// Records of one page at most.
 const PAGE_MAX: usize = 10_000;
 /// Rows that one page looks at in a file for a query that SQL does not understand.
 const LOOKED_AT_MAX: usize = 200_000;
+/// Steps of SQLite's machine between two looks at the clock: some tens of microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 2_000;
 /// Rows that are fetched at a time then.
 const FETCHED_AT_ONCE: usize = 5_000;
 /// Different values that are counted at most, of each file.
@@ -33,13 +37,20 @@ const GROUPS_MAX: usize = 10_000;
 impl Reader {
     /// A reader of a folder, which need not be there yet.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), open: Mutex::default() }
+        Self { folder: folder.to_owned(), open: Mutex::default(), patience: None }
+    }
+
+    /// The same, whose questions end in [`StoreError::TooLong`] after this time.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// Does something with each file that can hold rows of a range, the newest first, until it has enough.
     fn each_file(&self, rows: (i64, i64), table: Table, work: &mut Work<'_>) -> Result<(), StoreError> {
         let files = writer::files(&self.folder)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = self.patience.map(|patience| Instant::now() + patience);
         open.retain(|path, _| files.iter().any(|file| file.path == *path));
         let mut ranges = Vec::new();
         for file in &files {
@@ -65,9 +76,16 @@ impl Reader {
         }
         ranges.sort_unstable_by_key(|(_, last)| std::cmp::Reverse(*last));
         for (path, _) in ranges {
-            let Some(connection) = open.get(&path) else { continue };
-            let goes_on =
-                work(connection).map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
+            let Some(connection) = open.get_mut(&path) else { continue };
+            if let Some(deadline) = deadline {
+                let is_over = move || Instant::now() >= deadline;
+                let watched = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over));
+                watched.map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
+            }
+            let goes_on = work(connection).map_err(|error| match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::OperationInterrupted) => StoreError::TooLong,
+                _ => StoreError::Sqlite { path: path.clone(), error },
+            })?;
             if !goes_on {
                 break;
             }
@@ -162,11 +180,16 @@ impl EventStore for Reader {
             super::Dimension::Requests | super::Dimension::Edge => Table::Traffic,
             _ => Table::Events,
         };
+        let overall = service.is_none() && !by_service;
         self.each_file(rows, table, &mut |connection| {
+            let dimension = match overall && schema::version(connection)? >= 2 {
+                true => *dimension as i64 + OVERALL,
+                false => *dimension as i64,
+            };
             for (width, from, to) in ranges.iter().filter(|(_, from, to)| from < to) {
                 let mut statement = connection.prepare(&sql)?;
                 let mut values: Vec<rusqlite::types::Value> =
-                    vec![(*dimension as i64).into(), (*width).into(), (*from).into(), (*to).into()];
+                    vec![dimension.into(), (*width).into(), (*from).into(), (*to).into()];
                 values.extend(service.iter().map(|service| service.clone().into()));
                 let mut answer = statement.query(params_from_iter(values))?;
                 while let Some(row) = answer.next()? {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// The version of what is below. Older files are brought up to it when they are written; readers know all of them.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// `PALI`: what `file` may know a file by.
 const APPLICATION_ID: i64 = 0x5041_4c49;
@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x5041_4c49;
 ///
 /// `seq` is time and number of a row; `json` is the record. Columns beside it are what filters ask for. `sum` holds counts
 /// by minute (`width` 1) and hour (60), `start` in minutes since 1970; `dimension` is one of `Dimension`.
-const VERSION_1: &str = "
+pub(super) const VERSION_1: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -60,6 +60,12 @@ CREATE TABLE sum (
 ) WITHOUT ROWID;
 ";
 
+/// Version 2: sums over all services as well, their `dimension` 100 more.
+const VERSION_2: &str = "
+INSERT INTO sum (dimension, width, start, service, value, action, count)
+    SELECT dimension + 100, width, start, '', value, action, sum(count) FROM sum GROUP BY 1, 2, 3, 5, 6;
+";
+
 /// How long a reader or the writer waits for the other at a checkpoint.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -90,9 +96,8 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
     match found {
-        // Made this moment, and nothing is in it.
-        0 => {}
-        SCHEMA_VERSION => {}
+        // 0: made this moment, and nothing is in it.
+        0..=SCHEMA_VERSION => {}
         found => return Err(StoreError::Newer { path: path.to_owned(), found }),
     }
     Ok(connection)
@@ -113,6 +118,7 @@ fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     for from in found..SCHEMA_VERSION {
         let step = match from {
             0 => VERSION_1,
+            1 => VERSION_2,
             _ => unreachable!("a step for each version below {SCHEMA_VERSION}"),
         };
         let mut take = || -> rusqlite::Result<()> {

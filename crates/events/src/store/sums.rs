@@ -1,10 +1,15 @@
-//! Counts by minute and by hour, written with the records that they count.
+//! Counts by minute and by hour, written with the records that they count: of each service, and over all of them.
+//!
+//! How many sums there are is bounded whatever clients do: of each minute or hour a service keeps the values that came most
+//! ([`Heavy`]), and counts all others together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rusqlite::{Transaction, params};
 
 use super::columns::{EventColumns, TrafficColumns};
+use super::heavy::{Change, Heavy};
 
 /// What is counted by. Numbers are those in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,9 +27,17 @@ pub enum Dimension {
     /// Requests, from L7 records, by the class of their answer: `2xx`. Their actions are `requests`, `blocked` and
     /// `would_block`, of which the first counts all.
     Requests = 5,
-    /// Requests, from L7 records, by who asked.
+    /// Requests, from L7 records, by who asked. Beside the actions of [`Self::Requests`] there is `errors`: answers 5xx, and
+    /// none at all.
     Edge = 6,
+    /// Events by the client's country, where that is known.
+    Country = 7,
+    /// Events by who asked and by their kinds of attack: both in one value, [`EDGE_ATTACK_SEPARATOR`] between them.
+    EdgeAttack = 8,
 }
+
+/// Between who asked and the kind of attack.
+pub const EDGE_ATTACK_SEPARATOR: char = '\u{1f}';
 
 /// A question for sums.
 #[derive(Clone, Debug)]
@@ -60,52 +73,75 @@ pub struct Sum {
     pub count: u64,
 }
 
-/// Different values of a dimension that are counted one by one, of each minute or hour and service. An attack from a
-/// million addresses must not make a million sums.
-const VALUES_MAX: usize = 1_000;
-/// Different rows that one minute or hour may have in all.
-const ROWS_MAX: usize = 50_000;
+/// Different values of a dimension that are counted one by one, of each minute or hour and service: the most frequent. An
+/// attack from a million addresses must not make a million sums.
+const VALUES_OF_MINUTE_MAX: usize = 128;
+const VALUES_OF_HOUR_MAX: usize = 256;
+/// Different values that one minute or hour may have in all.
+const VALUES_MAX: usize = 50_000;
 
 pub(super) const MINUTE: i64 = 1;
 pub(super) const HOUR: i64 = 60;
 
+/// Added to the number of a dimension: the same over all services.
+pub(super) const OVERALL: i64 = 100;
+
+/// Counts of a batch on their way to the file: by dimension, minute and service, then by value and action.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    cells: HashMap<(Dimension, i64, Box<str>), HashMap<Box<str>, Actions>>,
+}
+
+/// How many of each action; there are few actions.
+pub(super) type Actions = Vec<(Box<str>, u64)>;
+
+/// Adds a count of an action.
+pub(super) fn count(actions: &mut Actions, action: &str, count: u64) {
+    match actions.iter_mut().find(|(own, _)| **own == *action) {
+        Some((_, own)) => *own += count,
+        None => actions.push((action.into(), count)),
+    }
+}
+
+/// Sums that differ in value and action alone: dimension (with [`OVERALL`]), width, start and service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Cell {
-    dimension: Dimension,
+struct Family {
+    dimension: i64,
     width: i64,
     start: i64,
     service: Box<str>,
-    value: Box<str>,
-    action: Box<str>,
 }
 
-/// Counts of a batch on their way to the file.
-#[derive(Debug, Default)]
-pub(super) struct Sums {
-    cells: HashMap<Cell, u64>,
-}
-
-/// Dimension, width, start and service: cells that differ in value and action alone.
-type Family = (Dimension, i64, i64, Box<str>);
-
-/// Which values the last minutes and hours have, so that their number stays bounded.
+/// What the last minutes and hours of the file that is written have.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    values: HashMap<Family, HashSet<Box<str>>>,
-    rows: HashMap<(i64, i64), usize>,
+    families: HashMap<Family, Heavy>,
+    values: HashMap<(i64, i64), usize>,
 }
 
 impl Sums {
     pub(super) fn event(&mut self, unix_millis: u64, columns: &EventColumns<'_>, rules: &[i64]) {
+        // An alert counts what has been counted, and losses are no decision.
+        if matches!(&*columns.kind, "alert" | "dropped") {
+            return;
+        }
         let mut add = |dimension, value: &str| {
             self.add(dimension, unix_millis, &columns.service, value, &columns.action, 1);
         };
         add(Dimension::All, "");
         add(Dimension::Kind, &columns.kind);
         add(Dimension::Source, &columns.source.ip);
+        if !columns.source.country.is_empty() {
+            add(Dimension::Country, &columns.source.country);
+        }
+        let source = columns.source.workload();
+        let mut attack = |attack: &str| {
+            add(Dimension::Attack, attack);
+            add(Dimension::EdgeAttack, &format!("{source}{EDGE_ATTACK_SEPARATOR}{attack}"));
+        };
         match &columns.attacks[..] {
-            [] => columns.attack.iter().for_each(|attack| add(Dimension::Attack, attack)),
-            attacks => attacks.iter().for_each(|attack| add(Dimension::Attack, attack)),
+            [] => columns.attack.iter().for_each(|own| attack(own)),
+            attacks => attacks.iter().for_each(|own| attack(own)),
         }
         rules.iter().for_each(|rule| add(Dimension::Rule, &rule.to_string()));
     }
@@ -118,55 +154,71 @@ impl Sums {
             self.add(Dimension::Requests, unix_millis, service, class, action, count);
             self.add(Dimension::Edge, unix_millis, service, &source, action, count);
         }
+        if matches!(class, "5xx" | "none") && columns.count > 0 {
+            self.add(Dimension::Edge, unix_millis, service, &source, "errors", columns.count);
+        }
     }
 
-    fn add(
-        &mut self,
-        dimension: Dimension,
-        millis: u64,
-        service: &str,
-        value: &str,
-        action: &str,
-        count: u64,
-    ) {
-        let minute = (millis / 60_000) as i64;
-        for (width, start) in [(MINUTE, minute), (HOUR, minute - minute % HOUR)] {
-            let cell = Cell {
-                dimension,
-                width,
-                start,
-                service: service.into(),
-                value: value.into(),
-                action: action.into(),
-            };
-            *self.cells.entry(cell).or_default() += count;
+    fn add(&mut self, dimension: Dimension, millis: u64, service: &str, value: &str, action: &str, by: u64) {
+        let values = self.cells.entry((dimension, (millis / 60_000) as i64, service.into())).or_default();
+        match values.get_mut(value) {
+            Some(actions) => count(actions, action, by),
+            None => drop(values.insert(value.into(), vec![(action.into(), by)])),
         }
     }
 
     /// Adds them to the file.
     pub(super) fn write(self, known: &mut Known, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut add = transaction.prepare(
-            "INSERT INTO sum (dimension, width, start, service, value, action, count) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        )?;
-        let mut cells: Vec<(Cell, u64)> = self.cells.into_iter().collect();
+        let mut families: HashMap<Family, HashMap<Box<str>, Actions>> = HashMap::new();
+        for ((dimension, minute, service), values) in &self.cells {
+            for (width, start) in [(MINUTE, *minute), (HOUR, minute - minute % HOUR)] {
+                for (dimension, service) in
+                    [(*dimension as i64, &**service), (*dimension as i64 + OVERALL, "")]
+                {
+                    let family = Family { dimension, width, start, service: service.into() };
+                    let sums = families.entry(family).or_default();
+                    for (value, actions) in values {
+                        let own = sums.entry(value.clone()).or_default();
+                        actions.iter().for_each(|(action, by)| count(own, action, *by));
+                    }
+                }
+            }
+        }
+        let mut families: Vec<_> = families.into_iter().collect();
         // In the order of the table, so that neighbours are written together.
-        cells.sort_unstable_by(|(a, _), (b, _)| {
-            let key = |cell: &Cell| (cell.dimension as i64, cell.width, cell.start);
-            (key(a), &a.service, &a.value, &a.action).cmp(&(key(b), &b.service, &b.value, &b.action))
+        families.sort_unstable_by(|(a, _), (b, _)| {
+            let key = |family: &Family| (family.dimension, family.width, family.start);
+            key(a).cmp(&key(b)).then_with(|| a.service.cmp(&b.service))
         });
-        for (cell, count) in cells {
-            let value = if known.has_room(&cell) { &*cell.value } else { "" };
-            let dimension = cell.dimension as i64;
-            add.execute(params![
-                dimension,
-                cell.width,
-                cell.start,
-                &*cell.service,
-                value,
-                &*cell.action,
-                count as i64
-            ])?;
+        let mut set = transaction.prepare(
+            "INSERT INTO sum (dimension, width, start, service, value, action, count) VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET count = excluded.count",
+        )?;
+        let mut remove = transaction.prepare(
+            "DELETE FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ? AND value = ?",
+        )?;
+        for (family, sums) in families {
+            let Family { dimension, width, start, ref service } = family;
+            for change in known.add(&family, sums, transaction)? {
+                match change {
+                    Change::Set { value, actions } => {
+                        for (action, count) in actions {
+                            set.execute(params![
+                                dimension,
+                                width,
+                                start,
+                                service,
+                                value,
+                                action,
+                                count as i64
+                            ])?;
+                        }
+                    }
+                    Change::Remove { value } => {
+                        remove.execute(params![dimension, width, start, service, value])?;
+                    }
+                }
+            }
         }
         known.forget();
         Ok(())
@@ -174,36 +226,58 @@ impl Sums {
 }
 
 impl Known {
-    fn has_room(&mut self, cell: &Cell) -> bool {
-        let rows = self.rows.entry((cell.width, cell.start)).or_default();
-        let values =
-            self.values.entry((cell.dimension, cell.width, cell.start, cell.service.clone())).or_default();
-        if values.contains(&cell.value) {
-            return true;
-        }
-        if values.len() >= VALUES_MAX || *rows >= ROWS_MAX {
-            return false;
-        }
-        *rows += 1;
-        values.insert(cell.value.clone());
-        true
+    /// Adds sums to those of a family; what changes thereby.
+    fn add(
+        &mut self,
+        family: &Family,
+        sums: HashMap<Box<str>, Actions>,
+        transaction: &Transaction<'_>,
+    ) -> rusqlite::Result<Vec<Change>> {
+        let all = self.values.entry((family.width, family.start)).or_default();
+        let heavy = match self.families.entry(family.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let heavy = read(family, transaction)?;
+                *all += heavy.len();
+                entry.insert(heavy)
+            }
+        };
+        let values_max = if family.width == MINUTE { VALUES_OF_MINUTE_MAX } else { VALUES_OF_HOUR_MAX };
+        let before = heavy.len();
+        let changes = heavy.add(sums, values_max.min(before + VALUES_MAX.saturating_sub(*all)));
+        *all = *all + heavy.len() - before;
+        Ok(changes)
     }
 
-    /// Keeps the last minutes and hours alone.
+    /// Keeps the last minutes and hours alone; others are read again where they are needed.
     fn forget(&mut self) {
         const STARTS_MAX: usize = 16;
-        if self.rows.len() <= STARTS_MAX {
+        if self.values.len() <= STARTS_MAX {
             return;
         }
-        let newest = |width: i64, rows: &HashMap<(i64, i64), usize>| {
-            rows.keys().filter(|key| key.0 == width).map(|key| key.1).max().unwrap_or_default()
+        let newest = |width: i64, starts: &HashMap<(i64, i64), usize>| {
+            starts.keys().filter(|key| key.0 == width).map(|key| key.1).max().unwrap_or_default()
         };
-        let (minute, hour) = (newest(MINUTE, &self.rows), newest(HOUR, &self.rows));
+        let (minute, hour) = (newest(MINUTE, &self.values), newest(HOUR, &self.values));
         let keeps = |width: i64, start: i64| match width {
             MINUTE => start > minute - 3,
             _ => start > hour - 2 * HOUR,
         };
-        self.rows.retain(|(width, start), _| keeps(*width, *start));
-        self.values.retain(|(_, width, start, _), _| keeps(*width, *start));
+        self.values.retain(|(width, start), _| keeps(*width, *start));
+        self.families.retain(|family, _| keeps(family.width, family.start));
     }
+}
+
+/// What a family has in the file.
+fn read(family: &Family, transaction: &Transaction<'_>) -> rusqlite::Result<Heavy> {
+    let mut sums: HashMap<Box<str>, Actions> = HashMap::new();
+    let mut select = transaction.prepare(
+        "SELECT value, action, count FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
+    )?;
+    let mut rows = select.query(params![family.dimension, family.width, family.start, family.service])?;
+    while let Some(row) = rows.next()? {
+        let (value, action): (Box<str>, Box<str>) = (row.get(0)?, row.get(1)?);
+        sums.entry(value).or_default().push((action, row.get::<_, i64>(2)? as u64));
+    }
+    Ok(Heavy::of(sums))
 }

@@ -98,7 +98,7 @@ impl Writer {
         Ok(self.current.as_mut().expect("it was opened just now"))
     }
 
-    fn open_part(&self, day: String) -> Result<Part, StoreError> {
+    fn open_part(&mut self, day: String) -> Result<Part, StoreError> {
         let files = files(&self.folder)?;
         let last = files.iter().rev().find(|file| file.day == day);
         let number = match last {
@@ -110,7 +110,11 @@ impl Writer {
         for number in number..number + PARTS_TRIED_MAX {
             let path = self.folder.join(format!("{day}.{number:03}.{EXTENSION}"));
             match schema::open_to_write(&path) {
-                Ok(connection) => return Ok(Part { path, day, connection }),
+                Ok(connection) => {
+                    // It knows the sums of the file that was written.
+                    self.known = Known::default();
+                    return Ok(Part { path, day, connection });
+                }
                 Err(error) if error.is_broken_file() || matches!(error, StoreError::Newer { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -175,7 +179,7 @@ fn write(connection: &mut Connection, batch: &Batch, known: &mut Known) -> rusql
     let mut appended = Appended::default();
     let mut sums = Sums::default();
     let mut statements = Statements::prepare(&transaction)?;
-    for record in &batch.events {
+    for record in batch.events.iter().chain(&batch.alerts) {
         match statements.event(record, &mut sums)? {
             true => appended.written += 1,
             false => appended.known += 1,

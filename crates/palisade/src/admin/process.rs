@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use palisade_config::Name;
 use palisade_console::{
-    Control, Exposition, Health, Histogram, ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus,
-    StaleStatus, State, Status, Subject, Timestamp,
+    Control, Exposition, Health, Histogram, ListenerStatus, Records, Reload, Reloads, RuleSetStatus,
+    ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
 };
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_engine::RuleSet;
@@ -37,6 +37,7 @@ pub(crate) struct Process {
     beat: AtomicU64,
     plane: OnceLock<Arc<Plane>>,
     controls: OnceLock<Arc<Controls>>,
+    records: OnceLock<Arc<Records>>,
     outlets: OnceLock<Arc<Outlets>>,
     policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
@@ -118,6 +119,7 @@ impl Process {
             beat: AtomicU64::new(0),
             plane: OnceLock::new(),
             controls: OnceLock::new(),
+            records: OnceLock::new(),
             outlets: OnceLock::new(),
             policies,
             changing: Mutex::new(Changing {
@@ -175,9 +177,10 @@ impl Process {
         let _ = self.controls.set(controls);
     }
 
-    /// Events whose losses are counted.
-    pub(crate) fn records(&self, events: Arc<Events>) {
+    /// Events whose losses are counted, and that the API reads.
+    pub(crate) fn records(&self, events: Arc<Events>, records: Arc<Records>) {
         self.changing().events = Some(events);
+        let _ = self.records.set(records);
     }
 
     /// Sinks and alerts whose work is counted.
@@ -287,6 +290,10 @@ impl Subject for Process {
 
     fn control(&self) -> Option<Arc<dyn Control>> {
         self.controls.get().map(|controls| controls.clone() as Arc<dyn Control>)
+    }
+
+    fn records(&self) -> Option<Arc<Records>> {
+        self.records.get().cloned()
     }
 
     fn status(&self) -> Status {

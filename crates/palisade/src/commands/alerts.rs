@@ -1,6 +1,7 @@
 //! `palisade alerts`: what is wrong with alerts, and whether those who are told of them hear it.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use palisade_config::{Config, Overrides};
@@ -23,9 +24,15 @@ pub(crate) fn test(flags: &AlertsTestFlags) -> Result<Finding> {
     let reading = told.read(&FileSystem)?;
     reading.show(Warnings::Hidden);
     let Some(config) = reading.config else { bail!("the configuration is not usable") };
-    let found = AlertFiles::default().read(&paths(&config), &FileSystem)?;
+    let mut paths = paths(&config);
+    // Those that were written by the API.
+    let folder = Path::new(config.data_dir.as_str()).join(crate::alert_book::FOLDER);
+    if folder.is_dir() {
+        paths.push(folder.to_string_lossy().into_owned());
+    }
+    let found = AlertFiles::default().read(&paths, &FileSystem)?;
     found.show();
-    let AlertSet { alerts, webhooks, .. } = found.set;
+    let AlertSet { alerts, webhooks, .. } = found.set();
     let Some(alert) = alerts.iter().find(|alert| *alert.name == *flags.name) else {
         let names: Vec<&str> = alerts.iter().map(|alert| &*alert.name).collect();
         let known = if names.is_empty() {
@@ -75,17 +82,14 @@ pub(crate) fn is_clean(config: &Config, strict: bool) -> Result<bool> {
     }
     let found = AlertFiles::default().read(&paths(config), &FileSystem)?;
     found.show();
-    let are = if found.objects == 1 { "is" } else { "are" };
+    let objects = found.placed.len();
+    let are = if objects == 1 { "is" } else { "are" };
     let ignored = match found.ignored {
         0 => String::new(),
         count => format!(", {} of other kinds left out", plural(count, "object")),
     };
     let count = found.count();
-    writeln!(
-        std::io::stdout(),
-        "{} of alerts {are} usable: {count}{ignored}",
-        plural(found.objects, "object")
-    )?;
+    writeln!(std::io::stdout(), "{} of alerts {are} usable: {count}{ignored}", plural(objects, "object"))?;
     Ok(found.errors == 0 && (found.warnings == 0 || !strict))
 }
 

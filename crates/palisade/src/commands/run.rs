@@ -53,7 +53,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
     let logs = Logs::open(&config.logs)?;
     let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
     let events = Events::start(&config.events, data.path())?;
-    events.iter().for_each(|events| process.records(events.clone()));
+    events.iter().for_each(|events| process.records(events.clone(), events.records(data.path())));
     let outlets = events.as_ref().map(|events| Outlets::start(events, &snapshot, data.path())).transpose()?;
     let outlets = outlets.map(Arc::new);
     outlets.iter().for_each(|outlets| process.hears(outlets.clone()));
@@ -73,7 +73,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         let mut places = PlaceFiles::default();
         places.follow(&snapshot.config, lists.live())?;
         lists.follow(&snapshot.config);
-        let controls = Controls::of(&snapshot, modes.clone(), lists.clone());
+        let controls = Controls::of(&snapshot, modes.clone(), lists.clone(), outlets.clone());
         process.controls(controls.clone());
         let policies = maker.policies();
         let readiness = policies.missing().map_or_else(Readiness::ready, Readiness::waiting_for);

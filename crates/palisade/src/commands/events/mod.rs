@@ -163,15 +163,8 @@ impl Asked {
 
 /// A point in time: `15m` ago, or as RFC 3339 writes it.
 fn moment(text: &str, now: u64) -> Result<u64> {
-    const UNITS: [(&str, u64); 4] = [("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-    for (unit, millis) in UNITS {
-        if let Some(number) = text.strip_suffix(unit).and_then(|number| number.trim().parse::<u64>().ok()) {
-            return Ok(now.saturating_sub(number.saturating_mul(millis)));
-        }
-    }
-    let nanos = query::nanoseconds(text)
-        .context("write how long ago, such as 15m, 2h or 3d, or 2026-11-22T12:00:00Z")?;
-    Ok(u64::try_from(nanos / 1_000_000).unwrap_or_default())
+    query::point_in_time(text, now)
+        .context("write how long ago, such as 15m, 2h or 3d, or 2026-11-22T12:00:00Z")
 }
 
 #[cfg(test)]

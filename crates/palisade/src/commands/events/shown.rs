@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use palisade_events::alerts::ALERT_KIND;
 use serde_json::Value;
 
 /// How the text form looks.
@@ -20,6 +21,9 @@ impl Style {
     pub(super) fn event(self, json: &str) -> String {
         let event = parsed(json);
         let of = |path: &str| text(&event, path);
+        if event["kind"] == ALERT_KIND {
+            return self.alert(&event);
+        }
         let mut out = String::new();
         let action = of("/action");
         let colour = match &*action {
@@ -111,6 +115,21 @@ impl Style {
             self.paint(DIM, &format!("id {} request {}", of("/id"), of("/request_id")))
         );
         out
+    }
+
+    /// An alert that fired.
+    fn alert(self, event: &Value) -> String {
+        let of = |path: &str| text(event, path);
+        let hidden = some(event, "/exception").map(|by| format!(", hidden by {by}")).unwrap_or_default();
+        format!(
+            "{} {} {}\n    {}; severity {}{hidden}\n    {}\n",
+            self.paint(DIM, &of("/@timestamp")),
+            self.paint(YELLOW, "alert      "),
+            self.paint(BOLD, &of("/origin")),
+            of("/description"),
+            of("/severity"),
+            self.paint(DIM, &format!("id {}", of("/id"))),
+        )
     }
 
     /// An L7 record, in a line with its end.
