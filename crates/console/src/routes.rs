@@ -269,7 +269,7 @@ pub(crate) static ROUTES: &[Route] = &[
                 ("kind", "`waf`, `policy`, `framing`, `list`, `rate`, `incomplete`, `dropped` or `alert`"),
                 ("attack", "with this kind of attack"),
                 ("q", "a question in GlobalAlert's language, or words"),
-                ("text", "words, each of which may be the beginning of one"),
+                ("text", "words; `sel*` is any that begins so"),
                 LIMIT,
                 CURSOR,
             ],

@@ -10,7 +10,7 @@ use palisade_inspect::Arriving;
 
 use crate::arrival::Arrival;
 use crate::exchange::own_line;
-use crate::journal::Remark;
+use crate::journal::{ClosedConnection, Remark};
 use crate::request_id::request_id;
 use crate::settings::{Listener, Plane};
 
@@ -47,6 +47,14 @@ pub(crate) fn admit(arrival: &mut Arrival, known: Known, listener: &Listener, pl
                 listener: listener.name.clone(),
                 client_addr: client,
                 line: own_line(client, local, b"", &request_id(), &denied.closing()),
+            });
+            plane.journal.closed(ClosedConnection {
+                listener: listener.name.clone(),
+                peer_addr: arrival.peer_addr,
+                client_addr: client,
+                server_addr: local,
+                identity: arrival.identity().filter(|_| known == Known::All).cloned(),
+                judged: denied,
             });
             false
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_http::RequestHead;
-use palisade_inspect::{Direction, Identity, Peer, Report, Service, Stance, Standing, UnixMillis};
+use palisade_inspect::{
+    Direction, Identity, Peer, PolicyJudged, Report, Service, Stance, Standing, UnixMillis,
+};
 use palisade_model::{Listing, PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
@@ -20,6 +22,29 @@ pub trait Journal: Send + Sync + Debug {
 
     /// Something happened that never became an exchange.
     fn remark(&self, remark: Remark);
+
+    /// Policies closed a connection before a request of it was read. The remark about it has come before; who keeps no
+    /// more than lines needs no more.
+    fn closed(&self, closed: ClosedConnection) {
+        drop(closed);
+    }
+}
+
+/// A connection that policies closed.
+#[derive(Debug)]
+pub struct ClosedConnection {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The socket's other end, which policies go by.
+    pub peer_addr: SocketAddr,
+    /// Who trusted hops say it is; the peer itself where nobody is trusted.
+    pub client_addr: SocketAddr,
+    /// Where it arrived.
+    pub server_addr: SocketAddr,
+    /// Who its certificate says it is, where that was known by then.
+    pub identity: Option<Arc<PeerIdentity>>,
+    /// What policies said.
+    pub judged: Box<PolicyJudged>,
 }
 
 /// The end of an exchange. Raw: it holds what the client sent.

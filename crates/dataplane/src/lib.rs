@@ -82,7 +82,7 @@ pub use envoy::{
 };
 pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
-pub use journal::{AnsweredBy, Ended, Facts, Journal, Remark, Sent, Timing};
+pub use journal::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use lists::LiveLists;
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{

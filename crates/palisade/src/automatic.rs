@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::{Automatic, AutomaticList, Config, Network, RoutePath};
-use palisade_dataplane::{AnsweredBy, Ended, Facts, Journal, LiveLists, Remark};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, LiveLists, Remark};
 use palisade_engine::path_is_below;
 use palisade_http::{Target, normal_path};
 use palisade_inspect::{Cause, Report};
@@ -141,6 +141,10 @@ impl Journal for Noting {
 
     fn remark(&self, remark: Remark) {
         self.journal.remark(remark);
+    }
+
+    fn closed(&self, closed: ClosedConnection) {
+        self.journal.closed(closed);
     }
 }
 

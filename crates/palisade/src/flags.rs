@@ -541,7 +541,7 @@ pub(crate) struct EventsFilterFlags {
     /// With this rule
     #[arg(long, value_name = "ID", value_parser = rule_id)]
     pub(crate) rule: Option<u64>,
-    /// With all of these words, each of which may be the beginning of one
+    /// With all of these words; `sel*` is any that begins so
     #[arg(long, value_name = "WORDS")]
     pub(crate) text: Option<String>,
     /// The form

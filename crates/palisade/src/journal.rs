@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::LogTarget;
-use palisade_dataplane::{AnsweredBy, Ended, Facts, Journal, Remark};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
@@ -336,6 +336,10 @@ impl Journal for Logs {
 
     fn remark(&self, remark: Remark) {
         self.error.append([masked_uri(remark.line)]);
+    }
+
+    fn closed(&self, closed: ClosedConnection) {
+        self.events.iter().for_each(|events| event::closed(events, &closed));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Checks;
+use crate::node::Origin;
 use crate::sections::Config;
 use crate::sinks::{HttpAuth, Sink};
 
@@ -11,6 +12,7 @@ const SINKS_MAX: usize = 16;
 
 impl Checks<'_> {
     pub(super) fn sinks(&mut self, config: &Config) {
+        self.need_events(config);
         let mut names = HashSet::new();
         for (number, sink) in config.events.sinks.iter().enumerate() {
             let (key, origin) = (format!("events.sinks[{number}]"), sink.origin());
@@ -48,6 +50,25 @@ impl Checks<'_> {
             for wrong in auths.into_iter().flatten().filter_map(wrong) {
                 self.error(&format!("{key}.auth"), origin, wrong.0.to_owned(), wrong.1);
             }
+        }
+    }
+}
+
+impl Checks<'_> {
+    /// What lives on events does nothing without them.
+    fn need_events(&mut self, config: &Config) {
+        if config.events.enabled {
+            return;
+        }
+        let help = "remove `events.enabled: false`, or what needs events";
+        if let Some(sink) = config.events.sinks.first() {
+            let message = "sinks get nothing: `events.enabled` is false".to_owned();
+            self.warning("events.sinks", sink.origin(), message, help);
+        }
+        let file = config.alerts.as_ref().and_then(|alerts| alerts.files.first());
+        if file.is_some() {
+            let message = "alerts are never asked: `events.enabled` is false".to_owned();
+            self.warning("alerts", Origin::Default, message, help);
         }
     }
 }

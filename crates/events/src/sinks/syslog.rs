@@ -54,7 +54,7 @@ enum Open {
 /// What a stream has to tell before something is written to it.
 trait Connection: Write + Send {
     /// Whether the other side has gone.
-    fn is_gone(&self) -> bool;
+    fn is_gone(&mut self) -> bool;
 }
 
 impl Syslog {
@@ -114,10 +114,13 @@ impl Syslog {
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let open = match self.open.take() {
-            Some(Open::Stream(stream)) if stream.is_gone() => {
-                drop(stream);
-                self.open()?
-            }
+            Some(Open::Stream(mut stream)) => match stream.is_gone() {
+                true => {
+                    drop(stream);
+                    self.open()?
+                }
+                false => Open::Stream(stream),
+            },
             Some(open) => open,
             None => self.open()?,
         };
@@ -198,26 +201,37 @@ fn connect(to: std::net::SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn is_gone(stream: &TcpStream) -> bool {
-    // A server of syslog says nothing: what can be read is its end.
-    let mut byte = [0];
-    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut byte));
-    let blocking = stream.set_nonblocking(false);
-    blocking.is_err()
-        || matches!(peeked, Ok(0))
-        || peeked.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
-}
-
 impl Connection for TcpStream {
-    fn is_gone(&self) -> bool {
-        is_gone(self)
+    fn is_gone(&mut self) -> bool {
+        // A server of syslog says nothing: what can be read is its end.
+        let mut byte = [0];
+        let peeked = self.set_nonblocking(true).and_then(|()| self.peek(&mut byte));
+        let blocking = self.set_nonblocking(false);
+        blocking.is_err()
+            || matches!(peeked, Ok(0))
+            || peeked.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
     }
 }
 
 impl Connection for StreamOwned<ClientConnection, TcpStream> {
-    fn is_gone(&self) -> bool {
-        // Tickets and the like may wait there; only an end counts.
-        is_gone(&self.sock)
+    fn is_gone(&mut self) -> bool {
+        if self.sock.set_nonblocking(true).is_err() {
+            return true;
+        }
+        // Tickets come right behind the handshake, and an end may stand behind them: all that is there is read.
+        let is_gone = loop {
+            match self.conn.read_tls(&mut self.sock) {
+                Ok(0) => break true,
+                Ok(_) => match self.conn.process_new_packets() {
+                    Ok(state) if state.peer_has_closed() => break true,
+                    Ok(_) => {}
+                    Err(_) => break true,
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
+                Err(_) => break true,
+            }
+        };
+        self.sock.set_nonblocking(false).is_err() || is_gone
     }
 }
 

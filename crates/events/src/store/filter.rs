@@ -28,7 +28,7 @@ pub struct Filter {
     pub attack: Option<String>,
     /// With this rule.
     pub rule: Option<u64>,
-    /// With all of these words, each of which may be the beginning of one. ASCII case does not matter.
+    /// With all of these words; `sel*` is any that begins so. ASCII case does not matter.
     pub text: Option<String>,
     /// And what the query language says.
     pub query: Query,
@@ -229,7 +229,8 @@ impl Filter {
                 Table::Events => EventColumns::of(json).text().to_ascii_lowercase(),
                 Table::Traffic => json.to_ascii_lowercase(),
             };
-            text.split_whitespace().all(|word| own.contains(&word.to_ascii_lowercase()))
+            let words = text.split_whitespace().map(|word| word.trim_end_matches('*'));
+            words.into_iter().all(|word| own.contains(&word.to_ascii_lowercase()))
         };
         let asked = || {
             self.query.expr().is_none()
@@ -244,17 +245,18 @@ impl Filter {
     }
 }
 
-/// Words as FTS5 wants them. A word is split as its tokenizer does, at everything but letters and digits; the last part of
-/// each may be the beginning of a word. `None` where there is no word in it.
+/// Words as FTS5 wants them. A word is split as its tokenizer does, at everything but letters and digits; before a `*` its last
+/// part is the beginning of one. Not without being asked: FTS5 puts together all that has words with a beginning before it gives
+/// the first, and of a whole word it gives the newest at once. `None` where there is no word in it.
 fn match_of(text: &str) -> Option<String> {
     let mut parts = Vec::new();
     for word in text.split_whitespace().take(WORDS_MAX) {
         let tokens = word.split(|character: char| !character.is_alphanumeric());
         let tokens: Vec<&str> = tokens.filter(|token| !token.is_empty()).take(WORDS_MAX).collect();
         let last = tokens.len().saturating_sub(1);
-        let end = word.chars().next_back().is_some_and(char::is_alphanumeric);
+        let begins = word.ends_with('*');
         for (at, token) in tokens.iter().enumerate() {
-            parts.push(format!("\"{token}\"{}", if at == last && end { "*" } else { "" }));
+            parts.push(format!("\"{token}\"{}", if at == last && begins { "*" } else { "" }));
         }
     }
     (!parts.is_empty()).then(|| parts.join(" AND "))

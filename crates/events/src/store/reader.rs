@@ -46,8 +46,15 @@ impl Reader {
         Self { patience: Some(patience), ..self }
     }
 
-    /// Does something with each file that can hold rows of a range, the newest first, until it has enough.
-    fn each_file(&self, rows: (i64, i64), table: Table, work: &mut Work<'_>) -> Result<(), StoreError> {
+    /// Does something with each file that can hold rows of a range, in their order, until it has enough: files from the row
+    /// on that it names are passed over then.
+    fn each_file(
+        &self,
+        rows: (i64, i64),
+        table: Table,
+        order: Order,
+        work: &mut Work<'_>,
+    ) -> Result<(), StoreError> {
         let files = writer::files(&self.folder)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = self.patience.map(|patience| Instant::now() + patience);
@@ -66,7 +73,7 @@ impl Reader {
             let Some(connection) = open.get(&file.path) else { continue };
             match range_of(connection, table) {
                 Ok(Some((first, last))) if first <= rows.1 && last >= rows.0 => {
-                    ranges.push((file.path.clone(), last));
+                    ranges.push((file.path.clone(), (first, last)));
                 }
                 Ok(_) => {}
                 // Without its tables yet.
@@ -74,21 +81,30 @@ impl Reader {
                 Err(error) => return Err(StoreError::Sqlite { path: file.path.clone(), error }),
             }
         }
-        ranges.sort_unstable_by_key(|(_, last)| std::cmp::Reverse(*last));
-        for (path, _) in ranges {
+        match order {
+            Order::NewestFirst => ranges.sort_unstable_by_key(|(_, (_, last))| std::cmp::Reverse(*last)),
+            Order::OldestFirst => ranges.sort_unstable_by_key(|(_, (first, _))| *first),
+        }
+        let mut until = None;
+        for (path, (first, last)) in ranges {
+            // Files overlap where records came late: one that begins beyond what is wanted, and all after it, have nothing.
+            let is_beyond = |until: i64| match order {
+                Order::NewestFirst => last < until,
+                Order::OldestFirst => first > until,
+            };
+            if until.is_some_and(is_beyond) {
+                break;
+            }
             let Some(connection) = open.get_mut(&path) else { continue };
             if let Some(deadline) = deadline {
                 let is_over = move || Instant::now() >= deadline;
                 let watched = connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over));
                 watched.map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
             }
-            let goes_on = work(connection).map_err(|error| match error.sqlite_error_code() {
+            until = work(connection).map_err(|error| match error.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::OperationInterrupted) => StoreError::TooLong,
                 _ => StoreError::Sqlite { path: path.clone(), error },
             })?;
-            if !goes_on {
-                break;
-            }
         }
         Ok(())
     }
@@ -109,7 +125,7 @@ impl EventStore for Reader {
         let mut found: Vec<(i64, Record)> = Vec::new();
         // Where a file was not looked at to its end: beyond this row the page knows nothing.
         let mut horizon: Option<i64> = None;
-        self.each_file(rows, table, &mut |connection| {
+        self.each_file(rows, table, order, &mut |connection| {
             let (mut own, looked_until) = look(connection, table, &filter, rows, order, limit)?;
             found.append(&mut own);
             horizon = match (horizon, looked_until, order) {
@@ -117,12 +133,14 @@ impl EventStore for Reader {
                 (Some(a), Some(b), Order::OldestFirst) => Some(a.min(b)),
                 (a, b, _) => a.or(b),
             };
-            Ok(true)
+            match order {
+                Order::NewestFirst => found.sort_by_key(|(row, _)| std::cmp::Reverse(*row)),
+                Order::OldestFirst => found.sort_by_key(|(row, _)| *row),
+            }
+            // One more than asked for is enough to know that there are more.
+            found.truncate(limit + 1);
+            Ok(found.get(limit).map(|(row, _)| *row).or(horizon))
         })?;
-        match order {
-            Order::NewestFirst => found.sort_unstable_by_key(|(row, _)| std::cmp::Reverse(*row)),
-            Order::OldestFirst => found.sort_unstable_by_key(|(row, _)| *row),
-        }
         if let Some(horizon) = horizon {
             found.retain(|(row, _)| match order {
                 Order::NewestFirst => *row >= horizon,
@@ -141,14 +159,14 @@ impl EventStore for Reader {
         let rows = (first_row_at(id.unix_millis()), first | NUMBER_MASK);
         let wanted = id.0.to_be_bytes();
         let mut found = None;
-        self.each_file(rows, Table::Events, &mut |connection| {
+        self.each_file(rows, Table::Events, Order::NewestFirst, &mut |connection| {
             let mut statement =
                 connection.prepare("SELECT seq, id, json FROM event WHERE seq BETWEEN ? AND ? AND id = ?")?;
             let mut answer = statement.query((rows.0, rows.1, &wanted[..]))?;
             if let Some(row) = answer.next()? {
                 found = Some(record(row)?.1);
             }
-            Ok(found.is_none())
+            Ok(found.is_some().then_some(i64::MAX))
         })?;
         Ok(found)
     }
@@ -181,7 +199,7 @@ impl EventStore for Reader {
             _ => Table::Events,
         };
         let overall = service.is_none() && !by_service;
-        self.each_file(rows, table, &mut |connection| {
+        self.each_file(rows, table, Order::NewestFirst, &mut |connection| {
             let dimension = match overall && schema::version(connection)? >= 2 {
                 true => *dimension as i64 + OVERALL,
                 false => *dimension as i64,
@@ -198,7 +216,7 @@ impl EventStore for Reader {
                         count as u64;
                 }
             }
-            Ok(true)
+            Ok(None)
         })?;
         let sum = |((start, service, value, action), count): ((i64, _, _, _), u64)| Sum {
             start_unix_millis: step.map(|_| start as u64 * 60_000),
@@ -225,7 +243,7 @@ impl EventStore for Reader {
         let filter = filter.narrowed();
         let rows = filter.rows(Order::NewestFirst, None);
         let mut groups: HashMap<String, u64> = HashMap::new();
-        self.each_file(rows, table, &mut |connection| {
+        self.each_file(rows, table, Order::NewestFirst, &mut |connection| {
             if filter.is_all_sql() {
                 let statement = filter.group(table, rows, &json_path(field), GROUPS_MAX);
                 let mut prepared = connection.prepare(&statement.sql)?;
@@ -233,7 +251,7 @@ impl EventStore for Reader {
                 while let Some(row) = answer.next()? {
                     *groups.entry(row.get(0)?).or_default() += row.get::<_, i64>(1)? as u64;
                 }
-                return Ok(true);
+                return Ok(None);
             }
             let statement = filter.select(table, rows, Order::NewestFirst, LOOKED_AT_MAX);
             let mut prepared = connection.prepare(&statement.sql)?;
@@ -247,7 +265,7 @@ impl EventStore for Reader {
                     }
                 }
             }
-            Ok(true)
+            Ok(None)
         })?;
         let mut groups: Vec<(String, u64)> = groups.into_iter().collect();
         groups.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -267,8 +285,8 @@ fn range_of(connection: &Connection, table: Table) -> rusqlite::Result<Option<(i
     Ok(range.0.zip(range.1))
 }
 
-/// Looks at a file; `false` when that is enough.
-type Work<'w> = dyn FnMut(&Connection) -> rusqlite::Result<bool> + 'w;
+/// Looks at a file; gives the row beyond which nothing is wanted any more.
+type Work<'w> = dyn FnMut(&Connection) -> rusqlite::Result<Option<i64>> + 'w;
 
 /// What one file has for a page: one record more than asked for, to know whether there are more, and where it stopped when
 /// it has looked at all that it may.

@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x5041_4c49;
 ///
 /// `seq` is time and number of a row; `json` is the record. Columns beside it are what filters ask for. `sum` holds counts
 /// by minute (`width` 1) and hour (60), `start` in minutes since 1970; `dimension` is one of `Dimension`.
-pub(super) const VERSION_1: &str = "
+const VERSION_1: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL,

@@ -64,6 +64,7 @@ impl Writer {
         // What clients sent stands in it: nobody else need read that.
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| StoreError::Folder { path: folder.to_owned(), error })?;
+        remove_gone(folder);
         Ok(Self { folder: folder.to_owned(), retention, current: None, known: Known::default() })
     }
 
@@ -297,6 +298,8 @@ const PLACES_TRIED_MAX: i64 = 64;
 /// Files of a day that are passed over because they are broken.
 const PARTS_TRIED_MAX: u32 = 16;
 const EXTENSION: &str = "sqlite";
+/// Of a file that is being taken away.
+const GONE: &str = "gone";
 
 /// A file of the store.
 #[derive(Debug)]
@@ -346,10 +349,29 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Whoever reads it still has it until they close it; nobody waits for them.
+/// Takes a file out of the store at once; its bytes go on a thread of their own, since a file system takes a while for many of
+/// them. Whoever reads it still has it until they close it; nobody waits for them.
 fn remove(path: &Path) {
-    for path in [path, &beside(path, "-wal"), &beside(path, "-shm")] {
+    for path in [&beside(path, "-wal"), &beside(path, "-shm")] {
         let _ = fs::remove_file(path);
+    }
+    let gone = path.with_extension(GONE);
+    if fs::rename(path, &gone).is_err() {
+        return;
+    }
+    let removed = gone.clone();
+    let removing = move || drop(fs::remove_file(removed));
+    if std::thread::Builder::new().name("event-store-old".into()).spawn(removing).is_err() {
+        let _ = fs::remove_file(gone);
+    }
+}
+
+/// Takes away what a process that ended meanwhile had begun to.
+fn remove_gone(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == GONE) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -245,6 +245,22 @@ fn matters(policy: &gate::Judged) -> bool {
         || pending.is_some_and(|pending| pending.verdict != policy.decisions.enforced.verdict)
 }
 
+impl gate::Judged {
+    /// What an event says of a connection that was refused: no request of it was read. Who asked whom is the caller's to
+    /// add.
+    #[must_use]
+    pub fn event(&self, redactor: &Redactor) -> Event {
+        Event {
+            kind: EventKind::Policy,
+            action: EventAction::Deny,
+            cause: Some("policy"),
+            msg: redactor.words("Policy closed the connection"),
+            policy: Some(Box::new(trace(self, redactor))),
+            ..Event::default()
+        }
+    }
+}
+
 fn trace(policy: &gate::Judged, redactor: &Redactor) -> PolicyTrace {
     let (enforced, pending) = (&policy.decisions.enforced, policy.decisions.pending.as_ref());
     let other = pending.filter(|pending| pending.verdict != enforced.verdict);

@@ -1,6 +1,6 @@
 //! From an ended exchange to its event: what redaction lets through of the report, and who asked whom.
 
-use palisade_dataplane::{AnsweredBy, Facts};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, Facts};
 use palisade_events::{SeenRequest, dikastes};
 use palisade_inspect::{Redacted, Report};
 use palisade_model::{
@@ -53,6 +53,33 @@ pub(crate) fn record(
         },
     };
     traffic.add(&seen, &|visit| report.into_iter().for_each(|report| report.each_parameter(visit)));
+}
+
+/// Records a connection that policies closed.
+pub(crate) fn closed(events: &Events, closed: &ClosedConnection) {
+    let redactor = Redactor::new();
+    let (client, peer) = (closed.client_addr, closed.peer_addr.ip());
+    let spiffe_id = closed.identity.as_ref().and_then(|identity| identity.spiffe_id());
+    events.bus.send(Event {
+        host: events.host.clone(),
+        listener: redactor.words(&closed.listener),
+        source: Source {
+            ip: Some(client.ip()),
+            port_num: Some(client.port()),
+            hostname: redactor.words("-"),
+            peer_ip: Some(peer).filter(|peer| *peer != client.ip()),
+            spiffe_id: spiffe_id
+                .map(|id| redactor.text(id.to_string().as_bytes(), TEXT_BYTES_MAX))
+                .unwrap_or_default(),
+            ..Source::default()
+        },
+        destination: Destination {
+            ip: Some(closed.server_addr.ip()),
+            port_num: Some(closed.server_addr.port()),
+            ..Destination::default()
+        },
+        ..closed.judged.event(&redactor)
+    });
 }
 
 /// The event of an exchange; `None` where nothing in it matters. `redacted` is the report, `None` where the inspection
