@@ -1,6 +1,7 @@
 //! From a request to its answer. Nothing here waits.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
@@ -8,13 +9,15 @@ use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-use crate::api::{self, Resource};
+use crate::access;
+use crate::api::{self, Asker, Resource};
 use crate::exposition::{Exposition, Format};
 use crate::files;
-use crate::guard::{Guard, Refusal};
+use crate::guard::{Caller, Guard, Refusal};
 use crate::openapi;
 use crate::routes::{ROUTES, Role, Route};
 use crate::stream::Listening;
@@ -24,7 +27,7 @@ use crate::subject::{Health, Subject};
 #[derive(Debug)]
 pub(crate) enum Shown {
     /// Everything, to those whom the guard lets in.
-    Everything(Guard),
+    Everything(Arc<Guard>),
     /// Probes and metrics, to everybody.
     ProbesAndMetrics,
 }
@@ -38,6 +41,9 @@ pub(crate) enum Page {
     Metrics,
     Status,
     OpenApi,
+    Session,
+    Login,
+    Logout,
     Api(Resource),
 }
 
@@ -53,7 +59,7 @@ pub(crate) type Answer = Response<Either<Full<Bytes>, Listening>>;
 /// Answers a request of `peer` that came to `local`.
 pub(crate) async fn answer(
     request: Request<Incoming>,
-    (peer, local): (SocketAddr, SocketAddr),
+    ends: (SocketAddr, SocketAddr),
     shown: &Shown,
     subject: &dyn Subject,
 ) -> Answer {
@@ -69,12 +75,14 @@ pub(crate) async fn answer(
         None => Role::Viewer,
     };
     // Probes come from whoever keeps this process alive, by whatever name, and learn nothing that is secret.
-    if !(reads && found.as_ref().is_some_and(|(_, page)| page.is_probe()))
-        && let Shown::Everything(guard) = shown
-        && let Err(refusal) = guard.check(&request, local, asks)
-    {
-        return refused(refusal);
-    }
+    let is_probe = reads && found.as_ref().is_some_and(|(_, page)| page.is_probe());
+    let caller = match shown {
+        Shown::Everything(guard) if !is_probe => match guard.check(&request, ends.1, asks) {
+            Ok(caller) => caller,
+            Err(refusal) => return refused(refusal),
+        },
+        _ => Caller { role: Role::Anybody, session: None },
+    };
     if let Some(file) = file {
         return if reads { files::answer(&request, file) } else { wrong_method("GET, HEAD", shown) };
     }
@@ -105,14 +113,43 @@ pub(crate) async fn answer(
             let document = openapi::document(&subject.status().version);
             respond(StatusCode::OK, JSON, format!("{document}\n"))
         }
-        Page::Api(resource) => match subject.control() {
-            Some(control) => {
-                api::answer(request, resource, operation, peer, control, subject.records()).await
+        Page::Session | Page::Login | Page::Logout => {
+            // The address for probes does not have these pages.
+            let Shown::Everything(guard) = shown else {
+                return failure(StatusCode::NOT_FOUND, "there is nothing at this path", shown);
+            };
+            match page {
+                Page::Login => access::log_in(request, ends, guard, subject).await,
+                Page::Logout => access::log_out(guard, caller.session.as_ref()),
+                _ => access::session(guard, &caller),
             }
-            None => failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown),
-        },
+        }
+        Page::Api(resource) => {
+            let asker = Asker { from: ends.0, user: caller.session.map(|session| session.user) };
+            let Some(control) = subject.control() else {
+                return failure(StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet", shown);
+            };
+            let change = (operation.method != "GET").then(|| audited(&request, &asker));
+            let answer = api::answer(request, resource, operation, asker, control, subject.records()).await;
+            if let Some(change) = change {
+                subject.say(&format!("{change}: {}", answer.status().as_u16()));
+            }
+            answer
+        }
     }
 }
+
+/// A change, in a line that is there although nobody asks.
+fn audited(request: &Request<Incoming>, asker: &Asker) -> String {
+    let who = asker.user.as_deref().unwrap_or("somebody");
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let (shown, rest) = target.split_at(target.floor_char_boundary(TARGET_BYTES_MAX));
+    let cut = if rest.is_empty() { "" } else { "..." };
+    format!("audit: {who} from {}: {} {shown}{cut}", asker.from.ip().to_canonical(), request.method())
+}
+
+/// Bytes of a target in a line of the log.
+const TARGET_BYTES_MAX: usize = 300;
 
 /// The paths of an address, as an error names them.
 fn paths(shown: &Shown) -> Vec<&'static str> {
@@ -143,6 +180,11 @@ fn refused(refusal: Refusal) -> Answer {
         Refusal::ForeignOrigin => {
             (StatusCode::FORBIDDEN, "the page that asks for this change is not one of this address")
         }
+        Refusal::NotProved => (
+            StatusCode::FORBIDDEN,
+            "a change in a session carries x-palisade-csrf with the `csrf` of /api/v1/session",
+        ),
+        Refusal::NotAllowed => (StatusCode::FORBIDDEN, "this is for operators: your role is viewer"),
     };
     let mut answer = respond(status, JSON, format!("{}\n", json!({ "error": why })));
     if refusal == Refusal::NoToken {

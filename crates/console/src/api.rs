@@ -48,18 +48,27 @@ pub(crate) enum OfEvents {
     Stream,
 }
 
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    /// The address of a client.
+    pub(crate) from: std::net::SocketAddr,
+    /// Who logged in, where somebody did.
+    pub(crate) user: Option<String>,
+}
+
 /// Why a request is not served.
 pub(crate) type Refused = (StatusCode, String);
 
 /// Changes at a time: each holds its body in memory.
 static CHANGES: Semaphore = Semaphore::const_new(2);
 
-/// Answers a request that the guard let in, from the address of a client.
+/// Answers a request that the guard let in.
 pub(crate) async fn answer(
     request: Request<Incoming>,
     resource: Resource,
     operation: &'static Operation,
-    from: std::net::SocketAddr,
+    asker: Asker,
     control: Arc<dyn Control>,
     records: Option<Arc<Records>>,
 ) -> Answer {
@@ -72,7 +81,7 @@ pub(crate) async fn answer(
     }
     let served = match operation.method {
         "GET" => read(&request, resource, operation, control).await,
-        _ => change(request, resource, operation, from, control).await,
+        _ => change(request, resource, operation, asker, control).await,
     };
     match served {
         Ok(value) => respond(StatusCode::OK, JSON, format!("{value}\n")),
@@ -166,7 +175,7 @@ async fn change(
     request: Request<Incoming>,
     resource: Resource,
     operation: &'static Operation,
-    from: std::net::SocketAddr,
+    asker: Asker,
     control: Arc<dyn Control>,
 ) -> Result<Value, Refused> {
     let Ok(_room) = CHANGES.acquire().await else { return Err(bad("ending")) };
@@ -181,23 +190,23 @@ async fn change(
     let body = read_body(request, bytes_max).await?;
     off_thread(move || match resource {
         Resource::Mode(name) => {
-            let mut author = author(&parameters, from)?;
+            let mut author = author(&parameters, &asker)?;
             let mode = match method {
-                Method::PUT => Some(mode_of(&body, &mut author, from)?),
+                Method::PUT => Some(mode_of(&body, &mut author, &asker)?),
                 _ => None,
             };
             let service = control.set_mode(&name, mode, author).map_err(failed)?;
             Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
         }
         Resource::List(list) if method == Method::POST => {
-            let author = author(&parameters, from)?;
+            let author = author(&parameters, &asker)?;
             let entries = entries::read(list, &body, time::now())?;
             let ids: Vec<String> = entries.iter().take(100).map(|entry| entry.id().to_string()).collect();
             let counts = control.add(entries, &author).map_err(failed)?;
             Ok(json!({ "added": counts.added, "replaced": counts.replaced, "ids": ids }))
         }
         Resource::List(list) => {
-            let author = author(&parameters, from)?;
+            let author = author(&parameters, &asker)?;
             let ids = removed(list, &parameters, &body, control.as_ref())?;
             let removed = control.remove(ids, &author).map_err(failed)?;
             Ok(json!({ "removed": removed }))
@@ -265,7 +274,7 @@ fn everything(
 }
 
 /// Reads `{"mode": "block", "by": "...", "reason": "..."}`.
-fn mode_of(body: &[u8], author: &mut Author, from: std::net::SocketAddr) -> Result<Mode, Refused> {
+fn mode_of(body: &[u8], author: &mut Author, asker: &Asker) -> Result<Mode, Refused> {
     let example = "write {\"mode\": \"block\"}";
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| bad(format!("the body is no JSON ({error}): {example}")))?;
@@ -279,7 +288,7 @@ fn mode_of(body: &[u8], author: &mut Author, from: std::net::SocketAddr) -> Resu
         Some(_) => Err(bad(format!("`{key}` is a text of at most {} bytes", entries::REASON_BYTES_MAX))),
     };
     if let Some(by) = text("by")? {
-        author.name = name_of(Some(by), from);
+        author.name = name_of(Some(by), asker);
     }
     if let Some(reason) = text("reason")? {
         author.reason = entries::one_line(reason);
@@ -288,17 +297,18 @@ fn mode_of(body: &[u8], author: &mut Author, from: std::net::SocketAddr) -> Resu
     mode.parse().map_err(|error| bad(format!("{error}")))
 }
 
-fn author(parameters: &Parameters, from: std::net::SocketAddr) -> Result<Author, Refused> {
-    let name = name_of(parameters.one("by")?, from);
+fn author(parameters: &Parameters, asker: &Asker) -> Result<Author, Refused> {
+    let name = name_of(parameters.one("by")?, asker);
     let reason = parameters.one("reason")?.unwrap_or_default();
     Ok(Author { name, reason: entries::one_line(reason) })
 }
 
 /// Who asks: what it says, which nobody checks, and where it is.
-fn name_of(says: Option<&str>, from: std::net::SocketAddr) -> String {
+fn name_of(says: Option<&str>, Asker { from, user }: &Asker) -> String {
+    let way = user.as_deref().unwrap_or("api");
     match says.map(entries::one_line).filter(|says| !says.is_empty()) {
-        Some(says) => format!("{says} (api, {})", from.ip()),
-        None => format!("api, {}", from.ip()),
+        Some(says) => format!("{says} ({way}, {})", from.ip()),
+        None => format!("{way}, {}", from.ip()),
     }
 }
 

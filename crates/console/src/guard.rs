@@ -9,52 +9,135 @@
 //! scrapers reach us by names that we cannot know.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 use hyper::{Method, Request};
 
 use crate::routes::Role;
+use crate::session::{self, CSRF_HEADER, Session, Sessions};
 use crate::token::TokenFile;
+use crate::users::UsersFile;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No token, or a wrong one.
+    /// Nobody said who they are, or said it wrongly.
     NoToken,
     /// A name that is not ours.
     ForeignHost,
     /// Another site's page asks for a change.
     ForeignOrigin,
+    /// A session's change without what our page proves it with.
+    NotProved,
+    /// Somebody who may read asks for a change.
+    NotAllowed,
+}
+
+/// What opens an admin address: a token, users with passwords, or both; nothing on loopback.
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// Whoever shows it may change everything.
+    pub token: Option<TokenFile>,
+    /// Each with a role.
+    pub users: Option<UsersFile>,
+}
+
+impl From<Option<TokenFile>> for Keys {
+    fn from(token: Option<TokenFile>) -> Self {
+        Self { token, users: None }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) role: Role,
+    /// Where somebody logged in.
+    pub(crate) session: Option<Session>,
 }
 
 /// What a request has to show.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Guard {
-    pub(crate) token: Option<TokenFile>,
+    pub(crate) keys: Keys,
+    pub(crate) sessions: Sessions,
 }
 
 impl Guard {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self { keys, sessions: Sessions::default() }
+    }
+
+    /// Whether somebody has to say who they are.
+    pub(crate) fn asks_who(&self) -> bool {
+        self.keys.token.is_some() || self.keys.users.is_some()
+    }
+
     /// Checks a request that came to `local` and asks for what a role may.
     pub(crate) fn check<B>(
         &self,
         request: &Request<B>,
         local: SocketAddr,
         asks: Role,
-    ) -> Result<(), Refusal> {
-        match &self.token {
-            Some(_) if asks == Role::Anybody => {}
-            Some(token) if !bearer(request.headers()).is_some_and(|shown| token.opens(shown)) => {
-                return Err(Refusal::NoToken);
+    ) -> Result<Caller, Refusal> {
+        let caller = if self.asks_who() {
+            self.caller(request.headers())
+        } else if host_is_ours(request, local.ip()) {
+            Caller { role: Role::Operator, session: None }
+        } else {
+            return Err(Refusal::ForeignHost);
+        };
+        if caller.role < asks && caller.role == Role::Anybody {
+            return Err(Refusal::NoToken);
+        }
+        if changes_state(request.method()) {
+            if !origin_is_ours(request) {
+                return Err(Refusal::ForeignOrigin);
             }
-            Some(_) => {}
-            None if !host_is_ours(request, local.ip()) => return Err(Refusal::ForeignHost),
-            None => {}
+            let proof = only(request.headers(), CSRF_HEADER);
+            let is_proved = caller.session.as_ref().is_none_or(|session| session.is_proved_by(proof));
+            if asks > Role::Anybody && !is_proved {
+                return Err(Refusal::NotProved);
+            }
         }
-        if changes_state(request.method()) && !origin_is_ours(request) {
-            return Err(Refusal::ForeignOrigin);
-        }
-        Ok(())
+        if caller.role < asks { Err(Refusal::NotAllowed) } else { Ok(caller) }
     }
+
+    /// Who shows the token, or the cookie of a session that still stands for somebody.
+    fn caller(&self, headers: &HeaderMap) -> Caller {
+        let token = self.keys.token.as_ref();
+        if bearer(headers).is_some_and(|shown| token.is_some_and(|token| token.opens(shown))) {
+            return Caller { role: Role::Operator, session: None };
+        }
+        let session = cookie(headers).and_then(|id| self.sessions.of(id, Instant::now()));
+        match session.filter(|session| self.stamp(&session.user) == Some(session.stamp)) {
+            Some(session) => Caller { role: session.role, session: Some(session) },
+            None => Caller { role: Role::Anybody, session: None },
+        }
+    }
+
+    /// What the sessions of somebody hang on: the token, or their line in the file of users.
+    pub(crate) fn stamp(&self, user: &str) -> Option<u64> {
+        if user == TOKENS {
+            self.keys.token.as_ref().map(TokenFile::stamp)
+        } else {
+            self.keys.users.as_ref()?.stamp(user)
+        }
+    }
+}
+
+/// Who logged in with the token. No user has such a name.
+pub(crate) const TOKENS: &str = "(token)";
+
+/// The value of our cookie, where it stands there once.
+fn cookie(headers: &HeaderMap) -> Option<&[u8]> {
+    let all = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let ours =
+        all.filter_map(|pair| pair.trim_ascii().strip_prefix(session::COOKIE.as_bytes())?.strip_prefix(b"="));
+    let mut ours = ours.fuse();
+    let first = ours.next()?;
+    ours.next().is_none().then_some(first)
 }
 
 /// What stands after `Bearer` in the only `Authorization`.
@@ -134,6 +217,11 @@ mod tests {
         headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(()).unwrap()
     }
 
+    /// What becomes of a change.
+    fn check_of(guard: &Guard, request: &Request<()>) -> Result<(), Refusal> {
+        guard.check(request, local(), Role::Operator).map(|_| ())
+    }
+
     fn token() -> TokenFile {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -150,9 +238,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_ours_is_refused() {
-        let guard = Guard { token: None };
-        let check =
-            |host: &str| guard.check(&request("GET", "/", &[("host", host)]), local(), Role::Operator);
+        let guard = Guard::default();
+        let check = |host: &str| check_of(&guard, &request("GET", "/", &[("host", host)]));
         for ours in [
             "localhost",
             "LOCALHOST:9901",
@@ -191,9 +278,7 @@ mod tests {
             // `::1` without brackets has no port to strip but one colon too many: it is not how anyone writes it.
             assert_eq!(check(foreign), Err(Refusal::ForeignHost), "{foreign}");
         }
-        let no = |headers: &[(&str, &str)], target| {
-            guard.check(&request("GET", target, headers), local(), Role::Operator)
-        };
+        let no = |headers: &[(&str, &str)], target| check_of(&guard, &request("GET", target, headers));
         assert_eq!(no(&[], "/"), Err(Refusal::ForeignHost));
         let twice = [("host", "localhost"), ("host", "localhost")];
         assert_eq!(no(&twice, "/"), Err(Refusal::ForeignHost));
@@ -204,10 +289,10 @@ mod tests {
 
     #[test]
     fn where_there_is_a_token_only_the_token_opens() {
-        let guard = Guard { token: Some(token()) };
+        let guard = Guard::new(Some(token()).into());
         let check = |value: &str| {
             let headers = [("host", "palisade.internal"), ("authorization", value)];
-            guard.check(&request("GET", "/metrics", &headers), local(), Role::Operator)
+            check_of(&guard, &request("GET", "/metrics", &headers))
         };
         for right in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef"] {
             assert_eq!(check(right), Ok(()), "{right}");
@@ -218,24 +303,18 @@ mod tests {
             assert_eq!(check(wrong), Err(Refusal::NoToken), "{wrong}");
         }
         let local_host = [("host", "localhost")];
-        assert_eq!(
-            guard.check(&request("GET", "/", &local_host), local(), Role::Operator),
-            Err(Refusal::NoToken)
-        );
+        assert_eq!(check_of(&guard, &request("GET", "/", &local_host)), Err(Refusal::NoToken));
         let twice = [("authorization", "Bearer 0123456789abcdef"), ("authorization", "Bearer x")];
-        assert_eq!(guard.check(&request("GET", "/", &twice), local(), Role::Operator), Err(Refusal::NoToken));
+        let two = check_of(&guard, &request("GET", "/", &twice));
+        assert_eq!(two.unwrap_err(), Refusal::NoToken);
     }
 
     #[test]
     fn a_change_that_another_sites_page_asks_for_is_refused() {
-        for guard in [Guard { token: None }, Guard { token: Some(token()) }] {
+        for guard in [Guard::default(), Guard::new(Some(token()).into())] {
             let check = |method: &str, more: &[(&str, &str)]| {
                 let headers = [("host", "localhost:9901"), ("authorization", "Bearer 0123456789abcdef")];
-                guard.check(
-                    &request(method, "/api/v1/lists/deny", &[&headers, more].concat()),
-                    local(),
-                    Role::Operator,
-                )
+                check_of(&guard, &request(method, "/api/v1/lists/deny", &[&headers, more].concat()))
             };
             for ours in [
                 &[][..],

@@ -20,6 +20,7 @@
 //!
 //! Not here: the proxy and its counters (`Subject` brings them), signals, flags.
 
+mod access;
 mod answer;
 mod api;
 mod control;
@@ -30,16 +31,19 @@ mod listener;
 mod openapi;
 mod records;
 mod routes;
+mod session;
 mod status;
 mod stream;
 mod subject;
 mod token;
+mod users;
 
 pub use control::{
     AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
     RouteInForce, ServiceInForce,
 };
 pub use exposition::{Exposition, Format, Histogram};
+pub use guard::Keys;
 pub use listener::{Admin, BindError, Bound, Bounds};
 pub use records::{Opener, Records};
 pub use status::{
@@ -47,3 +51,4 @@ pub use status::{
 };
 pub use subject::{Health, Subject};
 pub use token::{TokenError, TokenFile};
+pub use users::{UsersError, UsersFile, user_line};

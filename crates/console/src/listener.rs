@@ -18,10 +18,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::answer::{Shown, answer};
-use crate::guard::Guard;
+use crate::guard::{Guard, Keys};
 use crate::stream::ConnectionLife;
 use crate::subject::Subject;
-use crate::token::TokenFile;
 
 /// Bounds of one admin address.
 #[derive(Clone, Debug)]
@@ -83,15 +82,16 @@ pub enum BindError {
 }
 
 impl Admin {
-    /// An address that shows everything. On loopback a token is optional; off loopback it is not.
+    /// An address that shows everything. On loopback keys are optional; off loopback they are not.
     ///
     /// # Errors
-    /// When the address is off loopback and there is no token.
-    pub fn new(address: SocketAddr, token: Option<TokenFile>) -> Result<Self, BindError> {
-        if token.is_none() && !address.ip().to_canonical().is_loopback() {
+    /// When the address is off loopback and there is no key.
+    pub fn new(address: SocketAddr, keys: impl Into<Keys>) -> Result<Self, BindError> {
+        let guard = Guard::new(keys.into());
+        if !guard.asks_who() && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::NeedsToken { address });
         }
-        Ok(Self { address, shown: Shown::Everything(Guard { token }), bounds: Bounds::default() })
+        Ok(Self { address, shown: Shown::Everything(Arc::new(guard)), bounds: Bounds::default() })
     }
 
     /// An address that shows probes and metrics only, without a token, on whatever interface: for kubelet and

@@ -31,7 +31,7 @@ pub(crate) fn document(version: &str) -> Value {
             }},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "palisade_session"},
+                "session": {"type": "apiKey", "in": "cookie", "name": crate::session::COOKIE},
             },
         },
     })
@@ -71,11 +71,7 @@ fn described(operation: &Operation, in_path: &[Value]) -> Value {
             // Nothing at all on loopback without a token file.
             Role::Viewer | Role::Operator => json!([{}, {"token": []}, {"session": []}]),
         },
-        "x-role": match operation.asks {
-            Role::Anybody => "anybody",
-            Role::Viewer => "viewer",
-            Role::Operator => "operator",
-        },
+        "x-role": operation.asks.name(),
     });
     if let Some(body) = operation.body {
         described["requestBody"] =

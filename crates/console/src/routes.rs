@@ -54,6 +54,17 @@ pub(crate) enum Role {
     Operator,
 }
 
+impl Role {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 impl Route {
     /// The route of a path, and what the path is.
     pub(crate) fn of(path: &str) -> Option<(&'static Self, Page)> {
@@ -166,6 +177,33 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/api/v1/openapi.json",
         page: |_| Some(Page::OpenApi),
         operations: &[Operation::get("this description", &[], "an OpenAPI 3.1 document")],
+    },
+    Route {
+        path: "/api/v1/session",
+        page: |_| Some(Page::Session),
+        operations: &[Operation::get(
+            "who the caller is, and how one may log in",
+            &[],
+            "`login` whether one has to, `ways`, `user`, `role`, and `csrf` to send as x-palisade-csrf with changes",
+        )
+        .by(Role::Anybody)],
+    },
+    Route {
+        path: "/api/v1/login",
+        page: |_| Some(Page::Login),
+        operations: &[Operation::change(
+            "POST",
+            "begins a session, which a cookie names",
+            &[],
+            Some(r#"{"token": "..."} or {"user": "...", "password": "..."}"#),
+            "the session",
+        )
+        .by(Role::Anybody)],
+    },
+    Route {
+        path: "/api/v1/logout",
+        page: |_| Some(Page::Logout),
+        operations: &[Operation::change("POST", "ends the session", &[], None, "nothing").by(Role::Viewer)],
     },
     Route {
         path: "/api/v1/status",

@@ -27,6 +27,11 @@ pub trait Subject: Debug + Send + Sync {
     /// What is in force.
     fn status(&self) -> Status;
 
+    /// Writes a line to whoever reads what this process says of itself: who logged in, who changed what.
+    fn say(&self, line: &str) {
+        let _ = line;
+    }
+
     /// What can be changed; `None` while there is nothing yet.
     fn control(&self) -> Option<Arc<dyn Control>> {
         None

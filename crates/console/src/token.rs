@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::hint::black_box;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,19 @@ impl TokenFile {
 
     /// Whether what a client showed opens.
     pub(crate) fn opens(&self, shown: &[u8]) -> bool {
+        self.now(|token| token.is(shown))
+    }
+
+    /// What sessions hang on that were begun with it; another once the token is.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.now(|token| {
+            let mut hasher = DefaultHasher::new();
+            token.0.hash(&mut hasher);
+            hasher.finish()
+        })
+    }
+
+    fn now<T>(&self, ask: impl FnOnce(&Token) -> T) -> T {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.read.elapsed() >= READ_AGAIN_AFTER {
             kept.read = Instant::now();
@@ -76,7 +90,7 @@ impl TokenFile {
                 kept.token = token;
             }
         }
-        kept.token.is(shown)
+        ask(&kept.token)
     }
 }
 

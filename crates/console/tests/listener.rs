@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use palisade_console::{
-    Admin, BindError, Bounds, Exposition, Health, ListenerStatus, Reload, Reloads, RuleSetStatus,
-    ServiceStatus, State, Status, Subject, Timestamp, TokenFile,
+    Admin, BindError, Bounds, Exposition, Health, Keys, ListenerStatus, Reload, Reloads, RuleSetStatus,
+    ServiceStatus, State, Status, Subject, Timestamp, TokenFile, UsersFile,
 };
 use tokio::sync::oneshot;
 
@@ -108,6 +108,14 @@ impl Running {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).unwrap();
         read_all(stream)
+    }
+
+    /// A request with a JSON body.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        Answer::of(&self.exchange(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )))
     }
 
     fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
@@ -316,6 +324,76 @@ fn a_token_opens_everything_and_probes_need_none() {
     for probe in ["/livez", "/readyz", "/startupz", "/healthz"] {
         assert_eq!(admin.ask("GET", probe, "").body, "OK");
     }
+}
+
+/// An address with a token and two users, and what it said.
+fn with_users() -> Running {
+    let path = std::env::temp_dir().join(format!("palisade-console-users-{}", std::process::id()));
+    let lines = [("alice", true), ("bob", false)]
+        .map(|(name, operates)| palisade_console::user_line(name, operates, "correct horse").unwrap());
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let users = UsersFile::open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let keys = Keys { token: Some(token_file(TOKEN)), users: Some(users) };
+    Running::start(Admin::new(loopback(), keys).unwrap(), Scripted::default())
+}
+
+#[test]
+fn a_session_reads_and_changes_as_far_as_its_role_and_its_proof_go() {
+    let admin = with_users();
+    let out = admin.ask("GET", "/api/v1/session", "").json();
+    assert_eq!(
+        out,
+        serde_json::json!({"login": true, "ways": ["password", "token"], "user": null, "role": "anybody", "csrf": null})
+    );
+    let key = |user: &str| format!(r#"{{"user": "{user}", "password": "correct horse"}}"#);
+    let token = format!(r#"{{"token": "{TOKEN}"}}"#);
+    for (key, role) in [(key("alice"), "operator"), (key("bob"), "viewer"), (token, "operator")] {
+        let answer = admin.send("POST", "/api/v1/login", "", &key);
+        assert_eq!((answer.status, answer.json()["role"].as_str()), (200, Some(role)), "{answer:?}");
+        let cookie = answer.header("set-cookie").unwrap().to_owned();
+        assert!(cookie.ends_with("; path=/; httponly; samesite=strict"), "{cookie}");
+        let cookie = format!("Cookie: other=1; {}\r\n", cookie.split(';').next().unwrap());
+        let csrf = format!("x-palisade-csrf: {}\r\n", answer.json()["csrf"].as_str().unwrap());
+        assert_eq!(admin.ask("GET", "/api/v1/status", &cookie).status, 200);
+        assert_eq!(admin.ask("GET", "/api/v1/session", &cookie).json()["role"], role);
+        // There is nothing to change in this subject: 503 says that the guard let it in.
+        let change = |headers: &str| admin.send("PUT", "/api/v1/services/web/mode", headers, "{}").status;
+        let allowed = if role == "operator" { 503 } else { 403 };
+        assert_eq!(change(&format!("{cookie}{csrf}")), allowed, "{role}");
+        assert_eq!(change(&cookie), 403, "without proof");
+        assert_eq!(change(&csrf), 401, "without a session");
+        assert_eq!(change(&format!("{cookie}{csrf}Origin: http://evil.example\r\n")), 403);
+        let out = admin.send("POST", "/api/v1/logout", &format!("{cookie}{csrf}"), "");
+        assert_eq!(out.status, 200);
+        assert!(out.header("set-cookie").unwrap().contains("max-age=0"));
+        assert_eq!(admin.ask("GET", "/api/v1/status", &cookie).status, 401, "the session is over");
+    }
+    assert_eq!(Running::with(None, Bounds::default()).send("POST", "/api/v1/login", "", "{}").status, 409);
+}
+
+#[test]
+fn who_guesses_a_password_is_made_to_wait() {
+    let admin = with_users();
+    let wrong = |number: usize| {
+        let user = if number.is_multiple_of(2) { "alice" } else { "nobody" };
+        admin.send(
+            "POST",
+            "/api/v1/login",
+            "",
+            &format!(r#"{{"user": "{user}", "password": "guess {number}"}}"#),
+        )
+    };
+    for number in 0..5 {
+        assert_eq!(wrong(number).status, 401, "{number}");
+    }
+    let cut = wrong(5);
+    assert_eq!(cut.status, 429);
+    assert!(cut.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+    let right = admin.send("POST", "/api/v1/login", "", r#"{"user": "alice", "password": "correct horse"}"#);
+    assert_eq!(right.status, 429, "who waits is not told what is right");
+    assert_eq!(admin.send("POST", "/api/v1/login", "Origin: http://evil.example\r\n", "{}").status, 403);
+    assert_eq!(admin.ask("GET", "/livez", "").status, 200);
 }
 
 #[test]

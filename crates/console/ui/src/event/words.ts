@@ -1,0 +1,41 @@
+// An event in a few words, for lists.
+import type { Event } from '../types'
+
+/** Why it is what it is: `rule 942100, sqli`. */
+export function reasonOf(event: Event): string {
+  const { cause } = event
+  if (event.kind === 'dropped') return `${event.dropped?.events ?? 0} events were lost at ${event.dropped?.at ?? '?'}`
+  const deciding = event.findings?.find((finding) => finding.disruptive) ?? event.findings?.at(-1)
+  const contributing = contributors(event)[0]
+  const about = contributing ? `${contributing.id} ${contributing.message ?? ''}`.trim() : ''
+  switch (cause) {
+    case 'rule':
+      return about || `rule ${event.rule_id ?? ''}`
+    case 'finding':
+      return `${event.attack ?? deciding?.attack ?? 'attack'}${deciding?.point ? ` at ${deciding.point}` : ''}`
+    case 'framing':
+      return `framing: ${event.framing ?? ''}`
+    case 'policy':
+      return event.policy?.reason ?? 'policy'
+    case 'list':
+    case 'rate':
+      return event.reason ? `${cause}: ${event.reason}` : cause
+    case undefined:
+      if (event.policy?.pending_verdict) return `staged policies would ${event.policy.pending_verdict}`
+      if (deciding) return `${deciding.attack ?? ''} at ${deciding.point ?? ''}`
+      return about || event.shortfalls?.[0] || event.msg || event.kind
+    default:
+      return event.reason ?? event.shortfalls?.[0] ?? cause
+  }
+}
+
+/** Rules that saw something; those that only add up what others saw say nothing of their own. */
+export function contributors(event: Event) {
+  return (event.rules ?? []).filter((rule) => !(rule.target ?? '').startsWith('TX:'))
+}
+
+export function sourceOf(event: Event): string {
+  const { source } = event
+  const workload = source?.namespace && source.name ? `${source.namespace}/${source.name}` : ''
+  return workload || source?.ip || source?.hostname || ''
+}

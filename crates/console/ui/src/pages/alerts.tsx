@@ -1,0 +1,137 @@
+// Alerts: what fired, and the rules that fire.
+import { useState } from 'preact/hooks'
+import type { PageProps } from '../app'
+import { type ApiError, ask, useResource } from '../api'
+import { visible } from '../format'
+import { Dialog, Failure, Field, Loaded, Panel, Text, Time } from '../parts/basics'
+import type { Page } from '../types'
+
+/** Of either kind only what is shown is named here; the rest is shown as it is. */
+type Named = Record<string, unknown>
+
+export function Alerts({ operates }: PageProps) {
+  const fired = useResource<Page<Named>>('alerts/fired?limit=100', 5000)
+  const alerts = useResource<Page<Named>>('alerts', 10_000)
+  const [editing, setEditing] = useState<{ name: string; text: string }>()
+  const [error, setError] = useState<ApiError>()
+  const remove = (name: string) => ask(`alerts/${encodeURIComponent(name)}`, { method: 'DELETE' }).then(() => { setError(undefined); alerts.reload() }, setError)
+  return (
+    <>
+      <Panel title="Fired">
+        <Loaded from={fired} what="fired alerts" isEmpty={(page) => page.items.length === 0} empty="No alert has fired.">
+          {(page) => (
+            <div class="scroll" tabIndex={0} role="region" aria-label="Fired alerts">
+              <table>
+                <thead><tr><th scope="col">Time</th><th scope="col">Alert</th><th scope="col">Severity</th><th scope="col">What happened</th></tr></thead>
+                <tbody>
+                  {page.items.map((alert, number) => {
+                    const at = word(alert, 'time', '@timestamp', 'at')
+                    return (
+                      <tr key={word(alert, 'id') || number}>
+                        <td>{at && <Time at={at} />}</td>
+                        <td><Text>{word(alert, 'name', 'alert', 'origin')}</Text></td>
+                        <td><Text>{word(alert, 'severity')}</Text></td>
+                        <td class="wide wrap">
+                          <Text>{word(alert, 'description', 'summary', 'message')}</Text>
+                          <details><summary>Record</summary><pre>{visible(JSON.stringify(alert, null, 2))}</pre></details>
+                        </td>
+                      </tr>
+                    )
+                  })}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </Loaded>
+      </Panel>
+      {error && <Failure error={error} />}
+      <Panel title="Alert rules" aside={operates && <button type="button" onClick={() => setEditing({ name: '', text: EXAMPLE })}>New alert</button>}>
+        <Loaded from={alerts} what="alerts" isEmpty={(page) => page.items.length === 0} empty="No alerts are configured.">
+          {(page) => (
+            <table>
+              <thead><tr><th scope="col">Alert</th><th scope="col">Kind</th><th scope="col">Severity</th><th scope="col">Asks</th><th scope="col">From</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>
+              <tbody>
+                {page.items.map((alert) => {
+                  const name = nameOf(alert)
+                  const spec = (alert.spec ?? alert) as Named
+                  const origin = word(alert, 'origin', 'from')
+                  return (
+                    <tr key={name}>
+                      <td><strong><Text>{name}</Text></strong>{word(spec, 'description', 'summary') && <div class="sub"><Text>{word(spec, 'description', 'summary')}</Text></div>}</td>
+                      <td><Text>{word(alert, 'kind')}</Text></td>
+                      <td><Text>{word(spec, 'severity')}</Text></td>
+                      <td class="wide wrap mono"><Text>{word(spec, 'query') || word(spec, 'dataSet')}</Text></td>
+                      <td><Text>{origin}</Text></td>
+                      <td class="actions">
+                        {operates && origin !== 'file' && <button type="button" aria-label={`Edit ${name}`} onClick={() => setEditing({ name, text: JSON.stringify(alert.object ?? alert, null, 2) })}>Edit</button>}
+                        {operates && origin !== 'file' && <button type="button" aria-label={`Remove ${name}`} onClick={() => void remove(name)}>Remove</button>}
+                      </td>
+                    </tr>
+                  )
+                })}
+              </tbody>
+            </table>
+          )}
+        </Loaded>
+      </Panel>
+      {editing && <Editor start={editing} close={() => setEditing(undefined)} changed={alerts.reload} />}
+    </>
+  )
+}
+
+function Editor({ start, close, changed }: { start: { name: string; text: string }; close: () => void; changed: () => void }) {
+  const [name, setName] = useState(start.name)
+  const [text, setText] = useState(start.text)
+  const [error, setError] = useState<ApiError>()
+  const send = async () => {
+    try {
+      await ask(`alerts/${encodeURIComponent(name)}`, { method: 'PUT', body: text })
+      changed()
+      close()
+    } catch (error) {
+      setError(error as ApiError)
+    }
+  }
+  return (
+    <Dialog title={start.name ? `Alert ${visible(start.name)}` : 'New alert'} close={close}>
+      <form onSubmit={(submit) => { submit.preventDefault(); void send() }}>
+        <Field label="Name"><input required value={name} readOnly={!!start.name} onInput={(input) => setName(input.currentTarget.value)} /></Field>
+        <Field label="Object" hint="YAML or JSON, as in docs/guide/alerts.md">
+          <textarea rows={16} spellcheck={false} value={text} onInput={(input) => setText(input.currentTarget.value)} />
+        </Field>
+        {error && <Failure error={error} />}
+        <p class="buttons"><button class="main" type="submit">Save</button><button type="button" onClick={close}>Cancel</button></p>
+      </form>
+    </Dialog>
+  )
+}
+
+function nameOf(alert: Named): string {
+  const metadata = alert.metadata as Named | undefined
+  return word(alert, 'name') || (metadata ? word(metadata, 'name') : '')
+}
+
+function word(of: Named, ...keys: string[]): string {
+  for (const key of keys) {
+    const value = of[key]
+    if (typeof value === 'string' || typeof value === 'number') return String(value)
+  }
+  return ''
+}
+
+const EXAMPLE = `apiVersion: projectcalico.org/v3
+kind: GlobalAlert
+metadata:
+  name: many-attacks
+spec:
+  summary: Many requests were blocked
+  description: \${count} requests were blocked
+  severity: 80
+  dataSet: waf
+  query: action = "deny"
+  metric: count
+  condition: gt
+  threshold: 100
+  period: 5m
+  lookback: 10m
+`

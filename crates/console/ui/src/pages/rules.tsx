@@ -1,0 +1,68 @@
+// Rules in force: what they say, how often they matched, and what is excepted from them.
+import { useEffect, useState } from 'preact/hooks'
+import type { PageProps } from '../app'
+import { query, useResource } from '../api'
+import { count, severityWord, visible } from '../format'
+import { Loaded, Panel, Text } from '../parts/basics'
+import { go, href, withQuery } from '../router'
+import type { Page, Rule, Stats } from '../types'
+
+const LIMIT = 100
+
+export function Rules({ place, window }: PageProps) {
+  const q = place.query.get('q') ?? ''
+  const [cursors, setCursors] = useState<string[]>([])
+  useEffect(() => setCursors([]), [q])
+  const rules = useResource<Page<Rule>>(`rules${query({ q, limit: LIMIT, cursor: cursors.at(-1) })}`)
+  const stats = useResource<Stats>(`stats${query({ window, by: 'rule', limit: 1000 })}`, 10_000)
+  const hits = new Map((stats.data?.groups ?? []).map((group) => [group.key, group.blocked + group.would_block || group.requests]))
+  return (
+    <>
+      <div class="bar">
+        <label class="quiet">
+          <span>Id, words of a message, tag or file</span>
+          <input class="wide" value={q} spellcheck={false} onChange={(change) => go(withQuery(place, { q: change.currentTarget.value.trim() }), true)} />
+        </label>
+      </div>
+      <Panel>
+        <Loaded from={rules} what="rules" isEmpty={(page) => page.items.length === 0} empty={q ? 'No rule is like this.' : 'No rules are loaded: the built-in detector alone protects.'}>
+          {(page) => (
+            <>
+              <div class="scroll" tabIndex={0} role="region" aria-label="Rules">
+                <table>
+                  <thead>
+                    <tr><th scope="col">Rule</th><th scope="col">What it says</th><th scope="col">Severity</th><th scope="col" class="number">Phase</th><th scope="col" class="number">Hits, {window}</th><th scope="col">Tags</th><th scope="col">Rule set</th><th scope="col">Place</th></tr>
+                  </thead>
+                  <tbody>
+                    {page.items.map((rule) => {
+                      const hit = hits.get(String(rule.id)) ?? 0
+                      return (
+                        <tr key={`${rule.rule_set}:${rule.file}:${rule.line}`}>
+                          <td>{rule.id ?? <span class="dim">–</span>}</td>
+                          <td class="wide">
+                            <Text>{rule.msg}</Text>
+                            {rule.excepted.map((except) => <div class="sub warn" key={except}>{visible(except)}</div>)}
+                          </td>
+                          <td>{severityWord(rule.severity)}</td>
+                          <td class="number">{rule.phase}</td>
+                          <td class="number">{hit ? <a href={href(['events'], { rule: String(rule.id), window })}>{count(hit)}</a> : <span class="dim">0</span>}</td>
+                          <td class="wide"><span class="tags">{rule.tags.filter((tag) => !/^(OWASP_CRS|platform-|language-|capec)/.test(tag)).map((tag) => <span key={tag}>{visible(tag)}</span>)}</span></td>
+                          <td><Text>{rule.rule_set}</Text></td>
+                          <td class="mono"><span title={visible(rule.file)}>{visible(rule.file.split('/').at(-1) ?? '')}:{rule.line}</span></td>
+                        </tr>
+                      )
+                    })}
+                  </tbody>
+                </table>
+              </div>
+              <p class="more">
+                {cursors.length > 0 && <button type="button" onClick={() => setCursors(cursors.slice(0, -1))}>Back</button>}
+                {page.next && <button type="button" onClick={() => setCursors([...cursors, page.next!])}>More rules</button>}
+              </p>
+            </>
+          )}
+        </Loaded>
+      </Panel>
+    </>
+  )
+}

@@ -1,0 +1,274 @@
+// Shapes of the API. Fields that have nothing to say are left out of events.
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+export type Action = 'pass' | 'deny' | 'would_block'
+
+export interface RuleHit {
+  id?: string
+  message?: string
+  severity?: string
+  file?: string
+  line?: string
+  disruptive?: boolean
+  phase?: number
+  target?: string
+  data?: string
+  tags?: string[]
+}
+
+export interface Finding {
+  attack?: string
+  detector?: string
+  confidence?: number
+  point?: string
+  decode_path?: string
+  excerpt?: string
+  why?: string
+  phase?: number
+  disruptive?: boolean
+}
+
+export interface PolicyHit {
+  kind?: string
+  namespace?: string
+  name?: string
+  tier?: string
+  action?: string
+  policy_index?: number
+  rule_index?: number
+}
+
+export interface PolicyTrace {
+  verdict?: string
+  reason?: string
+  pending_verdict?: string
+  pending_reason?: string
+  enforced?: PolicyHit[]
+  pending?: PolicyHit[]
+  nearest?: string
+}
+
+export interface End {
+  ip?: string
+  port_num?: number
+  hostname?: string
+  peer_ip?: string
+  namespace?: string
+  name?: string
+  service_account?: string
+  spiffe_id?: string
+  country?: string
+  upstream?: string
+}
+
+export interface Event {
+  '@timestamp': string
+  id: string
+  kind: string
+  action: Action
+  mode?: string
+  gray?: boolean
+  verdict?: string
+  host?: string
+  service?: string
+  application?: number
+  listener?: string
+  source?: End
+  destination?: End
+  method?: string
+  path?: string
+  protocol?: string
+  authority?: string
+  user_agent?: string
+  msg?: string
+  rule_info?: string
+  rules?: RuleHit[]
+  findings?: Finding[]
+  attacks?: string[]
+  cause?: string
+  rule_id?: number
+  attack?: string
+  framing?: string
+  phase?: number
+  scores?: Record<string, number>
+  policy?: PolicyTrace
+  reason?: string
+  incomplete?: boolean
+  shortfalls?: string[]
+  status?: number
+  answered_by?: string
+  request_bytes?: number
+  request_bytes_inspected?: number
+  response_bytes?: number
+  duration_us?: number
+  request_id?: string
+  client_request_id?: string
+  trace_id?: string
+  tls?: { version?: string; cipher?: string; sni?: string }
+  dropped?: { at?: string; events?: number; traffic?: number }
+}
+
+export interface Counts {
+  requests: number
+  blocked: number
+  would_block: number
+}
+
+export interface Stats {
+  from: string
+  to: string
+  step_seconds: number
+  total: Counts & { events: number }
+  series: (Counts & { time: string })[]
+  groups: (Counts & { key: string })[]
+}
+
+export interface GraphNode {
+  id: string
+  kind: 'workload' | 'service' | 'external'
+  namespace?: string | null
+  name: string
+  protected: boolean | null
+  mode?: string | null
+}
+
+export interface GraphEdge extends Counts {
+  source: string
+  destination: string
+  errors: number
+  attacks: { key: string; count: number }[]
+}
+
+export interface Graph {
+  nodes: GraphNode[]
+  edges: GraphEdge[]
+}
+
+export interface Service {
+  name: string
+  application: number | null
+  mode: string
+  mode_from: string
+  mode_written: string
+  mode_set: string | null
+  mode_override: string
+  routes: { hosts: string[]; path: string; mode: string; mode_from: string }[]
+}
+
+export interface ModeChange {
+  at: string
+  by: string
+  reason: string
+  from: string
+  to: string
+  set: string | null
+}
+
+export interface Status {
+  version: string
+  state: string
+  started_at: string
+  uptime_seconds: number
+  listeners: { name: string; url: string }[]
+  services: { name: string; mode: string; rule_set: string | null }[]
+  rule_sets: { name: string; rules: number; loaded_at: string }[]
+  reloads: { succeeded: number; failed: number; last: { at: string; error: string | null; seconds: number } | null }
+  stale: { kind: string; name: string; error: string; since: string }[]
+}
+
+export interface ListEntry {
+  id: string
+  list: string
+  address?: string
+  country?: string
+  asn?: number
+  applications: number[]
+  origin: string
+  reason: string
+  created: string
+  expires: string | null
+}
+
+export interface ListChange {
+  at: string
+  what: string
+  by: string
+  entry: ListEntry
+}
+
+export interface Session {
+  /** Whether somebody has to say who they are. */
+  login: boolean
+  /** Ways to do so: `token`, `password`. */
+  ways: string[]
+  user: string | null
+  role: 'anybody' | 'viewer' | 'operator'
+  /** To be sent with each change. */
+  csrf: string | null
+}
+
+export interface Policy {
+  kind: string
+  namespace: string
+  name: string
+  tier: string
+  order: number | null
+  staged: boolean
+  selector: string
+  directions: string[]
+  rules: { direction: string; index: number; action: string; text: string }[]
+}
+
+export interface Rule {
+  rule_set: string
+  id: number | null
+  phase: number
+  msg: string
+  severity: string | null
+  tags: string[]
+  file: string
+  line: number
+  /** Why it does not run as written: an exception, or nothing. */
+  excepted: string[]
+}
+
+export interface Explained {
+  verdict: string | null
+  status: number | null
+  redirect: string | null
+  rule_id: number | null
+  phase: number | null
+  matched: {
+    id: number
+    phase: number
+    msg: string
+    data: string
+    severity: number | null
+    tags: string[]
+    target: string
+    value: string
+    transformations: string[]
+    logged: boolean
+    file: string
+    line: number
+  }[]
+  findings: {
+    attack: string
+    detector: string
+    confidence: number
+    point: string
+    decode_path: string[]
+    excerpt: string
+    why: string
+  }[]
+  scores: Record<string, number>
+  cause: string | null
+  would: string | null
+  shortfalls: string[]
+  time_us?: number
+  error: { message: string; file: string | null; line: number | null } | null
+}
