@@ -79,11 +79,14 @@ section! {
     /// The listener for probes, metrics and the console.
     pub struct Admin {
         /// Where it listens, or `off`. When absent: 127.0.0.1:9901, where that is free. Off loopback it needs
-        /// `tokenFile`.
+        /// `tokenFile` or `usersFile`.
         address: Option<AdminAddress>,
         /// A file with the token, 16 characters or more, that opens it. Clients show it as `Authorization: Bearer
         /// TOKEN`; probes need none.
         token_file: Option<FilePath>,
+        /// A file of users who log in to the web console with a password: a line each with a name, `viewer` or
+        /// `operator`, and a hash, as `palisade password` writes them.
+        users_file: Option<FilePath>,
         /// Another address that serves probes and metrics alone, without a token: for kubelet and Prometheus.
         probes: Option<Address>,
     }

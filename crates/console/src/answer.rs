@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::access;
 use crate::api::{self, Asker, Resource};
+use crate::asking::{self, Asking};
 use crate::exposition::{Exposition, Format};
 use crate::files;
 use crate::guard::{Caller, Guard, Refusal};
@@ -44,6 +45,7 @@ pub(crate) enum Page {
     Session,
     Login,
     Logout,
+    Asking(Asking),
     Api(Resource),
 }
 
@@ -124,6 +126,7 @@ pub(crate) async fn answer(
                 _ => access::session(guard, &caller),
             }
         }
+        Page::Asking(asking) => asking::answer(request, asking, operation, subject).await,
         Page::Api(resource) => {
             let asker = Asker { from: ends.0, user: caller.session.map(|session| session.user) };
             let Some(control) = subject.control() else {

@@ -212,10 +212,10 @@ async fn change(
             Ok(json!({ "removed": removed }))
         }
         Resource::Alert(name) if method == Method::PUT => {
-            alerts::put(&name, &body, &author(&parameters, from)?, control.as_ref())
+            alerts::put(&name, &body, &author(&parameters, &asker)?, control.as_ref())
         }
         Resource::Alert(name) => {
-            alerts::delete(&name, &parameters, &author(&parameters, from)?, control.as_ref())
+            alerts::delete(&name, &parameters, &author(&parameters, &asker)?, control.as_ref())
         }
         _ => Err(bad("this path is only read")),
     })
@@ -323,7 +323,7 @@ fn failed(error: ControlError) -> Refused {
     (status, error.to_string())
 }
 
-pub(super) fn bad(why: impl Into<String>) -> Refused {
+pub(crate) fn bad(why: impl Into<String>) -> Refused {
     (StatusCode::BAD_REQUEST, why.into())
 }
 
@@ -332,7 +332,7 @@ fn no_service(name: &str) -> Refused {
 }
 
 /// Runs what may wait for a lock or the disk beside the thread that answers probes.
-async fn off_thread<T: Send + 'static>(
+pub(crate) async fn off_thread<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
     tokio::task::spawn_blocking(run)

@@ -23,7 +23,9 @@
 mod access;
 mod answer;
 mod api;
+mod asking;
 mod control;
+mod explainer;
 mod exposition;
 mod files;
 mod guard;
@@ -42,6 +44,7 @@ pub use control::{
     AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
     RouteInForce, ServiceInForce,
 };
+pub use explainer::{Explainer, PolicyRuleShown, PolicyShown, Question, RuleQuery, RuleShown, Rules};
 pub use exposition::{Exposition, Format, Histogram};
 pub use guard::Keys;
 pub use listener::{Admin, BindError, Bound, Bounds};

@@ -9,6 +9,7 @@ use palisade_model::EventId;
 
 use crate::api::request::unescaped;
 use crate::api::{OfEvents, Resource};
+use crate::asking::Asking;
 
 /// A path, and what may be asked of it.
 #[derive(Debug)]
@@ -243,6 +244,39 @@ pub(crate) static ROUTES: &[Route] = &[
                 "the service, and the changes of its mode",
             ),
         ],
+    },
+    Route {
+        path: "/api/v1/policies",
+        page: |_| Some(Page::Asking(Asking::Policies)),
+        operations: &[Operation::get(
+            "policies, in force and staged, in the order in which they are asked",
+            &[LIMIT, CURSOR],
+            "a page of policies",
+        )],
+    },
+    Route {
+        path: "/api/v1/rules",
+        page: |_| Some(Page::Asking(Asking::Rules)),
+        operations: &[Operation::get(
+            "rules in force, and what is excepted from them",
+            &[LIMIT, CURSOR, ("q", "a text in the id, the message, a tag or the file")],
+            "a page of rules",
+        )],
+    },
+    Route {
+        path: "/api/v1/explain",
+        page: |_| Some(Page::Asking(Asking::Explain)),
+        operations: &[Operation::change(
+            "POST",
+            "what rules and detector of a service would decide about a request, and why; nothing is sent or recorded",
+            &[
+                ("service", "the service; the first one when absent"),
+                ("mode", "the mode; the one in force when absent"),
+            ],
+            Some("a request as `palisade explain` reads it, at most 1 MiB"),
+            "what `palisade explain` answers",
+        )
+        .by(Role::Viewer)],
     },
     Route {
         path: "/api/v1/lists/changes",

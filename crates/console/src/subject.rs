@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::control::Control;
+use crate::explainer::{Explainer, PolicyShown};
 use crate::exposition::Exposition;
 use crate::records::Records;
 use crate::status::Status;
@@ -30,6 +31,16 @@ pub trait Subject: Debug + Send + Sync {
     /// Writes a line to whoever reads what this process says of itself: who logged in, who changed what.
     fn say(&self, line: &str) {
         let _ = line;
+    }
+
+    /// Policies, in force and staged, in the order in which they are asked.
+    fn policies(&self) -> Vec<PolicyShown> {
+        Vec::new()
+    }
+
+    /// What answers questions about what is in force; `None` while there is nothing yet.
+    fn explainer(&self) -> Option<Arc<dyn Explainer>> {
+        None
     }
 
     /// What can be changed; `None` while there is nothing yet.

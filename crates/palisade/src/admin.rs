@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result, anyhow};
 use palisade_config::{Address, AdminAddress, Config};
-use palisade_console::{Admin, BindError, Bound, TokenFile};
+use palisade_console::{Admin, BindError, Bound, Keys, TokenFile, UsersFile};
 use tokio::sync::oneshot;
 
 pub(crate) use process::{InForce, Process};
@@ -35,6 +35,8 @@ impl AdminListener {
     /// taken, traffic is protected without an admin listener, and that is said.
     pub(crate) fn start(config: &Config, process: Arc<Process>) -> Result<Self> {
         let token = config.admin.token_file.as_ref().map(|path| read_token(path.as_str())).transpose()?;
+        let users = config.admin.users_file.as_ref().map(|path| read_users(path.as_str())).transpose()?;
+        let keys = Keys { token, users };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -44,13 +46,13 @@ impl AdminListener {
         match config.admin.address {
             Some(AdminAddress::Off) => {}
             Some(AdminAddress::At(Address(address))) => {
-                let admin = Admin::new(address, token).and_then(bind);
+                let admin = Admin::new(address, keys).and_then(bind);
                 bound.push((admin.map_err(|error| cannot_listen("--admin", address, error))?, "admin"));
             }
             None if default_is_traffics(config) => {
                 say!("palisade: no admin listener: {DEFAULT} is meant for traffic; {ANOTHER}");
             }
-            None => match Admin::new(DEFAULT, token).and_then(bind) {
+            None => match Admin::new(DEFAULT, keys).and_then(bind) {
                 Ok(admin) => bound.push((admin, "admin")),
                 Err(BindError::Io { source, .. }) => {
                     say!("palisade: no admin listener: cannot listen on {DEFAULT}: {source}; {ANOTHER}");
@@ -124,6 +126,10 @@ fn cannot_listen(key: &str, address: SocketAddr, error: BindError) -> anyhow::Er
 
 fn read_token(path: &str) -> Result<TokenFile> {
     TokenFile::open(path).with_context(|| format!("--admin-token-file `{path}`"))
+}
+
+fn read_users(path: &str) -> Result<UsersFile> {
+    UsersFile::open(path).with_context(|| format!("admin.usersFile `{path}`"))
 }
 
 /// Whether traffic comes to our default address or leaves for it. A service that is not up yet would find us there.

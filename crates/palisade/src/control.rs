@@ -13,6 +13,7 @@ use palisade_inspect::{ModeOverride, ServiceMode};
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
 use palisade_model::Mode;
 
+use crate::explaining::Explaining;
 use crate::lists::{ListStore, now};
 use crate::modes::{KeptChange, Modes};
 use crate::outlets::Outlets;
@@ -26,6 +27,7 @@ pub(crate) struct Controls {
     /// Not there where there are no events.
     outlets: Option<Arc<Outlets>>,
     services: Mutex<Vec<Known>>,
+    explaining: Arc<Explaining>,
 }
 
 /// A service as it is configured.
@@ -57,7 +59,7 @@ impl Controls {
         lists: Arc<ListStore>,
         outlets: Option<Arc<Outlets>>,
     ) -> Arc<Self> {
-        let controls = Self { modes, lists, outlets, services: Mutex::default() };
+        let controls = Self { modes, lists, outlets, services: Mutex::default(), explaining: Arc::default() };
         controls.follow(snapshot);
         Arc::new(controls)
     }
@@ -85,6 +87,12 @@ impl Controls {
         };
         let services = snapshot.config.services.iter().map(known).collect();
         *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
+        self.explaining.follow(snapshot);
+    }
+
+    /// What explains decisions of these services.
+    pub(crate) fn explaining(&self) -> &Arc<Explaining> {
+        &self.explaining
     }
 
     fn known(&self) -> Vec<Known> {

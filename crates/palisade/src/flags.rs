@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Demo(DemoFlags),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
     Health(HealthFlags),
+    /// Write a line for the file of users who may log in to the web console
+    Password(PasswordFlags),
     /// What a configuration file and the environment may say: reference pages, or a JSON Schema for editors
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -56,6 +58,27 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// The password is read from standard input, one line; a terminal does not show it. The line for `admin.usersFile` goes
+/// to standard output.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordFlags {
+    /// Name of the user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: String,
+    /// What the user may do: a viewer reads and explains, an operator changes modes, lists and alerts
+    #[arg(long, value_enum, default_value = "viewer")]
+    pub(crate) role: UserRole,
+}
+
+/// What a user of the web console may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum UserRole {
+    /// Reads and explains.
+    Viewer,
+    /// Changes as well.
+    Operator,
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,6 +21,7 @@ mod descriptors;
 mod environment;
 mod events;
 mod exchange;
+mod explaining;
 mod fetch;
 mod files;
 mod flags;
@@ -31,6 +32,7 @@ mod modes;
 mod outlets;
 mod policies;
 mod policing;
+mod policy_text;
 mod request;
 mod restart;
 mod rules;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),
         Command::Events(EventsCommand::Fields) => commands::events::fields(),
         Command::Health(health) => commands::health::run(&health),
+        Command::Password(password) => commands::password::run(&password),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),
         Command::Completions { shell } => commands::completions(shell),

@@ -103,6 +103,11 @@ impl PolicyFiles {
         Ok(read)
     }
 
+    /// What is in the files, as it was read last.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &(ObjectKey, Object)> {
+        self.files.values().flatten()
+    }
+
     /// What differs from before becomes a change; of an object that stands in two places the first counts.
     fn take(&mut self, now: BTreeMap<String, Vec<(ObjectKey, Object)>>, read: &mut PoliciesRead) {
         let mut places: BTreeMap<&ObjectKey, (&str, &Object)> = BTreeMap::new();

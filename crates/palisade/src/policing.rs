@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use palisade_config::{
     Config, Listener, PlaintextPeers, Policies, PolicySync, Route, Service, SyncMode, Workload,
 };
+use palisade_console::PolicyShown;
 use palisade_inspect::{Direction, Ends, Gate, Waits};
 use palisade_model::KnownBy;
 use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
@@ -19,6 +20,7 @@ use palisade_seclang::Loader;
 use crate::commands::policy::eval::trust_domains;
 use crate::files::FileSystem;
 use crate::policies::PolicyFiles;
+use crate::policy_text::shown_policies;
 use crate::rules::plural;
 use crate::watch::{Seen, Watched};
 
@@ -46,19 +48,34 @@ struct Synced {
 
 /// Policies as the admin listener shows them.
 #[derive(Debug, Default)]
-pub(crate) struct ShownPolicies(Mutex<Option<Shown>>);
+pub(crate) struct ShownPolicies {
+    now: Mutex<Option<Shown>>,
+    listed: Mutex<Arc<[PolicyShown]>>,
+}
 
 /// What decides, and how the stream goes that feeds it, where one does.
 pub(crate) type Shown = (Arc<Store>, Option<Arc<Status>>);
 
 impl ShownPolicies {
     fn set(&self, now: Option<Shown>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        if now.is_none() {
+            self.list(Vec::new());
+        }
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    fn list(&self, policies: Vec<PolicyShown>) {
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = policies.into();
+    }
+
+    /// Policies from files, in the order in which they are asked. Those of an agent are not told apart here.
+    pub(crate) fn listed(&self) -> Vec<PolicyShown> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).to_vec()
     }
 
     /// What is in force. None without policies.
     pub(crate) fn now(&self) -> Option<Shown> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why nothing passes yet, if so.
@@ -104,6 +121,7 @@ impl Policing {
         let mut changes: Vec<Change> = gone.map(|(key, _)| (key.clone(), None)).collect();
         changes.extend(told.iter().map(|(key, object)| (key.clone(), Some(object.clone()))));
         self.told = told;
+        self.shown.list(shown_policies(self.files.objects()));
         let objects = read.objects;
         let changed = read.changes.len();
         changes.extend(read.changes);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use palisade_config::Name;
 use palisade_console::{
-    Control, Exposition, Health, Histogram, ListenerStatus, Records, Reload, Reloads, RuleSetStatus,
-    ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
+    Control, Explainer, Exposition, Health, Histogram, ListenerStatus, PolicyShown, Records, Reload, Reloads,
+    RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
 };
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_engine::RuleSet;
@@ -294,6 +294,18 @@ impl Subject for Process {
 
     fn records(&self) -> Option<Arc<Records>> {
         self.records.get().cloned()
+    }
+
+    fn say(&self, line: &str) {
+        say!("palisade: {line}");
+    }
+
+    fn policies(&self) -> Vec<PolicyShown> {
+        self.policies.listed()
+    }
+
+    fn explainer(&self) -> Option<Arc<dyn Explainer>> {
+        self.controls.get().map(|controls| controls.explaining().clone() as Arc<dyn Explainer>)
     }
 
     fn status(&self) -> Status {

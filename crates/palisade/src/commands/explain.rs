@@ -208,6 +208,22 @@ fn explain_one(
     Explained { json, text, finding }
 }
 
+/// The answer to one request as JSON through a service as it is in force; what cannot be read is told in it.
+pub(crate) fn explained(object: &[u8], service: &Arc<Service>) -> Value {
+    let request = match parse_object(object, 1) {
+        Ok(request) => request,
+        Err(refused) => return refused.explained(Path::new("-")).json,
+    };
+    if request.rules.is_some() {
+        let why = "`rules` are not taken here: the service's are asked".to_owned();
+        return Explained::failed(&request.id, String::new(), why, None, None).json;
+    }
+    let begun = Instant::now();
+    let mut store = MemoryStore::default();
+    let inspected = inspect(&request.exchange, service, Detail::Explain, "explain-1".to_owned(), &mut store);
+    to_json(&request.id, &inspected, false, begun.elapsed())
+}
+
 fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Value {
     let transaction = inspected.report.transaction();
     let (verdict, status, redirect) = match &inspected.action {

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod rules;

@@ -109,7 +109,7 @@ fn describe(rules: &RuleSet, rule: &Rule) -> String {
     out
 }
 
-fn action(rule: &Rule) -> String {
+pub(crate) fn action(rule: &Rule) -> String {
     match &rule.disruptive {
         Disruptive::Pass => "pass".to_owned(),
         Disruptive::Allow(_) => "allow".to_owned(),
@@ -119,7 +119,7 @@ fn action(rule: &Rule) -> String {
     }
 }
 
-fn tags(rule: &Rule) -> Vec<String> {
+pub(crate) fn tags(rule: &Rule) -> Vec<String> {
     rule.tags.iter().map(|tag| palisade_engine::written_text(tag)).collect()
 }
 
