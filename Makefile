@@ -1,19 +1,22 @@
 # What people run. Each target is one script or one cargo call; the scripts say what they do and why.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt walls doc deny tools fuzz-smoke
+.PHONY: help build ui demo test lint fmt walls doc deny tools fuzz-smoke
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the release binary, target/release/palisade
+build: ui ## the release binary with the web console, target/release/palisade
 	cargo build --release --locked -p palisade
 
-demo: ## a small vulnerable service behind palisade, with curl lines and the answers to expect
+ui: ## the web console, crates/console/ui/dist, which the next cargo build takes in; installs Node where it is too old
+	scripts/build-ui
+
+demo: ui ## a small vulnerable service behind palisade, with curl lines and the answers to expect
 	cargo build --release --locked -p palisade
 	target/release/palisade demo --crs "$$(scripts/find-crs)"
 
-test: tools lint ## everything that CI checks; installs what it needs on Debian
+test: tools ui lint ## everything that CI checks; installs what it needs on Debian
 	scripts/test
 
 lint: walls ## formatting, clippy, walls, dependencies, documentation; warnings are errors

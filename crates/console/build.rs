@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     let ui = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("ui");
-    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it")).join("files.rs");
+    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it"));
     let dist = ui.join("dist");
     // A path that is not there would have this run at every build.
     let watched = if dist.is_dir() { &dist } else { &ui };
@@ -22,16 +22,25 @@ fn main() {
         walk(&dist, &mut files);
     }
     files.sort();
+    // Copied, so that the console can be built anew while the program is.
+    let mut copies = 0;
+    let mut include = |file: &Path| {
+        copies += 1;
+        let copy = out.join(format!("file-{copies}"));
+        fs::copy(file, &copy).expect("a file of the console cannot be copied");
+        format!("include_bytes!({:?})", copy.display().to_string())
+    };
     let mut table = String::from("static FILES: &[File] = &[\n");
     for file in files.iter().filter(|file| media_type(file).is_some()) {
         let path = file.strip_prefix(&dist).expect("it was found there").to_str().expect("names are ASCII");
         let content = fs::read(file).expect("a file of the console cannot be read");
         let mut hasher = DefaultHasher::new();
         content.hash(&mut hasher);
-        let packed = |extension: &str| {
+        let mut packed = |extension: &str| {
             let packed = PathBuf::from(format!("{}.{extension}", file.display()));
             if packed.is_file() { format!("Some({})", include(&packed)) } else { "None".to_owned() }
         };
+        let (brotli, gzip) = (packed("br"), packed("gz"));
         let _ = writeln!(
             table,
             "File {{ path: {:?}, media_type: {:?}, tag: \"{:016x}\", plain: {}, brotli: {}, gzip: {} }},",
@@ -39,12 +48,12 @@ fn main() {
             media_type(file).expect("only such are kept"),
             hasher.finish(),
             include(file),
-            packed("br"),
-            packed("gz"),
+            brotli,
+            gzip,
         );
     }
     table.push_str("];\n");
-    fs::write(out, table).expect("cargo's output folder cannot be written");
+    fs::write(out.join("files.rs"), table).expect("cargo's output folder cannot be written");
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -52,10 +61,6 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.expect("a folder of the console cannot be read").path();
         if path.is_dir() { walk(&path, files) } else { files.push(path) }
     }
-}
-
-fn include(file: &Path) -> String {
-    format!("include_bytes!({:?})", file.display().to_string())
 }
 
 /// What is served; licences and compressed forms beside it are not files of their own.

@@ -1,6 +1,6 @@
 // The frame of every page: where one can go, what window of time pages are about, who is there, light or dark.
-import type { ComponentType } from 'preact'
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { ComponentChildren, ComponentType } from 'preact'
+import { useCallback, useEffect, useErrorBoundary, useState } from 'preact/hooks'
 import { ask, onLoggedOut, session as askSession, WINDOWS } from './api'
 import { Failure, Loading } from './parts/basics'
 import { go, href, type Place, usePlace, withQuery } from './router'
@@ -104,10 +104,16 @@ export function App() {
         {session.login && <Who session={session} done={refresh} />}
       </header>
       <main id="content" tabIndex={-1}>
-        {PageOf ? <PageOf key={isEvent ? place.path[1] : section} {...props} /> : <p class="empty">There is no page at this address.</p>}
+        {PageOf ? <Caught key={isEvent ? place.path[1] : section}><PageOf {...props} /></Caught> : <p class="empty">There is no page at this address.</p>}
       </main>
     </div>
   )
+}
+
+/** A page that fails says so, and the others stay. */
+function Caught({ children }: { children: ComponentChildren }) {
+  const [error, again] = useErrorBoundary()
+  return error ? <Failure error={error as Error} again={again} /> : <>{children}</>
 }
 
 function Navigation({ section, window }: { section: string; window: string }) {

@@ -1,5 +1,5 @@
 // An event in a few words, for lists.
-import type { Event } from '../types'
+import type { Event, RuleHit } from '../types'
 
 /** Why it is what it is: `rule 942100, sqli`. */
 export function reasonOf(event: Event): string {
@@ -29,9 +29,15 @@ export function reasonOf(event: Event): string {
   }
 }
 
-/** Rules that saw something; those that only add up what others saw say nothing of their own. */
-export function contributors(event: Event) {
-  return (event.rules ?? []).filter((rule) => !(rule.target ?? '').startsWith('TX:'))
+/** Rules that saw something, the gravest first; those that only add up what others saw say nothing of their own. */
+export function contributors(event: Event): RuleHit[] {
+  const graver = (one: RuleHit, other: RuleHit) => Number(one.severity ?? 9) - Number(other.severity ?? 9)
+  return (event.rules ?? []).filter((rule) => !addsUp(rule)).sort(graver)
+}
+
+/** Whether a rule only looks at what others counted. */
+export function addsUp(rule: RuleHit): boolean {
+  return (rule.target ?? '').startsWith('TX:') || rule.phase === 5
 }
 
 export function sourceOf(event: Event): string {

@@ -60,15 +60,20 @@ export function layout(graph: Graph): Drawn {
     node.y = center.y + 18 * Math.sqrt(number + 0.5) * Math.sin(2.4 * number)
   }
   const known = new Map(nodes.map((node) => [node.id, node]))
+  // Flows within a namespace alone: those to others would pull it apart.
+  const isWithin = (edge: GraphEdge) => {
+    const [from, to] = [known.get(edge.source), known.get(edge.destination)]
+    return from && to && from !== to && groupOf(from) === groupOf(to)
+  }
   const links = graph.edges
-    .filter((edge) => known.has(edge.source) && known.has(edge.destination) && edge.source !== edge.destination)
+    .filter(isWithin)
     .map((edge) => ({ source: edge.source, target: edge.destination }))
   forceSimulation(nodes as (Placed & SimulationNodeDatum)[])
-    .force('charge', forceManyBody().strength(-160).distanceMax(260))
-    .force('link', forceLink<Placed, { source: string; target: string }>(links).id((node) => node.id).distance(90).strength(0.04))
+    .force('charge', forceManyBody().strength(-70).distanceMax(110))
+    .force('link', forceLink<Placed, { source: string; target: string }>(links).id((node) => node.id).distance(70).strength(0.03))
     .force('collide', forceCollide<Placed>((node) => node.r + 22))
-    .force('x', forceX<Placed>((node) => centers.get(groupOf(node))!.x).strength(0.22))
-    .force('y', forceY<Placed>((node) => centers.get(groupOf(node))!.y).strength(0.3))
+    .force('x', forceX<Placed>((node) => centers.get(groupOf(node))!.x).strength(0.16))
+    .force('y', forceY<Placed>((node) => centers.get(groupOf(node))!.y).strength(0.2))
     .stop()
     .tick(TICKS)
   const edges = graph.edges.flatMap((edge) => {
@@ -76,7 +81,7 @@ export function layout(graph: Graph): Drawn {
     return from && to ? [{ ...edge, from, to }] : []
   })
   const areas = areasOf(nodes)
-  return { nodes, edges, areas, box: around(nodes, areas) }
+  return { nodes, edges, areas, box: around(nodes, areas, true) }
 }
 
 function groupOf(node: GraphNode): string {
@@ -97,7 +102,7 @@ function placeGroups(graph: Graph, groups: Map<string, GraphNode[]>): Map<string
   const simulation = forceSimulation(bodies)
     .force('link', forceLink<Body, { source: string; target: string }>([...pairs.values()]).id((body) => body.name).distance(220).strength(0.05))
     .force('charge', forceManyBody().strength(-400))
-    .force('collide', forceCollide<Body>((body) => body.r * 1.25).iterations(4))
+    .force('collide', forceCollide<Body>((body) => body.r * 1.45).iterations(6))
     .force('x', forceX(0).strength(0.05))
     .force('y', forceY(0).strength(0.09))
     .stop()
@@ -118,11 +123,13 @@ function areasOf(nodes: Placed[]): Area[] {
   })
 }
 
-function around(nodes: Placed[], areas: Area[] = []): [number, number, number, number] {
+function around(nodes: Placed[], areas: Area[] = [], isWhole = false): [number, number, number, number] {
   if (nodes.length === 0) return [0, 0, 100, 100]
   const left = Math.min(...nodes.map((node) => node.x - 40), ...areas.map((area) => area.x))
   const top = Math.min(...nodes.map((node) => node.y - node.r - 12), ...areas.map((area) => area.y))
   const right = Math.max(...nodes.map((node) => node.x + 40), ...areas.map((area) => area.x + area.width))
   const bottom = Math.max(...nodes.map((node) => node.y + node.r + 24), ...areas.map((area) => area.y + area.height))
-  return [left, top, right - left, bottom - top]
+  // A few nodes are not drawn larger than their names.
+  const [width, height] = [Math.max(right - left, 720), Math.max(bottom - top, 420)]
+  return !isWhole ? [left, top, right - left, bottom - top] : [(left + right - width) / 2, (top + bottom - height) / 2, width, height]
 }

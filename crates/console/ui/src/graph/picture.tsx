@@ -49,6 +49,8 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
   }
   const attacked = new Set(drawn.edges.filter((edge) => healthOf(edge) === 'attacked').flatMap((edge) => [edge.source, edge.destination]))
   const scale = (svg.current?.clientWidth ?? 900) / view[2]
+  // As large on the screen as other text, within what fits between nodes.
+  const letters = Math.min(20, Math.max(9, 11 / scale))
   const isNamed = (node: Placed) => drawn.nodes.length <= NAMED_MAX || scale > 0.9 || around(node) || attacked.has(node.id)
   const isDim = (id: string) => found !== null && !found.has(id)
 
@@ -111,7 +113,7 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
         {drawn.areas.map((area) => (
           <g key={area.name} class="area" aria-hidden="true">
             <rect x={area.x} y={area.y} width={area.width} height={area.height} rx="8" />
-            <text x={area.x + 8} y={area.y + 13}>{visible(area.name)}</text>
+            <text x={area.x + 8} y={area.y + 13} font-size={letters}>{visible(area.name)}</text>
           </g>
         ))}
         {drawn.edges.map((edge) => {
@@ -149,7 +151,7 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
             {node.kind === 'external'
               ? <rect class="body" x={-node.r} y={-node.r} width={2 * node.r} height={2 * node.r} rx="2" />
               : <circle class="body" r={node.r} />}
-            {isNamed(node) && <text y={node.r + 11}>{visible(node.name || node.id)}</text>}
+            {isNamed(node) && <text y={node.r + letters + 2} font-size={letters}>{visible(node.name || node.id)}</text>}
           </g>
         ))}
       </svg>

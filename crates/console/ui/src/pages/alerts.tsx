@@ -1,9 +1,9 @@
 // Alerts: what fired, and the rules that fire.
 import { useState } from 'preact/hooks'
 import type { PageProps } from '../app'
-import { type ApiError, ask, useResource } from '../api'
+import { type ApiError, ask, query, useResource } from '../api'
 import { visible } from '../format'
-import { Dialog, Failure, Field, Loaded, Panel, Text, Time } from '../parts/basics'
+import { Ago, Dialog, Failure, Field, Loaded, Panel, Text, Time } from '../parts/basics'
 import type { Page } from '../types'
 
 /** Of either kind only what is shown is named here; the rest is shown as it is. */
@@ -14,7 +14,7 @@ export function Alerts({ operates }: PageProps) {
   const alerts = useResource<Page<Named>>('alerts', 10_000)
   const [editing, setEditing] = useState<{ name: string; text: string }>()
   const [error, setError] = useState<ApiError>()
-  const remove = (name: string) => ask(`alerts/${encodeURIComponent(name)}`, { method: 'DELETE' }).then(() => { setError(undefined); alerts.reload() }, setError)
+  const remove = (kind: string, name: string) => ask(`alerts/${encodeURIComponent(name)}${query({ kind })}`, { method: 'DELETE' }).then(() => { setError(undefined); alerts.reload() }, setError)
   return (
     <>
       <Panel title="Fired">
@@ -49,22 +49,23 @@ export function Alerts({ operates }: PageProps) {
         <Loaded from={alerts} what="alerts" isEmpty={(page) => page.items.length === 0} empty="No alerts are configured.">
           {(page) => (
             <table>
-              <thead><tr><th scope="col">Alert</th><th scope="col">Kind</th><th scope="col">Severity</th><th scope="col">Asks</th><th scope="col">From</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>
+              <thead><tr><th scope="col">Alert</th><th scope="col">Kind</th><th scope="col">Severity</th><th scope="col">Asks</th><th scope="col">From</th><th scope="col">Last fired</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>
               <tbody>
                 {page.items.map((alert) => {
                   const name = nameOf(alert)
                   const spec = (alert.spec ?? alert) as Named
                   const origin = word(alert, 'origin', 'from')
                   return (
-                    <tr key={name}>
+                    <tr key={word(alert, 'kind') + name}>
                       <td><strong><Text>{name}</Text></strong>{word(spec, 'description', 'summary') && <div class="sub"><Text>{word(spec, 'description', 'summary')}</Text></div>}</td>
                       <td><Text>{word(alert, 'kind')}</Text></td>
                       <td><Text>{word(spec, 'severity')}</Text></td>
                       <td class="wide wrap mono"><Text>{word(spec, 'query') || word(spec, 'dataSet')}</Text></td>
-                      <td><Text>{origin}</Text></td>
+                      <td><span title={word(alert, 'file')}>{origin}</span></td>
+                      <td>{lastOf(alert) ? <Ago at={lastOf(alert)} /> : <span class="dim">never</span>}</td>
                       <td class="actions">
-                        {operates && origin !== 'file' && <button type="button" aria-label={`Edit ${name}`} onClick={() => setEditing({ name, text: JSON.stringify(alert.object ?? alert, null, 2) })}>Edit</button>}
-                        {operates && origin !== 'file' && <button type="button" aria-label={`Remove ${name}`} onClick={() => void remove(name)}>Remove</button>}
+                        {operates && origin !== 'file' && <button type="button" aria-label={`Edit ${name}`} onClick={() => setEditing({ name, text: JSON.stringify(objectOf(alert), null, 2) })}>Edit</button>}
+                        {operates && origin !== 'file' && <button type="button" aria-label={`Remove ${name}`} onClick={() => void remove(word(alert, 'kind'), name)}>Remove</button>}
                       </td>
                     </tr>
                   )
@@ -106,9 +107,19 @@ function Editor({ start, close, changed }: { start: { name: string; text: string
   )
 }
 
+/** The object as it was written, of what the API shows of it. */
+function objectOf(alert: Named): Named {
+  const { kind, spec } = alert
+  return { apiVersion: 'projectcalico.org/v3', kind, metadata: { name: nameOf(alert) }, spec }
+}
+
 function nameOf(alert: Named): string {
   const metadata = alert.metadata as Named | undefined
   return word(alert, 'name') || (metadata ? word(metadata, 'name') : '')
+}
+
+function lastOf(alert: Named): string {
+  return alert.status ? word(alert.status as Named, 'lastEvent') : ''
 }
 
 function word(of: Named, ...keys: string[]): string {

@@ -2,13 +2,13 @@
 import type { PageProps } from '../app'
 import { useResource } from '../api'
 import { bytes, duration, modeWord, severityWord, visible } from '../format'
-import { ActionBadge, Copy, Empty, Facts, Loaded, Mode, Panel, Text, Time } from '../parts/basics'
+import { ActionBadge, Copy, Empty, Facts, Loaded, Mode, Panel, Share, Text, Time } from '../parts/basics'
 import { href } from '../router'
 import type { Event, PolicyHit } from '../types'
 import { allowance, diff } from '../event/exception'
 import { inModes } from '../event/modes'
 import { offences, type Offence, pieces } from '../event/points'
-import { reasonOf, sourceOf } from '../event/words'
+import { addsUp, reasonOf, sourceOf } from '../event/words'
 
 export function EventPage({ place, operates }: PageProps) {
   const event = useResource<Event>(`events/${encodeURIComponent(place.path[1] ?? '')}`)
@@ -83,7 +83,7 @@ function Request({ event, seen }: { event: Event; seen: Offence[] }) {
 }
 
 function Seen({ event, seen }: { event: Event; seen: Offence[] }) {
-  const adding = (event.rules ?? []).filter((rule) => (rule.target ?? '').startsWith('TX:'))
+  const adding = (event.rules ?? []).filter(addsUp)
   return (
     <Panel title="What was seen">
       {seen.length === 0 && <Empty>Neither rules nor the detector said anything about it.</Empty>}
@@ -169,7 +169,7 @@ function Scores({ event }: { event: Event }) {
         <tbody>
           {scores.map(([name, score]) => (
             <tr key={name}>
-              <td><meter min={0} max={most} value={score} aria-hidden="true" /><span>{visible(name.replaceAll('_', ' '))}</span></td>
+              <td><Share of={score / most} /><span>{visible(name.replaceAll('_', ' '))}</span></td>
               <td class="number">{score}</td>
             </tr>
           ))}

@@ -2,7 +2,7 @@
 import type { PageProps } from '../app'
 import { query, useResource } from '../api'
 import { count, exact, share, visible } from '../format'
-import { Empty, Loaded, Panel } from '../parts/basics'
+import { Empty, Loaded, Panel, Share } from '../parts/basics'
 import { Chart } from '../parts/chart'
 import { pointsOf } from '../parts/window'
 import { href } from '../router'
@@ -16,11 +16,11 @@ export function Overview({ window }: PageProps) {
     <>
       <Loaded from={stats} what="traffic">{(stats) => <Traffic stats={stats} window={window} />}</Loaded>
       <div class="columns">
-        <Ranking window={window} by="service" title="Services" parameter="service" />
-        <Ranking window={window} by="attack" title="Attacks" parameter="q" />
-        <Ranking window={window} by="rule" title="Rules" parameter="rule" />
-        <Ranking window={window} by="source" title="Sources" parameter="source" />
-        <Ranking window={window} by="country" title="Countries" parameter="q" />
+        <Ranking window={window} by="service" title="Services" asks={(service) => ({ service })} />
+        <Ranking window={window} by="attack" title="Attacks" asks={(key) => ({ q: `attacks = ${quoted(key)}` })} />
+        <Ranking window={window} by="rule" title="Rules" asks={(rule) => ({ rule })} />
+        <Ranking window={window} by="source" title="Sources" asks={(source) => ({ source })} />
+        <Ranking window={window} by="country" title="Countries" asks={(key) => ({ q: `"source.country" = ${quoted(key)}` })} />
       </div>
     </>
   )
@@ -54,8 +54,8 @@ function Traffic({ stats, window }: { stats: Stats; window: string }) {
             range={points.range}
             stepSeconds={stats.step_seconds}
             lines={[
-              { label: 'Would block', color: 'would', values: points.of('would_block') },
               { label: 'Blocked', color: 'blocked', values: points.of('blocked') },
+              { label: 'Would block', color: 'would', values: points.of('would_block') },
             ]}
           />
         </Panel>
@@ -75,7 +75,7 @@ function Tile({ name, value, note, tone = '', to }: { name: string; value: numbe
   )
 }
 
-function Ranking({ window, by, title, parameter }: { window: string; by: string; title: string; parameter: string }) {
+function Ranking({ window, by, title, asks }: { window: string; by: string; title: string; asks: (key: string) => Record<string, string> }) {
   const stats = useResource<Stats>(`stats${query({ window, by, limit: 8 })}`, EVERY_MS)
   const has = (groups: Counts[], key: keyof Counts) => groups.some((group) => group[key] > 0)
   return (
@@ -99,8 +99,8 @@ function Ranking({ window, by, title, parameter }: { window: string; by: string;
                 {groups.map((group) => (
                   <tr key={group.key}>
                     <td>
-                      <meter min={0} max={most} value={weight(group)} aria-hidden="true" />
-                      <a href={href(['events'], { [parameter]: group.key, window })} title={visible(group.key)}>{visible(group.key) || '–'}</a>
+                      <Share of={weight(group) / most} />
+                      <a href={href(['events'], { ...asks(group.key), window })} title={visible(group.key)}>{visible(group.key) || '–'}</a>
                     </td>
                     {hasRequests && <td class="number">{count(group.requests)}</td>}
                     <td class={`number ${group.blocked ? 'deny' : 'dim'}`}>{count(group.blocked)}</td>
@@ -114,6 +114,11 @@ function Ranking({ window, by, title, parameter }: { window: string; by: string;
       </Loaded>
     </Panel>
   )
+}
+
+/** A text in the language of queries, which knows both quotes and no escapes. */
+function quoted(text: string): string {
+  return text.includes('"') ? `'${text}'` : `"${text}"`
 }
 
 function weight(counts: Counts): number {

@@ -46,9 +46,9 @@ export function Rules({ place, window }: PageProps) {
                           <td>{severityWord(rule.severity)}</td>
                           <td class="number">{rule.phase}</td>
                           <td class="number">{hit ? <a href={href(['events'], { rule: String(rule.id), window })}>{count(hit)}</a> : <span class="dim">0</span>}</td>
-                          <td class="wide"><span class="tags">{rule.tags.filter((tag) => !/^(OWASP_CRS|platform-|language-|capec)/.test(tag)).map((tag) => <span key={tag}>{visible(tag)}</span>)}</span></td>
+                          <td class="wide"><span class="tags">{rule.tags.filter((tag) => !/^(OWASP_CRS|platform-|language-|application-|capec)/.test(tag)).map((tag) => <span key={tag}>{visible(tag)}</span>)}</span></td>
                           <td><Text>{rule.rule_set}</Text></td>
-                          <td class="mono"><span title={visible(rule.file)}>{visible(rule.file.split('/').at(-1) ?? '')}:{rule.line}</span></td>
+                          <td class="mono"><span title={visible(rule.file)}>{visible((rule.file.split('/').at(-1) ?? '').slice(-22))}:{rule.line}</span></td>
                         </tr>
                       )
                     })}

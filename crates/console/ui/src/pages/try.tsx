@@ -13,7 +13,7 @@ export function Try({ place }: PageProps) {
   const [service, setService] = useState('')
   const [mode, setMode] = useState('block')
   const [method, setMethod] = useState('GET')
-  const [uri, setUri] = useState("/product?id=1' OR '1'='1")
+  const [uri, setUri] = useState("/product?id=1'+OR+'1'='1")
   const [headers, setHeaders] = useState('Host: shop.example.com\nUser-Agent: Mozilla/5.0\nAccept: */*')
   const [body, setBody] = useState('')
   const [answer, setAnswer] = useState<Explained>()

@@ -126,6 +126,11 @@ export function Field({ label, hint, children }: { label: string; hint?: string;
   )
 }
 
+/** A bar behind a cell: how much of the most it is. */
+export function Share({ of }: { of: number }) {
+  return <i class="share" aria-hidden="true" style={{ width: `${Math.round(100 * Math.min(1, of))}%` }} />
+}
+
 /** A list of names and what they are. What is nothing is left out. */
 export function Facts({ of }: { of: [string, ComponentChildren][] }) {
   const known = of.filter(([, value]) => value !== undefined && value !== null && value !== '' && value !== false)

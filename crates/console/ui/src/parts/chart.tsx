@@ -1,7 +1,7 @@
 // Counts over time, drawn by uPlot in the colours of the theme.
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import { exact } from '../format'
+import { exact, moment, span } from '../format'
 
 export interface Line {
   label: string
@@ -10,7 +10,7 @@ export interface Line {
   values: number[]
 }
 
-export function Chart({ times, lines, height = 170, label, stepSeconds, range }: {
+export function Chart({ times, lines, height = 150, label, stepSeconds, range }: {
   /** Seconds since 1970. */
   times: number[]
   lines: Line[]
@@ -55,8 +55,17 @@ export function Chart({ times, lines, height = 170, label, stepSeconds, range }:
   )
 }
 
+/** Lines stand on those before them; what lies lowest is drawn last. */
 function dataOf(times: number[], lines: Line[]): uPlot.AlignedData {
-  return [times, ...lines.map((line) => line.values)]
+  const sums = times.map(() => 0)
+  const stacked = lines.map((line) => line.values.map((value, at) => (sums[at] = (sums[at] ?? 0) + value)))
+  return [times, ...stacked.reverse()]
+}
+
+/** A moment at the foot of a chart: the time, and the day where ticks are days apart. */
+function label(seconds: number, apart: number): string {
+  const text = moment(seconds * 1000)
+  return apart >= 86_400 ? text.slice(5, 10) : apart < 60 ? text.slice(11) : text.slice(11, 16)
 }
 
 function options(place: HTMLElement, lines: Line[], height: number, stepSeconds: number, range: [number, number]): uPlot.Options {
@@ -76,17 +85,17 @@ function options(place: HTMLElement, lines: Line[], height: number, stepSeconds:
     legend: { show: true, live: true },
     cursor: { y: false, points: { show: false }, drag: { setScale: false, x: false, y: false } },
     scales: { x: { time: true, range: () => range }, y: { range: (_, __, max) => [0, Math.max(5, max * 1.1)] } },
-    axes: [{ ...axis }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], values: (_, ticks) => ticks.map((tick) => exact(tick)) }],
+    axes: [{ ...axis, size: 26, space: 70, values: (_, ticks, __, ___, apart) => ticks.map((tick) => label(tick, apart)) }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], values: (_, ticks) => ticks.map((tick) => exact(tick)) }],
     series: [
-      { label: 'Time', value: (_, time) => (time ? `${new Date(time * 1000).toLocaleTimeString('en-GB')} + ${stepSeconds} s` : '') },
-      ...lines.map((line): uPlot.Series => ({
+      { label: 'Time', value: (_, time) => (time ? `${moment(time * 1000)}, ${span(stepSeconds)}` : 'all') },
+      ...[...lines].reverse().map((line): uPlot.Series => ({
         label: line.label,
         stroke: color(line.color),
         fill: color(`${line.color}-fill`) || color(line.color),
         width: 1.5,
         points: { show: false },
         paths: line.color === 'requests' ? undefined : bars,
-        value: (_, value) => (value === null ? '' : exact(value)),
+        value: (_, __, ___, at) => (at === null ? exact(line.values.reduce((sum, value) => sum + value, 0)) : exact(line.values[at] ?? 0)),
       })),
     ],
   }

@@ -13,6 +13,6 @@ export function pointsOf(stats: Stats): Points {
   const known = new Map(stats.series.map((point) => [Math.floor(Date.parse(point.time) / 1000 / step) * step, point]))
   const times: number[] = []
   // A server that says nonsense of its step does not make us count for ever.
-  for (let time = Math.floor(from / step) * step; time <= to && times.length < 2000; time += step) times.push(time)
+  for (let time = Math.floor(from / step) * step; time + step / 2 <= to && times.length < 2000; time += step) times.push(time)
   return { times, range: [from, to], of: (key) => times.map((time) => known.get(time)?.[key] ?? 0) }
 }
