@@ -30,7 +30,7 @@ impl Browser {
         let names = ["chromium", "chromium-browser", "google-chrome"];
         let there =
             |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
-        let Some(program) = names.iter().find(there) else {
+        let Some(program) = names.iter().find(|name| there(name)) else {
             println!("skipped: no chromium here to open the console in");
             return None;
         };
