@@ -472,3 +472,55 @@ fn the_console_is_sent_compressed_and_kept() {
         assert!(head.contains("content-encoding: br") && head.contains("immutable"), "{file}: {head}");
     }
 }
+
+#[test]
+fn policies_rules_and_explanations_come_by_the_api() {
+    let plane = Plane::start("");
+    let policies = plane.read("/api/v1/policies");
+    let policy = &policies["items"][0];
+    assert_eq!(
+        (&policy["namespace"], &policy["name"], &policy["staged"]),
+        (&json!("shop"), &json!("default.web"), &json!(false))
+    );
+    assert_eq!(
+        policy["rules"][0],
+        json!({"direction": "ingress", "index": 0, "action": "Deny", "text": "/internal/**"})
+    );
+
+    let first = plane.read("/api/v1/rules?limit=1");
+    assert_eq!((&first["items"][0]["id"], &first["next"]), (&json!(1001), &json!("1")));
+    let second = plane.read("/api/v1/rules?limit=1&cursor=1");
+    assert_eq!((&second["items"][0]["id"], &second["next"]), (&json!(1002), &Value::Null));
+    for (text, found) in [
+        ("attack-xss", json!([1002])),
+        ("evil", json!([1001])),
+        ("RULES.conf", json!([1001, 1002])),
+        ("none", json!([])),
+    ] {
+        let page = plane.read(&format!("/api/v1/rules?q={text}"));
+        let ids: Vec<Value> =
+            page["items"].as_array().unwrap().iter().map(|rule| rule["id"].clone()).collect();
+        assert_eq!(json!(ids), found, "{text}");
+    }
+    assert_eq!(plane.ask("GET", "/api/v1/rules?verbose=1", "", "").status, 400);
+
+    let request = json!({"method": "GET", "uri": "/?q=evil", "headers": [["Host", "a"]]}).to_string();
+    let explain = |query: &str, body: &str| plane.ask("POST", &format!("/api/v1/explain{query}"), "", body);
+    let answer: Value = serde_json::from_str(&explain("", &request).body).unwrap();
+    assert_eq!(
+        (&answer["verdict"], &answer["rule_id"], &answer["status"]),
+        (&json!("deny"), &json!(1001), &json!(403))
+    );
+    let answer: Value =
+        serde_json::from_str(&explain("?service=front&mode=monitoring", &request).body).unwrap();
+    assert_eq!((&answer["verdict"], &answer["would"]), (&json!("pass"), &json!("deny")));
+    let answer: Value = serde_json::from_str(&explain("", "{").body).unwrap();
+    assert!(answer["error"]["message"].is_string() && answer["verdict"].is_null(), "{answer}");
+    let own = json!({"method": "GET", "uri": "/", "rules": "SecRuleEngine On"}).to_string();
+    assert!(explain("", &own).body.contains("not taken here"));
+    assert_eq!(explain("?service=nobody", &request).status, 404);
+    assert_eq!(explain("?mode=loud", &request).status, 400);
+    assert_eq!(explain("", &"x".repeat(1024 * 1024 + 1)).status, 413);
+    assert_eq!(plane.ask("GET", "/api/v1/explain", "", "").status, 405);
+    assert_eq!(plane.read("/api/v1/events")["items"], json!([]), "what is explained is not recorded");
+}

@@ -89,7 +89,9 @@ impl Browser {
     /// Waits until an expression is true. Shows the page's text where it never is.
     pub(crate) fn wait(&mut self, condition: &str) {
         let begun = Instant::now();
-        while self.eval(&format!("!!({condition})")) != true {
+        // Between two pages there is nothing to ask.
+        let asked = format!("(() => {{ try {{ return !!({condition}) }} catch {{ return false }} }})()");
+        while self.eval(&asked) != true {
             if begun.elapsed() > PATIENCE {
                 let text = self.eval("document.body.innerText");
                 panic!(
