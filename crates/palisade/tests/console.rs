@@ -44,7 +44,7 @@ const PAGES: [(&str, &str, &str); 11] = [
     ("", "Overview", "Requests"),
     ("live", "Live", "Connected"),
     ("events", "Events", "blocked"),
-    ("graph", "Graph", "nodes"),
+    ("graph", "Graph", "node"),
     ("graph?view=table", "Graph", "attacks were seen"),
     ("services", "Services", "front"),
     ("policies", "Policies", "shop/default.web"),

@@ -11,6 +11,11 @@ export function exact(number: number): string {
   return whole.format(number)
 }
 
+/** `1 rule`, `2 rules`. */
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`
+}
+
 /** A share of a whole: `0.3 %`. */
 export function share(part: number, all: number): string {
   if (!all) return '0 %'

@@ -16,7 +16,7 @@ export function reasonOf(event: Event): string {
     case 'framing':
       return `framing: ${event.framing ?? ''}`
     case 'policy':
-      return event.policy?.reason ?? 'policy'
+      return policyOf(event)
     case 'list':
     case 'rate':
       return event.reason ? `${cause}: ${event.reason}` : cause
@@ -38,6 +38,14 @@ export function contributors(event: Event): RuleHit[] {
 /** Whether a rule only looks at what others counted. */
 export function addsUp(rule: RuleHit): boolean {
   return (rule.target ?? '').startsWith('TX:') || rule.phase === 5
+}
+
+/** The policy that decided, or why none did. */
+function policyOf({ policy }: Event): string {
+  const decided = policy?.enforced?.at(-1)
+  const name = decided && [decided.namespace, decided.name].filter(Boolean).join('/')
+  if (!name) return `policy: ${policy?.reason ?? 'denied'}`
+  return `policy ${name}${decided.rule_index === undefined ? '' : `, rule ${decided.rule_index}`}`
 }
 
 export function sourceOf(event: Event): string {

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { query, useResource } from '../api'
-import { count, modeWord, share, visible } from '../format'
+import { count, modeWord, plural, share, visible } from '../format'
 import { healthOf, WORDS } from '../graph/health'
 import { layout } from '../graph/layout'
 import { type Chosen, Picture } from '../graph/picture'
@@ -58,7 +58,7 @@ function Shown({ graph, place, window }: { graph: Graph } & PageProps) {
         <label class="quiet"><span>Find</span><input value={q} spellcheck={false} onInput={(input) => go(withQuery(place, { q: input.currentTarget.value }), true)} /></label>
         <label class="check"><input type="checkbox" checked={attackedOnly} onChange={(change) => setAttackedOnly(change.currentTarget.checked)} /> attacked only</label>
         <span class="spring" />
-        <span class="dim">{count(seen.nodes.length)} nodes, {count(seen.edges.length)} flows</span>
+        <span class="dim">{plural(seen.nodes.length, 'node')}, {plural(seen.edges.length, 'flow')}</span>
       </div>
       {isTable ? <Table graph={seen} found={found} window={window} /> : (
         <div class="graph">

@@ -1,7 +1,7 @@
 // Policies in the order in which they are asked: what is in force, what is staged, and what each rule says.
 import type { PageProps } from '../app'
 import { useResource } from '../api'
-import { visible } from '../format'
+import { plural, visible } from '../format'
 import { Loaded, Panel, Text } from '../parts/basics'
 import { go, withQuery } from '../router'
 import type { Page, Policy } from '../types'
@@ -20,7 +20,7 @@ export function Policies({ place }: PageProps) {
       </div>
       <Loaded from={policies} what="policies" isEmpty={(page) => page.items.length === 0} empty="No policies are configured: who may ask whom is not restricted here.">
         {(page) => tiers(page.items.filter(like)).map(([tier, policies]) => (
-          <Panel key={tier} title={<>Tier {visible(tier)}</>} aside={<span class="dim">{policies.length} policies, asked from the top</span>}>
+          <Panel key={tier} title={<>Tier {visible(tier)}</>} aside={<span class="dim">{plural(policies.length, 'policy', 'policies')}, asked from the top</span>}>
             {policies.map((policy) => <PolicyRow key={`${policy.kind}/${policy.namespace}/${policy.name}`} policy={policy} />)}
           </Panel>
         ))}
@@ -35,7 +35,7 @@ function PolicyRow({ policy }: { policy: Policy }) {
       <summary>
         <strong>{visible([policy.namespace, policy.name].filter(Boolean).join('/'))}</strong>
         <span class={`badge ${policy.staged ? 'would_block' : 'good'}`}>{policy.staged ? 'staged' : 'enforced'}</span>
-        <span class="dim">{visible(policy.kind)} · {policy.directions.join(' and ')} · {policy.rules.length} rules{policy.order !== null && ` · order ${policy.order}`}</span>
+        <span class="dim">{visible(policy.kind)} · {policy.directions.join(' and ')} · {plural(policy.rules.length, 'rule')}{policy.order !== null && ` · order ${policy.order}`}</span>
       </summary>
       <p class="dim">applies to <code>{visible(policy.selector || 'all()')}</code></p>
       {policy.rules.length > 0 && (

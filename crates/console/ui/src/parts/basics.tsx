@@ -105,6 +105,8 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
+    // What is written first, not the cross.
+    dialog.current?.querySelector<HTMLElement>('form input:checked, form input, form select')?.focus()
   }, [])
   return (
     <dialog ref={dialog} onClose={close} aria-label={title}>
