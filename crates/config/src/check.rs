@@ -3,6 +3,7 @@
 
 mod authentication;
 mod lists;
+mod loops;
 mod rates;
 mod sinks;
 mod tls;
@@ -38,6 +39,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.unique("listener", config.listeners.iter().map(|listener| &listener.name).chain(envoys));
     checks.unique("service", config.services.iter().map(|service| &service.name));
     checks.addresses(&config);
+    checks.loops(&config);
     checks.profiles(&config);
     checks.exceptions(&config);
     checks.lists(&config);
@@ -200,23 +202,6 @@ impl Checks<'_> {
                 let message = format!("{address} is where {by} listens");
                 let help = format!("write another port, or {}:0 for any free one", ip(&address.0));
                 self.error(&format!("{of}.address"), origin, message, help);
-            }
-        }
-        for (index, service) in config.services.iter().enumerate() {
-            for url in service.upstream.iter().flat_map(|upstream| upstream.url.iter()) {
-                let Some(upstream) = url.address() else { continue };
-                let here = |listener: &Listener| {
-                    let at = listener.address.0;
-                    let local = |ip: std::net::IpAddr| ip.is_loopback() || ip.is_unspecified();
-                    upstream.port() == at.port()
-                        && (upstream.ip() == at.ip() || at.ip().is_unspecified() && local(upstream.ip()))
-                };
-                if config.listeners.iter().any(here) {
-                    let message = format!("{}: that is this listener itself", quoted(url.as_str()));
-                    let help =
-                        "name the address of the service, or let the listener listen elsewhere (--listen)";
-                    self.error(&format!("services[{index}].upstream.url"), url.origin(), message, help);
-                }
             }
         }
     }

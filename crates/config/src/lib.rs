@@ -75,7 +75,7 @@ pub use tls::{
     ServiceTls, SpiffeIdText, SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls, WorkloadApi,
 };
 pub use value::{
-    Address, AdminAddress, AuditFormat, Count, CountIn, FilePath, HostPattern, ListenerProtocol, Located,
-    LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody,
-    RoutePath, Size, SizeIn, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
+    Address, AdminAddress, AuditFormat, Count, CountIn, FilePath, HostPattern, IpAddress, ListenerProtocol,
+    Located, LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus,
+    RouteBody, RoutePath, Size, SizeIn, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
 };

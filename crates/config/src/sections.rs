@@ -15,9 +15,9 @@ use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
 use crate::value::{
-    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, ListenerProtocol, Located, LogTarget,
-    Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath,
-    Size, Time, UpstreamProtocol, UpstreamUrls,
+    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, IpAddress, ListenerProtocol, Located,
+    LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody,
+    RoutePath, Size, Time, UpstreamProtocol, UpstreamUrls,
 };
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
@@ -244,6 +244,9 @@ section! {
         resolve: Time = "10s",
         /// How long an endpoint that could not be connected to is passed over, where there are others.
         eject: Time = "10s",
+        /// The address of this machine that connections to it leave from, where it has several: the workload's own, so that
+        /// policies over there know who calls. The system chooses when absent.
+        source: Option<IpAddress>,
         /// TLS towards it, where its URL begins with `https`.
         tls: Option<Located<UpstreamTls>>,
     }

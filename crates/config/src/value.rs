@@ -10,7 +10,7 @@ mod number;
 mod route;
 mod upstream_url;
 
-pub use address::{Address, AdminAddress};
+pub use address::{Address, AdminAddress, IpAddress};
 pub use amount::{Size, SizeIn, Time};
 pub use choice::{
     AuditFormat, ListenerProtocol, OnFailure, OnRequestBody, OnResponseBody, RouteBody, UpstreamProtocol,

@@ -10,13 +10,13 @@ mod shared;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use self::endpoint::Endpoint;
@@ -66,6 +66,9 @@ pub struct UpstreamLimits {
     pub eject: Duration,
     /// What it is spoken to in.
     pub protocol: UpstreamProtocol,
+    /// The address of this machine that connections leave from; the system chooses when `None`. An endpoint of the other
+    /// family cannot be connected to from it.
+    pub source: Option<IpAddr>,
 }
 
 /// What an upstream is spoken to in.
@@ -90,6 +93,7 @@ impl Default for UpstreamLimits {
             resolve_every: Duration::from_secs(10),
             eject: Duration::from_secs(10),
             protocol: UpstreamProtocol::default(),
+            source: None,
         }
     }
 }
@@ -353,7 +357,7 @@ impl Upstream {
             accept(far);
             return Ok(ServerStream::Pipe(near));
         }
-        let stream = TcpStream::connect(address).await.map_err(ConnectError::Connect)?;
+        let stream = connect(self.limits.source, address).await.map_err(ConnectError::Connect)?;
         // Heads and bodies are written whole; waiting to join them with more only delays them.
         let _ = stream.set_nodelay(true);
         let Some(Tls { told, host }) = &self.tls else { return Ok(ServerStream::Tcp(stream)) };
@@ -362,6 +366,14 @@ impl Upstream {
             .map(|stream| ServerStream::Tls(Box::new(stream)))
             .map_err(|error| ConnectError::Tls(upstream_told(&error)))
     }
+}
+
+/// Connects to an address, from one of this machine's where it is said which.
+async fn connect(source: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let Some(source) = source else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
 }
 
 /// Authority and target of a URL of a scheme.

@@ -295,10 +295,11 @@ type Upstreams = HashMap<String, Arc<Upstream>>;
 /// Equal upstreams have equal keys.
 fn key(upstream: &palisade_config::Upstream, tls: Option<&Arc<UpstreamTls>>) -> String {
     let urls: Vec<&str> = upstream.url.iter().map(|url| url.as_str()).collect();
-    let palisade_config::Upstream { url: _, protocol, connect, response, resolve, eject, tls: _ } = upstream;
+    let palisade_config::Upstream { url: _, protocol, connect, response, resolve, eject, source, tls: _ } =
+        upstream;
     // Connections that were greeted otherwise are others.
     let tls = tls.map(Arc::as_ptr);
-    format!("{urls:?} {protocol:?} {connect:?} {response:?} {resolve:?} {eject:?} {tls:?}")
+    format!("{urls:?} {protocol:?} {connect:?} {response:?} {resolve:?} {eject:?} {source:?} {tls:?}")
 }
 
 /// What the application of a service is told of a client's certificate.
@@ -352,6 +353,7 @@ impl<'s> Destinations<'s> {
                         response: Some(told.response.duration()),
                         resolve_every: told.resolve.duration(),
                         eject: told.eject.duration(),
+                        source: told.source.map(|source| source.0),
                         protocol: match told.protocol {
                             palisade_config::UpstreamProtocol::Http1 => UpstreamProtocol::Http1,
                             palisade_config::UpstreamProtocol::Http2 => UpstreamProtocol::Http2,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::decode::Shape;
 use crate::value::{FromText, Refused, decode_as_text};
 
-decode_as_text!(Address, AdminAddress);
+decode_as_text!(Address, AdminAddress, IpAddress);
 
 /// An IP address and a port to listen on. Port 0 takes a free one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,26 @@ fn address_help(text: &str) -> String {
         Some(("localhost", number)) if port(number).is_some() => format!("write 127.0.0.1:{number}"),
         Some(("*", number)) if port(number).is_some() => format!("write 0.0.0.0:{number}"),
         _ => "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned(),
+    }
+}
+
+/// An IP address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IpAddress(pub IpAddr);
+
+impl FromText for IpAddress {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        text.parse().map(Self).map_err(|_| {
+            let help = match text.parse::<SocketAddr>() {
+                Ok(address) => format!("write it without a port: {}", address.ip()),
+                Err(_) => "write an address such as 10.0.0.7 or 2001:db8::7".to_owned(),
+            };
+            ("is not an IP address".to_owned(), help)
+        })
+    }
+
+    fn shape() -> Shape {
+        Shape::Text { what: "an IP address", pattern: None, example: "10.0.0.7" }
     }
 }
 
@@ -89,6 +109,12 @@ mod tests {
             ("10.0.0.1", "is not an address to listen on; write 10.0.0.1:8080"),
         ] {
             assert_eq!(refused::<Address>(text), said, "{text}");
+        }
+        for (text, said) in [
+            ("10.0.0.7:80", "is not an IP address; write it without a port: 10.0.0.7"),
+            ("here", "is not an IP address; write an address such as 10.0.0.7 or 2001:db8::7"),
+        ] {
+            assert_eq!(refused::<IpAddress>(text), said, "{text}");
         }
     }
 }

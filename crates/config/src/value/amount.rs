@@ -110,6 +110,15 @@ impl Time {
     }
 }
 
+impl std::str::FromStr for Time {
+    type Err = String;
+
+    /// For flags that take the same texts: what is wrong, and one that works.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::from_text(text).map_err(|(what, help)| format!("{what}; {help}"))
+    }
+}
+
 impl FromText for Time {
     fn from_text(text: &str) -> Result<Self, Refused> {
         let not = |help: String| ("is not a time".to_owned(), help);
