@@ -6,7 +6,17 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Answer, Request};
+use crate::{Answer, Ends, Request, Service};
+
+/// The service that says what it received.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Echo;
+
+impl Service for Echo {
+    async fn answer(&self, request: Request, _ends: Ends) -> Answer {
+        answer(&request)
+    }
+}
 
 /// Answers 200 with `{"method","target","path","query","version","headers":[[name,value]..],"body","body_bytes"}`.
 /// Bytes that are not UTF-8 are replaced in the text; `body_bytes` is the true length.

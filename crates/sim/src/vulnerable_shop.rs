@@ -11,14 +11,30 @@
 //! the stopping was worth. There is no database, no shell and no file behind it; "running" is looking for the few
 //! forms that the demonstrations use, and anything else simply finds nothing.
 
+use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Answer, Request};
+use crate::{Answer, Ends, Request, Service, echo};
 
 /// Stands on every page and in every JSON answer.
 pub const BANNER: &str = "Deliberately vulnerable, for demonstrations: never expose it. It only pretends: \
                           there is no database, no shell and no real person's data behind it.";
+
+/// The shop, and [`echo`] below `/echo`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shop;
+
+impl Service for Shop {
+    async fn answer(&self, request: Request, _ends: Ends) -> Answer {
+        let path = request.uri().path();
+        let said = match path == "/echo" || path.starts_with("/echo/") {
+            true => echo::answer(&request),
+            false => answer(&request),
+        };
+        said.with("x-deliberately-vulnerable", HeaderValue::from_static("yes, and it only pretends"))
+    }
+}
 
 /// Answers one request as the shop does.
 #[must_use]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use palisade_sim::vulnerable_shop::Shop;
 use palisade_sim::{BODY_BYTES_MAX, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -126,7 +127,7 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, async move {
+        let task = tokio::spawn(serve(listener, Shop, async move {
             let _ = stopped.await;
         }));
         Self { address, stop: Some(stop), task }
