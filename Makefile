@@ -12,7 +12,7 @@ build: ui ## the release binary with the web console, target/release/palisade
 ui: ## the web console, crates/console/ui/dist, which the next cargo build takes in; installs Node where it is too old
 	scripts/build-ui
 
-demo: ui ## a small vulnerable service behind palisade, with curl lines and the answers to expect
+demo: ui ## YAO Bank behind palisade on loopback, with live traffic, attacks and the console; Ctrl-C ends it
 	cargo build --release --locked -p palisade
 	target/release/palisade demo --crs "$$(scripts/find-crs)"
 

@@ -1,13 +1,15 @@
 //! The flags, as `--help` shows them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_config::{Environment, Overrides};
 use palisade_model::Mode;
 
 use crate::commands::authz::AuthzFlags;
+use crate::commands::demo::Scenario;
 
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
@@ -44,8 +46,11 @@ pub(crate) enum Command {
     /// Alerts: whether those who are told of them hear it
     #[command(subcommand)]
     Alerts(AlertsCommand),
-    /// A vulnerable shop behind Palisade on loopback, with attacks to try
+    /// A bank behind Palisade on loopback, with live traffic, attacks and the console
     Demo(DemoFlags),
+    /// Simulate traffic, ordinary and hostile, by the environment of microsim
+    #[command(subcommand)]
+    Sim(SimCommand),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
     Health(HealthFlags),
     /// Write a line for the file of users who may log in to the web console
@@ -79,6 +84,14 @@ pub(crate) enum UserRole {
     Viewer,
     /// Changes as well.
     Operator,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Answer everybody with random bytes, and count the attacks that come: LISTEN_PORT, STATS_PORT, RESPOND_BYTES, ...
+    Server(SimServerFlags),
+    /// Send ordinary requests, and attacks where they are switched on: REQUEST_URLS, SEND_SQLI, ATTACK_PROBABILITY, ...
+    Client(SimClientFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -615,12 +628,67 @@ pub(crate) struct EventsTailFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoFlags {
-    /// Address of the protected shop
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
-    pub(crate) listen: SocketAddr,
-    /// CRS folder; /usr/share/modsecurity-crs when absent
+    /// What is shown
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Scenario::Bank)]
+    pub(crate) scenario: Scenario,
+    /// Address of what is protected, on loopback; 127.0.0.1:8080 when absent, or any port where that is taken
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address of the console, on loopback; 127.0.0.1:9901 when absent, or any port where that is taken
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// CRS folder; /usr/share/modsecurity-crs where that is there, else the built-in detector protects alone
     #[arg(long, value_name = "DIR")]
     pub(crate) crs: Option<PathBuf>,
+    /// How long it is shown, such as 30s or 5m; until Ctrl-C when absent
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) duration: Option<Duration>,
+    /// What the choices of the traffic come from: the same number makes the same choices
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Visitors alone
+    #[arg(long)]
+    pub(crate) no_attacks: bool,
+    /// Open the console in the desktop's browser
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+/// What server and client share, beside the environment.
+#[derive(Args, Debug)]
+pub(crate) struct SimFlags {
+    /// The address to listen on; ports are those of the environment
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    pub(crate) bind: IpAddr,
+    /// End after so long, such as 30s or 5m, with status 0
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) duration: Option<Duration>,
+    /// End after so many requests, with status 0: taken by a server; sent by a client, attacks not counted
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<u64>,
+    /// What everything random comes from: the same number makes the same choices
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimServerFlags {
+    #[command(flatten)]
+    pub(crate) common: SimFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimClientFlags {
+    #[command(flatten)]
+    pub(crate) common: SimFlags,
+    /// The address of this machine that requests leave from
+    #[arg(long, value_name = "IP")]
+    pub(crate) from: Option<IpAddr>,
+}
+
+/// A time as the configuration file has it.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    text.parse::<palisade_config::Time>().map(|time| time.duration())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

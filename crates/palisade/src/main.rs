@@ -48,7 +48,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use flags::{AlertsCommand, Command, EventsCommand, Flags, PolicyCommand, RulesCommand};
+use flags::{AlertsCommand, Command, EventsCommand, Flags, PolicyCommand, RulesCommand, SimCommand};
 
 fn main() -> ExitCode {
     let flags = Flags::parse_from(commands::authz::normalised(std::env::args_os()));
@@ -71,6 +71,8 @@ fn main() -> ExitCode {
         Command::Events(EventsCommand::Fields) => commands::events::fields(),
         Command::Health(health) => commands::health::run(&health),
         Command::Password(password) => commands::password::run(&password),
+        Command::Sim(SimCommand::Server(server)) => commands::sim::server(&server),
+        Command::Sim(SimCommand::Client(client)) => commands::sim::client(&client),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),
         Command::Completions { shell } => commands::completions(shell),

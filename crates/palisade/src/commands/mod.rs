@@ -12,6 +12,7 @@ pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod sim;
 
 use std::io::Write as _;
 

@@ -1,52 +1,46 @@
-//! `palisade demo`: a vulnerable shop of ours behind Palisade, on loopback, to be attacked by hand.
+//! `palisade demo --scenario shop`: a vulnerable shop of ours behind Palisade, on loopback, to be attacked by hand.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use palisade_config::Overrides;
 use palisade_dataplane::Readiness;
 use palisade_events::LogWriter;
 use palisade_model::Mode;
+use palisade_sim::vulnerable_shop::Shop;
 
 use crate::Finding;
 use crate::configuration::Told;
 use crate::flags::{DemoFlags, text};
 use crate::journal::Logs;
 use crate::rules::DEBIAN_CRS;
-use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
+use crate::serving::{DRAIN_DEADLINE, Serving, Signals, plane, runtime};
 use crate::snapshot::Maker;
 
+use super::{BANK, end, over};
+
 /// Runs until Ctrl-C, and leaves nothing behind.
-pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
-    let crs = flags.crs.clone().unwrap_or_else(|| PathBuf::from(DEBIAN_CRS));
-    if !crs.exists() {
-        bail!(
-            "no CRS at `{}`: install Debian's modsecurity-crs, or name a CRS folder by --crs",
-            crs.display()
-        );
-    }
-    if !flags.listen.ip().is_loopback() {
-        bail!(
-            "--listen {}: the shop is vulnerable on purpose, so it is shown on loopback only",
-            flags.listen
-        );
-    }
+pub(super) fn run(flags: &DemoFlags, crs: Option<PathBuf>) -> Result<Finding> {
+    let crs = crs.with_context(|| {
+        format!("no CRS at `{DEBIAN_CRS}`: install Debian's modsecurity-crs, or name a CRS folder by --crs")
+    })?;
+    let listen = flags.listen.unwrap_or(BANK);
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         let shop =
             tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on loopback")?;
         let shop_url = format!("http://{}", shop.local_addr()?);
         let (end_shop, shop_ends) = tokio::sync::oneshot::channel::<()>();
-        let shop = tokio::spawn(palisade_sim::serve(shop, async {
+        let shop = tokio::spawn(palisade_sim::serve(shop, Shop, async {
             let _ = shop_ends.await;
         }));
         let decisions = LogWriter::writer(Decisions::default());
         let plane =
             plane(Arc::new(Logs::errors_to(decisions.clone())), &std::env::temp_dir(), Arc::default());
         let overrides = Overrides {
-            listen: Some(flags.listen.to_string()),
+            listen: Some(listen.to_string()),
             upstream: Some(shop_url.clone()),
             mode: Some(Mode::Block.to_string()),
             crs: Some(text(&crs)?),
@@ -62,7 +56,10 @@ pub(crate) fn run(flags: &DemoFlags) -> Result<Finding> {
         let guide = guide(&url, &shop_url, &crs.display().to_string(), &program);
         write!(std::io::stdout(), "{guide}")?;
         std::io::stdout().flush()?;
-        while let Word::Reload = signals.next().await {}
+        tokio::select! {
+            () = end(&mut signals) => {}
+            () = over(flags.duration) => {}
+        }
         serving.end(DRAIN_DEADLINE.min(std::time::Duration::from_secs(2))).await?;
         decisions.flush();
         let _ = end_shop.send(());
