@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_model::Moment;
 
 use crate::entry::{Entry, EntryId};
+
+/// How long an id is remembered after its entry was taken away.
+pub(crate) const TOMBSTONE_TIME: Duration = Duration::from_secs(24 * 3600);
 
 /// A change of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

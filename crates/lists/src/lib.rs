@@ -15,9 +15,11 @@
 mod entry;
 mod generations;
 mod history;
+mod line;
 mod lists;
 mod page;
 mod rate;
+mod record;
 mod sieve;
 mod slots;
 mod subject;
@@ -25,10 +27,12 @@ mod watch;
 
 pub use entry::{Application, Entry, EntryId, EntryIdError, Origin, Scope, ScopeError};
 pub use history::{Change, Tombstone, What};
+pub use line::{LINE_BYTES_MAX, Line};
 pub use lists::{Added, Full, Hit, Limits, Lists, Source};
 pub use page::{Page, Query};
 pub use palisade_model::{Country, Listing, Moment, Network};
-pub use rate::{Counting, Meter, Pace, Rate};
+pub use rate::{Counting, Meter, Pace, Rate, Together};
+pub use record::Record;
 pub use slots::Seed;
 pub use subject::{Nowhere, Places, Subject, SubjectError};
 pub use watch::{Actor, Behaviour, PAYLOADS_MAX, Threshold, Watch};

@@ -5,13 +5,13 @@ use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use palisade_model::{Country, Listing, Moment, Network};
 
 use crate::entry::{Application, Entry, EntryId, Origin};
-use crate::history::{Change, History, Tombstone, What};
+use crate::history::{Change, History, TOMBSTONE_TIME, Tombstone, What};
 use crate::page::{Page, Query};
+use crate::record::Record as SharedRecord;
 use crate::sieve::{Line, Sieve};
 use crate::slots::{Record, Seed, Slots};
 use crate::subject::{Places, Subject};
@@ -128,8 +128,6 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// How long an id is remembered after its entry was taken away.
-const TOMBSTONE_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Entries that one page looks at.
 const LOOKED_AT_MAX: usize = 50_000;
 /// Pieces that one sweep looks at; a round takes 64 of them.
@@ -172,7 +170,8 @@ impl Lists {
     /// The entry that counts for a source: of those that hold, one of the first list in order, and of these the one of the
     /// smallest network. An IPv4 address inside IPv6 counts as such.
     pub fn find(&self, source: &Source<'_>, now: Moment) -> Option<Hit> {
-        let mut best = Best { found: None, application: source.application, now };
+        let first = Listing::ALL.into_iter().find(|list| self.len(*list) > 0);
+        let mut best = Best { found: None, first, application: source.application, now };
         let done = match source.address.to_canonical() {
             IpAddr::V4(address) => self.v4.visit(address.to_bits(), |records, bits| {
                 best.of(records, || Subject::Network(Network::around(IpAddr::V4(address), bits)))
@@ -372,6 +371,29 @@ impl Lists {
         })
     }
 
+    /// Entries from a number on, so many at most, in the order of coming, and the number from which there are more. For who
+    /// reads all of them without holding up others.
+    pub fn entries_from(&self, number: u64, most: usize) -> (Vec<Entry>, Option<u64>) {
+        let mut from = self.order.range(number..);
+        let entries = from.by_ref().take(most).filter_map(|(number, subject)| {
+            let record = self.records(*subject).iter().find(|record| record.number == *number)?;
+            Some(record.entry(*subject))
+        });
+        let entries = entries.collect();
+        (entries, from.next().map(|(number, _)| *number))
+    }
+
+    /// What is known of an entry that is shared: how it stands here, or that it was taken away.
+    pub fn record(&self, id: &EntryId) -> Option<SharedRecord> {
+        match self.get(id) {
+            _ if id.in_file => None,
+            Some(entry) => SharedRecord::of(entry, "".into()),
+            None => {
+                self.gone_at(id).map(|at| SharedRecord { id: id.clone(), at, entry: None, by: "".into() })
+            }
+        }
+    }
+
     /// The latest changes, the latest first.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.history.changes()
@@ -461,6 +483,8 @@ impl Lists {
 /// The best of what was seen.
 struct Best<'l> {
     found: Option<(&'l Record, Subject)>,
+    /// The first list on which there is anybody.
+    first: Option<Listing>,
     application: Option<Application>,
     now: Moment,
 }
@@ -474,7 +498,8 @@ impl<'l> Best<'l> {
                 self.found = Some((record, subject()));
             }
         }
-        self.found.as_ref().is_some_and(|(best, _)| best.list == Listing::Allow)
+        // Smaller networks came before, so only an entry of an earlier list would be better.
+        self.found.as_ref().is_some_and(|(best, _)| Some(best.list) <= self.first)
     }
 }
 

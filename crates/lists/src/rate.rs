@@ -38,6 +38,13 @@ pub enum Counting {
     },
 }
 
+impl Rate {
+    /// How long a request takes to leak; whole microseconds, and never none.
+    pub fn each(&self) -> Duration {
+        Duration::from_micros((self.per.as_micros() as u64 / u64::from(self.requests.max(1))).max(1))
+    }
+}
+
 /// What a limit says to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -45,6 +52,22 @@ pub enum Pace {
     Within,
     /// It is above it, until so long from now.
     Above(Duration),
+}
+
+/// What several processes together have counted of a key, as of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// By a sliding window.
+    Window {
+        /// How long ago it began.
+        age: Duration,
+        /// Requests of the window before.
+        before: u32,
+        /// Requests of this one.
+        now: u32,
+    },
+    /// By a leaky bucket: how long it takes to be empty.
+    Bucket(Duration),
 }
 
 /// Counts requests by key.
@@ -101,6 +124,24 @@ impl Meter {
         self.shared[hash as usize % SHARED].take(&rate, now)
     }
 
+    /// Goes on with what several processes together have counted of a key, and `since` requests here that are not in that
+    /// yet. What was counted here stays where it is more: a store that forgot gives nobody a fresh start. A key for which
+    /// there is no room stays with those that share.
+    pub fn adopt(&mut self, key: &[u8], together: Together, since: u32, now: Moment) {
+        let (rate, hash) = (self.rate, self.seed.hash_one(key));
+        let Some(adopted) = State::of(&rate, together, since, now, self.forgiven_after().saturating_mul(4))
+        else {
+            return;
+        };
+        if let Some(state) = self.known.get(hash) {
+            if state.level(&rate, now) < { adopted }.level(&rate, now) {
+                *state = adopted;
+            }
+        } else if self.known.len() < self.keys_max {
+            self.known.get_or(hash, || adopted);
+        }
+    }
+
     /// Keys that are known by themselves.
     pub fn keys(&self) -> usize {
         self.known.len()
@@ -126,6 +167,31 @@ impl State {
         }
     }
 
+    /// What was counted elsewhere, `since` more here; `None` where it was counted otherwise. Nobody is believed that it takes
+    /// longer than `longest` to be forgiven.
+    fn of(rate: &Rate, together: Together, since: u32, now: Moment, longest: Duration) -> Option<Self> {
+        match (together, rate.by) {
+            (Together::Window { age, before, now: counted }, Counting::SlidingWindow) => {
+                let age = age.min(rate.per).as_millis() as u64;
+                let began = Moment(now.0.saturating_sub(age));
+                Some(Self::Window(Window::of(began, before, counted.saturating_add(since))))
+            }
+            (Together::Bucket(level), Counting::LeakyBucket { .. }) => {
+                let level = level.saturating_add(rate.each().saturating_mul(since)).min(longest);
+                Some(Self::Bucket(now.0.saturating_mul(1000).saturating_add(level.as_micros() as u64)))
+            }
+            _ => None,
+        }
+    }
+
+    /// How much counts now, to be compared with others of the rate.
+    fn level(&mut self, rate: &Rate, now: Moment) -> f64 {
+        match self {
+            Self::Window(window) => window.estimate(now, rate.per),
+            Self::Bucket(empty_at) => empty_at.saturating_sub(now.0.saturating_mul(1000)) as f64,
+        }
+    }
+
     fn take(&mut self, rate: &Rate, now: Moment) -> Pace {
         match (self, rate.by) {
             (Self::Window(window), _) => {
@@ -137,8 +203,7 @@ impl State {
             }
             (Self::Bucket(empty_at), by) => {
                 let burst = if let Counting::LeakyBucket { burst } = by { burst } else { 0 };
-                // A request takes so many microseconds to leak.
-                let each = rate.per.as_micros() as f64 / f64::from(rate.requests.max(1));
+                let each = rate.each().as_micros() as f64;
                 let room = (each * f64::from(burst)) as u64;
                 let micros = now.0.saturating_mul(1000);
                 let level = empty_at.saturating_sub(micros);
@@ -190,6 +255,34 @@ mod tests {
         let mut even = meter(10, Counting::LeakyBucket { burst: 0 }, 100);
         assert_eq!(passed(&mut even, b"a", 5, NOW), 1);
         assert_eq!(passed(&mut even, b"a", 5, Moment(NOW.0 + 100)), 1);
+    }
+
+    #[test]
+    fn what_others_counted_counts_here_and_what_was_counted_here_is_not_forgotten() {
+        let tenth = Duration::from_millis(100);
+        for by in [Counting::SlidingWindow, Counting::LeakyBucket { burst: 9 }] {
+            let others = |count: u32| match by {
+                Counting::SlidingWindow => Together::Window { age: Duration::ZERO, before: 0, now: count },
+                Counting::LeakyBucket { .. } => Together::Bucket(tenth * count),
+            };
+            let mut meter = meter(10, by, 100);
+            assert_eq!(passed(&mut meter, b"a", 3, NOW), 3);
+            // Eight of all, ours among them, and one that came here since.
+            meter.adopt(b"a", others(8), 1, NOW);
+            assert_eq!(passed(&mut meter, b"a", 30, NOW), 1, "{by:?}");
+            meter.adopt(b"a", others(0), 0, NOW);
+            assert_eq!(passed(&mut meter, b"a", 30, NOW), 0, "{by:?}: a store that forgot");
+            meter.adopt(b"new", others(9), 0, NOW);
+            assert_eq!(passed(&mut meter, b"new", 30, NOW), 1, "{by:?}");
+            // Whatever is said, it is forgiven in the end.
+            for nonsense in [
+                Together::Window { age: Duration::MAX, before: u32::MAX, now: u32::MAX },
+                Together::Bucket(Duration::MAX),
+            ] {
+                meter.adopt(b"b", nonsense, u32::MAX, NOW);
+                assert_eq!(passed(&mut meter, b"b", 30, NOW.after(9 * SECOND)), 10, "{by:?}");
+            }
+        }
     }
 
     #[test]

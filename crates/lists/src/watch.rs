@@ -148,6 +148,11 @@ impl Window {
         Self { began: now, before: 0, now: 0 }
     }
 
+    /// One with counts that are known from elsewhere.
+    pub(crate) fn of(began: Moment, before: u32, now: u32) -> Self {
+        Self { began, before, now }
+    }
+
     /// One more.
     pub(crate) fn add(&mut self, now: Moment, length: Duration) {
         self.move_to(now, length);

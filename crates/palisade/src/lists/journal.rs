@@ -16,8 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use palisade_dataplane::LiveLists;
-use palisade_lists::{Change, Entry, Listing, Lists, Moment, Origin, Scope, What};
-use serde::{Deserialize, Serialize};
+use palisade_lists::{Change, Line, Listing, Lists, Moment, Origin, What};
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -28,35 +27,7 @@ pub(super) struct Journal {
     unsynced: bool,
 }
 
-/// A line.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    what: String,
-    list: String,
-    subject: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    applications: Vec<u32>,
-    origin: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    reason: String,
-    created: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires: Option<u64>,
-    /// Of a change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<u64>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    by: String,
-    /// What happened, of a change of the past.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    past: String,
-}
-
 const FILE: &str = "lists.jsonl";
-const ENTRY: &str = "entry";
-const PAST: &str = "past";
-/// Bytes of a line; one of ours has a few hundred.
-const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Lines beyond twice what the lists hold that do not matter.
 const SPARE_LINES: usize = 10_000;
 
@@ -78,7 +49,8 @@ impl Journal {
             }
             good_bytes += read as u64;
             lines += 1;
-            if Self::apply(lists, &line, now, &mut last_reason).is_none() {
+            let read = Line::read(&line, &mut last_reason);
+            if read.and_then(|line| Self::apply(lists, line, now)).is_none() {
                 broken += 1;
             }
         }
@@ -94,45 +66,21 @@ impl Journal {
         Ok((Self { path, file, lines, unsynced: false }, told))
     }
 
-    /// Applies a line; `None` where it is none.
-    fn apply(lists: &mut Lists, line: &[u8], now: Moment, last_reason: &mut Arc<str>) -> Option<()> {
-        if line.len() > LINE_BYTES_MAX {
-            return None;
-        }
-        let line: Line = serde_json::from_slice(line).ok()?;
-        if **last_reason != *line.reason {
-            *last_reason = line.reason.as_str().into();
-        }
-        let entry = Entry {
-            list: line.list.parse::<Listing>().ok()?,
-            subject: line.subject.parse().ok()?,
-            scope: Scope::of(line.applications).ok()?,
-            origin: Origin::from_word(&line.origin)?,
-            reason: last_reason.clone(),
-            created: Moment(line.created),
-            expires: line.expires.map(Moment),
-        };
-        // One of the file that is over stays, so that the file does not bring it back.
-        let is_over = entry.is_over(now) && entry.origin != Origin::File;
-        match &*line.what {
-            ENTRY if is_over => {}
-            ENTRY => lists.restore(entry).ok()?,
-            PAST => {
-                let what = What::from_word(&line.past)?;
-                lists.remember(Change { at: Moment(line.at?), what, entry, by: line.by.into() });
-            }
-            what => {
-                let (what, by): (_, Arc<str>) = (What::from_word(what)?, line.by.into());
-                let at = Moment(line.at?);
-                match what {
-                    What::Removed | What::Expired => {
-                        lists.remove(&entry.id(), at, &by);
-                    }
-                    What::Added | What::Replaced => {
-                        lists.add(entry, at, &by).ok()?;
-                    }
+    /// Applies a line; `None` where there is no room.
+    fn apply(lists: &mut Lists, line: Line, now: Moment) -> Option<()> {
+        match line {
+            // One of the file that is over stays, so that the file does not bring it back.
+            Line::Entry(entry) if entry.is_over(now) && entry.origin != Origin::File => {}
+            Line::Entry(entry) => lists.restore(entry).ok()?,
+            Line::Past(change) => lists.remember(change),
+            Line::Change(Change { at, what, entry, by }) => match what {
+                What::Removed | What::Expired => {
+                    lists.remove(&entry.id(), at, &by);
                 }
-            }
+                What::Added | What::Replaced => {
+                    lists.add(entry, at, &by).ok()?;
+                }
+            },
         }
         Some(())
     }
@@ -141,7 +89,7 @@ impl Journal {
     pub(super) fn append(&mut self, changes: &[Change], sync: bool) -> Result<()> {
         let mut text = Vec::with_capacity(changes.len() * 160);
         for change in changes {
-            write_line(&mut text, &of_change(change, change.what.as_str()))?;
+            Line::Change(change.clone()).write(&mut text);
         }
         self.file.write_all(&text)?;
         self.lines += changes.len();
@@ -177,12 +125,11 @@ impl Journal {
             let mut past: Vec<&Change> = lists.changes().collect();
             past.reverse();
             for change in past {
-                let line = Line { past: change.what.as_str().to_owned(), ..of_change(change, PAST) };
-                write_line(&mut out, &line)?;
+                write_line(&mut out, Line::Past(change.clone()))?;
                 lines += 1;
             }
             for entry in lists.entries() {
-                write_line(&mut out, &of_entry(&entry, ENTRY))?;
+                write_line(&mut out, Line::Entry(entry))?;
                 lines += 1;
             }
         }
@@ -198,35 +145,15 @@ impl Journal {
     }
 }
 
-fn of_entry(entry: &Entry, what: &str) -> Line {
-    Line {
-        what: what.to_owned(),
-        list: entry.list.as_str().to_owned(),
-        subject: entry.subject.to_string(),
-        applications: entry.scope.applications().to_vec(),
-        origin: entry.origin.as_str().to_owned(),
-        reason: entry.reason.to_string(),
-        created: entry.created.0,
-        expires: entry.expires.map(|end| end.0),
-        at: None,
-        by: String::new(),
-        past: String::new(),
-    }
-}
-
-fn of_change(change: &Change, what: &str) -> Line {
-    Line { at: Some(change.at.0), by: change.by.to_string(), ..of_entry(&change.entry, what) }
-}
-
-fn write_line(out: &mut impl std::io::Write, line: &Line) -> Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    out.write_all(b"\n")?;
-    Ok(())
+fn write_line(out: &mut impl std::io::Write, line: Line) -> Result<()> {
+    let mut text = Vec::with_capacity(160);
+    line.write(&mut text);
+    Ok(out.write_all(&text)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use palisade_lists::{Limits, Seed};
+    use palisade_lists::{Entry, Limits, Scope, Seed};
 
     use super::*;
 
