@@ -154,6 +154,41 @@ impl MemoryStore {
         }
     }
 
+    /// Puts a collection in the place of what is held of it: one that a store which several processes share gave. Its bounds
+    /// hold as they do for changes.
+    pub fn put(
+        &mut self,
+        key: &CollectionKey,
+        variables: Vec<StoredVariable>,
+        expires: UnixMillis,
+        now: UnixMillis,
+    ) {
+        if let Some(held) = self.collections.remove(key) {
+            self.bytes -= held.bytes;
+        }
+        if variables.is_empty() || expires <= now {
+            return;
+        }
+        if self.collections.len() >= self.collections_max {
+            self.make_room(now);
+        }
+        let mut collection =
+            Collection { bytes: key.key.len() + COLLECTION_BYTES, expires, ..Collection::default() };
+        for StoredVariable { name, value, expires, changed } in variables.into_iter().take(self.variables_max)
+        {
+            let variable = Variable { value, expires, changed };
+            collection.bytes += variable.bytes(&name);
+            if let Some(twice) = collection.variables.insert(name.clone(), variable) {
+                collection.bytes -= twice.bytes(&name);
+            }
+        }
+        self.bytes += collection.bytes;
+        self.collections.insert(key.clone(), collection);
+        while self.bytes > self.bytes_max && !self.collections.is_empty() {
+            self.make_room(now);
+        }
+    }
+
     /// How many collections are held.
     pub fn len(&self) -> usize {
         self.collections.len()
@@ -377,6 +412,33 @@ mod tests {
             let key = CollectionKey { collection: PersistentCollection::Ip, key: n.to_string().into_bytes() };
             store.load(&key, UnixMillis(10_000_000));
         }
+        assert_eq!((store.bytes, store.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_another_store_gives_stands_in_the_place_of_what_was_held() {
+        let mut store = MemoryStore::with_limits(10, 3, 2_000);
+        store.commit([operation("old", Change::Add(2), 0)]);
+        let key = operation("", Change::Delete, 0).target;
+        let variable = |name: &str, value: Vec<u8>| StoredVariable {
+            name: name.into(),
+            value,
+            expires: (name == "short").then_some(UnixMillis(5)),
+            changed: UnixMillis(1),
+        };
+        let given =
+            vec![variable("n", b"7".to_vec()), variable("n", b"8".to_vec()), variable("short", vec![])];
+        store.put(&key, given, UnixMillis(60), UnixMillis(2));
+        assert_eq!((value(&mut store, "old", 3), value(&mut store, "n", 3).as_deref()), (None, Some("8")));
+        store.commit([operation("n", Change::Add(1), 4)]);
+        assert_eq!((value(&mut store, "n", 5).as_deref(), value(&mut store, "short", 5)), (Some("9"), None));
+        let many = (0..9).map(|number| variable(&number.to_string(), vec![])).collect();
+        store.put(&key, many, UnixMillis(60), UnixMillis(5));
+        assert_eq!(store.load(&key, UnixMillis(6)).len(), 3);
+        store.put(&key, vec![variable("n", vec![b'x'; 5_000])], UnixMillis(60), UnixMillis(5));
+        assert_eq!((store.bytes, store.len()), (0, 0), "more than the store holds");
+        store.put(&key, vec![variable("n", vec![])], UnixMillis(5), UnixMillis(5));
+        store.put(&key, Vec::new(), UnixMillis(60), UnixMillis(5));
         assert_eq!((store.bytes, store.len()), (0, 0));
     }
 
