@@ -5,6 +5,7 @@ mod authentication;
 mod lists;
 mod loops;
 mod rates;
+mod shared_state;
 mod sinks;
 mod tls;
 
@@ -53,6 +54,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.outbound(&config);
     checks.policies(&config);
     checks.sinks(&config);
+    checks.shared_state(&config);
     Some(config)
 }
 

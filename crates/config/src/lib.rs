@@ -30,6 +30,7 @@ mod rates;
 mod read;
 mod reference;
 mod sections;
+mod shared_state;
 mod sinks;
 mod socket;
 mod tls;
@@ -64,6 +65,7 @@ pub use rates::{Counting, RateKey, RateLimit, RateStatus};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
 pub use reference::{json_schema, reference};
 pub use sections::*;
+pub use shared_state::{KeyPrefix, Redis, RedisPlace, RedisUrl, SharedState};
 pub use sinks::{
     Alerts, Elasticsearch, Facility, HostPort, HttpAuth, HttpUrl, IndexName, JsonFile, Otlp, PlainText,
     RecordKind, Sink, Syslog, SyslogTransport, VariableName, Webhook,

@@ -6,8 +6,8 @@ use crate::value::{Count, FromText, Located, Name, Refused, Time, decode_as_text
 
 section! {
     /// A bound on how often somebody may ask. Above it the answer is 429 with Retry-After, in every mode and for sources on
-    /// the allow list as well. Places that name the same limit share its counts. They are this process's own: three of them
-    /// behind one address let pass three times as much.
+    /// the allow list as well. Places that name the same limit share its counts. They are this process's own where no
+    /// `sharedState` is named: three of them behind one address let pass three times as much then.
     pub struct RateLimit {
         /// Its name in services, routes, logs and metrics.
         name: Located<Name>,

@@ -11,6 +11,7 @@ use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
 use crate::policy::{Policies, Workload};
 use crate::rates::RateLimit;
+use crate::shared_state::SharedState;
 use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
@@ -71,8 +72,9 @@ section! {
         workload_api: WorkloadApi,
         /// What asks about events, and who is told.
         alerts: Option<Alerts>,
+        /// What several processes have in common.
+        shared_state: SharedState,
     }
-    not in this version: "sharedState";
 }
 
 section! {

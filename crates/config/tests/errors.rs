@@ -49,8 +49,19 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
         ("listener: []", &["1:1 : the key `listener` is not known; did you mean `listeners`?"]),
         ("data_dir: x", &["did you mean `dataDir`?"]),
         ("zzz: 1", &["the key `zzz` is not known; known here: admin, dataDir, logs"]),
-        ("sharedState: {}", &["the key `sharedState` is not in this version; remove it"]),
-        ("sharedStat: {}", &["did you mean `sharedState`? It is not in this version"]),
+        ("sharedStat: {}", &["did you mean `sharedState`?"]),
+        (
+            "sharedState: {redis: {url: 'redis://me:secret@redis'}}",
+            &["holds a name or a password; write `username` and one of `passwordFile` and `passwordEnv`"],
+        ),
+        (
+            "sharedState: {redis: {url: 'redis://redis', username: me}}",
+            &["sharedState.redis: a user and its password go together"],
+        ),
+        (
+            "sharedState: {redis: {url: 'redis://redis', tls: {ca: ca.crt}}}",
+            &["redis://redis is spoken to without TLS; write rediss://"],
+        ),
         ("event: {}", &["did you mean `events`?"]),
         ("list: {}", &["did you mean `lists`?"]),
         ("policies: {plaintextPeers: allow}", &["`allow` is not a word for peers without a certificate"]),

@@ -119,6 +119,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "As `--dikastes-log`.",
         &[Key(Top(&["logs", "dikastes"]), Reading::Switch)],
     ),
+    ours(
+        "PALISADE_REDIS_URL",
+        "Where the Redis is that several processes share: `sharedState.redis.url`.",
+        &[Key(Top(&["sharedState", "redis", "url"]), Reading::Text)],
+    ),
     ours("PALISADE_DATA_DIR", "As `--data-dir`.", &[Key(Top(&["dataDir"]), Reading::Text)]),
     // The service behind.
     crs("SETPROXY", "Off: PROXYLOCATION does not count.", &[Switch]),
