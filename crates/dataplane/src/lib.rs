@@ -84,11 +84,12 @@ pub use hold::Budget;
 pub use identity_headers::{FingerprintHash, Forward};
 pub use journal::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use lists::LiveLists;
+pub use lookups::SharedCollections;
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
 pub use proxy_protocol::{
     HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,
 };
-pub use rates::{RateLimit, RateLimits, Rates};
+pub use rates::{RateLimit, RateLimits, Rates, SharedKey};
 pub use routes::Routes;
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
 pub use settings::{

@@ -1,11 +1,15 @@
-//! Answers to what rules ask of the world: persistent collections from this process's memory, names from the
-//! system's resolver. Where addresses are is not known here.
+//! Answers to what rules ask of the world: persistent collections from this process's memory or from a store that several
+//! share, names from the system's resolver. Where addresses are is not known here.
 
+use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use palisade_inspect::{Answer, Lookup, MemoryStore, Operation, UnixMillis};
+use palisade_inspect::{Answer, CollectionKey, Lookup, MemoryStore, Operation, StoredVariable, UnixMillis};
 use tokio::sync::Semaphore;
 
 /// How long a name may take to resolve. The request waits for it.
@@ -13,22 +17,44 @@ const DNS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Names being resolved at a time: each occupies a thread, and clients decide how many are asked for.
 const DNS_AT_A_TIME: usize = 16;
 
+/// Persistent collections that other processes have as well.
+pub trait SharedCollections: fmt::Debug + Send + Sync {
+    /// A collection as it is. Requests wait for it, so it answers soon, with what it knows if need be.
+    fn load(
+        &self,
+        key: CollectionKey,
+        now: UnixMillis,
+    ) -> Pin<Box<dyn Future<Output = Vec<StoredVariable>> + Send + '_>>;
+    /// Applies changes in order. Waits for nobody.
+    fn commit(&self, operations: Vec<Operation>);
+}
+
 #[derive(Debug)]
 pub(crate) struct Lookups {
-    store: Mutex<MemoryStore>,
+    collections: Collections,
     resolving: Semaphore,
 }
 
-impl Default for Lookups {
-    fn default() -> Self {
-        Self { store: Mutex::default(), resolving: Semaphore::new(DNS_AT_A_TIME) }
-    }
+/// Where persistent collections are.
+#[derive(Debug)]
+enum Collections {
+    Here(Mutex<MemoryStore>),
+    Shared(Arc<dyn SharedCollections>),
 }
 
 impl Lookups {
+    /// With collections that others have as well, or with this process's own.
+    pub(crate) fn new(shared: Option<Arc<dyn SharedCollections>>) -> Self {
+        let collections = shared.map_or_else(|| Collections::Here(Mutex::default()), Collections::Shared);
+        Self { collections, resolving: Semaphore::new(DNS_AT_A_TIME) }
+    }
+
     pub(crate) async fn answer(&self, lookup: Lookup, now: UnixMillis) -> Answer {
         match lookup {
-            Lookup::Collection(key) => Answer::Collection(self.store().load(&key, now)),
+            Lookup::Collection(key) => Answer::Collection(match &self.collections {
+                Collections::Here(store) => lock(store).load(&key, now),
+                Collections::Shared(shared) => shared.load(key, now).await,
+            }),
             Lookup::Dns { name } => {
                 tokio::time::timeout(DNS_TIMEOUT, self.resolve(name)).await.unwrap_or(Answer::Unavailable)
             }
@@ -39,7 +65,10 @@ impl Lookups {
     /// Applies the changes that an exchange asks for.
     pub(crate) fn commit(&self, operations: Vec<Operation>) {
         if !operations.is_empty() {
-            self.store().commit(operations);
+            match &self.collections {
+                Collections::Here(store) => lock(store).commit(operations),
+                Collections::Shared(shared) => shared.commit(operations),
+            }
         }
     }
 
@@ -52,9 +81,9 @@ impl Lookups {
             Err(_) => Answer::Dns(None),
         }
     }
+}
 
-    fn store(&self) -> MutexGuard<'_, MemoryStore> {
-        // A panic inside would have lost one operation, not the store.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(store: &Mutex<MemoryStore>) -> MutexGuard<'_, MemoryStore> {
+    // A panic inside would have lost one operation, not the store.
+    store.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use palisade_authn::Identity;
 use palisade_config::RateKey;
 use palisade_http::{RequestHead, Target, normal_path};
-use palisade_lists::{Actor, Counting, Meter, Moment, Pace, Rate, Seed};
+use palisade_lists::{Actor, Counting, Meter, Moment, Pace, Rate, Seed, Together};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use crate::metrics::{Count, Sample, Take, Value};
 
@@ -23,15 +26,54 @@ pub type Rates = Arc<[Arc<RateLimit>]>;
 pub struct RateLimit {
     name: String,
     written: palisade_config::RateLimit,
+    rate: Rate,
     /// In pieces, so that workers seldom wait for one another.
-    meters: [Mutex<Meter>; PIECES],
+    pieces: [Mutex<Piece>; PIECES],
     seed: Seed,
+    sharing: Arc<Sharing>,
+    /// The limit as it is written, hashed: counts of one that is written otherwise elsewhere, as during an update, stay apart.
+    shared_name: [u8; 32],
     above: Count,
+}
+
+#[derive(Debug)]
+struct Piece {
+    meter: Meter,
+    /// Requests that were counted and that others have not been told of, by key.
+    taken: HashMap<SharedKey, u32>,
+}
+
+/// A limit and a key of it, hashed: the same in every process. It begins with a mark of the limit.
+pub type SharedKey = [u8; 16];
+
+/// Bytes of the mark.
+const MARK: usize = 4;
+
+fn piece_of(key: &SharedKey) -> usize {
+    usize::from(key[MARK]) % PIECES
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What stands there is whole after every statement.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether others count with us.
+#[derive(Debug, Default)]
+struct Sharing {
+    /// They may: keys have the names that all know them by.
+    is_configured: AtomicBool,
+    /// Somebody tells them at the moment.
+    tells: AtomicBool,
+    wake: Arc<Notify>,
 }
 
 /// Limits by name, over reloads: a limit that stays as it is keeps its counts.
 #[derive(Debug, Default)]
-pub struct RateLimits(Mutex<HashMap<String, Arc<RateLimit>>>);
+pub struct RateLimits {
+    known: Mutex<HashMap<String, Arc<RateLimit>>>,
+    sharing: Arc<Sharing>,
+}
 
 const PIECES: usize = 16;
 /// Keys of one limit that are counted by themselves; others share.
@@ -47,20 +89,71 @@ pub(crate) struct Above {
 impl RateLimits {
     /// The limit that is written so.
     pub fn of(&self, written: &palisade_config::RateLimit) -> Arc<RateLimit> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         match known.get(written.name.as_str()) {
             Some(limit) if limit.written == *written => limit.clone(),
             _ => {
-                let limit = Arc::new(RateLimit::new(written));
+                let limit = Arc::new(RateLimit::new(written, self.sharing.clone()));
                 known.insert(limit.name.clone(), limit.clone());
                 limit
             }
         }
     }
 
+    /// Has keys named as all processes name them. Before the first request.
+    pub fn share(&self) {
+        self.sharing.is_configured.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests are noted that others are to be told of.
+    pub fn tell(&self, tell: bool) {
+        self.sharing.tells.store(tell, Ordering::Relaxed);
+        if !tell {
+            // Who hears of them later would count them as of then.
+            for limit in self.known().values() {
+                limit.pieces.iter().for_each(|piece| lock(piece).taken = HashMap::new());
+            }
+        }
+    }
+
+    /// Wakes when there is something to tell.
+    pub fn wake(&self) -> Arc<Notify> {
+        self.sharing.wake.clone()
+    }
+
+    /// Requests that others have not been told of, so many keys at most. They count as told.
+    pub fn taken(&self, most: usize) -> Vec<(SharedKey, Rate, u32)> {
+        let limits: Vec<Arc<RateLimit>> = self.known().values().cloned().collect();
+        let mut all = Vec::new();
+        for limit in limits {
+            for piece in &limit.pieces {
+                let mut piece = lock(piece);
+                let keys: Vec<SharedKey> = piece.taken.keys().take(most - all.len()).copied().collect();
+                let some = keys.iter().filter_map(|key| Some((*key, limit.rate, piece.taken.remove(key)?)));
+                all.extend(some);
+            }
+        }
+        all
+    }
+
+    /// Goes on with what all processes have counted.
+    pub fn adopt(&self, known: &[(SharedKey, Together)], now: Moment) {
+        let limits: Vec<Arc<RateLimit>> = self.known().values().cloned().collect();
+        for (key, together) in known {
+            for limit in limits.iter().filter(|limit| limit.is_mine(key)) {
+                let mut piece = lock(&limit.pieces[piece_of(key)]);
+                let since = piece.taken.get(key).copied().unwrap_or_default();
+                piece.meter.adopt(key, *together, since, now);
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<RateLimit>>> {
+        lock(&self.known)
+    }
+
     pub(crate) fn visit_metrics(&self, take: Take<'_>) {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for limit in known.values() {
+        for limit in self.known().values() {
             take(Sample {
                 name: "palisade_rate_limited_total",
                 help: "Requests that were refused because they came above a rate limit, by its name.",
@@ -72,7 +165,7 @@ impl RateLimits {
 }
 
 impl RateLimit {
-    fn new(written: &palisade_config::RateLimit) -> Self {
+    fn new(written: &palisade_config::RateLimit, sharing: Arc<Sharing>) -> Self {
         let random = || RandomState::new().hash_one(0);
         let rate = Rate {
             requests: written.requests.get(),
@@ -86,8 +179,14 @@ impl RateLimit {
         Self {
             name: written.name.to_string(),
             written: written.clone(),
-            meters: std::array::from_fn(|_| Mutex::new(Meter::new(rate, KEYS_MAX / PIECES, seed))),
+            shared_name: Sha256::digest(format!("{}\0{rate:?}\0{:?}", &*written.name, written.key)).into(),
+            rate,
+            pieces: std::array::from_fn(|_| {
+                let meter = Meter::new(rate, KEYS_MAX / PIECES, seed);
+                Mutex::new(Piece { meter, taken: HashMap::new() })
+            }),
             seed,
+            sharing,
             above: Count::default(),
         }
     }
@@ -118,10 +217,44 @@ impl RateLimit {
             key.extend_from_slice(&(value.len() as u64).to_le_bytes());
             key.extend_from_slice(&value);
         }
+        if self.sharing.is_configured.load(Ordering::Relaxed) {
+            return self.take_shared(&self.shared_key(&key), now);
+        }
         // Not the hash by which the meter tells keys apart: its bits are used up here.
         let piece = Seed(self.seed.1, self.seed.0).hash_one(&key) as usize % PIECES;
-        let mut meter = self.meters[piece].lock().unwrap_or_else(PoisonError::into_inner);
-        meter.take(&key, now)
+        lock(&self.pieces[piece]).meter.take(&key, now)
+    }
+
+    fn take_shared(&self, key: &SharedKey, now: Moment) -> Pace {
+        let mut piece = lock(&self.pieces[piece_of(key)]);
+        let pace = piece.meter.take(key, now);
+        if pace == Pace::Within && self.sharing.tells.load(Ordering::Relaxed) {
+            let room = piece.taken.len() < KEYS_MAX / PIECES;
+            match piece.taken.get_mut(key) {
+                Some(count) => *count = count.saturating_add(1),
+                // Of more keys at once than are counted by themselves, these are not told.
+                None if !room => return pace,
+                None => drop(piece.taken.insert(*key, 1)),
+            }
+            drop(piece);
+            self.sharing.wake.notify_one();
+        }
+        pace
+    }
+
+    /// The name of a key in all processes. Hashed: no store need know who asks.
+    fn shared_key(&self, key: &[u8]) -> SharedKey {
+        let mut hash = Sha256::new();
+        hash.update(self.shared_name);
+        hash.update(key);
+        let mut name = [0; 16];
+        name.copy_from_slice(&hash.finalize()[..16]);
+        name[..MARK].copy_from_slice(&self.shared_name[..MARK]);
+        name
+    }
+
+    fn is_mine(&self, key: &SharedKey) -> bool {
+        key[..MARK] == self.shared_name[..MARK]
     }
 }
 

@@ -16,7 +16,7 @@ use crate::hold::Budget;
 use crate::identity_headers::Forward;
 use crate::journal::Journal;
 use crate::lists::LiveLists;
-use crate::lookups::Lookups;
+use crate::lookups::{Lookups, SharedCollections};
 use crate::metrics::{Metrics, Sample, Value};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::Routes;
@@ -297,21 +297,22 @@ pub struct Plane {
 impl Plane {
     /// `utc_offset_seconds` is local time minus UTC, which the TIME variables of rules show.
     pub fn new(journal: Arc<dyn Journal>, budget: Budget, utc_offset_seconds: i32) -> Arc<Self> {
-        Self::with_lists(journal, budget, Arc::default(), utc_offset_seconds)
+        Self::with_lists(journal, budget, Arc::default(), None, utc_offset_seconds)
     }
 
-    /// The same with lists that others have as well.
+    /// The same with lists that others have as well, and with persistent collections that other processes may have.
     pub fn with_lists(
         journal: Arc<dyn Journal>,
         budget: Budget,
         lists: Arc<LiveLists>,
+        collections: Option<Arc<dyn SharedCollections>>,
         utc_offset_seconds: i32,
     ) -> Arc<Self> {
         Arc::new(Self {
             journal,
             budget: Arc::new(budget),
             metrics: Metrics::default(),
-            lookups: Lookups::default(),
+            lookups: Lookups::new(collections),
             lists,
             rates: RateLimits::default(),
             authentication: AuthenticationFamilies::default(),

@@ -236,7 +236,8 @@ impl Spared {
         *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = networks;
     }
 
-    fn holds(&self, address: IpAddr) -> bool {
+    /// Whether an address is in one of them.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
         let networks = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         networks.iter().any(|network| network.contains(address))
     }

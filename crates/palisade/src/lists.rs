@@ -1,7 +1,9 @@
 //! The lists of this process: filled from the file and the API, kept in the data folder.
 //!
-//! A change is made in memory first, where it acts, and is on the disk before anybody is told that it was made.
+//! A change is made in memory first, where it acts, and is on the disk before anybody is told that it was made. Where other
+//! processes have the same lists, what changed is noted for them; they hear of it beside requests.
 
+mod common;
 mod journal;
 mod places;
 
@@ -17,7 +19,9 @@ use palisade_events::unix_millis;
 use palisade_lists::{
     Added, Change, Entry, EntryId, Full, Listing, Lists, Moment, Origin, Query, Scope, Subject, What,
 };
+use palisade_shared::Outbox;
 
+pub(crate) use self::common::CommonLists;
 use self::journal::Journal;
 pub(crate) use self::places::PlaceFiles;
 
@@ -27,6 +31,8 @@ pub(crate) struct ListStore {
     live: Arc<LiveLists>,
     /// Taken by whoever changes the lists: the order in the file is the order of changes.
     journal: Mutex<Journal>,
+    /// What other processes are to be told of; `None` where there are none.
+    outbox: Option<Arc<Outbox>>,
 }
 
 /// Entries that are changed while requests wait: about a millisecond.
@@ -37,10 +43,10 @@ impl ListStore {
     ///
     /// # Errors
     /// When its file cannot be read or written.
-    pub(crate) fn open(folder: &Path, live: Arc<LiveLists>) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, live: Arc<LiveLists>, outbox: Option<Arc<Outbox>>) -> Result<Self> {
         let (journal, told) = live.change(|lists| Journal::open(folder, lists, now()))?;
         told.iter().for_each(|told| say!("palisade: {told}"));
-        Ok(Self { live, journal: Mutex::new(journal) })
+        Ok(Self { live, journal: Mutex::new(journal), outbox })
     }
 
     /// The lists.
@@ -86,7 +92,7 @@ impl ListStore {
         for batch in entries.chunks(AT_ONCE) {
             self.live.change(|lists| {
                 for entry in batch {
-                    match add(lists, entry, now, &by) {
+                    match add(lists, &self.dated(lists, entry), now, &by) {
                         Ok(Some(change)) => {
                             match change.what {
                                 What::Replaced => counts.replaced += 1,
@@ -102,6 +108,7 @@ impl ListStore {
                 }
             });
         }
+        self.tell(&changes);
         keep(&mut journal, &changes, true).map_err(not_kept)?;
         match refused {
             Some((id, full)) => {
@@ -120,12 +127,14 @@ impl ListStore {
         for batch in ids.chunks(AT_ONCE) {
             self.live.change(|lists| {
                 for id in batch {
-                    if let Some(entry) = lists.remove(id, now, &by) {
-                        changes.push(Change { at: now, what: What::Removed, entry, by: by.clone() });
+                    let at = self.moment(lists, id, now);
+                    if let Some(entry) = lists.remove(id, at, &by) {
+                        changes.push(Change { at, what: What::Removed, entry, by: by.clone() });
                     }
                 }
             });
         }
+        self.tell(&changes);
         keep(&mut journal, &changes, true).map_err(not_kept)?;
         Ok(changes.len())
     }
@@ -133,8 +142,9 @@ impl ListStore {
     /// Adds what a source earned. It is on the disk soon; a crash before that forgives it.
     pub(crate) fn earned(&self, entry: Entry, by: &Arc<str>) -> Result<bool, Full> {
         let mut journal = self.journal();
-        let change = self.live.change(|lists| add(lists, &entry, now(), by))?;
+        let change = self.live.change(|lists| add(lists, &self.dated(lists, &entry), now(), by))?;
         let is_new = change.is_some();
+        self.tell(change.as_slice());
         if let Err(error) = keep(&mut journal, change.as_slice(), false) {
             say!("palisade: {error:#}");
         }
@@ -152,10 +162,14 @@ impl ListStore {
                     .map(|list| Query { address: Some(address), ..Query::of(list) });
                 let earned = about.into_iter().flat_map(|query| lists.page(&query, now()).entries);
                 let earned: Vec<Entry> = earned.filter(|entry| entry.origin == Origin::Automatic).collect();
-                let removed = earned.into_iter().filter_map(|entry| lists.remove(&entry.id(), now(), &by));
-                let change = |entry| Change { at: now(), what: What::Removed, entry, by: by.clone() };
-                removed.map(change).collect::<Vec<Change>>()
+                let removed = earned.into_iter().filter_map(|entry| {
+                    let at = self.moment(lists, &entry.id(), now());
+                    let entry = lists.remove(&entry.id(), at, &by)?;
+                    Some(Change { at, what: What::Removed, entry, by: by.clone() })
+                });
+                removed.collect::<Vec<Change>>()
             });
+            self.tell(&changes);
             for change in &changes {
                 say!("palisade: lists: {} is taken away: {by}", change.entry.id());
             }
@@ -167,6 +181,24 @@ impl ListStore {
         if let Err(error) = journal.tidy(&self.live) {
             say!("palisade: {error:#}");
         }
+    }
+
+    /// Notes changes for other processes.
+    fn tell(&self, changes: &[Change]) {
+        if let Some(outbox) = &self.outbox {
+            changes.iter().for_each(|change| outbox.note(&change.entry.id(), &change.by));
+        }
+    }
+
+    /// The moment of a change. Of two changes of an entry the later counts, and another process's clock may be ahead of ours:
+    /// what is done here follows what is known here.
+    fn moment(&self, lists: &Lists, id: &EntryId, now: Moment) -> Moment {
+        let known = self.outbox.as_ref().and_then(|_| lists.record(id));
+        known.map_or(now, |known| now.max(Moment(known.at.0.saturating_add(1))))
+    }
+
+    fn dated(&self, lists: &Lists, entry: &Entry) -> Entry {
+        Entry { created: self.moment(lists, &entry.id(), entry.created), ..entry.clone() }
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {

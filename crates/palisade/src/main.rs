@@ -37,6 +37,7 @@ mod request;
 mod restart;
 mod rules;
 mod serving;
+mod shared;
 mod sites;
 mod snapshot;
 mod tls;

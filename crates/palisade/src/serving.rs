@@ -12,8 +12,8 @@ use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
     EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Http2Limits, Journal, Limits,
-    Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls, Upstream,
-    UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
+    Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls,
+    SharedCollections, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -492,8 +492,18 @@ fn cannot_listen(name: &Name, listen: SocketAddr, error: &std::io::Error) -> Str
 
 /// What listeners of this process share: a journal and a folder for bodies that memory does not hold.
 pub(crate) fn plane(journal: Arc<dyn Journal>, spill_folder: &Path, lists: Arc<LiveLists>) -> Arc<Plane> {
+    plane_among_others(journal, spill_folder, lists, None)
+}
+
+/// The same with persistent collections that other processes may have as well.
+pub(crate) fn plane_among_others(
+    journal: Arc<dyn Journal>,
+    spill_folder: &Path,
+    lists: Arc<LiveLists>,
+    collections: Option<Arc<dyn SharedCollections>>,
+) -> Arc<Plane> {
     // TIME_* in UTC: containers run in it, and a rule that means office hours says which zone it means.
-    Plane::with_lists(journal, Budget::new(spill_folder), lists, 0)
+    Plane::with_lists(journal, Budget::new(spill_folder), lists, collections, 0)
 }
 
 /// A runtime with `PALISADE_WORKERS` threads, or one for each CPU that this process may use.

@@ -112,7 +112,12 @@ impl TlsMaker {
         let (tls, protocol) = (told.tls.as_deref(), told.protocol);
         let mut warnings = Vec::new();
         let made = self.upstreams.of(&service.name, format!("{tls:?} {protocol:?}"), all, |loader| {
-            upstream(loader, tls, protocol, &mut warnings)
+            let alpn = match protocol {
+                UpstreamProtocol::Http1 => vec![Alpn::Http1],
+                UpstreamProtocol::Http2 => vec![Alpn::Http2],
+                UpstreamProtocol::Auto => vec![Alpn::Http2, Alpn::Http1],
+            };
+            upstream(loader, tls, alpn, &mut warnings)
         });
         self.warn(&format!("service {}", *service.name), warnings);
         made.map(Some)
@@ -246,10 +251,18 @@ fn server(
     Ok(TlsServer::new(settings, before)?)
 }
 
+/// TLS towards something that speaks no HTTP, of its files as they are now.
+///
+/// # Errors
+/// When it cannot be used.
+pub(crate) fn towards(tls: Option<&palisade_config::UpstreamTls>) -> Result<UpstreamTls> {
+    upstream(&FileSystem, tls, Vec::new(), &mut Vec::new())
+}
+
 pub(crate) fn upstream(
     loader: &dyn Loader,
     tls: Option<&palisade_config::UpstreamTls>,
-    protocol: UpstreamProtocol,
+    alpn: Vec<Alpn>,
     warnings: &mut Vec<String>,
 ) -> Result<UpstreamTls> {
     let mut client = None;
@@ -275,11 +288,7 @@ pub(crate) fn upstream(
         believed,
         client,
         server_name: tls.and_then(|tls| tls.server_name.as_ref()).map(|name| name.as_str().to_owned()),
-        alpn: match protocol {
-            UpstreamProtocol::Http1 => vec![Alpn::Http1],
-            UpstreamProtocol::Http2 => vec![Alpn::Http2],
-            UpstreamProtocol::Auto => vec![Alpn::Http2, Alpn::Http1],
-        },
+        alpn,
     };
     Ok(UpstreamTls::new(settings)?)
 }

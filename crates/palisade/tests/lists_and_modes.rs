@@ -2,11 +2,12 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
 use support::envoy::{Envoy, binary, example};
-use support::{Folder, Response, Running, UNION_ATTACK, Upstream, command, eventually, get, send};
+use support::{Folder, Response, Running, UNION_ATTACK, Upstream, command, eventually, get, receive, send};
 
 /// Asks the admin listener as a program does.
 fn api(admin: SocketAddr, method: &str, path: &str, body: &str) -> (u16, Value) {
@@ -487,6 +488,52 @@ fn guessing_browsing_and_many_attacks_are_denied_where_the_profile_says_so_and_p
     {
         assert_eq!(get_as(address, client, target), 200, "{client}");
     }
+}
+
+/// A request of a client that has another address of this machine.
+fn get_from(source: &str, address: SocketAddr, target: &str) -> u16 {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source.parse().unwrap(), 0).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: shop.example.com\r\n\r\n").unwrap();
+    receive(stream).status
+}
+
+#[test]
+fn an_address_that_all_clients_share_never_comes_on_a_list_and_is_taken_from_it() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let profiles = "profiles: {default: {mode: safe_blocking, automatic: {deny: {above: 4}, \
+         bruteForce: {paths: [/login], above: 4, within: 10m}}}}";
+    let mut proxy = by_file(&folder, &upstream, "", profiles);
+    let (address, admin) = (proxy.address(), proxy.admin());
+    let attack = |number: u32| format!("/?id=1%20UNION%20SELECT%20{number},name%20FROM%20users--");
+    for number in 0..4 {
+        get(address, &attack(number), "");
+    }
+    eventually("the entry", || (items(admin, "/api/v1/lists/gray").len() == 1).then_some(()));
+    assert_eq!(get(address, UNION_ATTACK, "").status, 403, "it may be one client");
+    // A hundred connections, all from there: somebody stands between.
+    for _ in 0..100 {
+        get(address, "/login", "");
+    }
+    proxy.wait_err("127.0.0.1 is taken away: all clients have this address");
+    eventually("no entry", || items(admin, "/api/v1/lists/gray").is_empty().then_some(()));
+    for number in 10..20 {
+        assert_eq!(get(address, &attack(number), "").status, 200);
+        assert_eq!(get(address, "/login", "").status, 200);
+    }
+    // Another client is one. What is counted is counted in order, so the others were.
+    for number in 0..4 {
+        get_from("127.0.0.9", address, &attack(number));
+    }
+    let ids = || {
+        let lists = ["gray", "deny"].map(|list| items(admin, &format!("/api/v1/lists/{list}")));
+        lists.concat().into_iter().map(|entry| entry["id"].clone()).collect::<Vec<Value>>()
+    };
+    eventually("the other client", || (ids() == ["gray:127.0.0.9"]).then_some(()));
+    assert_eq!(get_from("127.0.0.9", address, UNION_ATTACK), 403);
+    assert_eq!(get(address, UNION_ATTACK, "").status, 200);
 }
 
 /// A file in MaxMind's format, version 2.0, in which every IPv4 address has one record: a tree of one node, both of whose

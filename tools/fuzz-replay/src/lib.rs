@@ -20,6 +20,7 @@ pub mod equivalence;
 pub mod events;
 pub mod http;
 pub mod identity;
+pub mod lists;
 pub mod policy;
 pub mod policysync;
 pub mod redaction;
@@ -49,6 +50,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("graphql_protobuf", detect::graphql_protobuf),
     ("http2", dataplane::http2),
     ("libinjection", codec::libinjection),
+    ("list_line", lists::list_line),
+    ("list_record", lists::list_record),
     ("plan_equivalence", equivalence::plan_equivalence),
     ("proxy_header", addresses::proxy_header),
     ("policy_path", policy::policy_path),
@@ -59,6 +62,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("regex", regex::regex),
     ("request_head", http::request_head),
     ("seclang", seclang::seclang),
+    ("shared_reply", lists::shared_reply),
     ("spiffe_id", identity::spiffe_id),
     ("transformations", codec::transformations),
 ];

@@ -131,7 +131,10 @@ impl UpstreamTls {
     }
 
     /// Greets a service. `host` is the URL's.
-    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    ///
+    /// # Errors
+    /// When it is not believed to be the service, or does not answer as one.
+    pub async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
             None => server_name(host).map_err(io::Error::other)?,

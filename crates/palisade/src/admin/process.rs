@@ -39,6 +39,7 @@ pub(crate) struct Process {
     controls: OnceLock<Arc<Controls>>,
     records: OnceLock<Arc<Records>>,
     outlets: OnceLock<Arc<Outlets>>,
+    shared: OnceLock<Arc<palisade_shared::Client>>,
     policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
 }
@@ -121,6 +122,7 @@ impl Process {
             controls: OnceLock::new(),
             records: OnceLock::new(),
             outlets: OnceLock::new(),
+            shared: OnceLock::new(),
             policies,
             changing: Mutex::new(Changing {
                 state: State::Starting,
@@ -194,6 +196,11 @@ impl Process {
         let mut changing = self.changing();
         changing.listeners = listeners;
         changing.state = State::Ready;
+    }
+
+    /// Others have state in common with this process, by way of a client.
+    pub(crate) fn shares(&self, client: Arc<palisade_shared::Client>) {
+        let _ = self.shared.set(client);
     }
 
     /// New requests should go elsewhere.
@@ -281,6 +288,9 @@ impl Subject for Process {
         }
         if let Some(outlets) = self.outlets.get() {
             outlets_metrics(outlets, into);
+        }
+        if let Some(client) = self.shared.get() {
+            crate::shared::metrics(client.counts(), into);
         }
         let started = self.started_at.unix_seconds();
         let help = "When this process started, in seconds since 1970.";

@@ -23,12 +23,13 @@ use crate::events::Events;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::journal::Logs;
-use crate::lists::{ListStore, PlaceFiles, TIDY_EVERY};
+use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
 use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
 use crate::rules::{plural, where_crs_comes_from};
-use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane, runtime};
+use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane_among_others, runtime};
+use crate::shared::Shared;
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale};
 use crate::watch::{Seen, Watcher};
 
@@ -64,23 +65,31 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         let mut signals = Signals::take()?;
         process.watch_workers();
         let live = Arc::<LiveLists>::default();
-        let lists = Arc::new(ListStore::open(data.path(), live.clone())?);
+        let shared = Shared::of(&snapshot.config)?;
+        let outbox = shared.as_ref().map(|shared| shared.outbox().clone());
+        let lists = Arc::new(ListStore::open(data.path(), live.clone(), outbox)?);
         let spared = Arc::<Spared>::default();
         spared.follow(&snapshot.config);
         let journal = Noting::start(logs.clone(), lists.clone(), spared.clone())?;
-        let plane = plane(journal, data.path(), live);
+        let collections = shared.as_ref().map(Shared::collections);
+        let plane = plane_among_others(journal, data.path(), live, collections);
         let modes = Arc::new(Modes::open(data.path())?);
         let mut places = PlaceFiles::default();
         places.follow(&snapshot.config, lists.live())?;
         lists.follow(&snapshot.config);
         let controls = Controls::of(&snapshot, modes.clone(), lists.clone(), outlets.clone());
         process.controls(controls.clone());
+        let common = shared.map(|shared| {
+            process.shares(shared.client().clone());
+            shared.start(&lists, &plane, &spared, data.path())
+        });
+        let common = common.transpose()?;
         let policies = maker.policies();
         let readiness = policies.missing().map_or_else(Readiness::ready, Readiness::waiting_for);
         let mut serving = Serving::start(&snapshot, plane.clone(), modes, readiness.clone()).await?;
         process.ready(plane, serving.status());
         tokio::spawn(tell_readiness(policies, readiness));
-        let tidying = tidy(lists.clone());
+        let tidying = tidy(lists.clone(), common.clone());
         admin.say();
         let mut in_force = InUse {
             serving: &mut serving,
@@ -118,6 +127,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         }
         tidying.abort();
         lists.tidy();
+        common.iter().for_each(|common| common.write_mark(true));
         events.iter().for_each(|events| events.end());
         outlets.iter().for_each(|outlets| outlets.end());
         logs.flush();
@@ -200,12 +210,16 @@ fn seen(maker: &Maker, places: &PlaceFiles) -> Seen {
 }
 
 /// Tidies lists from time to time, where waiting for the disk holds up nobody.
-fn tidy(lists: Arc<ListStore>) -> tokio::task::JoinHandle<()> {
+fn tidy(lists: Arc<ListStore>, common: Option<Arc<CommonLists>>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
-            let lists = lists.clone();
-            let _ = tokio::task::spawn_blocking(move || lists.tidy()).await;
+            let (lists, common) = (lists.clone(), common.clone());
+            let tidied = tokio::task::spawn_blocking(move || {
+                lists.tidy();
+                common.iter().for_each(|common| common.write_mark(false));
+            });
+            let _ = tidied.await;
         }
     })
 }
