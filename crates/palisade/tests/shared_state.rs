@@ -65,8 +65,12 @@ impl DataPlane {
         ids
     }
 
+    fn metrics(&self) -> String {
+        send(self.admin, format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin).as_bytes()).body
+    }
+
     fn metric(&self, name: &str) -> f64 {
-        let page = get(self.admin, "/metrics", "").body;
+        let page = self.metrics();
         let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no {name}"))
     }
@@ -96,7 +100,7 @@ fn a_source_that_misbehaves_on_one_is_gray_on_all_and_nothing_stops_while_redis_
     }
     for keeps in ["yes", "no"] {
         let (folder, upstream) = (Folder::new(), Upstream::start());
-        let mut redis = Redis::start(&folder, &["--appendonly", keeps, "--appendfsync", "always"]);
+        let redis = Redis::start(&folder, &["--appendonly", keeps, "--appendfsync", "always"]);
         let rest = format!("{}\nprofiles: {{default: {{mode: safe_blocking}}}}", shared(&redis));
         let start = |name: &str| DataPlane::start(&folder, &upstream, name, &rest);
         let planes = [start("a"), start("b"), start("c")];
@@ -180,7 +184,7 @@ fn requests_count_towards_a_limit_on_whichever_data_plane_they_come() {
     }
     for by in ["by: sliding-window", "by: leaky-bucket, burst: 9"] {
         let (folder, upstream) = (Folder::new(), Upstream::start());
-        let mut redis = Redis::start(&folder, &[]);
+        let redis = Redis::start(&folder, &[]);
         let rest = format!(
             "{}\nrateLimits: [{{name: all, key: [address], requests: 10, per: 10h, {by}}}]\nprofiles: {{default: {{mode: \"off\"}}}}",
             shared(&redis)
@@ -229,7 +233,7 @@ fn collections_of_rules_are_the_same_on_all_and_every_addition_counts() {
         return;
     }
     let (folder, upstream) = (Folder::new(), Upstream::start());
-    let mut redis = Redis::start(&folder, &[]);
+    let redis = Redis::start(&folder, &[]);
     folder.write(
         "rules.conf",
         "SecRuleEngine On\nSecCollectionTimeout 600\n\
@@ -242,7 +246,7 @@ fn collections_of_rules_are_the_same_on_all_and_every_addition_counts() {
     );
     // Patience in place of speed: what is asserted is what is known, not when.
     let rest = format!(
-        "sharedState: {{redis: {{url: \"{}\", lookup: 30s, timeout: 30s, fresh: 0s}}}}\n\
+        "sharedState: {{redis: {{url: \"{}\", lookup: 30s, timeout: 30s, fresh: 1ms}}}}\n\
          profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{}]}}}}}}",
         redis.url(),
         folder.at("rules.conf")
@@ -306,7 +310,7 @@ fn redis_is_reached_by_tls_and_a_user_of_its_own_and_traffic_goes_on_where_that_
     pki.issue("ca", "plane", "/CN=plane", "", 30);
     let acl = "user palisade on >s3cret ~palisade:* resetchannels -@all +@connection +@read +@write +@scripting -@dangerous +time\nuser default on nopass ~* &* +@all\n";
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut redis = Redis::start(
+    let redis = Redis::start(
         &folder,
         &[
             "--tls-port",
@@ -343,7 +347,7 @@ fn redis_is_reached_by_tls_and_a_user_of_its_own_and_traffic_goes_on_where_that_
 
     folder.write("wrong", "secret");
     for (name, ca, password, why) in
-        [("c", "other.crt", "password", "certificate"), ("d", "ca.crt", "wrong", "WRONGPASS")]
+        [("c", "other.crt", "password", "certificate"), ("d", "ca.crt", "wrong", "authentication failed")]
     {
         let plane = DataPlane::start(&folder, &upstream, name, &config(ca, password));
         plane.proxy.wait_err("is away");
@@ -389,6 +393,10 @@ fn what_somebody_else_wrote_there_harms_nobody() {
     redis.ask(&["HSET", "palisade:lists:entries", "deny:192.0.2.5", &large]);
     let serial = redis.ask(&["INCR", "palisade:lists:serial"]);
     redis.ask(&["ZADD", "palisade:lists:changes", &serial, "deny:192.0.2.5"]);
+    for score in ["9e300", "inf", "0.5"] {
+        redis.ask(&["ZADD", "palisade:lists:changes", score, &format!("deny:AS{}", score.len())]);
+    }
+    redis.ask(&["DEL", "palisade:lists:serial"]);
     for key in [&collection, &rate] {
         redis.ask(&["DEL", key]);
         redis.ask(&["SADD", key, "nonsense"]);
@@ -414,7 +422,7 @@ fn what_somebody_else_wrote_there_harms_nobody() {
     }
     let page = include_str!("../../../docs/reference/metrics.md");
     let described = |row: &str| page.lines().any(|line| line == row);
-    for line in get(a.admin, "/metrics", "").body.lines() {
+    for line in a.metrics().lines() {
         let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' ')) else {
             continue;
         };

@@ -97,10 +97,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A reason that was told is not told again for so long.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Sets the epoch where there is none: what Redis knows since then is one history.
-const HELLO: &str = "redis.call('SET', KEYS[1], ARGV[1], 'NX')
-return {redis.call('GETRANGE', KEYS[1], 0, 63), redis.call('GET', KEYS[2]) or '0'}";
-
 impl Client {
     /// A client. `name` tells this run of this process from all others; `say` takes what people should read.
     pub fn new(
@@ -251,8 +247,8 @@ impl Link {
 
     /// The epoch, and how many changes of lists there have been.
     pub(crate) async fn hello(&self, proposed: &str) -> Result<(String, u64), Failure> {
-        let keys = [self.key("lists:epoch"), self.key("lists:serial")];
-        let answer = self.run(HELLO, &keys, &[proposed]).await?;
+        let keys = ["lists:epoch", "lists:serial", "lists:changes"].map(|name| self.key(name));
+        let answer = self.run(include_str!("scripts/hello.lua"), &keys, &[proposed]).await?;
         reply::hello(&answer).ok_or_else(|| "its epoch cannot be read".to_owned())
     }
 

@@ -153,7 +153,8 @@ pub(crate) async fn run(client: Arc<Client>, lists: Arc<dyn Lists>, outbox: Arc<
         let link = client.link().await;
         match exchange.go_on(&link).await {
             Ended::Lost(why) => client.lost(link.number(), &why),
-            Ended::OtherHistory => {}
+            // Not at once: what is odd may stay so.
+            Ended::OtherHistory => tokio::time::sleep(ASK_EVERY).await,
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn list_line(input: &[u8]) {
             Line::Entry(entry) => drop(lists.restore(entry)),
             Line::Past(change) => lists.remember(change),
             Line::Change(change) => {
-                drop(lists.add(change.entry.clone(), change.at, &change.by));
+                let _ = lists.add(change.entry.clone(), change.at, &change.by);
                 if change.at.0 % 2 == 0 {
                     lists.remove(&change.entry.id(), change.at, &change.by);
                 }

@@ -1,6 +1,7 @@
 //! Debian's redis-server as tests run it: one of their own, by a socket in the test's folder or on a free port.
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+use std::cell::RefCell;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{Folder, eventually};
@@ -19,7 +20,7 @@ pub(crate) fn is_here() -> bool {
 pub(crate) struct Redis<'f> {
     folder: &'f Folder,
     options: Vec<String>,
-    child: Child,
+    child: RefCell<Child>,
 }
 
 impl<'f> Redis<'f> {
@@ -28,7 +29,7 @@ impl<'f> Redis<'f> {
         let mut all = vec!["--port".to_owned(), "0".to_owned()];
         all.extend(options.iter().map(|option| (*option).to_owned()));
         let child = spawn(folder, &all);
-        let redis = Self { folder, options: all, child };
+        let redis = Self { folder, options: all, child: RefCell::new(child) };
         redis.wait();
         redis
     }
@@ -39,14 +40,15 @@ impl<'f> Redis<'f> {
     }
 
     /// Ends it, as a crash does.
-    pub(crate) fn stop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn stop(&self) {
+        let mut child = self.child.borrow_mut();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Begins again with the same options.
-    pub(crate) fn start_again(&mut self) {
-        self.child = spawn(self.folder, &self.options);
+    pub(crate) fn start_again(&self) {
+        *self.child.borrow_mut() = spawn(self.folder, &self.options);
         self.wait();
     }
 
@@ -72,7 +74,8 @@ fn spawn(folder: &Folder, options: &[String]) -> Child {
 
 impl Drop for Redis<'_> {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
