@@ -67,6 +67,13 @@ attacks! {
     Protocol = "protocol", "message that no client sends";
     InspectionLimit = "inspection-limit", "more than is inspected";
     Leak = "leak", "secret or internal detail in a response";
+    UndefinedEndpoint = "undefined-endpoint", "endpoint that the API's specification does not have";
+    UndefinedParameter = "undefined-parameter", "parameter that the endpoint does not have";
+    MissingParameter = "missing-parameter", "request without a parameter that the endpoint requires";
+    InvalidValue = "invalid-value", "value that the endpoint's schema does not allow";
+    NoAuthentication = "no-authentication", "request without the authentication that the endpoint asks for";
+    InvalidBody = "invalid-body", "body that is no JSON, or of a type that the endpoint does not take";
+    VirtualPatch = "virtual-patch", "request that a virtual patch refuses";
 }
 
 impl std::fmt::Display for Attack {

@@ -220,7 +220,7 @@ fn tls(
         return Ok(None);
     }
     let mut warnings = Vec::new();
-    let made = upstream(loader, told, UpstreamProtocol::Http1, &mut warnings)?;
+    let made = upstream(loader, told, vec![Alpn::Http1], &mut warnings)?;
     warnings.iter().for_each(|warning| say!("palisade: {warning}"));
     Ok(Some(Arc::new(made)))
 }
