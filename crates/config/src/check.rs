@@ -2,6 +2,7 @@
 //! What a person may leave out because it goes without saying is filled in here.
 
 mod authentication;
+mod custom;
 mod lists;
 mod loops;
 mod rates;
@@ -43,6 +44,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.loops(&config);
     checks.profiles(&config);
     checks.exceptions(&config);
+    checks.custom_rules(&config);
     checks.lists(&config);
     checks.automatic(&config);
     checks.rates(&config);

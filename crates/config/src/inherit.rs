@@ -1,7 +1,7 @@
 //! Profiles that begin from another one: `base: NAME`.
 //!
 //! Before keys have types, so that what is written and what is left out can still be told apart. Sections are taken over
-//! key by key, `exceptions` and `mask` add up, everything else is the nearer profile's own.
+//! key by key, lists of custom rules (`exceptions`, `mask`, ..) add up, everything else is the nearer profile's own.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::decode::{Decoder, Step, nearest};
 use crate::node::{Node, Value, quoted};
 
 /// Lists that add up.
-const LISTS: &[&str] = &["exceptions", "mask"];
+const LISTS: &[&str] = &["exceptions", "mask", "patches", "binary", "responseHeaders"];
 
 /// Profiles in a row; nobody reads more.
 const DEPTH_MAX: usize = 8;

@@ -15,6 +15,7 @@
 mod authentication;
 mod check;
 mod client_address;
+mod custom;
 mod decode;
 mod environment;
 mod events;
@@ -23,6 +24,7 @@ mod headers;
 mod http2;
 mod inherit;
 mod lists;
+mod openapi;
 mod overrides;
 mod policy;
 mod policy_sync;
@@ -44,6 +46,7 @@ pub use authentication::{
     CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims, credential_names,
 };
 pub use client_address::{AddressSource, ClientAddress, HopCount};
+pub use custom::{Binary, EndpointHeaders, Method, Patch};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
 pub use events::{Events, L7, TrimUrl};
@@ -55,6 +58,7 @@ pub use lists::{
     PayloadsGray, Places,
 };
 pub use node::Origin;
+pub use openapi::{OnBreach, OpenApi, OpenApiLimits};
 pub use overrides::Overrides;
 pub use palisade_model::{Country, Network};
 pub use policy::{

@@ -2,6 +2,7 @@
 
 use crate::authentication::{Authentication, Authenticator};
 use crate::client_address::ClientAddress;
+use crate::custom::{Binary, EndpointHeaders, Patch};
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::events::Events;
 use crate::exception::RuleIds;
@@ -9,6 +10,7 @@ use crate::headers::{HeaderName, Headers};
 use crate::http2::Http2;
 use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
+use crate::openapi::OpenApi;
 use crate::policy::{Policies, Workload};
 use crate::rates::RateLimit;
 use crate::shared_state::SharedState;
@@ -202,6 +204,8 @@ section! {
         profile: Located<Name> = "default",
         /// What its traffic is excepted from, whatever the profile. Those of the profile and of the route hold as well.
         exceptions: Vec<Located<Exception>>,
+        /// The specification of its API; requests are not held against any when absent.
+        openapi: Option<OpenApi>,
         /// The page of its blocked requests, in place of the one at the top.
         block_page: Option<BlockPage>,
         /// Changes to the headers of its responses, pages of ours included.
@@ -286,7 +290,8 @@ section! {
 section! {
     /// How traffic is inspected.
     pub struct Profile {
-        /// The profile that this one begins from: what is not written here is as it says. `exceptions` and `mask` add up.
+        /// The profile that this one begins from: what is not written here is as it says. `exceptions`, `mask`, `patches`, `binary` and
+        /// `responseHeaders` add up.
         base: Option<Located<Name>>,
         /// off, monitoring, safe_blocking or block.
         ///
@@ -307,6 +312,12 @@ section! {
         on_failure: OnFailure = "closed",
         /// Values that logs do not show, beside those that they never do.
         mask: Vec<Mask>,
+        /// Requests that are refused until what they reach is mended.
+        patches: Vec<Located<Patch>>,
+        /// Points that carry binary data.
+        binary: Vec<Located<Binary>>,
+        /// Changes to the headers of responses, below some paths.
+        response_headers: Vec<EndpointHeaders>,
         /// Sources that come on lists by what they do.
         automatic: Automatic,
     }
@@ -421,6 +432,9 @@ section! {
     pub struct Mask {
         /// Names of arguments, headers and cookies, letter case aside.
         names: Vec<String>,
+        /// Points whose values logs and events do not show, not even where something was found in them. They are written
+        /// as those of exceptions are, and end in a name.
+        points: Vec<Located<PointPattern>>,
     }
 }
 

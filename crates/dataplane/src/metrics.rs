@@ -174,6 +174,16 @@ counts! {
     journal_failures_total,
 }
 
+/// Findings by the kind of attack.
+#[derive(Debug)]
+struct FindingCounts([Count; Attack::ALL.len()]);
+
+impl Default for FindingCounts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Count::default()))
+    }
+}
+
 /// All that the data plane counts, since the start of the process.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -184,7 +194,7 @@ pub struct Metrics {
     requests: RequestFamilies,
     blocked: [Count; BlockClass::ALL.len()],
     would_block: [Count; BlockClass::ALL.len()],
-    findings: [Count; Attack::ALL.len()],
+    findings: FindingCounts,
     pub(crate) list_hits: [Count; 3],
     duration_proxy: Seconds,
     duration_engine: Seconds,
@@ -240,7 +250,7 @@ impl Metrics {
             counts[BlockClass::of(report) as usize].one();
         }
         for finding in report.into_iter().flat_map(Report::notable_findings) {
-            self.findings[finding.attack as usize].one();
+            self.findings.0[finding.attack as usize].one();
         }
     }
 
@@ -264,7 +274,7 @@ impl Metrics {
                 take(Sample { name, help, labels: &labels, value: Value::Counter(count.value()) });
             }
         }
-        for (attack, count) in Attack::ALL.iter().zip(&self.findings) {
+        for (attack, count) in Attack::ALL.iter().zip(&self.findings.0) {
             take(Sample {
                 name: "palisade_findings_total",
                 help: "Findings of the built-in detector that are worth a line of the error log, by the kind of attack.",

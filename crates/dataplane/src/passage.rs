@@ -143,7 +143,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         self.closing = turned.is_some();
         let elsewhere = refused.or_else(|| listener.redirect.map(|redirect| elsewhere(redirect, &head)));
         let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
-        self.site = destination.as_ref().and_then(|destination| destination.site.clone());
+        let site = destination.as_ref().and_then(|destination| destination.site.clone());
+        self.site = site.map(|site| site.at(Target::new(&head.target, &head.method).path()));
         let id = request_id();
         let client_addr = listener.client_of(arrival, &head.headers);
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);

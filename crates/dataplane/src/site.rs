@@ -1,5 +1,10 @@
 //! What a service wants its answers to look like: pages for blocked requests, changes to headers.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use palisade_http::normal_path;
+use palisade_inspect::path_is_below;
 use palisade_model::reason_phrase;
 
 /// The look of a service's answers.
@@ -11,12 +16,38 @@ pub struct Site {
     pub json: Option<Page>,
     /// Changes to headers.
     pub headers: HeaderChanges,
+    /// Further changes, of answers to requests below some paths; everywhere where there are none.
+    pub below: Vec<(Vec<String>, HeaderChanges)>,
+}
+
+impl Site {
+    /// The look of the answer to a request for a path, which is given as it was sent.
+    pub(crate) fn at(self: Arc<Self>, path: &[u8]) -> Arc<Self> {
+        if self.below.is_empty() {
+            return self;
+        }
+        // A path without a normal form is below nothing.
+        let path: Option<Cow<'_, [u8]>> = normal_path(path);
+        let holds = |paths: &[String]| {
+            paths.is_empty() || path.as_ref().is_some_and(|path| path_is_below(path, paths))
+        };
+        let mut headers = self.headers.clone();
+        for (_, changes) in self.below.iter().filter(|(paths, _)| holds(paths)) {
+            // The later of two that set one header has the word.
+            headers.set.retain(|(name, _)| !changes.drops(name.as_bytes()));
+            headers.add.retain(|(name, _)| !changes.drops(name.as_bytes()));
+            headers.set.extend_from_slice(&changes.set);
+            headers.add.extend_from_slice(&changes.add);
+            headers.remove.extend_from_slice(&changes.remove);
+        }
+        Arc::new(Self { html: self.html.clone(), json: self.json.clone(), headers, below: Vec::new() })
+    }
 }
 
 /// A page with places for what is known only then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    parts: Vec<Part>,
+    parts: Arc<[Part]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +99,7 @@ impl Page {
         }
         let text =
             std::str::from_utf8(text).map_err(|error| PageError::NotUtf8 { at: error.valid_up_to() })?;
-        let mut parts = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         let (mut rest, mut plain) = (text, String::new());
         while let Some((before, after)) = rest.split_once("{{") {
             plain.push_str(before);
@@ -94,7 +125,7 @@ impl Page {
         plain.push_str(rest);
         parts.push(Part::Text(plain));
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
-        Ok(Self { parts })
+        Ok(Self { parts: parts.into() })
     }
 
     /// Whether it shows the request's id, by which a person finds it in the logs.
@@ -105,7 +136,7 @@ impl Page {
     /// The page of an answer.
     pub fn render(&self, status: u16, request_id: &str) -> String {
         let mut out = String::new();
-        for part in &self.parts {
+        for part in self.parts.iter() {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::RequestId => out.push_str(request_id),

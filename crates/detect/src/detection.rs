@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use palisade_codec::ByteSet;
 use palisade_http::RequestHead;
-use palisade_model::{Part, Point, Root};
+use palisade_model::{Part, Point, PointPattern, Root};
 
 use crate::descent::{BodyReader, Descent, Roots};
 use crate::detectors::{self, DETECTORS, Evidence, Findings, leak};
-use crate::{Confidence, DetectLimits, Finding, Recall, Spent, Value};
+use crate::{Confidence, DetectLimits, Finding, FindingPoint, Recall, Spent, Value};
 
 /// Looks at one exchange: its head, then its body piece by piece, then all of it.
 ///
@@ -57,6 +57,16 @@ impl Detection {
             response: Vec::new(),
             recall: None,
         }
+    }
+
+    /// Also notes whether some points are there. Before [`run`](Self::run).
+    pub fn watch(&mut self, points: impl IntoIterator<Item = PointPattern>) {
+        self.descent.watched.extend(points.into_iter().map(|points| (points, None)));
+    }
+
+    /// The first point that each of those [watched](Self::watch) met, once the request was looked at.
+    pub fn met(&self) -> impl Iterator<Item = Option<&FindingPoint>> {
+        self.descent.watched.iter().map(|(_, met)| met.as_ref())
     }
 
     /// Takes the next piece of the request's body, codings undone.

@@ -38,11 +38,12 @@ pub enum Action {
 }
 
 /// Decides. Refusals of framing, by policy, by the deny list, by rate limits and by authentication are no verdicts of
-/// the firewall and act in every mode.
+/// the firewall and act in every mode; patches in every one but off.
 pub fn decide(outcome: &Outcome, stance: &Stance) -> Action {
     let stops = match outcome.cause {
         Cause::Framing(_) | Cause::Policy | Cause::List | Cause::Rate | Cause::Authentication => true,
-        Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => match stance.mode {
+        Cause::Patch => stance.mode != Mode::Off,
+        Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) => match stance.mode {
             Mode::Off | Mode::Monitoring => false,
             Mode::SafeBlocking => stance.gray,
             Mode::Block => true,
@@ -92,6 +93,18 @@ mod tests {
             (Mode::Block, false, answer.clone()),
         ] {
             assert_eq!(decide(&denied, &stance(mode, gray, OnFailure::Closed)), action, "{mode} gray {gray}");
+        }
+    }
+
+    #[test]
+    fn a_breach_acts_by_mode_and_a_patch_in_every_one_but_off() {
+        let denied = |cause| outcome(Verdict::Deny { status: 403 }, cause, false);
+        let answer = Action::Answer { status: 403 };
+        for mode in Mode::ALL {
+            let stance = stance(mode, false, OnFailure::Closed);
+            let breach = denied(Cause::Specification(palisade_model::Attack::UndefinedEndpoint));
+            assert_eq!(decide(&breach, &stance) == answer, mode == Mode::Block, "{mode}");
+            assert_eq!(decide(&denied(Cause::Patch), &stance) == answer, mode != Mode::Off, "{mode}");
         }
     }
 

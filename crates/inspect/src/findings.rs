@@ -12,7 +12,7 @@
 use palisade_detect::Finding;
 use palisade_http::Target;
 use palisade_model::{
-    AuditFinding, Excerpt, Intercepted, Interception, Part, Place, Point, Redactor, Root, Verdict,
+    AuditFinding, Excerpt, Intercepted, Interception, Part, Place, Point, Redactor, Root, Stage, Verdict,
 };
 
 use crate::inspection::Cause;
@@ -29,10 +29,9 @@ pub(crate) fn lines(report: &Report, redactor: &Redactor) -> Vec<String> {
     if findings.is_empty() {
         return Vec::new();
     }
-    let target = report.detection.as_ref().map(|detection| {
-        let head = detection.head();
-        redactor.target(Target::new(&head.target, &head.method).path(), URI_BYTES_MAX)
-    });
+    let target = report
+        .request_head()
+        .map(|head| redactor.target(Target::new(&head.target, &head.method).path(), URI_BYTES_MAX));
     let uri = target.as_ref().map_or("", |target| target.as_str()).replace('"', "\\x22");
     let (client, server) = (report.peer.client_addr.ip(), report.peer.server_addr.ip());
     let id = &report.peer.request_id;
@@ -56,14 +55,21 @@ pub(crate) fn told(report: &Report, redactor: &Redactor) -> Vec<AuditFinding> {
 
 /// Whether a finding, and nothing else, stopped the exchange.
 fn denies(report: &Report) -> bool {
-    report.standing.enforces()
-        && report.outcome.as_ref().is_some_and(|outcome| matches!(outcome.cause, Cause::Finding(_)))
+    report.outcome.as_ref().is_some_and(|outcome| match outcome.cause {
+        Cause::Finding(_) | Cause::Specification(_) => report.standing.enforces(),
+        Cause::Patch => true,
+        _ => false,
+    })
 }
 
 /// A finding as it may leave the process.
 pub(crate) fn shown(report: &Report, finding: &Finding, redactor: &Redactor, denied: bool) -> AuditFinding {
     let point = finding.point.as_point();
-    let phase = if point.root == Root::ResponseBody { 4 } else { 2 };
+    let phase = match report.outcome.as_ref().map(|outcome| outcome.stage) {
+        _ if point.root == Root::ResponseBody => 4,
+        Some(Stage::RequestHead) => 1,
+        _ => 2,
+    };
     let status = match report.outcome.as_ref().map(|outcome| &outcome.verdict) {
         Some(Verdict::Deny { status }) => *status,
         _ => 403,

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_authn::Identity;
-use palisade_detect::{Attack, Detection};
+use palisade_detect::{Attack, Detection, Finding};
 use palisade_engine::{
     Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, LimitAction, Lookup, Phase,
     Progress, RuleId, Shortfall, Transaction,
 };
 use palisade_http::{Fields, FramingFinding, RequestHead, ResponseHead};
 use palisade_model::{Leaks, PeerIdentity, Root, Stage, Verdict};
+use palisade_openapi::Check;
 use palisade_policy::Awaited;
 
 use crate::detector::{Judged, is_text};
 use crate::environment;
 use crate::gate::{self, Admission, Asked};
+use crate::patches::PATCH;
 use crate::profile::{Profile, Service};
 use crate::redacted::AUDIT_BODY_BYTES_MAX;
 use crate::report::Report;
+use crate::specification::SPECIFICATION;
 use crate::standing::Standing;
 
 /// Who asks.
@@ -159,6 +162,10 @@ pub enum Cause {
     Limit,
     /// A finding of the built-in detector.
     Finding(Attack),
+    /// The specification of the service's API does not allow it; the kind of breach.
+    Specification(Attack),
+    /// A virtual patch.
+    Patch,
     /// The message can be read in more than one way.
     Framing(FramingFinding),
     /// Policy: who asks may not, or may not ask that.
@@ -187,6 +194,10 @@ pub struct Inspection {
     detecting: bool,
     /// The response is looked at for leaks, and has not been looked at yet.
     watching: bool,
+    /// The request held against the service's specification, with its head for exceptions.
+    specified: Option<Box<Specified>>,
+    /// Patches that hold for the request, by number.
+    patches: Vec<usize>,
     framing: Option<FramingFinding>,
     stage: Stage,
     clock: Clock,
@@ -201,6 +212,15 @@ pub struct Inspection {
     waits: Option<Box<Waits>>,
     /// The beginning of the request's body, for the audit log.
     kept_request_body: Vec<u8>,
+}
+
+/// A request on its way through a specification's check.
+#[derive(Debug)]
+struct Specified {
+    head: RequestHead,
+    check: Check,
+    /// Breaches that have been judged.
+    judged: usize,
 }
 
 /// A request whose peer is not known yet.
@@ -231,6 +251,8 @@ impl Inspection {
             judged: None,
             detecting: false,
             watching: false,
+            specified: None,
+            patches: Vec::new(),
             framing: head.findings.iter().copied().find(|finding| finding.is_ambiguous()),
             stage: Stage::RequestHead,
             clock,
@@ -273,8 +295,49 @@ impl Inspection {
             return self.refuse(Cause::Rate, status);
         }
         let Waits { head, detail, .. } = *waits;
+        self.specify(&head);
         self.look_at_head(head, detail);
+        // What stops the request now needs no rule to look at it.
+        let decisive = self.judged.as_ref().and_then(Judged::decisive);
+        if decisive.is_some_and(|finding| finding.detector == PATCH || self.standing.enforces()) {
+            return self.conclude();
+        }
         self.run(Phase::RequestHeaders)
+    }
+
+    /// Asks patches and the specification about the head.
+    fn specify(&mut self, head: &RequestHead) {
+        if !self.standing.is_inspected() {
+            return;
+        }
+        self.patches = self.service.profile.patches.here(head);
+        if let Some(finding) = self.service.profile.patches.at_once(&self.patches) {
+            self.patched(finding);
+            return;
+        }
+        let Some(enforcement) = &self.service.specification else { return };
+        let identity = self.peer.identity.as_ref();
+        let certificate = identity.is_some_and(|identity| identity.trusted_certificate().is_some());
+        let check = enforcement.begin(head, certificate);
+        self.specified = Some(Box::new(Specified { head: head.clone(), check, judged: 0 }));
+        self.judge_breaches();
+    }
+
+    /// Judges breaches that have not been judged.
+    fn judge_breaches(&mut self) {
+        let (Some(enforcement), Some(specified)) = (&self.service.specification, &mut self.specified) else { return };
+        let breaches = specified.check.breaches();
+        let judged =
+            enforcement.judge(&breaches[specified.judged.min(breaches.len())..], &specified.head, &self.service.exceptions);
+        specified.judged = breaches.len();
+        self.judged.get_or_insert_default().add(judged);
+    }
+
+    /// A patch refuses the request: that comes before whatever else was found.
+    fn patched(&mut self, finding: Finding) {
+        let judged = self.judged.get_or_insert_default();
+        judged.decisive = Some(judged.findings.len());
+        judged.findings.push(finding);
     }
 
     /// Shows the head to all who look at requests.
@@ -287,6 +350,13 @@ impl Inspection {
         let enforces = self.standing.enforces();
         self.detection =
             detector.as_ref().map(|detector| Box::new(Detection::recalling(&head, &detector.recall)));
+        // Patches ask what the detector sees, also where its findings count for nothing else.
+        if !self.patches.is_empty() {
+            let detection = self
+                .detection
+                .get_or_insert_with(|| Box::new(Detection::begin(&head, &palisade_detect::DetectLimits::default())));
+            detection.watch(service.profile.patches.watched(&self.patches));
+        }
         self.transaction = rules.as_ref().map(|rules| {
             let connection = Connection {
                 client: peer.client_addr,
@@ -339,6 +409,7 @@ impl Inspection {
     /// has come to [`Step::More`].
     pub fn wants_request_body(&self) -> bool {
         self.detection.is_some()
+            || self.specified.as_ref().is_some_and(|specified| specified.check.wants_body())
             || self.transaction.as_ref().is_some_and(|transaction| transaction.wants_request_body())
     }
 
@@ -382,6 +453,9 @@ impl Inspection {
         match input {
             Input::Chunk(chunk) => {
                 self.request_bytes += chunk.len() as u64;
+                if let Some(specified) = &mut self.specified {
+                    specified.check.feed(chunk);
+                }
                 if let Some(transaction) = &mut self.transaction {
                     if transaction.audits_request_body() {
                         let room = AUDIT_BODY_BYTES_MAX.saturating_sub(self.kept_request_body.len());
@@ -410,6 +484,7 @@ impl Inspection {
             Input::Trailers(_) => Step::More(Release::default()),
             Input::End => {
                 self.stage = Stage::Request;
+                self.end_specified(false);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.request_body_end();
                 }
@@ -418,6 +493,7 @@ impl Inspection {
             Input::Cut => {
                 self.stage = Stage::Request;
                 self.request_cut = true;
+                self.end_specified(true);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.request_body_cut();
                     if transaction.interruption().is_some() {
@@ -504,6 +580,7 @@ impl Inspection {
             judged: self.judged.unwrap_or_default(),
             policy: self.policy.map(Box::new),
             kept_request_body: self.kept_request_body,
+            specified: self.specified.map(|specified| specified.head),
         }
     }
 
@@ -548,15 +625,27 @@ impl Inspection {
 
     /// Puts the request, which is whole, to the detector, one share of work at a time.
     fn detect(&mut self) -> Step {
-        let (Some(detection), Some(detector)) = (&mut self.detection, &self.service.profile.detector) else {
-            return self.conclude();
-        };
+        let Some(detection) = &mut self.detection else { return self.conclude() };
         self.detecting = detection.run() == palisade_detect::Progress::Yield;
         if self.detecting {
             return Step::Yield;
         }
-        self.judged = Some(detector.judge(detection.findings(), detection.head(), &self.service.exceptions));
+        if let Some(detector) = &self.service.profile.detector {
+            let judged = detector.judge(detection.findings(), detection.head(), &self.service.exceptions);
+            self.judged.get_or_insert_default().add(judged);
+        }
+        if let Some(finding) = self.service.profile.patches.judge(&self.patches, detection) {
+            self.patched(finding);
+        }
         self.conclude()
+    }
+
+    /// The request is whole, or cut: the rest of its breaches is known.
+    fn end_specified(&mut self, cut: bool) {
+        if let Some(specified) = &mut self.specified {
+            specified.check.end(cut);
+            self.judge_breaches();
+        }
     }
 
     /// Whether the profile refuses a body of this size. Where rules look at bodies, they have the same bound and say so.
@@ -579,17 +668,23 @@ impl Inspection {
         // A request's finding stops the request, a response's the response.
         let finding = self.judged.as_ref().and_then(Judged::decisive).filter(|finding| {
             let of_response = finding.point.as_point().root == Root::ResponseBody;
-            self.stage == if of_response { Stage::Response } else { Stage::Request }
+            if of_response { self.stage == Stage::Response } else { self.stage <= Stage::Request }
         });
-        let finding = finding.map(|finding| finding.attack);
+        let finding = finding.map(|finding| match finding.detector {
+            PATCH => Cause::Patch,
+            SPECIFICATION => Cause::Specification(finding.attack),
+            _ => Cause::Finding(finding.attack),
+        });
         let too_large = self.stage == Stage::Request && self.is_refused_by_size();
         let (verdict, cause) = match (stop, framing, would_stop, finding) {
+            // It acts where a rule's verdict may not.
+            (_, _, _, Some(Cause::Patch)) => (Verdict::Deny { status: 403 }, Cause::Patch),
             (Some(interruption), _, _, _) | (None, None, Some(interruption), _) => {
                 (verdict_of(interruption), interruption.rule.map_or(Cause::Limit, Cause::Rule))
             }
             (None, Some(finding), _, _) => (Verdict::Deny { status: 400 }, Cause::Framing(finding)),
             (None, None, None, _) if too_large => (Verdict::Deny { status: 413 }, Cause::Limit),
-            (None, None, None, Some(attack)) => (Verdict::Deny { status: 403 }, Cause::Finding(attack)),
+            (None, None, None, Some(cause)) => (Verdict::Deny { status: 403 }, cause),
             (None, None, None, None) => (Verdict::Pass, Cause::None),
         };
         let incomplete = transaction

@@ -25,10 +25,12 @@ mod exceptions;
 mod findings;
 mod gate;
 mod inspection;
+mod patches;
 mod profile;
 mod redacted;
 mod report;
 mod routes;
+mod specification;
 mod standing;
 
 pub use decide::{Action, Stance, decide};
@@ -46,10 +48,15 @@ pub use palisade_engine::persistent::{
 };
 pub use palisade_engine::{
     Answer, Caps, Clock, GeoRecord, Interner, LoadedRules, Lookup, RuleSources, load_rules, load_rules_with,
+    path_is_below,
 };
+pub use palisade_openapi::{Specification, SpecificationRead, read as read_specification};
 pub use palisade_policy::{Awaited, Direction};
+pub use patches::Patches;
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;
 pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};
+pub use specification::Enforcement;
+pub use standing::{ModeOverride, ServiceMode, SetMode, Standing};

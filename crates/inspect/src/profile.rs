@@ -5,12 +5,14 @@ use std::sync::Arc;
 use palisade_config::{Exception, OnRequestBody, OnResponseBody};
 use palisade_detect::{DetectLimits, Recall};
 use palisade_engine::{Caps, LimitAction, RuleSet};
-use palisade_model::{Mode, Place, Redactor};
+use palisade_model::{Mode, Place, PointPattern, Redactor, Root};
 
 use crate::detector::Detector;
 use crate::ends::Ends;
 use crate::exceptions::Exceptions;
 use crate::gate::Gate;
+use crate::patches::Patches;
+use crate::specification::Enforcement;
 use crate::standing::ServiceMode;
 
 /// What a service's traffic goes through.
@@ -28,8 +30,10 @@ pub struct Profile {
     pub redactor: Redactor,
     /// Outer bounds of what is inspected: the stricter of them and the rules' own wins.
     pub caps: Caps,
-    /// What its traffic is excepted from, as it is written.
+    /// What its traffic is excepted from, as it is written; points of binary data are excepted from what is read in texts.
     pub exceptions: Vec<Exception>,
+    /// Requests that are refused until what they reach is mended.
+    pub patches: Patches,
     /// Sources that come on lists by what they do; nothing here looks at it.
     pub automatic: palisade_config::Automatic,
 }
@@ -64,7 +68,11 @@ impl Profile {
             palisade_config::OnFailure::Open => OnFailure::Open,
         };
         let redactor = Redactor::with_names(profile.mask.iter().flat_map(|mask| &mask.names));
-        let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).collect();
+        let masked = profile.mask.iter().flat_map(|mask| &mask.points);
+        let redactor = redactor.hiding(masked.flat_map(|points| places_of(points)));
+        let binary = profile.binary.iter().map(|binary| binary.as_exception());
+        let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).chain(binary).collect();
+        let patches = Patches::of(profile.patches.iter().map(|patch| &**patch));
         palisade_detect::prepare();
         let detector = profile.detect.enabled.then(|| Detector {
             sensitivity: profile.detect.sensitivity,
@@ -80,8 +88,21 @@ impl Profile {
             redactor,
             caps,
             exceptions,
+            patches,
             automatic: profile.automatic.clone(),
         }
+    }
+}
+
+/// The places that a mask's points name. Logs know arguments by their names, wherever they stand.
+fn places_of(points: &PointPattern) -> Vec<Place> {
+    let Some(name) = points.name().map(|name| name.as_bytes().to_vec()) else { return Vec::new() };
+    match points.root() {
+        Root::Query | Root::Form | Root::Multipart | Root::Json => vec![Place::Argument(name)],
+        Root::Cookie => vec![Place::Cookie(name)],
+        Root::Header => vec![Place::RequestHeader(name)],
+        Root::ResponseHeader => vec![Place::ResponseHeader(name)],
+        _ => Vec::new(),
     }
 }
 
@@ -141,6 +162,8 @@ pub struct Service {
     pub profile: Arc<Profile>,
     /// What it is excepted from, by its profile, by itself and by its route.
     pub exceptions: Exceptions,
+    /// The specification of its API; none where requests are not held against any.
+    pub specification: Option<Enforcement>,
     /// Who may ask; anybody without it.
     pub gate: Option<Gate>,
     /// Who stands at the ends of its requests.
@@ -171,11 +194,18 @@ impl Service {
             name: name.into(),
             profile,
             exceptions,
+            specification: None,
             gate: None,
             ends: Ends::default(),
             mode,
             application: None,
         })
+    }
+
+    /// The same service with the specification of its API.
+    #[must_use]
+    pub fn specified(self: Arc<Self>, specification: Option<Enforcement>) -> Arc<Self> {
+        Arc::new(Self { specification, ..Arc::unwrap_or_clone(self) })
     }
 
     /// The same service behind policies.

@@ -116,7 +116,8 @@ impl Redacted<'_> {
 
     /// The finding that stopped the exchange, or would have in a mode that stops.
     pub fn decisive_finding(&self) -> Option<AuditFinding> {
-        let decided = self.report.outcome.as_ref().is_some_and(|it| matches!(it.cause, Cause::Finding(_)));
+        let decides = |cause| matches!(cause, Cause::Finding(_) | Cause::Specification(_) | Cause::Patch);
+        let decided = self.report.outcome.as_ref().is_some_and(|it| decides(it.cause));
         let finding = self.report.decisive_finding().filter(|_| decided)?;
         Some(crate::findings::shown(self.report, finding, &self.redactor, false))
     }
@@ -453,6 +454,15 @@ fn is_leaf(target: &[u8]) -> bool {
         .any(|name| target.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with(b":")))
 }
 
+/// Whether a place is hidden whatever matched there, by its name or by the key that a JSON body gives it.
+fn is_hidden(place: &Place, redactor: &Redactor) -> bool {
+    let by_key = match place {
+        Place::Argument(name) => both_names(name).iter().any(|place| redactor.is_hidden_by_rule(place)),
+        _ => false,
+    };
+    by_key || redactor.is_hidden_by_rule(place)
+}
+
 /// A match whose texts may leave the process.
 fn redacted_match(transaction: &Transaction, matched: &Match, redactor: &Redactor) -> Match {
     let place = place_of(&matched.target);
@@ -464,7 +474,7 @@ fn redacted_match(transaction: &Transaction, matched: &Match, redactor: &Redacto
         _ => None,
     });
     let is_hidden =
-        sanitised.is_some() || place.as_ref().is_some_and(|place| redactor.is_hidden_by_rule(place));
+        sanitised.is_some() || place.as_ref().is_some_and(|place| is_hidden(place, redactor));
     let is_point = place.is_some() || is_leaf(&matched.target);
     let from = transaction.rules().rule(matched.rule).from_macros();
     let masked = |text: &[u8], has_macros: bool| match (has_macros, is_hidden, is_point) {

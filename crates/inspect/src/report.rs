@@ -6,7 +6,7 @@ use std::sync::Arc;
 use palisade_detect::{Detection, Finding};
 use palisade_engine::persistent::Operation;
 use palisade_engine::{Shortfall, Transaction, error_log};
-use palisade_http::{BodyLimits, Target, parse_form};
+use palisade_http::{BodyLimits, RequestHead, Target, parse_form};
 use palisade_model::{Verdict, VisitParameter};
 
 use crate::detector::{Judged, LOGGED_FROM};
@@ -41,6 +41,8 @@ pub struct Report {
     pub(crate) policy: Option<Box<gate::Judged>>,
     /// The beginning of the request's body, when the audit log may want it.
     pub(crate) kept_request_body: Vec<u8>,
+    /// The head, where the request was held against a specification.
+    pub(crate) specified: Option<RequestHead>,
 }
 
 impl Report {
@@ -96,6 +98,12 @@ impl Report {
         }
         lines.extend(findings);
         lines
+    }
+
+    /// The head of the request, where anybody looked at it.
+    pub(crate) fn request_head(&self) -> Option<&RequestHead> {
+        let transaction = self.transaction.as_deref().map(Transaction::request);
+        self.detection.as_ref().map(|detection| detection.head()).or(self.specified.as_ref()).or(transaction)
     }
 
     /// Visits the parameters of the request: `query` or `body`, name, value. Raw. Without rules those of the query alone.

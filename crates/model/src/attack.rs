@@ -76,6 +76,22 @@ attacks! {
     VirtualPatch = "virtual-patch", "request that a virtual patch refuses";
 }
 
+impl Attack {
+    /// Whether it is what a specification or a patch says of a request, and no attack that the detector reads.
+    pub const fn is_of_specification(self) -> bool {
+        matches!(
+            self,
+            Self::UndefinedEndpoint
+                | Self::UndefinedParameter
+                | Self::MissingParameter
+                | Self::InvalidValue
+                | Self::NoAuthentication
+                | Self::InvalidBody
+                | Self::VirtualPatch
+        )
+    }
+}
+
 impl std::fmt::Display for Attack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())

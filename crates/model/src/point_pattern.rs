@@ -57,6 +57,13 @@ impl PointPattern {
         self.root
     }
 
+    /// The name that its points end in, where it is one: the parameter's, the header's, the last key of a pointer.
+    pub fn name(&self) -> Option<&str> {
+        let path = self.path.as_ref()?.as_str();
+        let name = if has_segments(self.root) { path.rsplit('/').next().unwrap_or_default() } else { path };
+        (self.part == Part::Value && !name.is_empty() && !name.contains('*')).then_some(name)
+    }
+
     /// Whether a point is one of them. Names of headers match in any case, others as they are written.
     pub fn matches(&self, point: &Point<'_>) -> bool {
         (self.root, self.part) == (point.root, point.part)

@@ -40,6 +40,7 @@ mod serving;
 mod shared;
 mod sites;
 mod snapshot;
+mod specifications;
 mod tls;
 mod watch;
 mod workload_api;

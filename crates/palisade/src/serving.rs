@@ -11,7 +11,7 @@ use palisade_config::{Direction, Http2, ListenerProtocol, Name, Route, RouteBody
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
-    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, Http2Limits, Journal, Limits,
+    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, HeaderChanges, Site, ForwardedFor, Http2Limits, Journal, Limits,
     Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls,
     SharedCollections, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
@@ -24,6 +24,7 @@ use crate::descriptors;
 use crate::modes::Modes;
 use crate::policing::{direction_of, ends};
 use crate::rules::plural;
+use crate::sites::changes;
 use crate::snapshot::Snapshot;
 
 /// How long requests may go on after the word to end.
@@ -302,6 +303,15 @@ fn key(upstream: &palisade_config::Upstream, tls: Option<&Arc<UpstreamTls>>) -> 
     format!("{urls:?} {protocol:?} {connect:?} {response:?} {resolve:?} {eject:?} {source:?} {tls:?}")
 }
 
+/// Changes of a profile to the headers of answers below some paths.
+fn endpoint_headers(profile: &palisade_config::Profile) -> Vec<(Vec<String>, HeaderChanges)> {
+    let of = |told: &palisade_config::EndpointHeaders| {
+        let paths = told.paths.iter().map(|path| path.as_str().to_owned()).collect();
+        (paths, changes(&told.set, &told.add, &told.remove))
+    };
+    profile.response_headers.iter().map(of).collect()
+}
+
 /// What the application of a service is told of a client's certificate.
 fn forward_of(service: &palisade_config::Service) -> Forward {
     let told = &service.forward;
@@ -410,12 +420,19 @@ impl<'s> Destinations<'s> {
         let (mode, application) = (self.modes.mode(self.snapshot, service, Some(route)), service.application);
         let further: Vec<_> =
             service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
+        let profile_written = profile;
         let profile_name: Arc<str> = profile.as_str().into();
         let profile = self.snapshot.profile(profile)?.clone();
         let gate = self.snapshot.gates.get(&(name.clone(), direction)).cloned();
         let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
+        let service = service.specified(self.snapshot.specifications.get(name).cloned());
         let service = service.standing(mode, application);
+        let below = self.snapshot.config.profiles.get(profile_written).map(endpoint_headers).unwrap_or_default();
         let site = self.snapshot.sites.get(name).cloned().flatten();
+        let site = match (site, below.is_empty()) {
+            (site, true) => site,
+            (site, false) => Some(Arc::new(Site { below, ..site.map(Arc::unwrap_or_clone).unwrap_or_default() })),
+        };
         if let Some(upstream) = self.upstreams.get(name).cloned() {
             let body = match route.body {
                 RouteBody::Hold => BodyMode::Hold,

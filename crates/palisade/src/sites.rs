@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_config::{BlockPage, Config, FilePath, Headers, Name, Service};
+use palisade_config::{BlockPage, Config, FilePath, HeaderName, Headers, Name, Service};
 use palisade_dataplane::{HeaderChanges, Page, Site};
 use palisade_seclang::Loader;
 
@@ -40,7 +40,7 @@ impl<'l> Pages<'l> {
             path.as_ref().map(|path| self.page(path, form)).transpose()
         };
         let site =
-            Site { html: page(html, Form::Html)?, json: page(json, Form::Json)?, headers: changes(service) };
+            Site { html: page(html, Form::Html)?, json: page(json, Form::Json)?, headers: of_service(service), ..Site::default() };
         Ok((site != Site::default()).then(|| Arc::new(site)))
     }
 
@@ -67,14 +67,19 @@ fn read(loader: &dyn Loader, path: &str, form: Form) -> Result<Page> {
     Ok(page)
 }
 
-fn changes(service: &Service) -> HeaderChanges {
+fn of_service(service: &Service) -> HeaderChanges {
+    let told = &service.response_headers;
+    changes(&told.set, &told.add, &told.remove)
+}
+
+/// Changes to headers as they are configured.
+pub(crate) fn changes(set: &Headers, add: &Headers, remove: &[HeaderName]) -> HeaderChanges {
     let pairs = |headers: &Headers| {
         headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect()
     };
-    let changes = &service.response_headers;
     HeaderChanges {
-        set: pairs(&changes.set),
-        add: pairs(&changes.add),
-        remove: changes.remove.iter().map(|name| name.as_str().to_owned()).collect(),
+        set: pairs(set),
+        add: pairs(add),
+        remove: remove.iter().map(|name| name.as_str().to_owned()).collect(),
     }
 }

@@ -19,6 +19,7 @@ use crate::policing::{Policing, ShownPolicies};
 use crate::restart::needs_restart;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
+use crate::specifications::{SpecificationFiles, Specifications};
 use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
 use crate::watch::{Seen, Watched};
 use crate::workload_api;
@@ -40,6 +41,8 @@ pub(crate) struct Snapshot {
     pub(crate) gates: Gates,
     /// Ways to know who a request is from.
     pub(crate) authenticators: Authenticators,
+    /// What its services' APIs take.
+    pub(crate) specifications: Specifications,
     /// What asks about events.
     pub(crate) alerts: Arc<Vec<Placed>>,
 }
@@ -60,6 +63,7 @@ pub(crate) struct Maker {
     tls: TlsMaker,
     policing: Policing,
     authenticators: AuthenticatorMaker,
+    specifications: SpecificationFiles,
     alerts: AlertFiles,
     /// The files of alerts, as they were read last.
     alerts_seen: Seen,
@@ -120,6 +124,7 @@ impl Maker {
             tls: TlsMaker::default(),
             policing: Policing::default(),
             authenticators: AuthenticatorMaker::default(),
+            specifications: SpecificationFiles::default(),
             alerts: AlertFiles::default(),
             alerts_seen: Seen::default(),
             warned: BTreeSet::new(),
@@ -202,7 +207,21 @@ impl Maker {
         if let Some(wrong) = wrong {
             bail!("the alerts are not usable: {wrong}");
         }
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, authenticators, alerts };
+        let (specifications, wrong) = self.specifications.load(&config);
+        if let Some((name, error)) = wrong.into_iter().next() {
+            bail!("service {name}: {error}");
+        }
+        let snapshot = Snapshot {
+            config,
+            profiles,
+            sites,
+            tls,
+            upstream_tls,
+            gates,
+            authenticators,
+            specifications,
+            alerts,
+        };
         self.warn(&snapshot);
         Ok(snapshot)
     }
@@ -323,7 +342,25 @@ impl Maker {
                 before.alerts.clone()
             }
         };
-        let snapshot = Snapshot { config, profiles, sites, tls, upstream_tls, gates, authenticators, alerts };
+        let (specifications, wrong) = self.specifications.load(&config);
+        for (name, error) in wrong {
+            // A service whose specification is new and cannot be used would be served without it.
+            if !specifications.contains_key(&name) {
+                return Err(anyhow!("service {name}, which had no specification: {error}"));
+            }
+            stale.push(Stale { kind: "service", name, error });
+        }
+        let snapshot = Snapshot {
+            config,
+            profiles,
+            sites,
+            tls,
+            upstream_tls,
+            gates,
+            authenticators,
+            specifications,
+            alerts,
+        };
         self.warn(&snapshot);
         let restart =
             self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
@@ -401,6 +438,7 @@ impl Maker {
         all.add(&self.tls.seen());
         all.add(self.policing.seen());
         all.add(&self.authenticators.seen());
+        all.add(self.specifications.seen());
         all.add(&self.alerts_seen);
         for loaded in self.rules.values() {
             all.add(&loaded.seen);

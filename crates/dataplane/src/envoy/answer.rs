@@ -155,7 +155,10 @@ pub(super) fn metadata(
             let rules = ListValue { values: vec![text(&rule.0.to_string())] };
             fields.insert("rules".to_owned(), Value { kind: Some(Kind::ListValue(rules)) });
         }
-        Some(Cause::Finding(attack)) => {
+        Some(Cause::Patch) => {
+            fields.insert("attack".to_owned(), text("virtual-patch"));
+        }
+        Some(Cause::Finding(attack) | Cause::Specification(attack)) => {
             fields.insert("attack".to_owned(), text(attack.name()));
         }
         Some(Cause::Limit) => {

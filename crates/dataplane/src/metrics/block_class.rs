@@ -45,13 +45,17 @@ pub enum BlockClass {
     Rate,
     /// It is not known who asked.
     Authentication,
+    /// The specification of the service's API does not allow it.
+    Specification,
+    /// A virtual patch.
+    Patch,
     /// A rule of no known kind, such as a site's own.
     Other,
 }
 
 impl BlockClass {
     /// All of them, in the order of their values.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Sqli,
         Self::Xss,
         Self::Rce,
@@ -72,6 +76,8 @@ impl BlockClass {
         Self::List,
         Self::Rate,
         Self::Authentication,
+        Self::Specification,
+        Self::Patch,
         Self::Other,
     ];
 
@@ -98,6 +104,8 @@ impl BlockClass {
             Self::List => "list",
             Self::Rate => "rate",
             Self::Authentication => "authentication",
+            Self::Specification => "specification",
+            Self::Patch => "patch",
             Self::Other => "other",
         }
     }
@@ -113,6 +121,8 @@ impl BlockClass {
             Some(Cause::List) => Self::List,
             Some(Cause::Rate) => Self::Rate,
             Some(Cause::Authentication) => Self::Authentication,
+            Some(Cause::Specification(_)) => Self::Specification,
+            Some(Cause::Patch) => Self::Patch,
             Some(Cause::Rule(id)) => Self::of_rule(report, id.0),
             Some(Cause::Finding(attack)) => Self::of_attack(attack),
         }
@@ -144,6 +154,13 @@ impl BlockClass {
             | Attack::MailInjection
             | Attack::Upload
             | Attack::Graphql => Self::Generic,
+            Attack::VirtualPatch => Self::Patch,
+            Attack::UndefinedEndpoint
+            | Attack::UndefinedParameter
+            | Attack::MissingParameter
+            | Attack::InvalidValue
+            | Attack::NoAuthentication
+            | Attack::InvalidBody => Self::Specification,
         }
     }
 

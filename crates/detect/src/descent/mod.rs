@@ -20,13 +20,13 @@ pub(crate) use roots::Roots;
 
 use palisade_codec::ByteSet;
 use palisade_http::is_recurring_header;
-use palisade_model::{Part, Point, Root};
+use palisade_model::{Part, Point, PointPattern, Root};
 
 use self::readings::{Form, Reading};
 use crate::detection::WORD;
 use crate::detectors::{DETECTORS, Evidence, Findings, graphql};
 use crate::recall::{CleanTexts, Cost};
-use crate::{Attack, Confidence, Decoding, DetectLimits, Finding, Spent, Step, Value};
+use crate::{Attack, Confidence, Decoding, DetectLimits, Finding, FindingPoint, Spent, Step, Value};
 
 /// What one exchange has found and spent so far.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Descent {
     pub(crate) findings: Findings,
     /// What is remembered, while it is at work.
     pub(crate) clean_texts: Option<CleanTexts>,
+    /// Points of which somebody wants to know whether they are there, and the first that was.
+    pub(crate) watched: Vec<(PointPattern, Option<FindingPoint>)>,
 }
 
 /// Whether a text is digits with single dots in between: a version, an address. Nobody reads code in that.
@@ -71,7 +73,7 @@ const ENCODED_BYTES_MIN: usize = 12;
 impl Descent {
     pub(crate) fn new(limits: DetectLimits) -> Self {
         let findings = Findings::new(limits.findings_max);
-        Self { limits, spent: Spent::default(), findings, clean_texts: None }
+        Self { limits, spent: Spent::default(), findings, clean_texts: None, watched: Vec::new() }
     }
 
     pub(crate) fn findings(&self) -> &[Finding] {
@@ -80,12 +82,14 @@ impl Descent {
 
     /// Looks at a text and all its readings.
     pub(crate) fn look(&mut self, point: Point<'_>, bytes: &[u8]) {
+        self.meet(point);
         self.text(point, &mut Vec::new(), bytes);
     }
 
     /// Looks at the value of a header; not again at one that recurs by its kind and held nothing when it came before.
     pub(crate) fn look_at_header(&mut self, name: &[u8], value: &[u8]) {
         let point = Point { root: Root::Header, part: Part::Value, path: name };
+        self.meet(point);
         let Some(texts) = self.clean_texts.take_if(|_| is_recurring_header(name)) else {
             return self.look(point, value);
         };
@@ -101,6 +105,15 @@ impl Descent {
             && self.findings.as_slice().is_empty()
         {
             texts.keep(name, value, cost);
+        }
+    }
+
+    /// Notes that a point is there, for whoever watches it.
+    pub(crate) fn meet(&mut self, point: Point<'_>) {
+        for (pattern, met) in &mut self.watched {
+            if met.is_none() && pattern.matches(&point) {
+                *met = Some(point.into());
+            }
         }
     }
 

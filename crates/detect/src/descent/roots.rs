@@ -98,7 +98,10 @@ fn headers(headers: &Fields, descent: &mut Descent, place: &mut Visit<'_>) -> bo
                 })
             });
         }
-        is_negotiation(&name, value) || place(descent, &mut |descent| descent.look_at_header(&name, value))
+        place(descent, &mut |descent| match is_negotiation(&name, value) {
+            true => descent.meet(Point { root: Root::Header, part: Part::Value, path: &name }),
+            false => descent.look_at_header(&name, value),
+        })
     })
 }
 

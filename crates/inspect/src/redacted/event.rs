@@ -43,7 +43,7 @@ impl Redacted<'_> {
             Cause::List => EventKind::List,
             Cause::Rate => EventKind::Rate,
             Cause::Authentication => EventKind::Authentication,
-            Cause::Rule(_) | Cause::Limit | Cause::Finding(_) => EventKind::Waf,
+            Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) | Cause::Patch => EventKind::Waf,
             Cause::None if incomplete => EventKind::Incomplete,
             Cause::None if !messages.is_empty() || !findings.is_empty() => EventKind::Waf,
             Cause::None if policy.is_some() => EventKind::Policy,
@@ -78,7 +78,8 @@ impl Redacted<'_> {
                 _ => None,
             },
             attack: match cause {
-                Cause::Finding(attack) => Some(attack),
+                Cause::Finding(attack) | Cause::Specification(attack) => Some(attack),
+                Cause::Patch => Some(Attack::VirtualPatch),
                 _ => None,
             },
             framing: match cause {
@@ -164,6 +165,8 @@ fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
         Cause::Rule(_) => Some("rule"),
         Cause::Limit => Some("limit"),
         Cause::Finding(_) => Some("finding"),
+        Cause::Specification(_) => Some("specification"),
+        Cause::Patch => Some("patch"),
         Cause::Framing(_) => Some("framing"),
         Cause::Policy => Some("policy"),
         Cause::List => Some("list"),

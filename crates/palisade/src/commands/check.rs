@@ -18,6 +18,7 @@ use crate::idle::idle_exceptions;
 use crate::outlets::{our_say, secrets_of, sink_of};
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
+use crate::specifications;
 use crate::tls::TlsMaker;
 use crate::workload_api;
 
@@ -57,6 +58,7 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
     }
     if let Some(config) = &reading.config {
         clean &= pages_are_clean(config);
+        clean &= specifications_are_clean(config, strict)?;
         if let Some(policies) = &config.policies {
             let paths: Vec<String> = policies.files.iter().map(|path| path.as_str().to_owned()).collect();
             clean &= policy::check::is_clean(&paths, strict)?;
@@ -90,6 +92,18 @@ fn pages_are_clean(config: &Config) -> bool {
         say!("error: {wrong}");
     }
     wrong.is_empty()
+}
+
+/// Shows what is wrong with specifications of services' APIs. Whether nothing is.
+fn specifications_are_clean(config: &Config, strict: bool) -> Result<bool> {
+    let mut clean = true;
+    for service in &config.services {
+        if let Some((is_clean, line)) = specifications::is_clean(service, strict)? {
+            writeln!(std::io::stdout(), "{line}")?;
+            clean &= is_clean;
+        }
+    }
+    Ok(clean)
 }
 
 /// Shows which sinks cannot be used. Whether none.

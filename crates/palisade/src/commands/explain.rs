@@ -302,6 +302,8 @@ fn cause(outcome: &Outcome) -> Option<String> {
         Cause::Rule(rule) => Some(format!("rule {rule}")),
         Cause::Limit => Some("a limit on what is inspected".to_owned()),
         Cause::Finding(attack) => Some(format!("the detector ({})", attack.title())),
+        Cause::Specification(attack) => Some(format!("the specification ({})", attack.title())),
+        Cause::Patch => Some("a virtual patch".to_owned()),
         Cause::Policy => Some("policy".to_owned()),
         Cause::Rate => Some("a rate limit".to_owned()),
         Cause::Authentication => Some("authentication".to_owned()),

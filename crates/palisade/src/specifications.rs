@@ -1,0 +1,149 @@
+//! Specifications of services' APIs: read from their files, the last good one of each service kept.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow, bail};
+use palisade_config::{Config, Diagnostic, Name, OpenApi, Service, Style};
+use palisade_inspect::{Enforcement, Specification, SpecificationRead, read_specification};
+use palisade_seclang::Loader;
+
+use crate::files::FileSystem;
+use crate::rules::{Warnings, plural};
+use crate::watch::{Seen, Watched};
+
+/// Specifications by service, enforced as it says.
+pub(crate) type Specifications = HashMap<Name, Enforcement>;
+
+/// Reads specifications, and remembers the last good ones.
+#[derive(Debug, Default)]
+pub(crate) struct SpecificationFiles {
+    good: HashMap<Name, Arc<Specification>>,
+    /// What was read for those that are good, so that nothing is compiled again that has not changed.
+    read: HashMap<(String, Option<String>), (Seen, Arc<Specification>)>,
+    seen: Seen,
+    /// Warnings that were shown.
+    warned: BTreeSet<String>,
+}
+
+impl SpecificationFiles {
+    /// Reads all that a configuration names. What is wrong with some comes back by service; those stay as they were, and one
+    /// that never was is missing from the result.
+    pub(crate) fn load(&mut self, config: &Config) -> (Specifications, Vec<(Name, String)>) {
+        let (mut made, mut wrong) = (Specifications::new(), Vec::new());
+        let mut read = HashMap::new();
+        self.seen = Seen::default();
+        for service in &config.services {
+            let Some(told) = &service.openapi else { continue };
+            let name = (*service.name).clone();
+            let key = key(told);
+            let specification = match read.get(&key) {
+                Some((_, specification)) => Ok(Arc::clone(specification)),
+                None => self.specification(told, &key).map(|(seen, specification)| {
+                    read.insert(key.clone(), (seen, specification.clone()));
+                    specification
+                }),
+            };
+            match specification {
+                Ok(specification) => {
+                    self.good.insert(name.clone(), specification);
+                }
+                Err(error) => wrong.push((name.clone(), format!("{error:#}"))),
+            }
+            if let Some(specification) = self.good.get(&name) {
+                made.insert(name, Enforcement::new(specification.clone(), told));
+            }
+        }
+        self.good.retain(|name, _| config.services.iter().any(|service| *service.name == *name && service.openapi.is_some()));
+        self.read = read;
+        (made, wrong)
+    }
+
+    fn specification(
+        &mut self,
+        told: &OpenApi,
+        key: &(String, Option<String>),
+    ) -> Result<(Seen, Arc<Specification>)> {
+        if let Some((seen, specification)) = self.read.get(key)
+            && seen.now(&FileSystem) == *seen
+        {
+            self.seen.add(seen);
+            return Ok((seen.clone(), specification.clone()));
+        }
+        let watched = Watched::new(&FileSystem);
+        let read = read(told, &watched);
+        let seen = watched.into_seen();
+        self.seen.add(&seen);
+        let (text, read) = read?;
+        let errors = show(told, &text, &read.diagnostics, &mut self.warned, Warnings::Shown);
+        match read.specification {
+            Some(specification) => Ok((seen, Arc::new(specification))),
+            None => bail!("the specification `{}` is not usable: {}", *told.file, plural(errors, "error")),
+        }
+    }
+
+    /// What was read, for a watcher.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+/// Shows what is wrong with the specification of a service, if it has one. Whether nothing is; of warnings that is `strict`'s
+/// to say.
+pub(crate) fn is_clean(service: &Service, strict: bool) -> Result<Option<(bool, String)>> {
+    let Some(told) = &service.openapi else { return Ok(None) };
+    let (text, read) = match read(told, &FileSystem) {
+        Ok(read) => read,
+        Err(error) => {
+            say!("error: service {}: {error:#}", *service.name);
+            return Ok(Some((false, format!("the specification `{}` is not usable", *told.file))));
+        }
+    };
+    let errors = show(told, &text, &read.diagnostics, &mut BTreeSet::new(), Warnings::Shown);
+    let warnings = read.diagnostics.len() - errors;
+    let total = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+    let line = match &read.specification {
+        Some(specification) => format!(
+            "the specification `{}` of service {} is usable ({}): {total}",
+            *told.file,
+            *service.name,
+            plural(specification.operations(), "operation")
+        ),
+        None => format!("the specification `{}` of service {} is not usable: {total}", *told.file, *service.name),
+    };
+    Ok(Some((read.specification.is_some() && (warnings == 0 || !strict), line)))
+}
+
+fn key(told: &OpenApi) -> (String, Option<String>) {
+    (told.file.as_str().to_owned(), told.base_path.as_ref().map(|path| path.as_str().to_owned()))
+}
+
+fn read(told: &OpenApi, loader: &dyn Loader) -> Result<(Vec<u8>, SpecificationRead)> {
+    let file = told.file.as_str();
+    let text = loader.read(file).map_err(|error| match error.not_found {
+        true => anyhow!("the specification `{file}` does not exist"),
+        false => anyhow!("the specification `{file}` cannot be read: {error}"),
+    })?;
+    let base = told.base_path.as_ref().map(|path| path.as_str());
+    let read = read_specification(&text, base);
+    Ok((text, read))
+}
+
+/// Shows diagnostics, warnings once. How many are errors.
+fn show(
+    told: &OpenApi,
+    text: &[u8],
+    diagnostics: &[Diagnostic],
+    warned: &mut BTreeSet<String>,
+    warnings: Warnings,
+) -> usize {
+    let style = if std::io::stderr().is_terminal() { Style::Color } else { Style::Plain };
+    for diagnostic in diagnostics {
+        let rendered = diagnostic.render(Some((told.file.as_str(), text)), style);
+        if diagnostic.is_error() || warnings == Warnings::Shown && warned.insert(rendered.clone()) {
+            say!("{}", rendered.trim_end());
+        }
+    }
+    diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count()
+}
