@@ -1,6 +1,7 @@
 //! The specification of a service's API, and what is done about requests that it does not allow.
 
-use crate::decode::section;
+use crate::decode::{Decode, Decoder, section};
+use crate::node::{Node, Origin};
 use crate::value::{Count, FilePath, Located, RoutePath, Size, decode_as_text, words};
 
 section! {
@@ -29,6 +30,15 @@ section! {
         over_limit: OnBreach = "monitor",
         /// Bounds of what one request may cost.
         limits: OpenApiLimits,
+    }
+}
+
+impl OpenApi {
+    /// A specification of a path, everything else at its default.
+    pub fn of_file(path: &str) -> Option<Self> {
+        let mut node = Node::empty_map(Origin::Default);
+        node.set("file", Node::text(path, Origin::Default));
+        Self::decode(&node, &mut Decoder::default())
     }
 }
 

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_http::RequestHead;
+use palisade_http::{RequestHead, Target};
 use palisade_inspect::{Direction, Peer, Service};
 use palisade_model::PeerIdentity;
 

@@ -43,11 +43,13 @@ pub fn decide(outcome: &Outcome, stance: &Stance) -> Action {
     let stops = match outcome.cause {
         Cause::Framing(_) | Cause::Policy | Cause::List | Cause::Rate | Cause::Authentication => true,
         Cause::Patch => stance.mode != Mode::Off,
-        Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) => match stance.mode {
-            Mode::Off | Mode::Monitoring => false,
-            Mode::SafeBlocking => stance.gray,
-            Mode::Block => true,
-        },
+        Cause::None | Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) => {
+            match stance.mode {
+                Mode::Off | Mode::Monitoring => false,
+                Mode::SafeBlocking => stance.gray,
+                Mode::Block => true,
+            }
+        }
     };
     if !stops {
         return Action::Forward;

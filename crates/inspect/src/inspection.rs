@@ -325,10 +325,15 @@ impl Inspection {
 
     /// Judges breaches that have not been judged.
     fn judge_breaches(&mut self) {
-        let (Some(enforcement), Some(specified)) = (&self.service.specification, &mut self.specified) else { return };
+        let (Some(enforcement), Some(specified)) = (&self.service.specification, &mut self.specified) else {
+            return;
+        };
         let breaches = specified.check.breaches();
-        let judged =
-            enforcement.judge(&breaches[specified.judged.min(breaches.len())..], &specified.head, &self.service.exceptions);
+        let judged = enforcement.judge(
+            &breaches[specified.judged.min(breaches.len())..],
+            &specified.head,
+            &self.service.exceptions,
+        );
         specified.judged = breaches.len();
         self.judged.get_or_insert_default().add(judged);
     }
@@ -352,9 +357,9 @@ impl Inspection {
             detector.as_ref().map(|detector| Box::new(Detection::recalling(&head, &detector.recall)));
         // Patches ask what the detector sees, also where its findings count for nothing else.
         if !self.patches.is_empty() {
-            let detection = self
-                .detection
-                .get_or_insert_with(|| Box::new(Detection::begin(&head, &palisade_detect::DetectLimits::default())));
+            let detection = self.detection.get_or_insert_with(|| {
+                Box::new(Detection::begin(&head, &palisade_detect::DetectLimits::default()))
+            });
             detection.watch(service.profile.patches.watched(&self.patches));
         }
         self.transaction = rules.as_ref().map(|rules| {

@@ -59,4 +59,3 @@ pub use report::Report;
 pub use routes::RouteTable;
 pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};
 pub use specification::Enforcement;
-pub use standing::{ModeOverride, ServiceMode, SetMode, Standing};

@@ -84,7 +84,9 @@ impl Patches {
                 // Each takes its own, whether it needs them or not.
                 let points: Vec<Option<&FindingPoint>> = met.by_ref().take(patch.points.len()).collect();
                 let point = points.into_iter().flatten().next();
-                point.map(|point| patch.finding(point.clone(), "refuses requests with this point".to_owned(), Vec::new()))
+                point.map(|point| {
+                    patch.finding(point.clone(), "refuses requests with this point".to_owned(), Vec::new())
+                })
             } else {
                 let meant = |finding: &&Finding| {
                     patch.attacks.contains(&finding.attack)
@@ -165,7 +167,18 @@ mod tests {
         let below = |path: &str| {
             forms_of(path.as_bytes()).iter().any(|form| path_is_below(form, &["/admin".to_owned()]))
         };
-        for path in ["/admin", "/admin/x", "//admin", "/%61dmin", "/x/..%2fadmin", "/x/..;/admin", "/x\\..\\admin", "/%2561dmin%2fx", "/admin%00", "/admin;a=1%2f"] {
+        for path in [
+            "/admin",
+            "/admin/x",
+            "//admin",
+            "/%61dmin",
+            "/x/..%2fadmin",
+            "/x/..;/admin",
+            "/x\\..\\admin",
+            "/%2561dmin%2fx",
+            "/admin%00",
+            "/admin;a=1%2f",
+        ] {
             assert!(below(path), "{path}");
         }
         for path in ["/", "/administrator", "/x/admin", "/x%2fadmin", "/a%2fb", "/admin/../x"] {

@@ -71,7 +71,8 @@ impl Profile {
         let masked = profile.mask.iter().flat_map(|mask| &mask.points);
         let redactor = redactor.hiding(masked.flat_map(|points| places_of(points)));
         let binary = profile.binary.iter().map(|binary| binary.as_exception());
-        let exceptions = profile.exceptions.iter().map(|exception| (**exception).clone()).chain(binary).collect();
+        let exceptions =
+            profile.exceptions.iter().map(|exception| (**exception).clone()).chain(binary).collect();
         let patches = Patches::of(profile.patches.iter().map(|patch| &**patch));
         palisade_detect::prepare();
         let detector = profile.detect.enabled.then(|| Detector {

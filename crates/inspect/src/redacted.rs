@@ -473,8 +473,7 @@ fn redacted_match(transaction: &Transaction, matched: &Match, redactor: &Redacto
         }
         _ => None,
     });
-    let is_hidden =
-        sanitised.is_some() || place.as_ref().is_some_and(|place| is_hidden(place, redactor));
+    let is_hidden = sanitised.is_some() || place.as_ref().is_some_and(|place| is_hidden(place, redactor));
     let is_point = place.is_some() || is_leaf(&matched.target);
     let from = transaction.rules().rule(matched.rule).from_macros();
     let masked = |text: &[u8], has_macros: bool| match (has_macros, is_hidden, is_point) {

@@ -65,7 +65,7 @@ record! {
         /// Kinds of attack that findings tell of, and rules by CRS's tags, each once.
         attacks: Vec<&'static str> = "attacks",
         /// Why the verdict is no pass: `rule`, `finding`, `limit`, `framing`, `policy`, `list`, `rate`,
-        /// `authentication`, `incomplete` or `failure`.
+        /// `authentication`, `specification`, `patch`, `incomplete` or `failure`.
         cause: Option<&'static str> = "cause",
         /// The rule that decided.
         rule_id: Option<u64> = "rule_id",

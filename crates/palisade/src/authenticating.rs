@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_authn::{Algorithm, ApiKeys, KeySet, Place, Requirement, TokenRules, Tokens};
 use palisade_config::{
     AuthenticationMode, AuthenticationStage, Config, Credential, CredentialPlace, FilePath, HeaderName, Jwt,
-    Name, Route, Service, UpstreamProtocol,
+    Name, Route, Service,
 };
 use palisade_dataplane::{
-    AuthServer, Authentication, Authenticator, FetchTimes, ForwardAuth, KeySource, KeysNews, Plane,
+    Alpn, AuthServer, Authentication, Authenticator, FetchTimes, ForwardAuth, KeySource, KeysNews, Plane,
     UpstreamTls, Way,
 };
 use palisade_seclang::Loader;

@@ -159,7 +159,8 @@ fn payloads(report: &Report, seed: Seed) -> Vec<u64> {
     }
     let mut payloads = Payloads { seed, places: HashSet::new(), hashes: Vec::new() };
     // The detector names what it found; rules may match one payload a hundred times.
-    for finding in report.notable_findings() {
+    // A breach of a specification is no payload.
+    for finding in report.notable_findings().filter(|finding| !finding.attack.is_of_specification()) {
         payloads.take(finding.point.to_string().into_bytes(), &finding.excerpt);
     }
     if payloads.places.is_empty() {

@@ -421,6 +421,11 @@ pub(crate) struct ExplainFlags {
     /// The built-in detector [default: on; for a request with rules of its own: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
+    /// The specification of the service's API, OpenAPI 3.0 or 3.1 in YAML or JSON: requests are held against it
+    ///
+    /// Every breach blocks, as with `services[].openapi.file` in a configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
     /// Add every value that every rule looked at, after its transformations (JSON only)
     #[arg(long)]
     pub(crate) debug_rules: bool,
@@ -478,6 +483,11 @@ pub(crate) struct ProfileFlags {
     /// The built-in detector [default: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
+    /// The specification of the service's API, OpenAPI 3.0 or 3.1 in YAML or JSON: requests are held against it
+    ///
+    /// Every breach blocks, as with `services[].openapi.file` in a configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
     /// Remember what was found in names and headers that recur, as a proxy does [default: on]
     #[arg(long, value_name = "on|off")]
     pub(crate) memo: Option<Switch>,

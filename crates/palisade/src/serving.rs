@@ -11,9 +11,9 @@ use palisade_config::{Direction, Http2, ListenerProtocol, Name, Route, RouteBody
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
-    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, HeaderChanges, Site, ForwardedFor, Http2Limits, Journal, Limits,
-    Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls,
-    SharedCollections, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
+    EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, HeaderChanges, Http2Limits, Journal,
+    Limits, Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls,
+    SharedCollections, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use tokio::signal::unix::{SignalKind, signal};
@@ -427,11 +427,14 @@ impl<'s> Destinations<'s> {
         let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
         let service = service.specified(self.snapshot.specifications.get(name).cloned());
         let service = service.standing(mode, application);
-        let below = self.snapshot.config.profiles.get(profile_written).map(endpoint_headers).unwrap_or_default();
+        let below =
+            self.snapshot.config.profiles.get(profile_written).map(endpoint_headers).unwrap_or_default();
         let site = self.snapshot.sites.get(name).cloned().flatten();
         let site = match (site, below.is_empty()) {
             (site, true) => site,
-            (site, false) => Some(Arc::new(Site { below, ..site.map(Arc::unwrap_or_clone).unwrap_or_default() })),
+            (site, false) => {
+                Some(Arc::new(Site { below, ..site.map(Arc::unwrap_or_clone).unwrap_or_default() }))
+            }
         };
         if let Some(upstream) = self.upstreams.get(name).cloned() {
             let body = match route.body {

@@ -39,8 +39,12 @@ impl<'l> Pages<'l> {
             let path: &Option<palisade_config::Located<FilePath>> = path;
             path.as_ref().map(|path| self.page(path, form)).transpose()
         };
-        let site =
-            Site { html: page(html, Form::Html)?, json: page(json, Form::Json)?, headers: of_service(service), ..Site::default() };
+        let site = Site {
+            html: page(html, Form::Html)?,
+            json: page(json, Form::Json)?,
+            headers: of_service(service),
+            ..Site::default()
+        };
         Ok((site != Site::default()).then(|| Arc::new(site)))
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Config, Diagnostic, Name, OpenApi, Service, Style};
 use palisade_inspect::{Enforcement, Specification, SpecificationRead, read_specification};
 use palisade_seclang::Loader;
@@ -55,7 +56,9 @@ impl SpecificationFiles {
                 made.insert(name, Enforcement::new(specification.clone(), told));
             }
         }
-        self.good.retain(|name, _| config.services.iter().any(|service| *service.name == *name && service.openapi.is_some()));
+        self.good.retain(|name, _| {
+            config.services.iter().any(|service| *service.name == *name && service.openapi.is_some())
+        });
         self.read = read;
         (made, wrong)
     }
@@ -110,9 +113,26 @@ pub(crate) fn is_clean(service: &Service, strict: bool) -> Result<Option<(bool, 
             *service.name,
             plural(specification.operations(), "operation")
         ),
-        None => format!("the specification `{}` of service {} is not usable: {total}", *told.file, *service.name),
+        None => {
+            format!("the specification `{}` of service {} is not usable: {total}", *told.file, *service.name)
+        }
     };
     Ok(Some((read.specification.is_some() && (warnings == 0 || !strict), line)))
+}
+
+/// A specification that a flag names, every breach blocking.
+///
+/// # Errors
+/// When it cannot be used; what is wrong was shown then.
+pub(crate) fn named(file: &Path) -> Result<Enforcement> {
+    let file = file.to_str().with_context(|| format!("--openapi `{}` is not UTF-8", file.display()))?;
+    let told = OpenApi::of_file(file).with_context(|| format!("--openapi `{file}` is no path"))?;
+    let (text, read) = read(&told, &FileSystem)?;
+    let errors = show(&told, &text, &read.diagnostics, &mut BTreeSet::new(), Warnings::Shown);
+    match read.specification {
+        Some(specification) => Ok(Enforcement::new(Arc::new(specification), &told)),
+        None => bail!("the specification `{file}` is not usable: {}", plural(errors, "error")),
+    }
 }
 
 fn key(told: &OpenApi) -> (String, Option<String>) {

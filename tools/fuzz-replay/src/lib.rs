@@ -21,6 +21,7 @@ pub mod events;
 pub mod http;
 pub mod identity;
 pub mod lists;
+pub mod openapi;
 pub mod policy;
 pub mod policysync;
 pub mod redaction;
@@ -52,6 +53,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("libinjection", codec::libinjection),
     ("list_line", lists::list_line),
     ("list_record", lists::list_record),
+    ("openapi", openapi::openapi),
     ("plan_equivalence", equivalence::plan_equivalence),
     ("proxy_header", addresses::proxy_header),
     ("policy_path", policy::policy_path),

@@ -24,13 +24,23 @@ impl Checks<'_> {
             for (index, patch) in profile.patches.iter().enumerate() {
                 if !names.insert(&*patch.name) {
                     let message = format!("there is a patch `{}` before this one", *patch.name);
-                    self.error(&format!("{of}.patches[{index}].name"), patch.name.origin(), message, "rename one of them");
+                    self.error(
+                        &format!("{of}.patches[{index}].name"),
+                        patch.name.origin(),
+                        message,
+                        "rename one of them",
+                    );
                 }
                 for (at, attack) in patch.attacks.iter().enumerate() {
                     if attack.is_of_specification() {
                         let key = format!("{of}.patches[{index}].attacks[{at}]");
                         let message = format!("`{}` is nothing that the detector sees", **attack);
-                        self.error(&key, attack.origin(), message, "name an attack such as sqli, or none for any request");
+                        self.error(
+                            &key,
+                            attack.origin(),
+                            message,
+                            "name an attack such as sqli, or none for any request",
+                        );
                     }
                 }
             }

@@ -43,7 +43,9 @@ impl Redacted<'_> {
             Cause::List => EventKind::List,
             Cause::Rate => EventKind::Rate,
             Cause::Authentication => EventKind::Authentication,
-            Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) | Cause::Patch => EventKind::Waf,
+            Cause::Rule(_) | Cause::Limit | Cause::Finding(_) | Cause::Specification(_) | Cause::Patch => {
+                EventKind::Waf
+            }
             Cause::None if incomplete => EventKind::Incomplete,
             Cause::None if !messages.is_empty() || !findings.is_empty() => EventKind::Waf,
             Cause::None if policy.is_some() => EventKind::Policy,

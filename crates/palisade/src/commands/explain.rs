@@ -24,6 +24,7 @@ use crate::files::read_requests;
 use crate::flags::{ExplainFlags, Format, Switch};
 use crate::request::{RequestLine, parse_message};
 use crate::rules::{self, Warnings};
+use crate::specifications;
 
 /// Explains a request, or each of several; exit 1 when one of them is stopped or cannot be explained.
 pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
@@ -36,7 +37,8 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     let needs_rules =
         requests.iter().any(|request| matches!(request, Ok(request) if request.rules.is_none()));
     let rule_set = if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
-    let common = service(rule_set, flags, flags.detect != Some(Switch::Off));
+    let specification = flags.openapi.as_deref().map(specifications::named).transpose()?;
+    let common = service(rule_set, flags, flags.detect != Some(Switch::Off)).specified(specification);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut finding = Finding::Nothing;
     let mut store = MemoryStore::default();

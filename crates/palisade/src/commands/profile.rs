@@ -22,6 +22,7 @@ use crate::files::read_requests;
 use crate::flags::{ProfileFlags, Switch};
 use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
+use crate::specifications;
 
 use shares::{Costs, Shares};
 use threads::Throughput;
@@ -49,7 +50,8 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
         });
     }
     let profile = Profile::new(Mode::Block, rule_set.clone()).with_detector(detector);
-    let service = Service::new("profile", profile);
+    let specification = flags.openapi.as_deref().map(specifications::named).transpose()?;
+    let service = Service::new("profile", profile).specified(specification);
     let mut progress = Progress::new(cases.len());
     let mut measured = Vec::with_capacity(cases.len());
     let mut costs = Costs::default();
