@@ -7,6 +7,7 @@ mod lists;
 mod loops;
 mod rates;
 mod shared_state;
+mod recording;
 mod sinks;
 mod tls;
 
@@ -57,6 +58,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.policies(&config);
     checks.sinks(&config);
     checks.shared_state(&config);
+    checks.recording(&config);
     Some(config)
 }
 

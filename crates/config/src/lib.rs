@@ -30,6 +30,7 @@ mod policy;
 mod policy_sync;
 mod rates;
 mod read;
+mod recording;
 mod reference;
 mod sections;
 mod shared_state;
@@ -67,6 +68,7 @@ pub use policy::{
 pub use policy_sync::{PolicySync, SyncMode, SyncSocket};
 pub use rates::{Counting, RateKey, RateLimit, RateStatus};
 pub use read::{FILE_BYTES_MAX, File, Read, read};
+pub use recording::{Keep, RecordedService, Recording};
 pub use reference::{json_schema, reference};
 pub use sections::*;
 pub use shared_state::{KeyPrefix, Redis, RedisPlace, RedisUrl, SharedState};

@@ -14,6 +14,7 @@ use crate::openapi::OpenApi;
 use crate::policy::{Policies, Workload};
 use crate::rates::RateLimit;
 use crate::shared_state::SharedState;
+use crate::recording::Recording;
 use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
@@ -70,6 +71,8 @@ section! {
         authenticators: Vec<Authenticator>,
         /// What is kept of decisions and of traffic.
         events: Events,
+        /// Copies of requests, kept to try changes on.
+        recording: Recording,
         /// Who says who we are, where certificates are `workload-api`.
         workload_api: WorkloadApi,
         /// What asks about events, and who is told.

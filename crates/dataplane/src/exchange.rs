@@ -17,7 +17,7 @@ use palisade_inspect::{
     Action, Clock, Detail, End, Input, Inspection, Outcome, Peer, Service, Stance, Standing, Step,
     Unauthenticated, UnixMillis, decide,
 };
-use palisade_lists::{Hit, Listing, Moment};
+use palisade_lists::{Hit, Listing, Moment, Origin};
 
 use palisade_model::{Mode, Verdict};
 
@@ -26,6 +26,7 @@ use self::part::Parts;
 use crate::arrival::TlsArrival;
 use crate::authentication::{self, Asking, Authentication, Refusal};
 use crate::content_coding::{ContentDecoder, Undecoded};
+use crate::copy::Copying;
 use crate::journal::{Ended, Facts, Sent, Timing};
 use crate::metrics::{RequestCounts, Tally};
 use crate::passage::told;
@@ -66,6 +67,8 @@ pub(crate) struct Exchange {
     parts: Option<Parts>,
     /// Where its response is judged on its way.
     waiting: Option<Waiting>,
+    /// The request as it comes, where somebody wants a copy of it.
+    copying: Option<Box<Copying>>,
 }
 
 /// A response's body that is shown on its way.
@@ -217,6 +220,7 @@ impl Exchange {
             counts: about.counts,
             tally: Tally::default(),
             watch: None,
+            copying: plane.journal.copies(service).map(|room| Copying::begin(room, &head, about.in_parts)),
             parts: about.in_parts.then(|| Parts::new(peer.clone(), head.clone(), service.clone(), standing)),
             waiting: None,
         });
@@ -290,12 +294,14 @@ impl Exchange {
     /// Feeds some of the request's body.
     pub(crate) async fn request_chunk(&mut self, chunk: &[u8]) -> Result<Stand, Failed> {
         self.tally.request_inspected_bytes += chunk.len() as u64;
+        self.copying.iter_mut().for_each(|copying| copying.take(chunk));
         let step = self.feed(Input::Chunk(chunk))?;
         self.drive(step).await
     }
 
     /// Says that the request is whole.
     pub(crate) async fn request_end(&mut self) -> Result<Stand, Failed> {
+        self.copying.iter_mut().for_each(|copying| copying.end());
         let step = self.feed(Input::End)?;
         self.drive(step).await
     }
@@ -514,7 +520,10 @@ impl Exchange {
             Timing { total: self.began.elapsed(), engine: self.engine, upstream: self.upstream.sum };
         self.counts.one(facts.sent);
         self.plane.metrics.ended(&facts, report.as_ref(), self.tally);
-        let ended = Ended { report, notes: std::mem::take(&mut self.notes), facts };
+        let of_file = self.hit.as_ref().is_some_and(|hit| hit.origin == Origin::File);
+        let body_bytes = facts.request_body_bytes;
+        let copy = self.copying.take().map(|copying| copying.done(body_bytes, of_file));
+        let ended = Ended { report, notes: std::mem::take(&mut self.notes), facts, copy };
         // Writing a record of a hostile exchange must not end others either.
         if guarded(|| self.plane.journal.ended(ended)).is_err() {
             self.plane.metrics.events.journal_failures_total.one();

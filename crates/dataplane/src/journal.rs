@@ -13,6 +13,7 @@ use palisade_inspect::{
 use palisade_model::{Listing, PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
+use crate::copy::{CopyRoom, RequestCopy};
 
 /// Takes what exchanges leave behind. Called on the threads that serve: it must not block, and it should be quick.
 pub trait Journal: Send + Sync + Debug {
@@ -27,6 +28,13 @@ pub trait Journal: Send + Sync + Debug {
     /// more than lines needs no more.
     fn closed(&self, closed: ClosedConnection) {
         drop(closed);
+    }
+
+    /// Whether the end of a request to this service shall come with a copy of it, and how much room that has. Asked when
+    /// its head is whole.
+    fn copies(&self, service: &Service) -> Option<CopyRoom> {
+        let _ = service;
+        None
     }
 }
 
@@ -57,6 +65,8 @@ pub struct Ended {
     pub notes: Vec<String>,
     /// What is known of the exchange whatever the rules saw.
     pub facts: Facts,
+    /// The request, where [`Journal::copies`] asked for it.
+    pub copy: Option<Box<RequestCopy>>,
 }
 
 /// A line about what never became an exchange: a head that did not come, a connection too many.

@@ -40,6 +40,7 @@ mod body;
 mod certificate;
 mod client_address;
 mod content_coding;
+mod copy;
 mod envoy;
 mod exchange;
 mod forwarded;
@@ -77,6 +78,7 @@ pub use authentication::{
     KeysNews, Way,
 };
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
+pub use copy::{CopyExtent, CopyRoom, RequestCopy};
 pub use envoy::{
     BoundEnvoy, EnvoyAddress, EnvoyListener, Health, Protected, Readiness, ask_health, serve_envoy,
 };
@@ -90,7 +92,7 @@ pub use proxy_protocol::{
     HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,
 };
 pub use rates::{RateLimit, RateLimits, Rates, SharedKey};
-pub use routes::Routes;
+pub use routes::{Routes, host_of};
 pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
 pub use settings::{
     BodyMode, Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,

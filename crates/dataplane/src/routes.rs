@@ -119,7 +119,7 @@ fn gates_of<T: Leads>(table: &RouteTable<Arc<T>>) -> Gates {
 }
 
 /// The host that a request names, port and all.
-pub(crate) fn host_of(head: &RequestHead) -> Option<Cow<'_, [u8]>> {
+pub fn host_of(head: &RequestHead) -> Option<Cow<'_, [u8]>> {
     let host = || head.headers.first(b"host").map(Cow::Borrowed);
     if head.target.starts_with(b"/") {
         return host();

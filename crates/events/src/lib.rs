@@ -6,10 +6,12 @@
 //! AuditMessage ──dikastes::line──────────────────> line ──┘
 //!
 //! Event, Traffic ──JSON─────────────────────────> Bus: bounded queue, one thread, batches for each subscriber
+//!
+//! copies of requests ──stand-ins for secrets────> Recorder: bounded queue, one thread, files that expire
 //! ```
 //!
 //! The forms are functions of records, and records are made of [`palisade_model::Excerpt`]s: what comes here is masked
-//! already. What a form adds is that content cannot end a line, an entry or a text of JSON.
+//! already, but for what is to be recorded: that is masked on the recorder's thread. What a form adds is that content cannot end a line, an entry or a text of JSON.
 //!
 //! Not here: which exchanges are logged, and which parts of them (`palisade-inspect`); the error log's lines, which are
 //! the engine's; where files are (`palisade`).
@@ -22,6 +24,7 @@ mod clock;
 pub mod dikastes;
 mod log_writer;
 pub mod query;
+pub mod recording;
 mod reference;
 pub mod sinks;
 pub mod store;

@@ -78,6 +78,47 @@ pub enum FramingFinding {
 }
 
 impl FramingFinding {
+    /// All of them.
+    pub const ALL: [Self; 32] = [
+        Self::ContentLengthWithTransferEncoding,
+        Self::ContentLengthDiffers,
+        Self::ContentLengthRepeated,
+        Self::ContentLengthInvalid,
+        Self::BareCr,
+        Self::BareLf,
+        Self::ObsFold,
+        Self::FoldWithoutHeader,
+        Self::SpaceBeforeColon,
+        Self::HeaderNameInvalid,
+        Self::HeaderWithoutColon,
+        Self::HeaderValueInvalid,
+        Self::Nul,
+        Self::HostRepeated,
+        Self::HostMissing,
+        Self::HostInvalid,
+        Self::HostDiffersFromTarget,
+        Self::TransferCodingUnknown,
+        Self::TransferEncodingOnHttp10,
+        Self::VersionInvalid,
+        Self::VersionUnsupported,
+        Self::TargetSpace,
+        Self::TargetControl,
+        Self::TargetInvalid,
+        Self::MethodInvalid,
+        Self::Http09,
+        Self::LineMalformed,
+        Self::StatusInvalid,
+        Self::BlankLinesBefore,
+        Self::LineTooLong,
+        Self::HeadTooLarge,
+        Self::TooManyHeaders,
+    ];
+
+    /// The one of a [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|finding| finding.name() == name)
+    }
+
     /// Whether two readers of this head may disagree about where the message ends or for whom it is. Who forwards
     /// messages refuses such a head; the others are merely odd.
     pub fn is_ambiguous(self) -> bool {

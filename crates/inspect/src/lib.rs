@@ -24,6 +24,7 @@ mod environment;
 mod exceptions;
 mod findings;
 mod gate;
+mod in_secrets;
 mod inspection;
 mod patches;
 mod profile;
@@ -54,7 +55,7 @@ pub use palisade_openapi::{Specification, SpecificationRead, read as read_specif
 pub use palisade_policy::{Awaited, Direction};
 pub use patches::Patches;
 pub use profile::{OnFailure, Profile, Service};
-pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, masked_uri, shortfall_text};
+pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, cause_word, form_of, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;
 pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};

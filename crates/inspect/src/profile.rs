@@ -173,6 +173,9 @@ pub struct Service {
     pub mode: ServiceMode,
     /// The number of its application, for lists that are of some alone.
     pub application: Option<u32>,
+    /// What inspects it, as a digest: services of equal ones decide alike about equal requests. Empty where nobody asked
+    /// for one.
+    pub digest: Arc<str>,
 }
 
 impl Service {
@@ -200,6 +203,7 @@ impl Service {
             ends: Ends::default(),
             mode,
             application: None,
+            digest: Arc::default(),
         })
     }
 
@@ -219,6 +223,12 @@ impl Service {
     #[must_use]
     pub fn between(self: Arc<Self>, ends: Ends) -> Arc<Self> {
         Arc::new(Self { ends, ..Arc::unwrap_or_clone(self) })
+    }
+
+    /// The same service, known by a digest of what inspects it.
+    #[must_use]
+    pub fn known_by(self: Arc<Self>, digest: Arc<str>) -> Arc<Self> {
+        Arc::new(Self { digest, ..Arc::unwrap_or_clone(self) })
     }
 
     /// The same service in a mode of its own, for lists the application of a number.

@@ -18,7 +18,7 @@ use palisade_model::{
     EngineMode, Excerpt, Intercepted, Interception, Place, Redactor, Severity,
 };
 
-pub use self::event::shortfall_text;
+pub use self::event::{cause_word, shortfall_text};
 use crate::inspection::Cause;
 use crate::report::Report;
 
@@ -433,7 +433,7 @@ fn both_names(name: &[u8]) -> Vec<Place> {
 }
 
 /// The point that MATCHED_VAR_NAME names; `None` for a composite text.
-fn place_of(target: &[u8]) -> Option<Place> {
+pub(crate) fn place_of(target: &[u8]) -> Option<Place> {
     let colon = target.iter().position(|byte| *byte == b':')?;
     let (collection, name) = (&target[..colon], target[colon + 1..].to_vec());
     match collection {
@@ -546,7 +546,7 @@ fn as_form(fields: &palisade_http::Fields) -> Vec<u8> {
 }
 
 /// How a body is written, by its media type and, where that says nothing, by its first byte.
-fn form_of(content_type: &[u8], body: &[u8]) -> BodyForm {
+pub fn form_of(content_type: &[u8], body: &[u8]) -> BodyForm {
     let kind = content_type.to_ascii_lowercase();
     let holds = |word: &[u8]| kind.windows(word.len()).any(|window| window == word);
     match body.trim_ascii_start().first() {

@@ -41,7 +41,9 @@ pub use network::{Network, NoNetwork};
 pub use peer_identity::{CertificateFacts, Failure, PeerIdentity, Verification};
 pub use places::{Part, Point, Root};
 pub use point_pattern::{PointError, PointPattern};
-pub use redact::{BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor};
+pub use redact::{
+    BodyForm, Excerpt, JOINED_NAME_PARTS, NAME_PARTS, NAMES, Place, Redactor, StandIn, holds_stand_in,
+};
 pub use spares::Spares;
 pub use spiffe::{SPIFFE_ID_BYTES_MAX, SpiffeId, SpiffeIdError, TRUST_DOMAIN_BYTES_MAX};
 pub use status::reason_phrase;

@@ -23,6 +23,7 @@ mod cards;
 mod excerpt;
 mod names;
 mod search;
+mod stand_in;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use self::excerpt::{Lines, Spans, Window, excerpt, excerpt_of, window};
 use self::names::{HeaderKind, header_kind, joined};
 pub use self::names::{JOINED_NAME_PARTS, NAME_PARTS, NAMES};
 use self::search::{credentials, set_cookie};
+pub use self::stand_in::{StandIn, holds_stand_in};
 
 /// How a body is written, as far as its kind is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,9 +202,14 @@ impl Redactor {
     pub fn target(&self, target: &[u8], bytes_max: usize) -> Excerpt {
         let text = window(target, bytes_max);
         let mut spans = Spans::default();
-        let (path, query) = match memchr::memchr(b'?', text.seen) {
-            Some(at) => (&text.seen[..at], Some(at + 1)),
-            None => (text.seen, None),
+        self.in_target(text.seen, &mut spans);
+        excerpt_of(&text, &spans, bytes_max, Lines::One)
+    }
+
+    fn in_target(&self, text: &[u8], spans: &mut Spans) {
+        let (path, query) = match memchr::memchr(b'?', text) {
+            Some(at) => (&text[..at], Some(at + 1)),
+            None => (text, None),
         };
         if let Some(authority) = memmem::find(path, b"://").map(|at| at + 3) {
             let end = path[authority..]
@@ -213,51 +220,56 @@ impl Redactor {
                 spans.add(authority..authority + at);
             }
         }
-        self.in_text(path, 0, &mut spans);
+        self.in_text(path, 0, spans);
         if let Some(at) = query {
-            self.in_form(&text.seen[at..], at, &mut spans);
+            self.in_form(&text[at..], at, spans);
         }
-        cards(text.seen, &mut spans);
-        excerpt_of(&text, &spans, bytes_max, Lines::One)
+        cards(text, spans);
     }
 
     /// The value of a header at a place; `Argument` and `Cookie` are not asked for here and read as text.
     pub fn header(&self, place: &Place, value: &[u8], bytes_max: usize) -> Excerpt {
         let text = window(value, bytes_max);
         let mut spans = Spans::default();
+        self.in_header(place, text.seen, &mut spans);
+        excerpt_of(&text, &spans, bytes_max, Lines::One)
+    }
+
+    fn in_header(&self, place: &Place, text: &[u8], spans: &mut Spans) {
         let (Place::RequestHeader(name)
         | Place::ResponseHeader(name)
         | Place::Argument(name)
         | Place::Cookie(name)) = place;
         if self.is_hidden_by_rule(place) {
-            spans.add(0..text.seen.len());
+            spans.add(0..text.len());
         } else if self.hides_place(place) {
             match header_kind(name) {
-                HeaderKind::Credentials => spans.add(credentials(text.seen)),
-                HeaderKind::Cookies if name.eq_ignore_ascii_case(b"set-cookie") => {
-                    set_cookie(text.seen, &mut spans)
-                }
-                HeaderKind::Cookies => self.in_cookies(text.seen, &mut spans),
-                HeaderKind::Other => spans.add(0..text.seen.len()),
+                HeaderKind::Credentials => spans.add(credentials(text)),
+                HeaderKind::Cookies if name.eq_ignore_ascii_case(b"set-cookie") => set_cookie(text, spans),
+                HeaderKind::Cookies => self.in_cookies(text, spans),
+                HeaderKind::Other => spans.add(0..text.len()),
             }
         } else if !self.shown.iter().any(|shown| shown.is(place)) {
-            self.in_text(text.seen, 0, &mut spans);
+            self.in_text(text, 0, spans);
         }
-        cards(text.seen, &mut spans);
-        excerpt_of(&text, &spans, bytes_max, Lines::One)
+        cards(text, spans);
     }
 
     /// A body, line ends kept.
     pub fn body(&self, form: BodyForm, body: &[u8], bytes_max: usize) -> Excerpt {
         let text = window(body, bytes_max);
         let mut spans = Spans::default();
-        match form {
-            BodyForm::Form => self.in_form(text.seen, 0, &mut spans),
-            BodyForm::Json => self.in_json(text.seen, 0, &mut spans),
-            BodyForm::Text => self.in_text(text.seen, 0, &mut spans),
-        }
-        cards(text.seen, &mut spans);
+        self.in_body(form, text.seen, &mut spans);
         excerpt_of(&text, &spans, bytes_max, Lines::Many)
+    }
+
+    fn in_body(&self, form: BodyForm, text: &[u8], spans: &mut Spans) {
+        match form {
+            BodyForm::Form => self.in_form(text, 0, spans),
+            BodyForm::Json => self.in_json(text, 0, spans),
+            BodyForm::Text => self.in_text(text, 0, spans),
+        }
+        cards(text, spans);
     }
 
     /// A value of which rules let so many bytes be seen at both ends.

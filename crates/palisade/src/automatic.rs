@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::{Automatic, AutomaticList, Config, Network, RoutePath};
-use palisade_dataplane::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, LiveLists, Remark};
+use palisade_dataplane::{
+    AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, LiveLists, Remark,
+};
 use palisade_engine::path_is_below;
 use palisade_http::{Target, normal_path};
-use palisade_inspect::{Cause, Report};
+use palisade_inspect::{Cause, Report, Service};
 use palisade_lists::{
     Actor, Behaviour, Entry, Listing, Moment, Origin, Scope, Seed, Subject, Threshold, Watch,
 };
@@ -145,6 +147,10 @@ impl Journal for Noting {
 
     fn closed(&self, closed: ClosedConnection) {
         self.journal.closed(closed);
+    }
+
+    fn copies(&self, service: &Service) -> Option<CopyRoom> {
+        self.journal.copies(service)
     }
 }
 

@@ -1,4 +1,4 @@
-//! An exchange that is known whole, driven through the inspection: what `explain`, `profile` and tests do.
+//! An exchange that is known whole, driven through the inspection: what `explain`, `profile`, `replay` and tests do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +27,18 @@ pub(crate) struct Inspected {
     pub(crate) report: Report,
 }
 
+/// How a request is asked about: by whom, standing how, at which time.
+pub(crate) struct Asked {
+    pub(crate) peer: Peer,
+    pub(crate) standing: Standing,
+    pub(crate) detail: Detail,
+    /// When it came; now where that makes no difference.
+    pub(crate) at: Option<UnixMillis>,
+}
+
+/// Answers what an inspection asks for.
+pub(crate) type Answers<'a> = &'a mut dyn FnMut(Lookup, UnixMillis) -> Answer;
+
 /// Runs a whole exchange. Persistent collections live in the store; names and places are not looked up.
 // The engine benchmark counts the instructions of its calls.
 #[inline(never)]
@@ -48,11 +60,30 @@ pub(crate) fn inspect(
         secured: None,
         request_id,
     };
-    let standing = Standing::of(service);
+    let asked = Asked { peer, standing: Standing::of(service), detail, at: None };
+    let mut answers = |lookup, now| match lookup {
+        Lookup::Collection(key) => Answer::Collection(store.load(&key, now)),
+        Lookup::Dns { .. } | Lookup::Geo { .. } => Answer::Unavailable,
+    };
+    let mut inspected = inspect_as(exchange, service, asked, &mut answers);
+    store.commit(std::mem::take(&mut inspected.report.operations));
+    inspected
+}
+
+/// Runs a whole exchange as it was asked about. Changes to persistent collections are left in the report.
+pub(crate) fn inspect_as(
+    exchange: &Exchange,
+    service: &Arc<Service>,
+    asked: Asked,
+    answers: Answers<'_>,
+) -> Inspected {
+    let Asked { peer, standing, detail, at } = asked;
     let stance = standing.stance(service);
+    let clock = || Clock { now: at.unwrap_or(clock().now), ..clock() };
     let (mut inspection, step) =
         Inspection::begin(peer, exchange.head.clone(), service, standing, detail, clock());
-    let mut driver = Driver { inspection: &mut inspection, store, stance, stopped: None, last: None };
+    let mut driver =
+        Driver { inspection: &mut inspection, answers, clock: &clock, stance, stopped: None, last: None };
     driver.settle(step);
     if driver.goes_on() && driver.inspection.wants_request_body() {
         driver.feed(Input::Chunk(&exchange.body));
@@ -73,8 +104,7 @@ pub(crate) fn inspect(
     }
     let (stopped, last) = (driver.stopped.take(), driver.last.take());
     let end = if stopped.is_some() { End::Aborted } else { End::Complete };
-    let mut report = inspection.finish(end, clock());
-    store.commit(std::mem::take(&mut report.operations));
+    let report = inspection.finish(end, clock());
     match stopped {
         Some((action, outcome)) => Inspected { action, outcome: Some(outcome), report },
         None => Inspected { action: Action::Forward, outcome: last, report },
@@ -83,7 +113,8 @@ pub(crate) fn inspect(
 
 struct Driver<'a> {
     inspection: &'a mut Inspection,
-    store: &'a mut MemoryStore,
+    answers: Answers<'a>,
+    clock: &'a dyn Fn() -> Clock,
     stance: Stance,
     stopped: Option<(Action, Outcome)>,
     last: Option<Outcome>,
@@ -95,7 +126,7 @@ impl Driver<'_> {
     }
 
     fn feed(&mut self, input: Input<'_>) {
-        let step = self.inspection.feed(input, clock());
+        let step = self.inspection.feed(input, (self.clock)());
         self.settle(step);
     }
 
@@ -116,12 +147,9 @@ impl Driver<'_> {
                 Step::Yield => Answered::Continue,
                 // Policies are from files here, and with those nobody waits.
                 Step::Await { .. } => Answered::Continue,
-                Step::Need(Lookup::Collection(key)) => {
-                    Answered::Answer(Answer::Collection(self.store.load(&key, clock().now)))
-                }
-                Step::Need(Lookup::Dns { .. } | Lookup::Geo { .. }) => Answered::Answer(Answer::Unavailable),
+                Step::Need(lookup) => Answered::Answer((self.answers)(lookup, (self.clock)().now)),
             };
-            step = self.inspection.resume(answered, clock());
+            step = self.inspection.resume(answered, (self.clock)());
         }
     }
 }

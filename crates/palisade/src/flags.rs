@@ -43,6 +43,8 @@ pub(crate) enum Command {
     /// What was decided, and what traffic there was: questions to the event store
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Try a configuration on recorded requests: what it would stop, and what no longer
+    Replay(Box<ReplayFlags>),
     /// Alerts: whether those who are told of them hear it
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -224,7 +226,7 @@ pub(crate) struct PolicySuggestFlags {
     /// Only requests for this service; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Vec<String>,
-    /// Only requests since a time (2026-11-22T09:00:00Z), or of the last 90m, 24h, 7d
+    /// Only requests since a time (2026-11-22T09:00:00Z), or of the last 90m, 24h, 7d, 2w
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Files or folders of objects (Pods, Namespaces) that tell workloads' labels and addresses
@@ -634,6 +636,66 @@ pub(crate) struct EventsTailFlags {
     /// How many of those that are there come first
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
     pub(crate) lines: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayFlags {
+    /// The folder of a recording, or the data folder that it is in
+    ///
+    /// Requests are compared with what was decided about them then. A process may be writing to it.
+    #[arg(long, value_name = "DIR", required_unless_present = "har", conflicts_with = "har")]
+    pub(crate) recording: Option<PathBuf>,
+    /// An HTTP archive, as browsers and mitmproxy write it
+    ///
+    /// Its requests are taken to have passed, unless --before says what was decided about them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) har: Option<PathBuf>,
+    /// The configuration file that is tried
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) against: PathBuf,
+    /// Compare with what this configuration decides, rather than with what was decided then
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) before: Option<PathBuf>,
+    /// Only requests for this service; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Vec<String>,
+    /// Only requests since a time (2026-11-22T09:00:00Z), or of the last 90m, 24h, 7d, 2w
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only requests before that
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// The file with the recording's key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// What makes the command exit with 1; may be several, with commas
+    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',', default_value = "flips")]
+    pub(crate) fail_on: Vec<FailOn>,
+    /// How many requests of each kind are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) examples: usize,
+    /// The form
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// What a replay may fail on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Any of the next four
+    Flips,
+    /// A request is stopped that was not
+    NewlyBlocked,
+    /// A request is not stopped that was
+    NoLongerBlocked,
+    /// In a mode that stops nothing something is found in a request that was clean
+    NewlyWouldBlock,
+    /// In a mode that stops nothing a request is clean that was not
+    NoLongerWouldBlock,
+    /// The copy of a request is not enough to tell
+    Undecidable,
+    /// Never
+    Nothing,
 }
 
 #[derive(Args, Debug)]

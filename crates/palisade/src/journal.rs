@@ -13,18 +13,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::LogTarget;
-use palisade_dataplane::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, Remark};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
 use palisade_events::{Destination, EntryFile, LogWriter, dikastes, unix_millis};
 use palisade_identity::hex_lower;
-use palisade_inspect::{Direction, Redacted, Report, Sent, masked_uri};
+use palisade_inspect::{Direction, Redacted, Report, Sent, Service, masked_uri};
 use palisade_model::{AuditMessage, AuditRecord, Calendar, Listing};
 use palisade_seclang::ast::{AuditEngine, AuditLogFormat, AuditLogType};
 
 use crate::admin::Process;
 use crate::events::{Events, host};
+use crate::recording::Recording;
 use crate::snapshot::Snapshot;
 
 /// The logs of this process.
@@ -43,6 +44,8 @@ pub(crate) struct Logs {
     producer: Producer,
     /// Who takes events; nobody where there are none.
     events: Option<Arc<Events>>,
+    /// Who takes copies of requests; nobody where none are asked for.
+    recording: Option<Arc<Recording>>,
 }
 
 impl Logs {
@@ -88,6 +91,7 @@ impl Logs {
             dikastes: false,
             producer: Producer::new(env!("CARGO_PKG_VERSION"), &host()),
             events: None,
+            recording: None,
         }
     }
 
@@ -95,6 +99,12 @@ impl Logs {
     #[must_use]
     pub(crate) fn with_events(self, events: Option<Arc<Events>>) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same with somebody who takes copies of requests.
+    #[must_use]
+    pub(crate) fn with_recording(self, recording: Option<Arc<Recording>>) -> Self {
+        Self { recording, ..self }
     }
 
     /// Opens the files that a rule set names, before it serves. Gives the writers that are new, by the log's name, and
@@ -304,7 +314,7 @@ impl Logs {
 
 impl Journal for Logs {
     fn ended(&self, ended: Ended) {
-        let Ended { report, notes, facts } = ended;
+        let Ended { report, notes, facts, copy } = ended;
         let redacted = report.as_ref().map(Report::redacted);
         let messages = match &redacted {
             Some(redacted) if self.dikastes || self.events.is_some() => redacted.messages(),
@@ -332,6 +342,13 @@ impl Journal for Logs {
             let verdict = report.as_ref().map_or("error", |report| report.verdict().as_str());
             self.write_access(log, &facts, redacted.as_ref(), verdict);
         }
+        if let (Some(recording), Some(copy)) = (&self.recording, copy) {
+            recording.record(&facts, report.as_ref(), *copy);
+        }
+    }
+
+    fn copies(&self, service: &Service) -> Option<CopyRoom> {
+        self.recording.as_ref()?.copies(service)
     }
 
     fn remark(&self, remark: Remark) {

@@ -57,13 +57,7 @@ impl ListStore {
     /// Makes the entries of the file what a configuration says.
     pub(crate) fn follow(&self, config: &Config) {
         let now = now();
-        let lists = &config.lists;
-        let all =
-            [(Listing::Allow, &lists.allow), (Listing::Deny, &lists.deny), (Listing::Gray, &lists.gray)];
-        let entries: Vec<Entry> = all
-            .into_iter()
-            .flat_map(|(list, entries)| entries.iter().filter_map(move |entry| of_file(list, entry, now)))
-            .collect();
+        let entries = entries_of_file(config, now);
         let mut journal = self.journal();
         match self.live.change(|lists| lists.follow_file(entries, now, &"file".into())) {
             Ok(changes) => {
@@ -226,6 +220,15 @@ fn keep(journal: &mut Journal, changes: &[Change], sync: bool) -> Result<()> {
 
 fn not_kept(error: anyhow::Error) -> ControlError {
     ControlError::NotKept(format!("the change is in force and will be forgotten by a restart: {error:#}"))
+}
+
+/// The entries that a configuration says.
+pub(crate) fn entries_of_file(config: &Config, now: Moment) -> Vec<Entry> {
+    let lists = &config.lists;
+    [(Listing::Allow, &lists.allow), (Listing::Deny, &lists.deny), (Listing::Gray, &lists.gray)]
+        .into_iter()
+        .flat_map(|(list, entries)| entries.iter().filter_map(move |entry| of_file(list, entry, now)))
+        .collect()
 }
 
 fn of_file(list: Listing, entry: &Located<ListEntry>, now: Moment) -> Option<Entry> {

@@ -17,6 +17,7 @@ mod commands;
 mod configuration;
 mod control;
 mod data_folder;
+mod decision;
 mod descriptors;
 mod environment;
 mod events;
@@ -33,6 +34,7 @@ mod outlets;
 mod policies;
 mod policing;
 mod policy_text;
+mod recording;
 mod request;
 mod restart;
 mod rules;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Events(EventsCommand::Query(flags)) => commands::events::query(&flags),
         Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),
         Command::Events(EventsCommand::Fields) => commands::events::fields(),
+        Command::Replay(replay) => commands::replay::run(&replay),
         Command::Health(health) => commands::health::run(&health),
         Command::Password(password) => commands::password::run(&password),
         Command::Sim(SimCommand::Server(server)) => commands::sim::server(&server),

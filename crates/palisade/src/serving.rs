@@ -16,6 +16,7 @@ use palisade_dataplane::{
     SharedCollections, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
+use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -26,6 +27,7 @@ use crate::policing::{direction_of, ends};
 use crate::rules::plural;
 use crate::sites::changes;
 use crate::snapshot::Snapshot;
+use crate::watch::Digest;
 
 /// How long requests may go on after the word to end.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -410,25 +412,15 @@ impl<'s> Destinations<'s> {
         if self.made.contains_key(&leads) {
             return Ok(());
         }
-        let (name, profile, _, direction) = leads;
+        let (name, profile, ..) = leads;
         let service = *self.services.get(name).context("a checked route leads to a service")?;
         let rates = self.rates_of(service, route);
         let authentication =
             authenticating::of_route(&self.snapshot.authenticators, service, route, self.plane)?;
         let forward = Arc::new(forward_of(service));
-        let ends = ends(&self.snapshot.config, service, direction);
-        let (mode, application) = (self.modes.mode(self.snapshot, service, Some(route)), service.application);
-        let further: Vec<_> =
-            service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
-        let profile_written = profile;
         let profile_name: Arc<str> = profile.as_str().into();
-        let profile = self.snapshot.profile(profile)?.clone();
-        let gate = self.snapshot.gates.get(&(name.clone(), direction)).cloned();
-        let service = Service::with_exceptions(name.as_str(), profile, &further).behind(gate).between(ends);
-        let service = service.specified(self.snapshot.specifications.get(name).cloned());
-        let service = service.standing(mode, application);
-        let below =
-            self.snapshot.config.profiles.get(profile_written).map(endpoint_headers).unwrap_or_default();
+        let service = inspected(self.snapshot, self.modes, service, route)?;
+        let below = self.snapshot.config.profiles.get(profile).map(endpoint_headers).unwrap_or_default();
         let site = self.snapshot.sites.get(name).cloned().flatten();
         let site = match (site, below.is_empty()) {
             (site, true) => site,
@@ -494,6 +486,39 @@ impl<'s> Destinations<'s> {
         }
         Ok(RouteTable::new(routes))
     }
+}
+
+/// A service as a route of a snapshot has it inspected.
+///
+/// # Errors
+/// Never for a route of the snapshot's own configuration, which was checked.
+pub(crate) fn inspected(
+    snapshot: &Snapshot,
+    modes: &Modes,
+    service: &palisade_config::Service,
+    route: &Route,
+) -> Result<Arc<Service>> {
+    let (name, direction) = (&*service.name, direction_of(&snapshot.config, route));
+    let profile_name = route.profile.as_deref().unwrap_or(&service.profile);
+    let further: Vec<_> =
+        service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
+    let profile = snapshot.profile(profile_name)?.clone();
+    let gate = snapshot.gates.get(&(name.clone(), direction)).cloned();
+    let specified = snapshot.specifications.get(name).map(|specified| (&service.openapi, specified.digest));
+    let digest = digest(&(snapshot.digests.get(profile_name), &further, specified));
+    let inspected = Service::with_exceptions(name.as_str(), profile, &further)
+        .behind(gate)
+        .between(ends(&snapshot.config, service, direction))
+        .specified(snapshot.specifications.get(name).map(|specified| specified.enforcement.clone()))
+        .standing(modes.mode(snapshot, service, Some(route)), service.application)
+        .known_by(digest);
+    Ok(inspected)
+}
+
+/// What inspects a service: a profile, what it is excepted from beside that, the specification of its API.
+fn digest(parts: &impl std::fmt::Debug) -> Arc<str> {
+    let digest = Sha256::digest(format!("{parts:?}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 fn cannot_listen(name: &Name, listen: SocketAddr, error: &std::io::Error) -> String {

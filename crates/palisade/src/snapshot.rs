@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{Compat, Config, LogTarget, Name, Style, credential_names};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
+use sha2::{Digest as _, Sha256};
 
 use crate::alerting::{AlertFiles, Placed};
 use crate::authenticating::{AuthenticatorMaker, Authenticators};
 use crate::commands::alerts::paths;
 use crate::configuration::Told;
 use crate::files::FileSystem;
+use crate::flags::VERSION;
 use crate::idle::idle_exceptions;
 use crate::policing::{Policing, ShownPolicies};
 use crate::restart::needs_restart;
@@ -21,7 +23,7 @@ use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
 use crate::specifications::{SpecificationFiles, Specifications};
 use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
-use crate::watch::{Seen, Watched};
+use crate::watch::{Digest, Seen, Watched};
 use crate::workload_api;
 
 /// What one process does: replaced as a whole, its parts shared with the one before where they are the same.
@@ -45,7 +47,12 @@ pub(crate) struct Snapshot {
     pub(crate) specifications: Specifications,
     /// What asks about events.
     pub(crate) alerts: Arc<Vec<Placed>>,
+    /// What its profiles inspect by, as digests.
+    pub(crate) digests: Digests,
 }
+
+/// Digests by profile.
+pub(crate) type Digests = HashMap<Name, Digest>;
 
 /// Gates by service: before it, and before calls to it.
 pub(crate) type Gates = HashMap<(Name, Direction), Gate>;
@@ -82,6 +89,8 @@ struct Loaded {
     rules: Option<Arc<RuleSet>>,
     /// The files that it read.
     seen: Seen,
+    /// Of what stands in them.
+    digest: Digest,
 }
 
 /// A snapshot made while another is in force.
@@ -211,6 +220,7 @@ impl Maker {
         if let Some((name, error)) = wrong.into_iter().next() {
             bail!("service {name}: {error}");
         }
+        let digests = self.digests(&config);
         let snapshot = Snapshot {
             config,
             profiles,
@@ -221,9 +231,32 @@ impl Maker {
             authenticators,
             specifications,
             alerts,
+            digests,
         };
         self.warn(&snapshot);
         Ok(snapshot)
+    }
+
+    /// What a configuration inspects by, and nothing that only a server needs: for a command that asks what it would do.
+    /// Nothing is asked of a network.
+    ///
+    /// # Errors
+    /// When its rules or policies cannot be used; what is wrong was shown then.
+    pub(crate) fn unserved(&mut self, mut config: Config) -> Result<Snapshot> {
+        let mut profiles = HashMap::new();
+        for (name, profile) in config.profiles.iter() {
+            let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
+            profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
+        }
+        // Those of an agent are not here; who asks sees that there are none, and says so.
+        if config.policies.as_ref().is_some_and(|policies| policies.sync.is_some()) {
+            config.policies = None;
+        }
+        self.policing.read(&config)?;
+        let gates = self.gates(&config);
+        let digests = self.digests(&config);
+        let (sites, tls, upstream_tls) = (Sites::new(), ListenersTls::new(), UpstreamsTls::new());
+        Ok(Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts: Arc::default(), digests })
     }
 
     /// A snapshot to follow another. Profiles whose rules cannot be used, and services whose pages cannot be, stay as they
@@ -350,6 +383,7 @@ impl Maker {
             }
             stale.push(Stale { kind: "service", name, error });
         }
+        let digests = self.digests(&config);
         let snapshot = Snapshot {
             config,
             profiles,
@@ -360,6 +394,7 @@ impl Maker {
             authenticators,
             specifications,
             alerts,
+            digests,
         };
         self.warn(&snapshot);
         let restart =
@@ -406,6 +441,22 @@ impl Maker {
             authenticators.insert(name, made);
         }
         Ok(authenticators)
+    }
+
+    /// What each profile inspects by. Modes and what only logs and lists look at make no difference.
+    fn digests(&self, config: &Config) -> Digests {
+        let of = |profile: &palisade_config::Profile| {
+            let sources = self.sources_of(profile, config);
+            let rules = self.rules.get(&key(&sources)).map(|loaded| loaded.digest);
+            let palisade_config::Profile { detect, exceptions, patches, binary, limits, on_failure, .. } = profile;
+            let told = format!(
+                "{VERSION} {rules:?} {:?} {detect:?} {exceptions:?} {patches:?} {binary:?} {limits:?} \
+                 {on_failure:?}",
+                profile.rules.paranoia
+            );
+            Sha256::digest(told).into()
+        };
+        config.profiles.iter().map(|(name, profile)| (name.clone(), of(profile))).collect()
     }
 
     fn gates(&self, config: &Config) -> Gates {
@@ -462,7 +513,7 @@ impl Maker {
             return Ok(None);
         }
         let key = key(sources);
-        if let Some(Loaded { rules: Some(rules), seen }) = self.rules.get(&key)
+        if let Some(Loaded { rules: Some(rules), seen, .. }) = self.rules.get(&key)
             && effort == Effort::Changed
             && seen.now(&FileSystem) == *seen
         {
@@ -471,7 +522,8 @@ impl Maker {
         let watched = Watched::new(&FileSystem);
         let made = load_shown(sources, Warnings::Shown, &watched, &self.interner);
         let rules = made.as_ref().ok().cloned().flatten();
-        self.rules.insert(key, Loaded { rules, seen: watched.into_seen() });
+        let digest = watched.digest();
+        self.rules.insert(key, Loaded { rules, seen: watched.into_seen(), digest });
         made
     }
 

@@ -12,21 +12,32 @@ use palisade_seclang::Loader;
 
 use crate::files::FileSystem;
 use crate::rules::{Warnings, plural};
-use crate::watch::{Seen, Watched};
+use crate::watch::{Digest, Seen, Watched};
 
-/// Specifications by service, enforced as it says.
-pub(crate) type Specifications = HashMap<Name, Enforcement>;
+/// Specifications by service.
+pub(crate) type Specifications = HashMap<Name, Specified>;
+
+/// A specification, enforced as its service says.
+#[derive(Debug)]
+pub(crate) struct Specified {
+    pub(crate) enforcement: Enforcement,
+    /// Of the file that it was read from.
+    pub(crate) digest: Digest,
+}
 
 /// Reads specifications, and remembers the last good ones.
 #[derive(Debug, Default)]
 pub(crate) struct SpecificationFiles {
-    good: HashMap<Name, Arc<Specification>>,
+    good: HashMap<Name, Good>,
     /// What was read for those that are good, so that nothing is compiled again that has not changed.
-    read: HashMap<(String, Option<String>), (Seen, Arc<Specification>)>,
+    read: HashMap<(String, Option<String>), (Seen, Good)>,
     seen: Seen,
     /// Warnings that were shown.
     warned: BTreeSet<String>,
 }
+
+/// What a file held when it was good.
+type Good = (Arc<Specification>, Digest);
 
 impl SpecificationFiles {
     /// Reads all that a configuration names. What is wrong with some comes back by service; those stay as they were, and one
@@ -40,10 +51,10 @@ impl SpecificationFiles {
             let name = (*service.name).clone();
             let key = key(told);
             let specification = match read.get(&key) {
-                Some((_, specification)) => Ok(Arc::clone(specification)),
-                None => self.specification(told, &key).map(|(seen, specification)| {
-                    read.insert(key.clone(), (seen, specification.clone()));
-                    specification
+                Some((_, good)) => Ok(Good::clone(good)),
+                None => self.specification(told, &key).map(|(seen, good)| {
+                    read.insert(key.clone(), (seen, good.clone()));
+                    good
                 }),
             };
             match specification {
@@ -52,8 +63,9 @@ impl SpecificationFiles {
                 }
                 Err(error) => wrong.push((name.clone(), format!("{error:#}"))),
             }
-            if let Some(specification) = self.good.get(&name) {
-                made.insert(name, Enforcement::new(specification.clone(), told));
+            if let Some((specification, digest)) = self.good.get(&name) {
+                let enforcement = Enforcement::new(specification.clone(), told);
+                made.insert(name, Specified { enforcement, digest: *digest });
             }
         }
         self.good.retain(|name, _| {
@@ -67,21 +79,22 @@ impl SpecificationFiles {
         &mut self,
         told: &OpenApi,
         key: &(String, Option<String>),
-    ) -> Result<(Seen, Arc<Specification>)> {
-        if let Some((seen, specification)) = self.read.get(key)
+    ) -> Result<(Seen, Good)> {
+        if let Some((seen, good)) = self.read.get(key)
             && seen.now(&FileSystem) == *seen
         {
             self.seen.add(seen);
-            return Ok((seen.clone(), specification.clone()));
+            return Ok((seen.clone(), good.clone()));
         }
         let watched = Watched::new(&FileSystem);
         let read = read(told, &watched);
+        let digest = watched.digest();
         let seen = watched.into_seen();
         self.seen.add(&seen);
         let (text, read) = read?;
         let errors = show(told, &text, &read.diagnostics, &mut self.warned, Warnings::Shown);
         match read.specification {
-            Some(specification) => Ok((seen, Arc::new(specification))),
+            Some(specification) => Ok((seen, (Arc::new(specification), digest))),
             None => bail!("the specification `{}` is not usable: {}", *told.file, plural(errors, "error")),
         }
     }

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use palisade_seclang::{LoadError, Loader};
+use sha2::{Digest as _, Sha256};
 
 use crate::workload_api;
 
@@ -74,16 +75,25 @@ impl Watcher {
     }
 }
 
+/// SHA-256.
+pub(crate) type Digest = [u8; 32];
+
 /// A loader that remembers what it was asked for.
 pub(crate) struct Watched<'a> {
     loader: &'a dyn Loader,
     seen: RefCell<Seen>,
+    content: RefCell<Sha256>,
 }
 
 impl<'a> Watched<'a> {
     /// Watches what a loader reads.
     pub(crate) fn new(loader: &'a dyn Loader) -> Self {
-        Self { loader, seen: RefCell::new(Seen::default()) }
+        Self { loader, seen: RefCell::new(Seen::default()), content: RefCell::default() }
+    }
+
+    /// A digest of all that it has read so far, in order, wherever it lay.
+    pub(crate) fn digest(&self) -> Digest {
+        self.content.borrow().clone().finalize().into()
     }
 
     /// What it was asked for, as it was then.
@@ -96,7 +106,11 @@ impl Loader for Watched<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
         // Stamped before it is read: a change in between is then seen as one.
         self.seen.borrow_mut().files.insert(path.to_owned(), stamp(path));
-        self.loader.read(path)
+        let content = self.loader.read(path)?;
+        let mut digest = self.content.borrow_mut();
+        digest.update((content.len() as u64).to_le_bytes());
+        digest.update(&content);
+        Ok(content)
     }
 
     fn expand(&self, pattern: &str) -> Result<Vec<String>, LoadError> {

@@ -1,12 +1,13 @@
 //! Values that know where they were written.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::decode::{Decode, Decoder, Shape};
 use crate::node::{Node, Origin};
 
 /// A value that remembers where it was written, for what is found out about it later.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Located<T> {
     value: T,
     origin: Origin,
@@ -34,6 +35,13 @@ impl<T> Deref for Located<T> {
 impl<T> DerefMut for Located<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.value
+    }
+}
+
+/// Where it stands makes no difference.
+impl<T: fmt::Debug> fmt::Debug for Located<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
     }
 }
 

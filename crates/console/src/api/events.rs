@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http_body_util::Either;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use palisade_events::query::{Query, parse, point_in_time};
+use palisade_events::query::{Query, moment, parse};
 use palisade_events::store::{Cursor, Filter, Order, Page, Table};
 use palisade_model::EventId;
 
@@ -138,12 +138,8 @@ pub(super) async fn stream(
 pub(super) fn range(parameters: &Parameters) -> Result<Filter, Refused> {
     let now = time::now().0;
     let at = |name: &str| {
-        let moment = |text: &str| {
-            point_in_time(text, now).ok_or_else(|| {
-                bad(format!("`{name}` is a time such as 2026-11-22T12:00:00Z, or how long ago: 15m, 2h, 3d"))
-            })
-        };
-        parameters.one(name)?.map(moment).transpose()
+        let read = |text: &str| moment(text, now).map_err(|error| bad(format!("`{name}`: {error}")));
+        parameters.one(name)?.map(read).transpose()
     };
     Ok(Filter { from_unix_millis: at("from")?, to_unix_millis: at("to")?, ..Filter::default() })
 }

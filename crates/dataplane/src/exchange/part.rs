@@ -65,11 +65,13 @@ impl Exchange {
     /// Feeds some of the part. Only where [`poll_part`](Self::poll_part) said so.
     pub(crate) fn feed_part(&mut self, piece: &[u8]) -> Result<(), Failed> {
         self.tally.request_inspected_bytes += piece.len() as u64;
+        self.copying.iter_mut().for_each(|copying| copying.take(piece));
         self.step_part(Input::Chunk(piece))
     }
 
     /// Says that the part is whole.
     pub(crate) fn end_part(&mut self) -> Result<(), Failed> {
+        self.copying.iter_mut().for_each(|copying| copying.end());
         self.step_part(Input::End)
     }
 

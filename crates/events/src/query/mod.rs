@@ -45,7 +45,7 @@ pub use parse::{
     DEPTH_MAX, NAME_BYTES_MAX, QUERY_BYTES_MAX, QueryError, SET_ITEMS_MAX, Substitutions, parse, parse_with,
 };
 pub use syntax::{Comparison, Expr, Key, Pattern, Set};
-pub use time::{nanoseconds, point_in_time};
+pub use time::{MomentError, moment, nanoseconds};
 
 /// A question to a record.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -162,7 +162,8 @@ fn message(kind: EventKind, action: EventAction, verdict: &Verdict) -> &'static 
     }
 }
 
-fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
+/// The word of a cause in events and recordings; none for a pass.
+pub fn cause_word(cause: Cause, incomplete: bool) -> Option<&'static str> {
     match cause {
         Cause::Rule(_) => Some("rule"),
         Cause::Limit => Some("limit"),

@@ -52,7 +52,7 @@ impl Spans {
     }
 
     /// In order, those that touch joined.
-    fn merged(&self) -> Vec<Range<usize>> {
+    pub(super) fn merged(&self) -> Vec<Range<usize>> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable_by_key(|span| span.start);
         let mut merged: Vec<Range<usize>> = Vec::with_capacity(sorted.len());

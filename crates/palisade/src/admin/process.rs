@@ -20,6 +20,7 @@ use crate::events::Events;
 use crate::flags::VERSION;
 use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
+use crate::recording::Recording;
 use crate::snapshot::{Snapshot, Stale};
 
 /// How often workers show that they work.
@@ -40,6 +41,7 @@ pub(crate) struct Process {
     records: OnceLock<Arc<Records>>,
     outlets: OnceLock<Arc<Outlets>>,
     shared: OnceLock<Arc<palisade_shared::Client>>,
+    recording: OnceLock<Arc<Recording>>,
     policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
 }
@@ -123,6 +125,7 @@ impl Process {
             records: OnceLock::new(),
             outlets: OnceLock::new(),
             shared: OnceLock::new(),
+            recording: OnceLock::new(),
             policies,
             changing: Mutex::new(Changing {
                 state: State::Starting,
@@ -188,6 +191,11 @@ impl Process {
     /// Sinks and alerts whose work is counted.
     pub(crate) fn hears(&self, outlets: Arc<Outlets>) {
         let _ = self.outlets.set(outlets);
+    }
+
+    /// Copies of requests, counted.
+    pub(crate) fn copies(&self, recording: Arc<Recording>) {
+        let _ = self.recording.set(recording);
     }
 
     /// Listeners are open: the start is over.
@@ -292,6 +300,7 @@ impl Subject for Process {
         if let Some(client) = self.shared.get() {
             crate::shared::metrics(client.counts(), into);
         }
+        self.recording.get().into_iter().for_each(|recording| recording.metrics(into));
         let started = self.started_at.unix_seconds();
         let help = "When this process started, in seconds since 1970.";
         into.gauge("process_start_time_seconds", help, &[], started);

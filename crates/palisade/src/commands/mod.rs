@@ -10,6 +10,7 @@ pub(crate) mod health;
 pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod profile;
+pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod sim;

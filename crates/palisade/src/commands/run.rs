@@ -27,6 +27,7 @@ use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
 use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
+use crate::recording::Recording;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane_among_others, runtime};
 use crate::shared::Shared;
@@ -58,7 +59,9 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
     let outlets = events.as_ref().map(|events| Outlets::start(events, &snapshot, data.path())).transpose()?;
     let outlets = outlets.map(Arc::new);
     outlets.iter().for_each(|outlets| process.hears(outlets.clone()));
-    let logs = Arc::new(logs.with_events(events.clone()));
+    let recording = Recording::start(config, data.path())?;
+    recording.iter().for_each(|recording| process.copies(recording.clone()));
+    let logs = Arc::new(logs.with_events(events.clone()).with_recording(recording.clone()));
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
     runtime()?.block_on(async {
@@ -129,6 +132,7 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         lists.tidy();
         common.iter().for_each(|common| common.write_mark(true));
         events.iter().for_each(|events| events.end());
+        recording.iter().for_each(|recording| recording.end());
         outlets.iter().for_each(|outlets| outlets.end());
         logs.flush();
         Ok(Finding::Nothing)

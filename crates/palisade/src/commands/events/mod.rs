@@ -10,7 +10,8 @@ use palisade_events::query;
 use palisade_events::store::{Cursor, EventStore, Filter, Order, Reader, Table};
 use palisade_events::unix_millis;
 
-use self::shown::{Style, harmless, harmless_json};
+pub(crate) use self::shown::harmless;
+use self::shown::{Style, harmless_json};
 use crate::Finding;
 use crate::events::STORE;
 use crate::flags::{Color, EventsFilterFlags, EventsQueryFlags, EventsTailFlags, Format};
@@ -123,7 +124,7 @@ impl Asked {
         let now = unix_millis();
         let when = |flag: &str, text: &Option<String>| {
             text.as_deref()
-                .map(|text| moment(text, now).with_context(|| format!("{flag} `{text}`")))
+                .map(|text| query::moment(text, now).with_context(|| format!("{flag} `{text}`")))
                 .transpose()
         };
         let filter = Filter {
@@ -157,27 +158,6 @@ impl Asked {
             (Format::Json, _) => writeln!(out, "{}", harmless_json(json)),
             (Format::Text, Table::Events) => out.write_all(self.style.event(json).as_bytes()),
             (Format::Text, Table::Traffic) => out.write_all(self.style.traffic(json).as_bytes()),
-        }
-    }
-}
-
-/// A point in time: `15m` ago, or as RFC 3339 writes it.
-fn moment(text: &str, now: u64) -> Result<u64> {
-    query::point_in_time(text, now)
-        .context("write how long ago, such as 15m, 2h or 3d, or 2026-11-22T12:00:00Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        assert_eq!(moment("15m", 10_000_000).unwrap(), 9_100_000);
-        assert_eq!(moment("1970-01-01T00:01:00Z", 0).unwrap(), 60_000);
-        assert_eq!(moment("99999999999999d", 5).unwrap(), 0);
-        for not in ["", "m", "soon", "-5m", "5"] {
-            assert!(moment(not, 0).is_err(), "{not}");
         }
     }
 }

@@ -196,7 +196,7 @@ fn text(record: &Value, path: &str) -> String {
 }
 
 /// A text on one line that moves nothing: controls, and what turns or hides text, as `\u{1b}`.
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts) {
         return text.into();
     }

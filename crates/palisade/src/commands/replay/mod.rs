@@ -1,0 +1,205 @@
+//! `palisade replay`: recorded requests through the inspection of another configuration, and what that would change. No
+//! server, no upstream, no network.
+//!
+//! ```text
+//!  copies (recording) | har -> Copy -> Judge (--against, --before) -> compare -> Tally -> shown
+//!                              batches, one worker a core                one a worker, merged
+//! ```
+//!
+//! The idea to hold: *a copy is not the request*. Where it does not have what decides, the answer is neither "changed" nor
+//! "the same" but "undecidable", with the reason ([`compare`]).
+
+mod compare;
+mod copies;
+mod har;
+mod judge;
+mod progress;
+mod shown;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use palisade_events::query::moment;
+
+use crate::Finding;
+use crate::flags::{FailOn, ReplayFlags};
+use crate::lists::now;
+use crate::recording::key_in;
+
+use self::compare::compare;
+use self::copies::{Copy, Recordings, Wanted};
+use self::har::Har;
+use self::judge::Judge;
+use self::progress::Progress;
+use self::tally::Tally;
+
+/// Replays, shows what would change, exit 1 when that is something that `--fail-on` names.
+pub(crate) fn run(flags: &ReplayFlags) -> Result<Finding> {
+    let wanted = Wanted {
+        services: flags.service.iter().cloned().collect::<BTreeSet<_>>(),
+        since: when("--since", flags.since.as_deref())?,
+        until: when("--until", flags.until.as_deref())?,
+    };
+    let key = flags.key_file.as_deref().map(key_in).transpose()?;
+    // What is to be replayed is looked at first: rules take longer to read.
+    let mut source = match (&flags.recording, &flags.har) {
+        (Some(folder), _) => Source::Recordings(Recordings::open(folder, key)?),
+        (None, Some(file)) => Source::Har(Har::open(file)?),
+        (None, None) => anyhow::bail!("name a recording by --recording DIR, or a HAR by --har FILE"),
+    };
+    let against = judge(&flags.against, "--against")?;
+    let before = flags.before.as_deref().map(|file| judge(file, "--before")).transpose()?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (send, receive) = sync_channel::<Vec<(u64, Copy)>>(2 * workers);
+    let receive = Mutex::new(receive);
+    let mut progress = Progress::new(source.bytes());
+    let tally = std::thread::scope(|scope| -> Result<Tally> {
+        let work = || {
+            let mut tally = Tally::new(flags.examples);
+            while let Some(batch) = next(&receive) {
+                for (number, copy) in batch {
+                    replay_one(number, &copy, &against, before.as_ref(), &wanted, &mut tally);
+                }
+            }
+            tally
+        };
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let read = feed(&mut source, &send, &wanted, &mut progress);
+        drop(send);
+        let mut all = Tally::new(flags.examples);
+        for worker in workers {
+            match worker.join() {
+                Ok(tally) => all.add(tally),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        read?;
+        Ok(all)
+    })?;
+    progress.end();
+    source.notes().iter().for_each(|note| say!("palisade: {note}"));
+    let described = shown::Described { flags, tally: &tally, read: source.read() };
+    described.print(&mut std::io::stdout().lock())?;
+    let fails = |kind: FailOn| tally.count(kind) > 0;
+    Ok(if flags.fail_on.iter().copied().any(fails) { Finding::Something } else { Finding::Nothing })
+}
+
+/// Where requests come from.
+enum Source {
+    Recordings(Recordings),
+    Har(Har),
+}
+
+impl Source {
+    /// Bytes of it; how much is done is told in them.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Recordings(recordings) => recordings.bytes(),
+            Self::Har(har) => har.len() as u64,
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Recordings(recordings) => recordings.bytes_read(),
+            Self::Har(har) => har.read() as u64,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Copy>> {
+        match self {
+            Self::Recordings(recordings) => recordings.next(),
+            Self::Har(har) => Ok(har.next()),
+        }
+    }
+
+    /// What there is to say about it once it was read.
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Recordings(recordings) => recordings.notes().to_vec(),
+            Self::Har(har) => har.notes(),
+        }
+    }
+
+    /// Requests that it had.
+    fn read(&self) -> u64 {
+        match self {
+            Self::Recordings(recordings) => recordings.read(),
+            Self::Har(har) => har.read() as u64,
+        }
+    }
+}
+
+/// Copies that one worker takes at a time, and bytes of them.
+const BATCH_COPIES: usize = 16;
+const BATCH_BYTES: usize = 1 << 20;
+
+fn feed(
+    source: &mut Source,
+    send: &SyncSender<Vec<(u64, Copy)>>,
+    wanted: &Wanted,
+    progress: &mut Progress,
+) -> Result<()> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut number = 0;
+    while let Some(copy) = source.next()? {
+        progress.show(source.bytes_read());
+        if !wanted.takes(&copy) {
+            continue;
+        }
+        bytes += copy.exchange.body.len();
+        batch.push((number, copy));
+        number += 1;
+        if batch.len() >= BATCH_COPIES || bytes >= BATCH_BYTES {
+            bytes = 0;
+            // Workers go only when there is no more to come, or by a panic that is passed on.
+            if send.send(std::mem::take(&mut batch)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let _ = send.send(batch);
+    Ok(())
+}
+
+fn next(batches: &Mutex<Receiver<Vec<(u64, Copy)>>>) -> Option<Vec<(u64, Copy)>> {
+    batches.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Judges one request, and adds what that changes.
+fn replay_one(
+    number: u64,
+    copy: &Copy,
+    against: &Judge,
+    before: Option<&Judge>,
+    wanted: &Wanted,
+    tally: &mut Tally,
+) {
+    let now = against.judge(copy);
+    let then = before.map(|before| before.judge(copy));
+    let service = match (&copy.then, &now.service) {
+        (Some(then), _) => then.service.clone(),
+        (None, Some(service)) => service.clone(),
+        (None, None) => String::new(),
+    };
+    // A HAR does not say which service a request was for.
+    if copy.then.is_none() && !wanted.services.is_empty() && !wanted.services.contains(&service) {
+        return;
+    }
+    let (then, change) = compare(copy, then, &now);
+    tally.one(number, copy, &service, &then, &now, change);
+}
+
+fn judge(file: &Path, flag: &str) -> Result<Judge> {
+    Judge::of(file).with_context(|| format!("{flag} `{}`", file.display()))
+}
+
+fn when(flag: &str, text: Option<&str>) -> Result<Option<u64>> {
+    text.map(|text| moment(text, now().0).with_context(|| format!("{flag} `{text}`"))).transpose()
+}
