@@ -24,6 +24,7 @@ pub mod lists;
 pub mod openapi;
 pub mod policy;
 pub mod policysync;
+pub mod recording;
 pub mod redaction;
 pub mod regex;
 pub mod seclang;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("descent", detect::descent),
     ("detector", detect::detector),
     ("graphql_protobuf", detect::graphql_protobuf),
+    ("har", recording::har),
     ("http2", dataplane::http2),
     ("libinjection", codec::libinjection),
     ("list_line", lists::list_line),
@@ -60,6 +62,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_selector", policy::policy_selector),
     ("policy_sync", policysync::policy_sync),
     ("policy_yaml", policy::policy_yaml),
+    ("recording_file", recording::recording_file),
     ("redaction", redaction::redaction),
     ("regex", regex::regex),
     ("request_head", http::request_head),

@@ -12,14 +12,16 @@
 //! No request waits for it: what finds no room is dropped and counted.
 //!
 //! Here: what a record holds ([`Recorded`]), the file's form ([`file`]), its encryption ([`seal`]) and who writes it
-//! ([`Recorder`]). Not here: what is copied and when (`palisade`, `palisade-dataplane`), and what a replay makes of it.
+//! ([`Recorder`]); and requests out of an HTTP archive ([`Har`]), which are records of which less is known. Not here: what is copied and when (`palisade`, `palisade-dataplane`), and what a replay makes of it.
 
 pub mod file;
+mod har;
 mod record;
 mod recorder;
 pub mod seal;
 
 pub use file::{Broken, Ended, RecordingFile, recordings};
+pub use har::Har;
 pub use record::{BodyCopy, Decided, Identity, OnList, Outcome, Recorded, Text, Tls};
 pub use recorder::{RecordBounds, Recorder, RecorderCounts, ToRecord};
 pub use seal::{Key, KeyError};

@@ -7,13 +7,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use palisade_model::{BodyForm, Redactor};
 
 use super::file::{Frames, begun_of, name_of, recordings};
 use super::record::Recorded;
 use super::seal::{Key, salt};
+use crate::unix_millis;
 
 /// Bytes of copies that may wait for the thread.
 const QUEUE_BYTES_MAX: usize = 32 << 20;
@@ -360,9 +361,4 @@ impl Writer {
         let open = self.open.as_ref().map_or(0, |open| open.frames.bytes());
         self.shared.bytes.store(bytes.saturating_sub(open), Ordering::Relaxed);
     }
-}
-
-fn unix_millis() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::excerpt::Spans;
+use super::names::percent_decoded;
 use super::{BodyForm, Place, Redactor};
 
 /// A text with stand-ins where its secrets were.
@@ -74,7 +75,7 @@ fn replaced(text: &[u8], spans: &Spans) -> StandIn {
             out.text.extend_from_slice(secret);
         } else {
             out.masked += 1;
-            out.not_plain += usize::from(!is_plain(secret, DECODINGS_MAX));
+            out.not_plain += usize::from(!text_is_plain(&percent_decoded(secret), DECODINGS_MAX));
             stand_in(secret, &mut out.text);
         }
         at = end;
@@ -131,8 +132,8 @@ const PLAIN_BYTES_MAX: usize = 16 * 1024;
 /// Base64 that is shorter says hardly anything.
 const BASE64_BYTES_MIN: usize = 16;
 
-/// Whether a value is made of what tokens, names and numbers are made of, also where it is base64 of a text. Bytes that
-/// decode to no text are somebody's key and plain.
+/// Whether a value is made of what tokens, names and numbers are made of, also where it is base64 of a text. Base64 of bytes
+/// that are no text is somebody's key, and plain.
 fn is_plain(value: &[u8], decodings: usize) -> bool {
     if value.len() > PLAIN_BYTES_MAX {
         return false;
@@ -151,10 +152,10 @@ fn is_plain(value: &[u8], decodings: usize) -> bool {
     })
 }
 
-/// The same of a text that was base64: that of JSON is plain where its texts are.
+/// The same of a text that may be JSON, which is plain where its texts are.
 fn text_is_plain(text: &[u8], decodings: usize) -> bool {
     match text.first() {
-        Some(b'{' | b'[') => text
+        Some(b'{' | b'[') if text.len() <= PLAIN_BYTES_MAX => text
             .split(|byte| b"{}[],\":".contains(byte))
             .map(<[u8]>::trim_ascii)
             .all(|part| is_plain(part, decodings)),
@@ -210,6 +211,8 @@ mod tests {
             ("/?card=4111111111111111", "/?card=1029384710293847", 0),
             ("/?password=%27+or+1%3D1", "/?password=maskeda1", 1),
             ("/?password=x'--", "/?password=maskedaa", 1),
+            ("/?token=%7B%22id%22%3A7%2C%22tags%22%3A%5B%22a%22%5D%7D", "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA1a", 0),
+            ("/?token=%7B%22id%22%3A%22%27--%22%7D", "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA", 1),
             ("/?q=plain", "/?q=plain", 0),
         ] {
             let masked = redactor.target_with_stand_ins(target.as_bytes());

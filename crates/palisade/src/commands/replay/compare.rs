@@ -179,6 +179,16 @@ pub(crate) fn compare(copy: &Copy, before: Option<Judged>, now: &Judged) -> (Dec
 }
 
 impl Doubt {
+    /// A cause that needs more than a copy has: what a check of who asks says hangs on a token that is masked.
+    pub(crate) fn of_cause(cause: &str) -> Option<Self> {
+        match cause.split(' ').next().unwrap_or_default() {
+            "" | "rule" | "finding" | "limit" | "framing" | "policy" | "list" | "incomplete" => None,
+            "rate" => Some(Self::Rate),
+            "failure" => Some(Self::Failed),
+            other => Some(Self::Cause(other.to_owned())),
+        }
+    }
+
     /// Whether what was found in the copy would be found in the request as well.
     fn leaves_findings(&self) -> bool {
         // A body that is cut is broken JSON; a collection may hold what lets somebody pass.
@@ -192,13 +202,7 @@ impl Doubt {
 /// What of a decision cannot be had from a copy.
 fn of_the_past(then: &Decided) -> Vec<Doubt> {
     let by_response = then.outcome != Outcome::Pass && then.stage.starts_with("response");
-    let doubt = match then.cause.split(' ').next().unwrap_or_default() {
-        _ if by_response => Some(Doubt::Response),
-        "rate" => Some(Doubt::Rate),
-        "failure" => Some(Doubt::Failed),
-        "" | "rule" | "finding" | "limit" | "framing" | "policy" | "list" | "incomplete" => None,
-        other => Some(Doubt::Cause(other.to_owned())),
-    };
+    let doubt = if by_response { Some(Doubt::Response) } else { Doubt::of_cause(&then.cause) };
     doubt.into_iter().collect()
 }
 

@@ -27,8 +27,6 @@ pub(crate) struct Copy {
     pub(crate) at: Option<u64>,
     pub(crate) exchange: Exchange,
     pub(crate) body: BodyCopy,
-    /// How long the body was.
-    pub(crate) body_bytes: u64,
     /// Who asked, and where; `None` where the copy does not say.
     pub(crate) connection: Option<Connection>,
     /// Places whose values were replaced although they were not plain.
@@ -195,10 +193,10 @@ pub(crate) fn copy_of(record: Recorded, number: u64) -> Copy {
     };
     Copy {
         id,
-        at: Some(record.at),
+        // A HAR may not say it.
+        at: Some(record.at).filter(|at| *at > 0),
         exchange: Exchange { client, server, head, body: record.body, response: None },
         body: record.body_copy,
-        body_bytes: record.body_bytes,
         connection: record.peer.is_some().then_some(Connection {
             listener: record.listener,
             peer,

@@ -10,14 +10,15 @@ use palisade_dataplane::{LiveLists, host_of};
 use palisade_events::recording::{BodyCopy, Decided, Outcome};
 use palisade_http::Target;
 use palisade_inspect::{Action, Answer, Detail, Lookup, Peer, RouteTable, Service, Standing, UnixMillis};
-use palisade_lists::Listing;
+use palisade_events::unix_millis;
+use palisade_lists::{Listing, Moment};
 
 use super::compare::Doubt;
 use super::copies::{Connection, Copy};
 use crate::configuration::Told;
 use crate::decision::decided;
 use crate::exchange::{Asked, Inspected, inspect_as};
-use crate::lists::{PlaceFiles, entries_of_file, now};
+use crate::lists::{PlaceFiles, entries_of_file};
 use crate::modes::Modes;
 use crate::serving::inspected;
 use crate::snapshot::Maker;
@@ -91,7 +92,7 @@ impl Judge {
         let listeners = names.map(|name| (name.to_owned(), table(Some(name)))).collect();
         let lists = Arc::<LiveLists>::default();
         PlaceFiles::default().follow(config, &lists)?;
-        let today = now();
+        let today = Moment(unix_millis());
         let entries = entries_of_file(config, today);
         let lists_anybody = !entries.is_empty();
         lists
@@ -160,12 +161,11 @@ impl Judge {
         if looks_at_bodies && !by_head {
             match copy.body {
                 BodyCopy::Whole => {}
-                BodyCopy::Cut => {
-                    doubts.push(Doubt::BodyCut);
-                }
+                BodyCopy::Cut => doubts.push(Doubt::BodyCut),
                 BodyCopy::Unseen => doubts.push(Doubt::BodyUnseen),
             }
         }
+        doubts.extend(Doubt::of_cause(&decided.cause));
         if decided.outcome == Outcome::Pass && standing.is_inspected() && !copy.not_plain.is_empty() {
             doubts.push(Doubt::NotPlain(copy.not_plain.clone()));
         }
@@ -196,7 +196,7 @@ impl Judge {
             return standing;
         };
         let address = connection.peer.client_addr.ip();
-        let hit = self.lists.find(address, service.application, now());
+        let hit = self.lists.find(address, service.application, Moment(unix_millis()));
         let by_file = hit.map(|hit| hit.list);
         let made = connection.list.as_ref().filter(|list| !list.of_file);
         let made = made.and_then(|list| Listing::ALL.into_iter().find(|one| one.as_str() == list.list));

@@ -11,7 +11,6 @@
 
 mod compare;
 mod copies;
-mod har;
 mod judge;
 mod progress;
 mod shown;
@@ -24,17 +23,18 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use palisade_events::query::moment;
+use palisade_events::recording::Har;
+use palisade_events::unix_millis;
 
 use crate::Finding;
+use crate::files::read_requests;
 use crate::flags::{FailOn, ReplayFlags};
-use crate::lists::now;
 use crate::recording::key_in;
 
 use self::compare::compare;
-use self::copies::{Copy, Recordings, Wanted};
-use self::har::Har;
+use self::copies::{Copy, Recordings, Wanted, copy_of};
 use self::judge::Judge;
 use self::progress::Progress;
 use self::tally::Tally;
@@ -50,8 +50,8 @@ pub(crate) fn run(flags: &ReplayFlags) -> Result<Finding> {
     // What is to be replayed is looked at first: rules take longer to read.
     let mut source = match (&flags.recording, &flags.har) {
         (Some(folder), _) => Source::Recordings(Recordings::open(folder, key)?),
-        (None, Some(file)) => Source::Har(Har::open(file)?),
-        (None, None) => anyhow::bail!("name a recording by --recording DIR, or a HAR by --har FILE"),
+        (None, Some(file)) => Source::Har(read_har(file)?),
+        (None, None) => bail!("name a recording by --recording DIR, or a HAR by --har FILE"),
     };
     let against = judge(&flags.against, "--against")?;
     let before = flags.before.as_deref().map(|file| judge(file, "--before")).transpose()?;
@@ -97,25 +97,25 @@ enum Source {
 }
 
 impl Source {
-    /// Bytes of it; how much is done is told in them.
+    /// Bytes of it, or entries; how much is done is told in the same.
     fn bytes(&self) -> u64 {
         match self {
             Self::Recordings(recordings) => recordings.bytes(),
-            Self::Har(har) => har.len() as u64,
+            Self::Har(har) => har.entries() as u64,
         }
     }
 
     fn bytes_read(&self) -> u64 {
         match self {
             Self::Recordings(recordings) => recordings.bytes_read(),
-            Self::Har(har) => har.read() as u64,
+            Self::Har(har) => har.entries_read() as u64,
         }
     }
 
     fn next(&mut self) -> Result<Option<Copy>> {
         match self {
             Self::Recordings(recordings) => recordings.next(),
-            Self::Har(har) => Ok(har.next()),
+            Self::Har(har) => Ok(har.next().map(|record| Copy { then: None, ..copy_of(record, 0) })),
         }
     }
 
@@ -123,7 +123,13 @@ impl Source {
     fn notes(&self) -> Vec<String> {
         match self {
             Self::Recordings(recordings) => recordings.notes().to_vec(),
-            Self::Har(har) => har.notes(),
+            Self::Har(har) => match har.no_requests() {
+                0 => Vec::new(),
+                count => {
+                    let all = har.entries();
+                    vec![format!("{count} of {all} entries went to no web server and are left out")]
+                }
+            },
         }
     }
 
@@ -131,7 +137,7 @@ impl Source {
     fn read(&self) -> u64 {
         match self {
             Self::Recordings(recordings) => recordings.read(),
-            Self::Har(har) => har.read() as u64,
+            Self::Har(har) => har.entries_read() as u64,
         }
     }
 }
@@ -196,10 +202,20 @@ fn replay_one(
     tally.one(number, copy, &service, &then, &now, change);
 }
 
+fn read_har(file: &Path) -> Result<Har> {
+    let told = || format!("--har `{}`", file.display());
+    let text = read_requests(file).with_context(told)?;
+    let har = Har::read(&text).context("it is no HTTP archive").with_context(told)?;
+    if har.entries() == 0 {
+        bail!("{}: there is no request in it", told());
+    }
+    Ok(har)
+}
+
 fn judge(file: &Path, flag: &str) -> Result<Judge> {
     Judge::of(file).with_context(|| format!("{flag} `{}`", file.display()))
 }
 
 fn when(flag: &str, text: Option<&str>) -> Result<Option<u64>> {
-    text.map(|text| moment(text, now().0).with_context(|| format!("{flag} `{text}`"))).transpose()
+    text.map(|text| moment(text, unix_millis()).with_context(|| format!("{flag} `{text}`"))).transpose()
 }

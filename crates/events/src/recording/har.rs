@@ -1,26 +1,20 @@
 //! Requests out of an HTTP Archive (HAR 1.2), as browsers and mitmproxy write it.
 //!
-//! Only what the inspection looks at is read; everything else is skipped, whatever it is. What is missing has the meaning
+//! Only what an inspection looks at is read; everything else is skipped, whatever it is. What is missing has the meaning
 //! that writers give it: no `Host` under HTTP/2 (the URL has it), pseudo-headers (`:path`), a form as `params` instead of
-//! `text`, a body as base64 (`encoding`, as mitmproxy and others say it).
+//! `text`, a body as base64 (`encoding`, as mitmproxy and others say it). What was decided is not in it, and neither is who
+//! asked.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
-
-use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use palisade_events::query::nanoseconds;
-use palisade_events::recording::BodyCopy;
-use palisade_http::{Fields, RequestHead, Target, TargetForm};
 use serde::{Deserialize, Deserializer};
 
-use super::copies::Copy;
-use crate::exchange::Exchange;
-use crate::files::read_requests;
+use super::record::{BodyCopy, Recorded, Text};
+use crate::query::nanoseconds;
 
 /// The requests of a HAR.
-pub(crate) struct Har {
+#[derive(Debug)]
+pub struct Har {
     entries: std::vec::IntoIter<Entry>,
     all: usize,
     read: usize,
@@ -28,18 +22,18 @@ pub(crate) struct Har {
     no_requests: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Document {
     log: Log,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Log {
     #[serde(default, deserialize_with = "or_default")]
     entries: Vec<Entry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     #[serde(default, deserialize_with = "or_default")]
@@ -48,7 +42,7 @@ struct Entry {
     request: Request,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
     #[serde(default, deserialize_with = "or_default")]
@@ -66,7 +60,7 @@ struct Request {
     body_size: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PostData {
     #[serde(default, deserialize_with = "or_default")]
@@ -79,7 +73,7 @@ struct PostData {
     params: Vec<Pair>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Pair {
     #[serde(default, deserialize_with = "or_default")]
     name: String,
@@ -95,50 +89,43 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 impl Har {
-    /// Reads a file; at most 256 MiB.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let told = || format!("--har `{}`", path.display());
-        let text = read_requests(path).with_context(told)?;
-        let har = Self::read_text(&text).with_context(told)?;
-        if har.all == 0 {
-            bail!("{}: there is no request in it", told());
-        }
-        Ok(har)
-    }
-
     /// Reads the text of one.
     ///
     /// # Errors
     /// When it is no JSON, or has no `log`.
-    pub(crate) fn read_text(text: &[u8]) -> Result<Self> {
+    pub fn read(text: &[u8]) -> serde_json::Result<Self> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let document: Document = serde_json::from_slice(text).context("it is no HTTP archive")?;
+        let document: Document = serde_json::from_slice(text)?;
         let entries = document.log.entries;
         Ok(Self { all: entries.len(), entries: entries.into_iter(), read: 0, no_requests: 0 })
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Entries of all kinds.
+    pub fn entries(&self) -> usize {
         self.all
     }
 
     /// Entries that were looked at.
-    pub(crate) fn read(&self) -> usize {
+    pub fn entries_read(&self) -> usize {
         self.read
     }
 
-    pub(crate) fn notes(&self) -> Vec<String> {
-        match self.no_requests {
-            0 => Vec::new(),
-            count => vec![format!("{count} of {} entries went to no web server and are left out", self.all)],
-        }
+    /// Of these, those that went to no web server.
+    pub fn no_requests(&self) -> usize {
+        self.no_requests
     }
+}
 
-    pub(crate) fn next(&mut self) -> Option<Copy> {
+impl Iterator for Har {
+    type Item = Recorded;
+
+    /// The next request, known by `#` and the number of its entry.
+    fn next(&mut self) -> Option<Recorded> {
         loop {
             let entry = self.entries.next()?;
             self.read += 1;
-            match copy_of(entry, self.read) {
-                Some(copy) => return Some(copy),
+            match record_of(entry, self.read) {
+                Some(record) => return Some(record),
                 None => self.no_requests += 1,
             }
         }
@@ -146,67 +133,51 @@ impl Har {
 }
 
 /// The request of an entry; `None` where it went to no web server.
-fn copy_of(entry: Entry, number: usize) -> Option<Copy> {
+fn record_of(entry: Entry, number: usize) -> Option<Recorded> {
     let Entry { started_date_time, request } = entry;
-    let target = Target::new(request.url.as_bytes(), b"GET");
-    let is_web =
-        target.scheme().eq_ignore_ascii_case(b"http") || target.scheme().eq_ignore_ascii_case(b"https");
-    if target.form() != TargetForm::Absolute || !is_web {
-        return None;
-    }
-    let authority = target.authority();
-    let host = authority.iter().rposition(|byte| *byte == b'@').map_or(authority, |at| &authority[at + 1..]);
-    let path = match target.path_and_query() {
-        [] => b"/".to_vec(),
-        query @ [b'?', ..] => [b"/", query].concat(),
-        path => path.to_vec(),
-    };
+    let (host, target) = host_and_target(&request.url)?;
     let method = if request.method.is_empty() { "GET".to_owned() } else { request.method };
-    let version = version(&request.http_version);
-    let mut headers = Fields::new();
-    let has_host = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host"));
-    if !has_host {
-        headers.push(b"Host", host);
+    let mut headers = Vec::new();
+    if !request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("host")) {
+        headers.push((Text(b"Host".to_vec()), Text(host.into())));
     }
-    for header in request.headers.iter().filter(|header| !header.name.starts_with(':')) {
-        headers.push(header.name.as_bytes(), header.value.as_bytes());
+    for Pair { name, value } in request.headers.into_iter().filter(|header| !header.name.starts_with(':')) {
+        headers.push((Text(name.into_bytes()), Text(value.into_bytes())));
     }
     let (body, body_copy) = body(request.post_data.as_ref(), request.body_size);
-    let body_bytes = (request.body_size.max(0.0) as u64).max(body.len() as u64);
     if let Some(data) = &request.post_data
         && !data.mime_type.is_empty()
-        && headers.first(b"content-type").is_none()
+        && !headers.iter().any(|(name, _)| name.0.eq_ignore_ascii_case(b"content-type"))
     {
-        headers.push(b"Content-Type", data.mime_type.as_bytes());
+        headers.push((Text(b"Content-Type".to_vec()), Text(data.mime_type.clone().into_bytes())));
     }
-    let line = [method.as_bytes(), b" ", &path, b" ", version].concat();
-    let port = if target.scheme().eq_ignore_ascii_case(b"https") { 443 } else { 80 };
-    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let head = RequestHead {
-        line,
-        method: method.into_bytes(),
-        target: path,
-        version: version.to_vec(),
-        headers,
-        findings: Vec::new(),
-    };
     let at = nanoseconds(&started_date_time).and_then(|nanos| u64::try_from(nanos / 1_000_000).ok());
-    Some(Copy {
+    Some(Recorded {
         id: format!("#{number}"),
-        at,
-        exchange: Exchange {
-            client: SocketAddr::new(here, 0),
-            server: SocketAddr::new(here, port),
-            head,
-            body,
-            response: None,
-        },
-        body: body_copy,
-        body_bytes,
-        connection: None,
-        not_plain: Vec::new(),
-        then: None,
+        at: at.unwrap_or_default(),
+        method: Text(method.into_bytes()),
+        target: Text(target),
+        version: Text(version(&request.http_version).to_vec()),
+        headers,
+        body_copy,
+        body_bytes: (request.body_size.max(0.0) as u64).max(body.len() as u64),
+        body,
+        ..Recorded::default()
     })
+}
+
+/// The host of a web server's URL, and what is asked of it; `None` for other URLs.
+fn host_and_target(url: &str) -> Option<(&str, Vec<u8>)> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let rest = rest.split('#').next().unwrap_or_default();
+    let root = if rest.starts_with('/') { "" } else { "/" };
+    (!host.is_empty()).then(|| (host, [root, rest].concat().into_bytes()))
 }
 
 /// As heads say it: writers have `http/2.0`, `h2`, `HTTP/3`, or nothing. What is newer than HTTP/2 is inspected as that.
