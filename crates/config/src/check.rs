@@ -6,8 +6,8 @@ mod custom;
 mod lists;
 mod loops;
 mod rates;
-mod shared_state;
 mod recording;
+mod shared_state;
 mod sinks;
 mod tls;
 

@@ -58,5 +58,5 @@ pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, cause_word, form_of, masked_uri, shortfall_text};
 pub use report::Report;
 pub use routes::RouteTable;
-pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};
 pub use specification::Enforcement;
+pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};

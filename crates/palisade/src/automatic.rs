@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::{Automatic, AutomaticList, Config, Network, RoutePath};
-use palisade_dataplane::{
-    AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, LiveLists, Remark,
-};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, LiveLists, Remark};
 use palisade_engine::path_is_below;
 use palisade_http::{Target, normal_path};
 use palisade_inspect::{Cause, Report, Service};

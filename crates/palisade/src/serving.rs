@@ -13,7 +13,8 @@ use palisade_dataplane::{
     BodyMode, Bound, BoundEnvoy, Budget, ClientAddresses, Destination, Drain, DrainTrigger, Drained,
     EnvoyAddress, EnvoyListener, FingerprintHash, Forward, ForwardedFor, HeaderChanges, Http2Limits, Journal,
     Limits, Listener, LiveLists, Plane, Protected, Protocol, Rates, Readiness, Redirect, Routes, ServerTls,
-    SharedCollections, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve, serve_envoy,
+    SharedCollections, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls, drain, serve,
+    serve_envoy,
 };
 use palisade_inspect::{RouteTable, Service};
 use sha2::{Digest as _, Sha256};

@@ -448,7 +448,8 @@ impl Maker {
         let of = |profile: &palisade_config::Profile| {
             let sources = self.sources_of(profile, config);
             let rules = self.rules.get(&key(&sources)).map(|loaded| loaded.digest);
-            let palisade_config::Profile { detect, exceptions, patches, binary, limits, on_failure, .. } = profile;
+            let palisade_config::Profile { detect, exceptions, patches, binary, limits, on_failure, .. } =
+                profile;
             let told = format!(
                 "{VERSION} {rules:?} {:?} {detect:?} {exceptions:?} {patches:?} {binary:?} {limits:?} \
                  {on_failure:?}",

@@ -75,11 +75,7 @@ impl SpecificationFiles {
         (made, wrong)
     }
 
-    fn specification(
-        &mut self,
-        told: &OpenApi,
-        key: &(String, Option<String>),
-    ) -> Result<(Seen, Good)> {
+    fn specification(&mut self, told: &OpenApi, key: &(String, Option<String>)) -> Result<(Seen, Good)> {
         if let Some((seen, good)) = self.read.get(key)
             && seen.now(&FileSystem) == *seen
         {

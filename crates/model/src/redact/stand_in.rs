@@ -211,7 +211,11 @@ mod tests {
             ("/?card=4111111111111111", "/?card=1029384710293847", 0),
             ("/?password=%27+or+1%3D1", "/?password=maskeda1", 1),
             ("/?password=x'--", "/?password=maskedaa", 1),
-            ("/?token=%7B%22id%22%3A7%2C%22tags%22%3A%5B%22a%22%5D%7D", "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA1a", 0),
+            (
+                "/?token=%7B%22id%22%3A7%2C%22tags%22%3A%5B%22a%22%5D%7D",
+                "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA1a",
+                0,
+            ),
             ("/?token=%7B%22id%22%3A%22%27--%22%7D", "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA", 1),
             ("/?q=plain", "/?q=plain", 0),
         ] {

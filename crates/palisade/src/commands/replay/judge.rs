@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result};
 use palisade_config::{Overrides, RouteBody};
 use palisade_dataplane::{LiveLists, host_of};
 use palisade_events::recording::{BodyCopy, Decided, Outcome};
+use palisade_events::unix_millis;
 use palisade_http::Target;
 use palisade_inspect::{Action, Answer, Detail, Lookup, Peer, RouteTable, Service, Standing, UnixMillis};
-use palisade_events::unix_millis;
 use palisade_lists::{Listing, Moment};
 
 use super::compare::Doubt;

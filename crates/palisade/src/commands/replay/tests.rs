@@ -97,7 +97,8 @@ fn a_doubt_matters_only_where_another_answer_is_possible() {
 fn what_was_found_in_a_masked_value_is_no_pass_and_what_is_found_in_a_stand_in_is_no_block() {
     let by_masked = |outcome| Decided { by_masked: true, ..decided(outcome, "rule 1") };
     let pass = || decided(Pass, "");
-    let row = |then: Decided, now: Decided| compare(&copy(then, "then"), None, &judged(now, Vec::new(), true)).1;
+    let row =
+        |then: Decided, now: Decided| compare(&copy(then, "then"), None, &judged(now, Vec::new(), true)).1;
     assert_eq!(row(by_masked(Blocked), pass()), Change::Undecidable(Doubt::FoundInMasked));
     assert_eq!(row(pass(), by_masked(Blocked)), Change::Undecidable(Doubt::FoundInStandIn));
     assert_eq!(row(by_masked(Blocked), by_masked(Blocked)), Change::Same);
