@@ -57,7 +57,7 @@ pub enum Way {
     /// By a signed token.
     Jwt {
         /// What is asked of it.
-        tokens: Tokens,
+        tokens: Box<Tokens>,
         /// The keys.
         keys: Arc<KeySource>,
         /// Where it stands.
@@ -71,7 +71,7 @@ pub enum Way {
         from: Vec<Place>,
     },
     /// A server is asked.
-    Forward(ForwardAuth),
+    Forward(Box<ForwardAuth>),
 }
 
 /// A request that is asked about.

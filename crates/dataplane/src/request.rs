@@ -127,7 +127,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     let without_token;
     let head = match hop.authentication.and_then(|authentication| authentication.target(&head.target)) {
         Some(target) => {
-            without_token = RequestHead { target: target.into(), ..head.clone() };
+            without_token = RequestHead { target, ..head.clone() };
             &without_token
         }
         None => head,

@@ -134,13 +134,13 @@ fn authenticator(loader: &dyn Loader, told: &palisade_config::Authenticator) -> 
             if request_headers.is_empty() {
                 request_headers = vec!["Authorization".to_owned(), "Cookie".to_owned()];
             }
-            Way::Forward(ForwardAuth {
+            Way::Forward(Box::new(ForwardAuth {
                 server: AuthServer::new(forward.url.as_str(), tls, forward.timeout.duration())?,
                 request_headers,
                 response_headers: names(&forward.response_headers),
                 subject: forward.subject.as_ref().map(|name| name.as_str().to_owned()),
                 sign_in: forward.sign_in.as_ref().map(|url| url.as_str().to_owned()),
-            })
+            }))
         }
         (None, None, None) => bail!("a checked authenticator is one thing"),
     };
@@ -191,7 +191,7 @@ fn jwt_of(loader: &dyn Loader, name: &Arc<str>, jwt: &Jwt) -> Result<Way> {
             .collect(),
     };
     Ok(Way::Jwt {
-        tokens: Tokens::new(name.clone(), rules),
+        tokens: Box::new(Tokens::new(name.clone(), rules)),
         keys: source,
         from: places(&jwt.from, Place::Bearer),
     })

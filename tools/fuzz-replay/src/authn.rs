@@ -65,7 +65,7 @@ pub fn key_files(bytes: &[u8]) {
     }
     let _ = KeySet::from_secret(bytes);
     if let Ok(keys) = ApiKeys::parse(&"fuzz".into(), bytes) {
-        assert_eq!(keys.is_empty(), keys.len() == 0);
+        assert!(keys.len() <= bytes.len());
         assert!(keys.judge(bytes).is_none(), "a file does not hold its own hash");
     }
 }
