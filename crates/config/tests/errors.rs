@@ -272,9 +272,10 @@ fn parts_that_do_not_fit_are_told_at_the_one_that_is_wrong() {
         (
             "listeners: [{name: a, address: 127.0.0.1:81}, {name: b, address: 127.0.0.1:82}]\n\
              services: [{name: to-a, upstream: {url: http://127.0.0.1:81}}, {name: to-b, upstream: {url: http://127.0.0.1:82}}]\n\
-             profiles: {default: {}}\nroutes: [{listener: a, service: to-b}, {listener: b, service: to-a}]",
+             profiles: {default: {}}\nroutes: [{listener: a, service: to-b}, {listener: b, service: to-a}]"
+                .to_owned(),
             &[
-                "2:45",
+                "2:41",
                 "`http://127.0.0.1:81`: leads back to this listener",
                 "`http://127.0.0.1:82`: leads back",
             ],

@@ -173,7 +173,7 @@ fn it_ends_by_itself_with_another_seed_and_without_attacks_or_rules() {
 #[test]
 fn a_killed_demonstration_leaves_no_process_behind() {
     let folder = Folder::new();
-    let mut demo = demo(&folder, &["--no-attacks"]);
+    let demo = demo(&folder, &["--no-attacks"]);
     let guide = guide(&demo);
     let admin: std::net::SocketAddr =
         field(&guide, "console").strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
@@ -185,9 +185,8 @@ fn a_killed_demonstration_leaves_no_process_behind() {
 #[test]
 fn a_port_that_is_taken_is_another_and_said_where_nobody_chose_it() {
     let folder = Folder::new();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    let _held = std::net::TcpListener::bind(&taken).unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().to_string();
     let said = palisade(&["demo", "--listen", &taken, "--admin", "127.0.0.1:0"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains(&format!("--listen {taken}: ")), "{}", said.err);

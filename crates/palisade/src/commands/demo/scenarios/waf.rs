@@ -22,7 +22,9 @@ const ATTACK: &str =
 const ALERT: &str = include_str!("../../../../../../testdata/alerts/article.yaml");
 
 /// What the article's folder calls its bootstrapping file: an engine that inspects, and says nothing of actions.
-const MODSECDEFAULT: &str = "SecRuleEngine On\nSecRequestBodyAccess On\nSecRequestBodyLimit 13107200\n";
+const MODSECDEFAULT: &str = "SecRuleEngine On\nSecRequestBodyAccess On\nSecRequestBodyLimit 13107200\n\
+    SecRule REQUEST_HEADERS:Content-Type \"^(?:application(?:/soap\\+|/)|text/)xml\" \
+    \"id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML\"\n";
 
 /// The alert asks once a minute.
 const ALERT_MAX: Duration = Duration::from_secs(150);
@@ -111,8 +113,8 @@ pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
     let event = waited(Duration::from_secs(60), is_denied).await.unwrap_or_default();
     walk.step(
         "the decision in the index tigera_secure_ee_waf, by its rule_info",
-        "\"/test/artists.php\"",
-        &event["path"],
+        ATTACK,
+        event["path"].as_str().unwrap_or("nothing"),
     )?;
     let fired =
         waited(ALERT_MAX, || index.documents("tigera_secure_ee_events").pop()).await.unwrap_or_default();
