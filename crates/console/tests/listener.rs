@@ -226,7 +226,7 @@ fn each_path_of_the_description_is_there_and_takes_the_methods_that_it_names() {
     let document = admin.ask("GET", "/api/v1/openapi.json", "").json();
     let mut asked = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{list}", "deny").replace("{name}", "web").replace("{id}", "0");
+        let path = path.replace("{list}", "deny").replace("{name}", "web").replace("{id}", &"0".repeat(32));
         let allowed = admin.ask("BREW", &path, "");
         assert_eq!(allowed.status, 405, "{path}: {allowed:?}");
         let allowed = allowed.header("allow").unwrap().to_owned();

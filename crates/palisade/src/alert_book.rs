@@ -170,11 +170,11 @@ fn read(name: &str, text: &[u8]) -> Result<(AlertObject, Vec<String>), ControlEr
     }
     if let AlertObject::Webhook(webhook) = &object {
         // Whoever may write here could have any file of this process sent to themselves.
-        let reads = |(name, reference): (&Box<str>, &Reference)| {
-            let from_here = matches!(reference, Reference::File(_) | Reference::Env(_));
-            (from_here || &**name == "ca").then(|| name.to_string())
-        };
-        if let Some(name) = webhook.config.iter().find_map(reads) {
+        let mut config = webhook.config.iter();
+        let reads = config.find(|(name, reference)| {
+            ***name == *"ca" || matches!(reference, Reference::File(_) | Reference::Env(_))
+        });
+        if let Some((name, _)) = reads {
             return invalid(format!(
                 "`{name}`: files and the environment of this process are not read for objects of the API: mount a \
                  Secret and name it by secretKeyRef, or write the webhook to a file of `alerts.files`"

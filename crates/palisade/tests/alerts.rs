@@ -510,6 +510,15 @@ fn a_check_shows_what_is_wrong_with_alerts_and_sinks() {
         let answer = palisade(&["check", "--config", &file]);
         assert!(answer.code == 1 && answer.err.contains(said), "{events}: {answer:?}");
     }
+    // What does nothing without events is said, and is no error unless one is strict.
+    let off = "alerts: {files: [alert.yaml]}\nevents: {enabled: false, sinks: [{file: {path: a}}]}\n";
+    folder.write("alert.yaml", ARTICLE);
+    let file = configure(&folder, &upstream, off);
+    let answer = palisade(&["check", "--config", &file]);
+    for said in ["sinks get nothing", "alerts are never asked"] {
+        assert!(answer.code == 0 && answer.err.contains(said), "{answer:?}");
+    }
+    assert_eq!(palisade(&["check", "--strict", "--config", &file]).code, 1);
 }
 
 #[test]

@@ -118,7 +118,6 @@ fn written(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::alerts::read_alerts;
 
     #[test]
@@ -129,7 +128,7 @@ kind: GlobalAlert
 metadata: {name: many}
 spec:
   description: what
-  summary: "${count} from ${source.ip}"
+  summary: "${max} from ${source.ip}"
   severity: 80
   dataSet: waf
   period: 90s
@@ -152,7 +151,7 @@ spec: {description: why, selector: origin = many, startTime: 2026-11-22T00:00:00
         for object in &read.objects {
             let shown = object.to_json().to_string();
             let again = read_alerts(shown.as_bytes());
-            assert_eq!(again.objects, [object.clone()], "{shown} {:?}", again.diagnostics);
+            assert_eq!(again.objects, std::slice::from_ref(object), "{shown} {:?}", again.diagnostics);
         }
         assert_eq!(read.objects.len(), 2);
     }

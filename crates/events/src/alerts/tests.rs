@@ -209,14 +209,19 @@ fn silence_is_told_once_a_lookback() {
 #[test]
 fn the_same_firing_has_the_same_id_after_a_crash_and_others_have_others() {
     let alert = Arc::new(read_one(ARTICLE));
-    let fire = |number| {
-        let mut watch = Watch::new(alert.clone(), WatchState::default());
+    let fire = |number, after: u64| {
+        let state = WatchState { evaluated_ms: NOON, ..WatchState::default() };
+        let mut watch = Watch::new(alert.clone(), state);
         watch.take(id(NOON, number), NOON, &hit("942100"));
-        watch.evaluate(NOON + MINUTE).remove(0)
+        let due = watch.due_ms();
+        (watch.evaluate(due + after).remove(0).id, due)
     };
-    assert_eq!(fire(1), fire(1));
-    assert_ne!(fire(1).id, fire(2).id);
-    assert_eq!((fire(1).id >> 80) as u64, NOON);
+    // Asked again after a crash, a little later.
+    assert_eq!(fire(1, 0), fire(1, 2500));
+    assert_ne!(fire(1, 0), fire(2, 0));
+    // It stands among events at the time when it was to be asked.
+    let (id, due) = fire(1, 700);
+    assert_eq!((id >> 80) as u64, due);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::sums::{Actions, count};
+use super::sums::{Actions, ByValue, count};
 
 /// Values with their counts, bounded.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) enum Change {
 
 impl Heavy {
     /// What a file has.
-    pub(super) fn of(sums: HashMap<Box<str>, Actions>) -> Self {
+    pub(super) fn of(sums: ByValue) -> Self {
         let mut heavy = Self::default();
         for (value, actions) in sums {
             if value.is_empty() {
@@ -53,7 +53,7 @@ impl Heavy {
 
     /// Adds counts; what changes thereby. At most `values_max` values are counted one by one afterwards, or as many as were
     /// before.
-    pub(super) fn add(&mut self, sums: HashMap<Box<str>, Actions>, values_max: usize) -> Vec<Change> {
+    pub(super) fn add(&mut self, sums: ByValue, values_max: usize) -> Vec<Change> {
         let mut sums: Vec<(Box<str>, Actions)> = sums.into_iter().collect();
         // Those that are here first, then the largest: who comes once does not drive out who comes in the same breath.
         sums.sort_by_cached_key(|(value, actions)| {
@@ -118,7 +118,7 @@ fn weight(actions: &Actions) -> u64 {
 mod tests {
     use super::*;
 
-    fn one(value: &str, by: u64) -> HashMap<Box<str>, Actions> {
+    fn one(value: &str, by: u64) -> ByValue {
         HashMap::from([(value.into(), vec![("deny".into(), by)])])
     }
 

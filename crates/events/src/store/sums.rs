@@ -89,11 +89,13 @@ pub(super) const OVERALL: i64 = 100;
 /// Counts of a batch on their way to the file: by dimension, minute and service, then by value and action.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    cells: HashMap<(Dimension, i64, Box<str>), HashMap<Box<str>, Actions>>,
+    cells: HashMap<(Dimension, i64, Box<str>), ByValue>,
 }
 
 /// How many of each action; there are few actions.
 pub(super) type Actions = Vec<(Box<str>, u64)>;
+/// How many of each action, of each value.
+pub(super) type ByValue = HashMap<Box<str>, Actions>;
 
 /// Adds a count of an action.
 pub(super) fn count(actions: &mut Actions, action: &str, count: u64) {
@@ -169,7 +171,7 @@ impl Sums {
 
     /// Adds them to the file.
     pub(super) fn write(self, known: &mut Known, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut families: HashMap<Family, HashMap<Box<str>, Actions>> = HashMap::new();
+        let mut families: HashMap<Family, ByValue> = HashMap::new();
         for ((dimension, minute, service), values) in &self.cells {
             for (width, start) in [(MINUTE, *minute), (HOUR, minute - minute % HOUR)] {
                 for (dimension, service) in
@@ -230,7 +232,7 @@ impl Known {
     fn add(
         &mut self,
         family: &Family,
-        sums: HashMap<Box<str>, Actions>,
+        sums: ByValue,
         transaction: &Transaction<'_>,
     ) -> rusqlite::Result<Vec<Change>> {
         let all = self.values.entry((family.width, family.start)).or_default();
@@ -270,7 +272,7 @@ impl Known {
 
 /// What a family has in the file.
 fn read(family: &Family, transaction: &Transaction<'_>) -> rusqlite::Result<Heavy> {
-    let mut sums: HashMap<Box<str>, Actions> = HashMap::new();
+    let mut sums: ByValue = HashMap::new();
     let mut select = transaction.prepare(
         "SELECT value, action, count FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
     )?;

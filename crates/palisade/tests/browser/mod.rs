@@ -7,11 +7,17 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, PATIENCE};
+use crate::support::Folder;
+
+/// How long anything may take on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Browsers of this process at a time: each is a dozen processes. (.config/nextest.toml has the same between processes.)
+static ONE: Mutex<()> = Mutex::new(());
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -22,6 +28,7 @@ pub(crate) struct Browser {
     number: u64,
     complaints: Vec<String>,
     _profile: Folder,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Browser {
@@ -34,6 +41,7 @@ impl Browser {
             println!("skipped: no chromium here to open the console in");
             return None;
         };
+        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = Folder::new();
         let line = r#"exec "$0" "$@" 3<&0 4>&1 1>&2"#;
         let mut child = Command::new("sh")
@@ -57,8 +65,16 @@ impl Browser {
             }
         });
         let session = String::new();
-        let mut browser =
-            Self { child, to, from, session, number: 0, complaints: Vec::new(), _profile: profile };
+        let mut browser = Self {
+            child,
+            to,
+            from,
+            session,
+            number: 0,
+            complaints: Vec::new(),
+            _profile: profile,
+            _alone: alone,
+        };
         let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let target = page["targetId"].clone();
         let attached = browser.call("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
