@@ -17,6 +17,7 @@ use palisade_model::{
 
 use crate::inspection::Cause;
 use crate::report::Report;
+use crate::specification::SPECIFICATION;
 
 /// Bytes of a finding's texts in a log, of each.
 const TEXT_BYTES_MAX: usize = 400;
@@ -82,7 +83,12 @@ pub(crate) fn shown(report: &Report, finding: &Finding, redactor: &Redactor, den
         point: words(&finding.point.to_string()),
         decoded: words(&finding.decoded()),
         data: data(&point, &finding.excerpt, redactor),
-        why: words(&finding.why),
+        // A reason quotes what it is about, but for that of a specification.
+        why: if finding.detector != SPECIFICATION && is_hidden(&point, redactor) {
+            redactor.words("what was seen here is masked")
+        } else {
+            words(&finding.why)
+        },
         phase,
         intercepted: denied.then_some(Intercepted { phase, by: Interception::Status(status) }),
     }
@@ -91,6 +97,19 @@ pub(crate) fn shown(report: &Report, finding: &Finding, redactor: &Redactor, den
 /// What was seen at a point: shown where the finding is about that point alone, with its secrets masked where it is a
 /// composite text, and hidden where rules sanitise the point.
 fn data(point: &Point<'_>, seen: &[u8], redactor: &Redactor) -> Excerpt {
+    if is_hidden(point, redactor) {
+        return redactor.all_but_ends(seen, 0, 0, TEXT_BYTES_MAX);
+    }
+    let composite = match point.root {
+        Root::Query | Root::Body | Root::ResponseBody => point.path.is_empty(),
+        Root::Header => point.path == b"referer",
+        _ => false,
+    };
+    if composite { redactor.text(seen, TEXT_BYTES_MAX) } else { redactor.finding(seen, TEXT_BYTES_MAX) }
+}
+
+/// Whether rules sanitise a point, or a profile masks it.
+fn is_hidden(point: &Point<'_>, redactor: &Redactor) -> bool {
     let name = point.path.to_vec();
     let place = match (point.root, point.part) {
         (_, Part::Name) => None,
@@ -103,13 +122,5 @@ fn data(point: &Point<'_>, seen: &[u8], redactor: &Redactor) -> Excerpt {
         (Root::Header, _) => Some(Place::RequestHeader(name)),
         _ => None,
     };
-    if place.is_some_and(|place| redactor.is_hidden_by_rule(&place)) {
-        return redactor.all_but_ends(seen, 0, 0, TEXT_BYTES_MAX);
-    }
-    let composite = match point.root {
-        Root::Query | Root::Body | Root::ResponseBody => point.path.is_empty(),
-        Root::Header => point.path == b"referer",
-        _ => false,
-    };
-    if composite { redactor.text(seen, TEXT_BYTES_MAX) } else { redactor.finding(seen, TEXT_BYTES_MAX) }
+    place.is_some_and(|place| redactor.is_hidden_by_rule(&place))
 }

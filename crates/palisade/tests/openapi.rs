@@ -92,7 +92,7 @@ fn each_breach_is_refused_and_told_and_what_is_allowed_passes() {
     }
     assert_eq!(upstream.heads().len(), reached, "none of them reaches the service");
     let metrics = eventually("the metrics", || {
-        let metrics = get(admin, "/metrics", "").body;
+        let metrics = send(admin, format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes()).body;
         metrics.contains("specification").then_some(metrics)
     });
     assert!(metrics.contains("palisade_findings_total{attack=\"undefined-endpoint\"} 3"), "{metrics}");
