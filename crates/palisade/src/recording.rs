@@ -172,7 +172,7 @@ impl Recording {
         {
             into.counter(name, help, &[("outcome", outcome)], count);
         }
-        let help = "Bytes of the recording, looked at every few seconds.";
+        let help = "Bytes of the recording, but for the file that is being written.";
         into.gauge("palisade_recording_bytes", help, &[], counts.bytes as f64);
     }
 }

@@ -54,7 +54,7 @@ pub struct RecorderCounts {
     pub dropped: u64,
     /// Not written, because the disk could not be.
     pub failed: u64,
-    /// Bytes of all files, looked at every few seconds.
+    /// Bytes of all files but the one that is being written.
     pub bytes: u64,
 }
 
@@ -233,6 +233,7 @@ struct Writer {
 
 struct Open {
     frames: Frames<File>,
+    path: PathBuf,
     begun: u64,
 }
 
@@ -297,8 +298,10 @@ impl Writer {
             open.frames.bytes() + record.len() as u64 > file_bytes_max
                 || Duration::from_millis(now.saturating_sub(open.begun)) >= file_age_max
         };
-        if self.open.as_ref().is_some_and(is_full) {
-            self.open = None;
+        if self.open.as_ref().is_some_and(is_full)
+            && let Some(done) = self.open.take()
+        {
+            self.shared.bytes.fetch_add(done.frames.bytes(), Ordering::Relaxed);
         }
         let open = match &mut self.open {
             Some(open) => open,
@@ -320,7 +323,7 @@ impl Writer {
             match OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
                     let frames = Frames::begin(file, self.key.as_ref(), salt, now)?;
-                    return Ok(Open { frames, begun: now });
+                    return Ok(Open { frames, path, begun: now });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -341,15 +344,15 @@ impl Writer {
     fn tidy(&mut self) {
         let now = unix_millis();
         let files = recordings(&self.folder).unwrap_or_default();
-        let current = self.open.as_ref().map(|open| open.begun);
+        let is_open = |open: &Option<Open>, path: &Path| open.as_ref().is_some_and(|open| open.path == path);
         let mut bytes = 0;
         for path in files.iter().rev() {
             let Some(begun) = begun_of(path) else { continue };
             let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
             let is_over = Duration::from_millis(now.saturating_sub(begun)) >= self.bounds.age;
-            let is_too_much = bytes + length > self.bounds.bytes_max && current != Some(begun);
+            let is_too_much = bytes + length > self.bounds.bytes_max && !is_open(&self.open, path);
             if is_over || is_too_much {
-                if current == Some(begun) {
+                if is_open(&self.open, path) {
                     self.open = None;
                 }
                 let _ = std::fs::remove_file(path);

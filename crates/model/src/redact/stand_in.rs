@@ -209,14 +209,14 @@ mod tests {
             ("/?password=Correct-Horse-42-Battery", "/?password=maskedaA1aA1aA1a", 0),
             ("/?pin=1234", "/?pin=10293847", 0),
             ("/?card=4111111111111111", "/?card=1029384710293847", 0),
-            ("/?password=%27+or+1%3D1", "/?password=maskeda1", 1),
+            ("/?password=%27+or+1%3D1", "/?password=maskedaA", 1),
             ("/?password=x'--", "/?password=maskedaa", 1),
             (
                 "/?token=%7B%22id%22%3A7%2C%22tags%22%3A%5B%22a%22%5D%7D",
-                "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA1a",
+                "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA1aA",
                 0,
             ),
-            ("/?token=%7B%22id%22%3A%22%27--%22%7D", "/?token=maskedaA1aA1aA1aA1aA1aA1aA1aA", 1),
+            ("/?token=%7B%22id%22%3A%22%27--%22%7D", "/?token=maskedaA1aA1aA1a", 1),
             ("/?q=plain", "/?q=plain", 0),
         ] {
             let masked = redactor.target_with_stand_ins(target.as_bytes());
