@@ -30,6 +30,7 @@ async fn a_block_has_the_services_page_and_every_answer_its_headers() {
             add: pairs(&[("Via", "b")]),
             remove: vec!["SERVER".to_owned()],
         },
+        below: Vec::new(),
     };
     proxy.routes.replace_site(Some(Arc::new(site)));
     let get =

@@ -28,7 +28,6 @@ use crate::policing::{direction_of, ends};
 use crate::rules::plural;
 use crate::sites::changes;
 use crate::snapshot::Snapshot;
-use crate::watch::Digest;
 
 /// How long requests may go on after the word to end.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(30);

@@ -241,7 +241,7 @@ impl Maker {
     /// Nothing is asked of a network.
     ///
     /// # Errors
-    /// When its rules or policies cannot be used; what is wrong was shown then.
+    /// When its rules, specifications or policies cannot be used; what is wrong was shown then.
     pub(crate) fn unserved(&mut self, mut config: Config) -> Result<Snapshot> {
         let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
@@ -255,8 +255,22 @@ impl Maker {
         self.policing.read(&config)?;
         let gates = self.gates(&config);
         let digests = self.digests(&config);
-        let (sites, tls, upstream_tls) = (Sites::new(), ListenersTls::new(), UpstreamsTls::new());
-        Ok(Snapshot { config, profiles, sites, tls, upstream_tls, gates, alerts: Arc::default(), digests })
+        let (specifications, wrong) = self.specifications.load(&config);
+        if let Some((name, error)) = wrong.into_iter().next() {
+            bail!("service {name}: {error}");
+        }
+        Ok(Snapshot {
+            config,
+            profiles,
+            sites: Sites::new(),
+            tls: ListenersTls::new(),
+            upstream_tls: UpstreamsTls::new(),
+            gates,
+            authenticators: Authenticators::new(),
+            specifications,
+            alerts: Arc::default(),
+            digests,
+        })
     }
 
     /// A snapshot to follow another. Profiles whose rules cannot be used, and services whose pages cannot be, stay as they

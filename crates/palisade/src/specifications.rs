@@ -18,7 +18,7 @@ use crate::watch::{Digest, Seen, Watched};
 pub(crate) type Specifications = HashMap<Name, Specified>;
 
 /// A specification, enforced as its service says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Specified {
     pub(crate) enforcement: Enforcement,
     /// Of the file that it was read from.

@@ -188,6 +188,8 @@ pub(crate) fn copy_of(record: Recorded, number: u64) -> Copy {
             .map(|identity| Arc::new(peer_identity(&identity.certificate.0, identity.trusted))),
         admission: None,
         towards: (!record.towards.is_empty()).then(|| record.towards.into()),
+        // A replay asks nobody who somebody is: what a service's authenticators refused was no copy.
+        authenticated: None,
         secured: record.tls.as_ref().and_then(secured),
         request_id: id.clone(),
     };

@@ -140,6 +140,7 @@ impl Judge {
                 identity: None,
                 admission: None,
                 towards: None,
+                authenticated: None,
                 secured: None,
                 request_id: copy.id.clone(),
             },
