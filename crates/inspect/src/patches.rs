@@ -55,7 +55,7 @@ impl Patches {
         let conditional = self.0.iter().any(|patch| !patch.paths.is_empty());
         let forms = if conditional { forms_of(path) } else { Vec::new() };
         let holds = |patch: &Patch| {
-            (patch.methods.is_empty() || patch.methods.iter().any(|method| *method == head.method))
+            (patch.methods.is_empty() || patch.methods.contains(&head.method))
                 && (patch.paths.is_empty() || forms.iter().any(|form| path_is_below(form, &patch.paths)))
         };
         self.0.iter().enumerate().filter(|(_, patch)| holds(patch)).map(|(number, _)| number).collect()

@@ -151,7 +151,7 @@ impl<'t> Fields<'t> {
             return self.leaf(&texts, tree);
         }
         let mut order: Vec<&[u8]> = Vec::new();
-        let mut groups: HashMap<&[u8], Vec<(Vec<&[u8]>, &[u8])>> = HashMap::new();
+        let mut groups: HashMap<&[u8], Vec<Entry<'_>>> = HashMap::new();
         for entry in entries {
             let Some(step) = entry.0.get(depth) else {
                 return Err(Unfit::Malformed("is a value and an object at once".to_owned()));
@@ -211,6 +211,9 @@ impl<'t> Fields<'t> {
         unknown.filter(|name| seen.insert(*name)).collect()
     }
 }
+
+/// The steps of a bracketed name, and its text.
+type Entry<'e> = (Vec<&'e [u8]>, &'e [u8]);
 
 /// `[a][b]` as its steps.
 fn brackets(mut rest: &[u8]) -> Option<Vec<&[u8]>> {

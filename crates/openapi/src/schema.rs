@@ -148,9 +148,12 @@ pub(crate) struct MapRules {
     /// Of members that are not named; anything where it is absent.
     pub(crate) additional: Option<SchemaId>,
     pub(crate) names: Option<SchemaId>,
-    pub(crate) dependent_required: Vec<(Box<[u8]>, Vec<Box<[u8]>>)>,
+    pub(crate) dependent_required: Vec<(MemberName, Vec<MemberName>)>,
     pub(crate) dependent_schemas: Vec<(Box<[u8]>, SchemaId)>,
 }
+
+/// The name of a member.
+pub(crate) type MemberName = Box<[u8]>;
 
 /// Bounds of a count, both in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,9 +49,12 @@ pub(crate) fn read(
 ) -> Result<ItemId, Unfit> {
     let reader = Reader { written, tree };
     let [text, more @ ..] = texts else { return Err(malformed("is not there")) };
-    let repeats = parameter.style == Style::Form && parameter.explode
-        || matches!(parameter.style, Style::SpaceDelimited | Style::PipeDelimited) && parameter.explode
-        || parameter.style == Style::Simple && written == Written::Plain;
+    let repeats = match parameter.style {
+        Style::Form | Style::SpaceDelimited | Style::PipeDelimited => parameter.explode,
+        // Lines of one header are one list.
+        Style::Simple => written == Written::Plain,
+        Style::Label | Style::Matrix | Style::DeepObject => false,
+    };
     let may_repeat = repeats && matches!(parameter.shape, Shape::List | Shape::Either) && !parameter.is_json;
     if !more.is_empty() && !may_repeat {
         // Of two, one server reads the first and another the last.
