@@ -1,6 +1,7 @@
 //! What was decided about a request, in the words of a recording: the same function says it of a request that was served
 //! and of one that is replayed, so that the two can be compared.
 
+use palisade_engine::Phase;
 use palisade_events::recording::{Decided, Outcome};
 use palisade_inspect::{Cause, OnFailure, Report, Stance, cause_word};
 use palisade_model::{Stage, Verdict};
@@ -36,7 +37,9 @@ pub(crate) fn decided(report: Option<&Report>, stopped: bool, stance: Stance) ->
         _ => word.to_owned(),
     };
     let matches = report.transaction().map_or(&[][..], |transaction| transaction.matches());
-    let told = matches.iter().filter(|matched| matched.logged || matched.interrupted.is_some());
+    // Rules of the logging phase decide nothing: CRS's sum up what was found.
+    let decides = matches.iter().filter(|matched| matched.phase < Phase::Logging);
+    let told = decides.filter(|matched| matched.logged || matched.interrupted.is_some());
     let mut rules: Vec<u64> = told.map(|matched| matched.id.0).collect();
     rules.sort_unstable();
     rules.dedup();

@@ -49,7 +49,7 @@ pub(crate) fn run(flags: &ReplayFlags) -> Result<Finding> {
     let key = flags.key_file.as_deref().map(key_in).transpose()?;
     // What is to be replayed is looked at first: rules take longer to read.
     let mut source = match (&flags.recording, &flags.har) {
-        (Some(folder), _) => Source::Recordings(Recordings::open(folder, key)?),
+        (Some(folder), _) => Source::Recordings(Box::new(Recordings::open(folder, key)?)),
         (None, Some(file)) => Source::Har(read_har(file)?),
         (None, None) => bail!("name a recording by --recording DIR, or a HAR by --har FILE"),
     };
@@ -92,7 +92,7 @@ pub(crate) fn run(flags: &ReplayFlags) -> Result<Finding> {
 
 /// Where requests come from.
 enum Source {
-    Recordings(Recordings),
+    Recordings(Box<Recordings>),
     Har(Har),
 }
 
