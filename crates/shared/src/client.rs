@@ -245,10 +245,13 @@ impl Link {
         format!("{}:{name}", self.prefix)
     }
 
-    /// The epoch, and how many changes of lists there have been.
-    pub(crate) async fn hello(&self, proposed: &str) -> Result<(String, u64), Failure> {
+    /// The epoch, and how many changes of lists there have been. Where there is no epoch a new one begins: never one that was
+    /// there before, or a Redis that forgot would pass for one that knows.
+    pub(crate) async fn hello(&self, name: &str) -> Result<(String, u64), Failure> {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let proposed = format!("{name}-{:x}", since.as_nanos());
         let keys = ["lists:epoch", "lists:serial", "lists:changes"].map(|name| self.key(name));
-        let answer = self.run(include_str!("scripts/hello.lua"), &keys, &[proposed]).await?;
+        let answer = self.run(include_str!("scripts/hello.lua"), &keys, &[proposed.as_str()]).await?;
         reply::hello(&answer).ok_or_else(|| "its epoch cannot be read".to_owned())
     }
 
