@@ -54,14 +54,6 @@ fn each_mistake_has_its_place_its_value_and_a_remedy() {
             "sharedState: {redis: {url: 'redis://me:secret@redis'}}",
             &["holds a name or a password; write `username` and one of `passwordFile` and `passwordEnv`"],
         ),
-        (
-            "sharedState: {redis: {url: 'redis://redis', username: me}}",
-            &["sharedState.redis: a user and its password go together"],
-        ),
-        (
-            "sharedState: {redis: {url: 'redis://redis', tls: {ca: ca.crt}}}",
-            &["redis://redis is spoken to without TLS; write rediss://"],
-        ),
         ("event: {}", &["did you mean `events`?"]),
         ("list: {}", &["did you mean `lists`?"]),
         ("policies: {plaintextPeers: allow}", &["`allow` is not a word for peers without a certificate"]),
@@ -278,6 +270,14 @@ fn parts_that_do_not_fit_are_told_at_the_one_that_is_wrong() {
                 "2:41",
                 "`http://127.0.0.1:81`: leads back to this listener",
             ],
+        ),
+        (
+            with("sharedState: {redis: {url: 'redis://redis', username: me}}"),
+            &["sharedState.redis: a user and its password go together"],
+        ),
+        (
+            with("sharedState: {redis: {url: 'redis://redis', tls: {ca: ca.crt}}}"),
+            &["redis://redis is spoken to without TLS; write rediss://"],
         ),
         (
             with("routes: [{service: web}, {service: web, path: /}]"),
