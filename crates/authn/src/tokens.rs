@@ -18,6 +18,8 @@ use crate::token::{Token, TokenError};
 
 /// Tokens remembered by one authenticator, about.
 pub const REMEMBERED_MAX: usize = SHARDS * 2 * YOUNG_MAX;
+/// Bytes of a token that is remembered: larger ones are seldom, and their claims would take more memory than they save work.
+const REMEMBERED_BYTES_MAX: usize = 4096;
 /// Parts, so that threads seldom wait for one another.
 const SHARDS: usize = 8;
 /// Tokens of the younger half of a part. When it is full it becomes the older half, and what that held is forgotten.
@@ -71,7 +73,9 @@ impl Tokens {
             return Ok(identity);
         }
         let identity = Arc::new(self.verify(token, keys, now_seconds)?);
-        remember(shard, digest, Remembered { identity: identity.clone(), revision: keys.revision() });
+        if token.len() <= REMEMBERED_BYTES_MAX {
+            remember(shard, digest, Remembered { identity: identity.clone(), revision: keys.revision() });
+        }
         Ok(identity)
     }
 

@@ -8,7 +8,7 @@
 //!              ──end────>   └ body: JSON, forms, multipart ──> Tree ──validate──> Breaches
 //! ```
 //!
-//! The one idea to hold: **a parameter and a JSON body become the same [`tree`]**, so that one validator knows what a
+//! The one idea to hold: **a parameter and a JSON body become the same `tree`**, so that one validator knows what a
 //! schema means. A parameter's texts stay texts there (`Raw`), and the schema says what they are.
 //!
 //! Everything is bounded by [`Limits`]: a `$ref` that leads back is a number and costs nothing, what a schema said of a

@@ -11,7 +11,7 @@
 //! is secret by its name is replaced by a stand-in (`palisade_model::StandIn`) before it is written; the record says so.
 //! No request waits for it: what finds no room is dropped and counted.
 //!
-//! Here: what a record holds ([`Recorded`]), the file's form ([`file`]), its encryption ([`seal`]) and who writes it
+//! Here: what a record holds ([`Recorded`]), the file's form ([`mod@file`]), its encryption ([`seal`]) and who writes it
 //! ([`Recorder`]); and requests out of an HTTP archive ([`Har`]), which are records of which less is known. Not here: what is copied and when (`palisade`, `palisade-dataplane`), and what a replay makes of it.
 
 pub mod file;

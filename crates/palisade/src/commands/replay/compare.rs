@@ -182,7 +182,9 @@ impl Doubt {
     /// A cause that needs more than a copy has: what a check of who asks says hangs on a token that is masked.
     pub(crate) fn of_cause(cause: &str) -> Option<Self> {
         match cause.split(' ').next().unwrap_or_default() {
-            "" | "rule" | "finding" | "limit" | "framing" | "policy" | "list" | "incomplete" => None,
+            "" | "rule" | "finding" | "limit" | "framing" | "policy" | "list" | "patch" | "incomplete" => {
+                None
+            }
             "rate" => Some(Self::Rate),
             "failure" => Some(Self::Failed),
             other => Some(Self::Cause(other.to_owned())),

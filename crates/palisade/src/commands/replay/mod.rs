@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The idea to hold: *a copy is not the request*. Where it does not have what decides, the answer is neither "changed" nor
-//! "the same" but "undecidable", with the reason ([`compare`]).
+//! "the same" but "undecidable", with the reason ([`mod@compare`]).
 
 mod compare;
 mod copies;
