@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn a_name_cannot_lead_out_of_a_bundle() {
-        for name in ["", "/etc/passwd", "../x", "a/../x", "a//b", "a/", ".hidden", "a/.b", "a b", "a\\b", "a\0"] {
+        for name in
+            ["", "/etc/passwd", "../x", "a/../x", "a//b", "a/", ".hidden", "a/.b", "a b", "a\\b", "a\0"]
+        {
             assert_eq!(Bundle::new().put(name, *b"x"), Err(BundleError::Name(name.to_owned())), "{name:?}");
         }
         for name in ["palisade.yaml", "tls/shop@web.crt", "rules/a=1/b_2-c.conf"] {
