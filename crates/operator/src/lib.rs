@@ -1,2 +1,4 @@
 //! A cluster's own objects drive Palisade: our kinds and others' that we honour, what is to become of them (pure
 //! functions of what was observed), and the clients that watch and write. The only crate with a Kubernetes client.
+
+pub mod cluster;
