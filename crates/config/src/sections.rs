@@ -38,8 +38,8 @@ section! {
         data_dir: FilePath = "./palisade-data",
         /// Where log lines go.
         logs: Logs,
-        /// Addresses that requests are taken from. Without any there is one, `web` on 127.0.0.1:8080. Others may be
-        /// told where their requests go by a reload; which listeners there are, and where, needs a restart.
+        /// Addresses that requests are taken from. Without any there is one, `web` on 127.0.0.1:8080. They come, go
+        /// and change with a reload.
         listeners: Vec<Listener>,
         /// Addresses where an Envoy asks about its requests, by ext_authz and ext_proc. Their requests belong to services
         /// as those of listeners do. Which there are, and where, needs a restart.

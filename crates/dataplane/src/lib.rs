@@ -93,7 +93,7 @@ pub use proxy_protocol::{
 };
 pub use rates::{RateLimit, RateLimits, Rates, SharedKey};
 pub use routes::{Routes, host_of};
-pub use serve::{Bound, Drain, DrainTrigger, Drained, drain, serve, serve_stream};
+pub use serve::{Bound, Drain, DrainTrigger, Drained, Socket, drain, serve, serve_stream};
 pub use settings::{
     BodyMode, Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,
 };

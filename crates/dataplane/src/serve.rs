@@ -26,11 +26,36 @@ use crate::settings::{ForwardedFor, Listener, Plane};
 use crate::shared_address::SharedAddress;
 use crate::throttle::Throttle;
 
+/// An address that is ours. A listener that takes the place of another at the same address takes over its socket: nobody
+/// who connects in between is refused.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    listener: Arc<TcpListener>,
+}
+
+impl Socket {
+    /// Takes an address. Runs in a tokio runtime.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { listener: Arc::new(TcpListener::bind(address).await?) })
+    }
+
+    /// Where it listens, with the port that port 0 became.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 /// A listener that has its address.
 #[derive(Debug)]
 pub struct Bound {
     listener: Arc<Listener>,
-    socket: TcpListener,
+    socket: Socket,
 }
 
 impl Bound {
@@ -39,8 +64,13 @@ impl Bound {
     /// # Errors
     /// When the address cannot be had.
     pub async fn bind(listener: Listener) -> io::Result<Self> {
-        let socket = TcpListener::bind(listener.address).await?;
-        Ok(Self { listener: Arc::new(listener), socket })
+        let socket = Socket::bind(listener.address).await?;
+        Ok(Self::on(listener, socket))
+    }
+
+    /// A listener on a socket that is there, whatever its own address says.
+    pub fn on(listener: Listener, socket: Socket) -> Self {
+        Self { listener: Arc::new(listener), socket }
     }
 
     /// Where it listens, with the port that port 0 became.
@@ -48,12 +78,17 @@ impl Bound {
     /// # Errors
     /// When the system does not say.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.local_address()
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.listener.name
+    }
+
+    /// Its socket, for whoever takes its place.
+    pub fn socket(&self) -> Socket {
+        self.socket.clone()
     }
 }
 
@@ -160,7 +195,7 @@ async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
     let deadline = loop {
         tokio::select! {
             deadline = &mut asked => break deadline,
-            accepted = socket.accept() => match accepted {
+            accepted = socket.listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     while connections.try_join_next().is_some() {}
                     if listener.client_addresses.is_none()
@@ -190,6 +225,9 @@ async fn accept_all(bound: Bound, plane: Arc<Plane>, drain: Drain) -> Drained {
         }
     };
     drop(socket);
+    if let Some(tls) = &listener.tls {
+        plane.metrics.tls.unwatch(tls);
+    }
     tokio::select! {
         () = async { while connections.join_next().await.is_some() {} } => Drained::default(),
         () = sleep_until(deadline) => {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use palisade_config::{Compat, Config, LogTarget, Name, Style, credential_names};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
@@ -105,12 +105,56 @@ pub(crate) struct Remade {
 /// An object that is not as it is configured, because that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
-    /// `profile`, `service`, `listener`, `authenticator` or `policies`.
+    /// `profile`, `service`, `listener`, `authenticator`, `policies` or `alerts`.
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: Name,
     /// Why.
     pub(crate) error: String,
+}
+
+impl Stale {
+    /// An object that cannot be used because of an error.
+    pub(crate) fn new(kind: &'static str, name: &Name, error: &anyhow::Error) -> Self {
+        Self { kind, name: name.clone(), error: format!("{error:#}") }
+    }
+}
+
+/// What is in force while a snapshot is made, and what of it stays.
+struct After<'b> {
+    /// Nothing at the start.
+    before: Option<&'b Snapshot>,
+    stale: Vec<Stale>,
+}
+
+impl After<'_> {
+    fn nothing() -> Self {
+        Self { before: None, stale: Vec::new() }
+    }
+
+    /// What was made; what was there before where it could not be, which is remembered.
+    ///
+    /// # Errors
+    /// What went wrong, where nothing was there.
+    fn made_or_was<T>(
+        &mut self,
+        kind: &'static str,
+        name: &Name,
+        made: Result<T>,
+        was: impl FnOnce(&Snapshot) -> Option<T>,
+    ) -> Result<T> {
+        made.or_else(|error| match self.before.and_then(was) {
+            Some(was) => {
+                self.stale.push(Stale::new(kind, name, &error));
+                Ok(was)
+            }
+            None => Err(error.context(format!("{kind} {name}"))),
+        })
+    }
+}
+
+fn named(kind: &str) -> Result<Name> {
+    Name::new(kind).context("it is a name")
 }
 
 /// Whether files that have not changed are read again.
@@ -166,75 +210,24 @@ impl Maker {
     /// The first snapshot of a configuration.
     ///
     /// # Errors
-    /// When the rules of a profile cannot be used; what is wrong was shown then.
+    /// When any of it cannot be used; what is wrong with rules, policies and alerts was shown then.
     pub(crate) fn first(&mut self, config: Config) -> Result<Snapshot> {
         self.started = Some(config.clone());
-        workload_api::begin(&config)?;
-        let mut profiles = HashMap::new();
-        for (name, profile) in config.profiles.iter() {
-            let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
-            let made = Profile::of(profile, rules).hiding(credential_names(&config.authenticators));
-            profiles.insert(name.clone(), Arc::new(made));
-        }
-        let watched = Watched::new(&FileSystem);
-        let mut pages = Pages::new(&watched);
-        let mut sites = Sites::new();
-        for service in &config.services {
-            let site = pages.site_of(&config, service);
-            sites
-                .insert((*service.name).clone(), site.with_context(|| format!("service {}", *service.name))?);
-        }
-        self.pages = watched.into_seen();
-        let mut tls = ListenersTls::new();
-        for listener in &config.listeners {
-            let Some(told) = &listener.tls else { continue };
-            let made = self.tls.of_listener(&config, listener, told, None, false);
-            let name = (*listener.name).clone();
-            tls.insert(name, made.with_context(|| format!("listener {}", *listener.name))?);
-        }
-        for envoy in &config.envoy {
-            let Some(told) = &envoy.tls else { continue };
-            let made = self.tls.of_envoy(&envoy.name, told, None, false);
-            let made = made.with_context(|| format!("listener {}", *envoy.name))?;
-            tls.insert((*envoy.name).clone(), made);
-        }
-        let mut upstream_tls = UpstreamsTls::new();
-        for service in &config.services {
-            let made = self.tls.of_upstream(service, false);
-            let made = made.with_context(|| format!("service {}", *service.name))?;
-            upstream_tls.extend(made.map(|made| ((*service.name).clone(), made)));
-        }
-        self.policing.read(&config)?;
-        let gates = self.gates(&config);
-        let mut authenticators = Authenticators::new();
-        for told in &config.authenticators {
-            let made = self.authenticators.of(told, false);
-            let made = made.with_context(|| format!("authenticator {}", *told.name))?;
-            authenticators.insert((*told.name).clone(), made);
-        }
-        let (alerts, wrong) = self.alerts(&config)?;
-        if let Some(wrong) = wrong {
-            bail!("the alerts are not usable: {wrong}");
-        }
-        let (specifications, wrong) = self.specifications.load(&config);
-        if let Some((name, error)) = wrong.into_iter().next() {
-            bail!("service {name}: {error}");
-        }
-        let digests = self.digests(&config);
-        let snapshot = Snapshot {
-            config,
-            profiles,
-            sites,
-            tls,
-            upstream_tls,
-            gates,
-            authenticators,
-            specifications,
-            alerts,
-            digests,
-        };
-        self.warn(&snapshot);
-        Ok(snapshot)
+        self.make(config, Effort::Changed, &mut After::nothing())
+    }
+
+    /// A snapshot to follow another. What cannot be made anew stays as it was; a new service whose pages cannot be used has
+    /// ours until they can.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, or something that was not there before cannot be.
+    pub(crate) fn next(&mut self, before: &Snapshot, effort: Effort) -> Result<Remade> {
+        let config = self.config()?;
+        let mut after = After { before: Some(before), stale: Vec::new() };
+        let snapshot = self.make(config, effort, &mut after)?;
+        let restart =
+            self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
+        Ok(Remade { snapshot, stale: after.stale, restart })
     }
 
     /// What a configuration inspects by, and nothing that only a server needs: for a command that asks what it would do.
@@ -243,218 +236,209 @@ impl Maker {
     /// # Errors
     /// When its rules, specifications or policies cannot be used; what is wrong was shown then.
     pub(crate) fn unserved(&mut self, mut config: Config) -> Result<Snapshot> {
-        let mut profiles = HashMap::new();
-        for (name, profile) in config.profiles.iter() {
-            let rules = self.rules_of(&self.sources_of(profile, &config), Effort::Changed)?;
-            profiles.insert(name.clone(), Arc::new(Profile::of(profile, rules)));
-        }
         // Those of an agent are not here; who asks sees that there are none, and says so.
         if config.policies.as_ref().is_some_and(|policies| policies.sync.is_some()) {
             config.policies = None;
         }
-        self.policing.read(&config)?;
-        let gates = self.gates(&config);
-        let digests = self.digests(&config);
-        let (specifications, wrong) = self.specifications.load(&config);
-        if let Some((name, error)) = wrong.into_iter().next() {
-            bail!("service {name}: {error}");
-        }
-        Ok(Snapshot {
-            config,
-            profiles,
-            sites: Sites::new(),
-            tls: ListenersTls::new(),
-            upstream_tls: UpstreamsTls::new(),
-            gates,
-            authenticators: Authenticators::new(),
-            specifications,
-            alerts: Arc::default(),
-            digests,
-        })
+        // Nobody comes with a credential that logs would have to hide.
+        config.authenticators.clear();
+        let mut after = After::nothing();
+        let mut snapshot = Snapshot::empty(config);
+        self.what_inspects(&mut snapshot, Effort::Changed, &mut after)?;
+        Ok(snapshot)
     }
 
-    /// A snapshot to follow another. Profiles whose rules cannot be used, and services whose pages cannot be, stay as they
-    /// were; a new service whose pages cannot be used has ours until they can.
-    ///
-    /// # Errors
-    /// When the configuration cannot be used, or a profile that was not there before has rules that cannot be.
-    pub(crate) fn next(&mut self, before: &Snapshot, effort: Effort) -> Result<Remade> {
-        let config = self.config()?;
+    fn make(&mut self, config: Config, effort: Effort, after: &mut After<'_>) -> Result<Snapshot> {
         workload_api::begin(&config)?;
-        let mut profiles = HashMap::new();
-        let mut stale = Vec::new();
-        let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
-        let written: HashMap<_, _> = before.config.profiles.iter().collect();
+        let mut snapshot = Snapshot::empty(config);
+        self.what_inspects(&mut snapshot, effort, after)?;
+        let config = &snapshot.config;
+        snapshot.sites = self.sites(config, after)?;
+        snapshot.tls = self.listeners_tls(config, effort, after)?;
+        snapshot.upstream_tls = self.upstreams_tls(config, effort, after)?;
+        snapshot.authenticators = self.authenticators(config, effort, after)?;
+        snapshot.alerts = self.alerts(config, after)?;
+        self.warn(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Fills in what decides about requests.
+    fn what_inspects(
+        &mut self,
+        snapshot: &mut Snapshot,
+        effort: Effort,
+        after: &mut After<'_>,
+    ) -> Result<()> {
+        let config = &snapshot.config;
+        snapshot.profiles = self.profiles(config, effort, after)?;
+        if let Err(error) = self.policing.read(config) {
+            // Policies that are new and cannot be used leave no service open that they are to guard.
+            if after.before.is_none_or(|before| before.config.policies.is_none()) {
+                return Err(error);
+            }
+            after.stale.push(Stale::new("policies", &named("policies")?, &error));
+        }
+        snapshot.gates = self.gates(config);
+        let (specifications, wrong) = self.specifications.load(config);
+        for (name, error) in wrong {
+            // A service whose specification is new and cannot be used would be served without it.
+            if !specifications.contains_key(&name) {
+                bail!("service {name}: {error}");
+            }
+            after.stale.push(Stale { kind: "service", name, error });
+        }
+        snapshot.specifications = specifications;
+        snapshot.digests = self.digests(config);
+        Ok(())
+    }
+
+    fn profiles(
+        &mut self,
+        config: &Config,
+        effort: Effort,
+        after: &mut After<'_>,
+    ) -> Result<HashMap<Name, Arc<Profile>>> {
+        let credentials = credential_names(&config.authenticators);
+        let written: HashMap<_, _> =
+            after.before.iter().flat_map(|before| before.config.profiles.iter()).collect();
         let same_credentials =
-            credential_names(&before.config.authenticators) == credential_names(&config.authenticators);
+            after.before.is_some_and(|before| credential_names(&before.config.authenticators) == credentials);
+        let mut tried: HashMap<String, Result<Option<Arc<RuleSet>>, String>> = HashMap::new();
+        let mut profiles = HashMap::new();
         for (name, profile) in config.profiles.iter() {
-            let sources = self.sources_of(profile, &config);
-            let key = key(&sources);
+            let was = after.before.and_then(|before| before.profiles.get(name));
+            let sources = self.sources_of(profile, config);
             let rules = tried
-                .entry(key)
+                .entry(key(&sources))
                 .or_insert_with(|| self.rules_of(&sources, effort).map_err(|error| format!("{error:#}")));
-            let made = match (rules, before.profiles.get(name)) {
-                (Ok(rules), Some(was))
-                    if same_rules(was, rules.as_ref())
-                        && written.get(name) == Some(&profile)
-                        && same_credentials =>
-                {
-                    was.clone()
-                }
-                (Ok(rules), _) => {
-                    let made = Profile::of(profile, rules.clone());
-                    Arc::new(made.hiding(credential_names(&config.authenticators)))
-                }
+            let as_it_was = |rules: &Option<Arc<RuleSet>>| {
+                let same = |was: &&Arc<Profile>| same_rules(was, rules.as_ref());
+                was.filter(same).filter(|_| written.get(name) == Some(&profile) && same_credentials)
+            };
+            let made = match (rules, was) {
+                (Ok(rules), _) => match as_it_was(rules) {
+                    Some(was) => was.clone(),
+                    None => Arc::new(Profile::of(profile, rules.clone()).hiding(credentials.clone())),
+                },
                 (Err(error), Some(was)) => {
-                    stale.push(Stale { kind: "profile", name: name.clone(), error: error.clone() });
+                    after.stale.push(Stale { kind: "profile", name: name.clone(), error: error.clone() });
                     was.clone()
                 }
-                (Err(error), None) => return Err(anyhow!("profile {name}, which is new: {error}")),
+                (Err(error), None) if after.before.is_some() => {
+                    bail!("profile {name}, which is new: {error}")
+                }
+                (Err(error), None) => bail!("{error}"),
             };
             profiles.insert(name.clone(), made);
         }
-        self.forget_unused(&config);
+        self.forget_unused(config);
+        Ok(profiles)
+    }
+
+    fn sites(&mut self, config: &Config, after: &mut After<'_>) -> Result<Sites> {
         let watched = Watched::new(&FileSystem);
         let mut pages = Pages::new(&watched);
         let mut sites = Sites::new();
         for service in &config.services {
             let name = (*service.name).clone();
-            let site = pages.site_of(&config, service).unwrap_or_else(|error| {
-                stale.push(Stale { kind: "service", name: name.clone(), error: format!("{error:#}") });
-                before.sites.get(&name).cloned().flatten()
-            });
+            let made = pages.site_of(config, service);
+            let was = |before: &Snapshot| Some(before.sites.get(&name).cloned().flatten());
+            let site = after.made_or_was("service", &name, made, was)?;
             sites.insert(name, site);
         }
         self.pages = watched.into_seen();
-        let mut tls = ListenersTls::new();
-        self.tls.keep(&config);
+        Ok(sites)
+    }
+
+    /// Of listeners and of places where Envoys ask. One that is new and whose TLS cannot be used is missing: it does not begin.
+    fn listeners_tls(
+        &mut self,
+        config: &Config,
+        effort: Effort,
+        after: &mut After<'_>,
+    ) -> Result<ListenersTls> {
+        self.tls.keep(config);
         let all = effort == Effort::All;
-        let mut made_tls = Vec::new();
+        let before = after.before;
+        let was = |name: &Name| before.and_then(|before| before.tls.get(name));
+        let mut made = Vec::new();
         for listener in &config.listeners {
             let Some(told) = &listener.tls else { continue };
-            let was = before.tls.get(&*listener.name);
-            made_tls.push((&*listener.name, was, self.tls.of_listener(&config, listener, told, was, all)));
+            let name = &*listener.name;
+            made.push((name, self.tls.of_listener(config, listener, told, was(name), all)));
         }
         for envoy in &config.envoy {
             let Some(told) = &envoy.tls else { continue };
-            let was = before.tls.get(&*envoy.name);
-            made_tls.push((&*envoy.name, was, self.tls.of_envoy(&envoy.name, told, was, all)));
+            made.push((&envoy.name, self.tls.of_envoy(&envoy.name, told, was(&envoy.name), all)));
         }
-        for (name, was, made) in made_tls {
-            let server = made.or_else(|error| {
-                let error = format!("{error:#}");
-                stale.push(Stale { kind: "listener", name: name.clone(), error });
-                // A listener that is not there yet needs a restart anyway.
-                was.cloned().ok_or(())
-            });
+        let mut tls = ListenersTls::new();
+        for (name, made) in made {
+            let was = |before: &Snapshot| Some(before.tls.get(name).cloned());
+            let server = after.made_or_was("listener", name, made.map(Some), was)?;
             tls.extend(server.map(|server| (name.clone(), server)));
         }
-        let mut upstream_tls = UpstreamsTls::new();
-        for service in &config.services {
-            let name = (*service.name).clone();
-            let made = match (
-                self.tls.of_upstream(service, effort == Effort::All),
-                before.upstream_tls.get(&name),
-            ) {
-                (Ok(made), _) => made,
-                (Err(error), Some(was)) => {
-                    stale.push(Stale { kind: "service", name: name.clone(), error: format!("{error:#}") });
-                    Some(was.clone())
-                }
-                (Err(error), None) => {
-                    return Err(anyhow!("service {name}, which was not there or had no TLS: {error:#}"));
-                }
-            };
-            upstream_tls.extend(made.map(|made| (name, made)));
-        }
-        if let Err(error) = self.policing.read(&config) {
-            // Policies that are new and cannot be used leave no service open that they are to guard.
-            if before.config.policies.is_none() {
-                return Err(error);
-            }
-            let name = Name::new("policies").context("it is a name")?;
-            stale.push(Stale { kind: "policies", name, error: format!("{error:#}") });
-        }
-        let gates = self.gates(&config);
-        let authenticators = self.authenticators_after(before, &config, effort, &mut stale)?;
-        let alerts = match self.alerts(&config) {
-            Ok((alerts, wrong)) => {
-                let name = Name::new("alerts").context("it is a name")?;
-                stale.extend(wrong.map(|error| Stale { kind: "alerts", name, error }));
-                alerts
-            }
-            Err(error) => {
-                let name = Name::new("alerts").context("it is a name")?;
-                stale.push(Stale { kind: "alerts", name, error: format!("{error:#}") });
-                before.alerts.clone()
-            }
-        };
-        let (specifications, wrong) = self.specifications.load(&config);
-        for (name, error) in wrong {
-            // A service whose specification is new and cannot be used would be served without it.
-            if !specifications.contains_key(&name) {
-                return Err(anyhow!("service {name}, which had no specification: {error}"));
-            }
-            stale.push(Stale { kind: "service", name, error });
-        }
-        let digests = self.digests(&config);
-        let snapshot = Snapshot {
-            config,
-            profiles,
-            sites,
-            tls,
-            upstream_tls,
-            gates,
-            authenticators,
-            specifications,
-            alerts,
-            digests,
-        };
-        self.warn(&snapshot);
-        let restart =
-            self.started.as_ref().map(|started| needs_restart(started, &snapshot.config)).unwrap_or_default();
-        Ok(Remade { snapshot, stale, restart })
+        Ok(tls)
     }
 
-    /// The alerts that a configuration names, and what is wrong with some, which stay as they were.
-    fn alerts(&mut self, config: &Config) -> Result<(Arc<Vec<Placed>>, Option<String>)> {
-        let watched = Watched::new(&FileSystem);
-        let found = self.alerts.read(&paths(config), &watched);
-        self.alerts_seen = watched.into_seen();
-        let found = found?;
-        found.show();
-        let wrong = (found.errors > 0).then(|| found.count());
-        Ok((Arc::new(found.placed), wrong))
-    }
-
-    /// Authenticators to follow others: one whose files cannot be used stays as it was.
-    fn authenticators_after(
+    fn upstreams_tls(
         &mut self,
-        before: &Snapshot,
         config: &Config,
         effort: Effort,
-        stale: &mut Vec<Stale>,
+        after: &mut After<'_>,
+    ) -> Result<UpstreamsTls> {
+        let mut tls = UpstreamsTls::new();
+        for service in &config.services {
+            let name = (*service.name).clone();
+            let made = self.tls.of_upstream(service, effort == Effort::All);
+            // One that had none would be spoken to in the clear.
+            let was = |before: &Snapshot| before.upstream_tls.get(&name).cloned().map(Some);
+            let made = after.made_or_was("service", &name, made, was)?;
+            tls.extend(made.map(|made| (name, made)));
+        }
+        Ok(tls)
+    }
+
+    fn authenticators(
+        &mut self,
+        config: &Config,
+        effort: Effort,
+        after: &mut After<'_>,
     ) -> Result<Authenticators> {
         self.authenticators.keep(config);
         let mut authenticators = Authenticators::new();
         for told in &config.authenticators {
             let name = (*told.name).clone();
-            let made =
-                match (self.authenticators.of(told, effort == Effort::All), before.authenticators.get(&name))
-                {
-                    (Ok(made), _) => made,
-                    (Err(error), Some(was)) => {
-                        let error = format!("{error:#}");
-                        stale.push(Stale { kind: "authenticator", name: name.clone(), error });
-                        was.clone()
-                    }
-                    (Err(error), None) => {
-                        return Err(anyhow!("authenticator {name}, which is new: {error:#}"));
-                    }
-                };
+            let made = self.authenticators.of(told, effort == Effort::All);
+            let was = |before: &Snapshot| before.authenticators.get(&name).cloned();
+            let made = after.made_or_was("authenticator", &name, made, was)?;
             authenticators.insert(name, made);
         }
         Ok(authenticators)
+    }
+
+    /// The alerts that a configuration names. Those that are wrong stay as they were; at the first time all have to be right.
+    fn alerts(&mut self, config: &Config, after: &mut After<'_>) -> Result<Arc<Vec<Placed>>> {
+        let watched = Watched::new(&FileSystem);
+        let found = self.alerts.read(&paths(config), &watched);
+        self.alerts_seen = watched.into_seen();
+        let (made, wrong) = match found {
+            Ok(found) => {
+                found.show();
+                let wrong = (found.errors > 0).then(|| found.count());
+                (Ok(Arc::new(found.placed)), wrong)
+            }
+            Err(error) => (Err(error), None),
+        };
+        if let (Some(wrong), None) = (&wrong, after.before) {
+            bail!("the alerts are not usable: {wrong}");
+        }
+        let name = named("alerts")?;
+        let alerts = match made {
+            Err(error) if after.before.is_none() => return Err(error),
+            made => after.made_or_was("alerts", &name, made, |before| Some(before.alerts.clone()))?,
+        };
+        after.stale.extend(wrong.map(|error| Stale { kind: "alerts", name, error }));
+        Ok(alerts)
     }
 
     /// What each profile inspects by. Modes and what only logs and lists look at make no difference.
@@ -569,6 +553,22 @@ fn key(sources: &RuleSources) -> String {
 }
 
 impl Snapshot {
+    /// A configuration of which nothing was made yet.
+    fn empty(config: Config) -> Self {
+        Self {
+            config,
+            profiles: HashMap::new(),
+            sites: Sites::new(),
+            tls: ListenersTls::new(),
+            upstream_tls: UpstreamsTls::new(),
+            gates: Gates::new(),
+            authenticators: Authenticators::new(),
+            specifications: Specifications::new(),
+            alerts: Arc::default(),
+            digests: Digests::new(),
+        }
+    }
+
     /// A profile by name.
     ///
     /// # Errors

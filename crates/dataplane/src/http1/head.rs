@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use palisade_http::{HeadParse, HeadScanner, RequestHead, parse_request_head};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +14,10 @@ use crate::passage::{After, told};
 use crate::request_id::request_id;
 use crate::wire::Lost;
 
+/// How long somebody who has just connected may take to ask once we are ending: we took the connection, and a client that
+/// never got an answer does not know that it may ask again.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The next head, or none when the connection is to be closed without a word.
     pub(super) async fn read_head(&mut self) -> Option<Read> {
@@ -21,15 +26,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.client.rest();
             let timeouts = &self.caller.listener.timeouts;
             self.timer.set(if self.requests == 0 { timeouts.head } else { timeouts.idle });
+            let is_new = self.requests == 0;
+            let mut ends = false;
             let Self { client, timer, drain, caller, .. } = self;
             poll_fn(|cx| match client.poll_fill(cx) {
                 Poll::Ready(Ok(bytes)) => Poll::Ready((bytes > 0).then_some(())),
                 Poll::Ready(Err(_)) => Poll::Ready(None),
-                Poll::Pending if drain.poll(cx).is_ready() => Poll::Ready(None),
-                Poll::Pending => timer.poll(cx).map(|()| {
-                    caller.plane.metrics.events.idle_timeouts_total.one();
-                    None
-                }),
+                Poll::Pending => {
+                    if !ends && drain.poll(cx).is_ready() {
+                        if !is_new {
+                            return Poll::Ready(None);
+                        }
+                        ends = true;
+                        timer.set(FIRST_REQUEST);
+                    }
+                    timer.poll(cx).map(|()| {
+                        if !ends {
+                            caller.plane.metrics.events.idle_timeouts_total.one();
+                        }
+                        None
+                    })
+                }
             })
             .await?;
         }

@@ -49,6 +49,12 @@ impl TlsMetrics {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((listener, tls));
     }
 
+    /// Shows them no longer: the listener is gone.
+    pub(crate) fn unwatch(&self, tls: &Arc<ServerTls>) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|(_, watched)| !Arc::ptr_eq(watched, tls));
+    }
+
     pub(crate) fn visit(&self, take: Take<'_>) {
         for (outcome, count) in HandshakeOutcome::ALL.into_iter().zip(&self.handshakes) {
             take(Sample {

@@ -206,6 +206,11 @@ impl Process {
         changing.state = State::Ready;
     }
 
+    /// Listeners may have come and gone.
+    pub(crate) fn listening(&self, listeners: Vec<ListenerStatus>) {
+        self.changing().listeners = listeners;
+    }
+
     /// Others have state in common with this process, by way of a client.
     pub(crate) fn shares(&self, client: Arc<palisade_shared::Client>) {
         let _ = self.shared.set(client);

@@ -1,16 +1,19 @@
 //! `palisade run`: a reverse proxy that inspects what it forwards.
 
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_config::{Compat, Name, Overrides};
+use palisade_control::Offer;
 use palisade_dataplane::LiveLists;
 use palisade_dataplane::Readiness;
 use palisade_engine::RuleSet;
 use palisade_inspect::Profile;
 use palisade_model::Mode;
+use tokio::sync::mpsc;
 
 use crate::Finding;
 use crate::admin::{AdminListener, InForce, Process};
@@ -25,6 +28,7 @@ use crate::flags::RunFlags;
 use crate::journal::Logs;
 use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
+use crate::offered::Offered;
 use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
 use crate::recording::Recording;
@@ -42,18 +46,53 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
 
 /// The same, by what it was told.
 pub(crate) fn serve(told: Told) -> Result<Finding> {
-    let mut maker = Maker::new(told);
-    let compat = maker.compat();
-    let config = maker.config()?;
-    let process = Process::new(maker.policies());
-    let admin = AdminListener::start(&config, process.clone())?;
-    let mut snapshot = maker.first(config)?;
-    process.loaded(InForce::of(&snapshot));
-    describe(&snapshot);
-    inspects(&snapshot, compat)?;
+    go_on(Begun::of(told)?, None)
+}
+
+/// The same by a configuration that somebody offers, and offers anew. Begins with the last one that was good, if the data
+/// folder holds one, and otherwise waits for the first that is.
+#[expect(dead_code, reason = "the control stream and the gateway begin by it")]
+pub(crate) fn serve_offers(told: Told, offers: mpsc::Receiver<Offer>) -> Result<Finding> {
+    let mut offered = Offered::open(told, offers)?;
+    let begun = offered.begin()?;
+    go_on(begun, Some(offered))
+}
+
+/// A configuration that can be served, and the admin listener that tells of it.
+pub(crate) struct Begun {
+    maker: Maker,
+    snapshot: Snapshot,
+    process: Arc<Process>,
+    admin: AdminListener,
+}
+
+impl Begun {
+    /// Reads and makes what a command was told. The admin listener is there before the rules are read.
+    ///
+    /// # Errors
+    /// When any of it cannot be used.
+    pub(crate) fn of(told: Told) -> Result<Self> {
+        let mut maker = Maker::new(told);
+        let compat = maker.compat();
+        let config = maker.config()?;
+        let process = Process::new(maker.policies());
+        let admin = AdminListener::start(&config, process.clone())?;
+        let snapshot = maker.first(config)?;
+        process.loaded(InForce::of(&snapshot));
+        describe(&snapshot);
+        inspects(&snapshot, compat)?;
+        Ok(Self { maker, snapshot, process, admin })
+    }
+}
+
+fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
+    let Begun { maker, snapshot, process, admin } = begun;
     let config = &snapshot.config;
     let logs = Logs::open(&config.logs)?;
-    let data = DataFolder::open(Path::new(config.data_dir.as_str()))?;
+    let data = match &mut offered {
+        Some(offered) => offered.data()?,
+        None => DataFolder::open(Path::new(config.data_dir.as_str()))?,
+    };
     let events = Events::start(&config.events, data.path())?;
     events.iter().for_each(|events| process.records(events.clone(), events.records(data.path())));
     let outlets = events.as_ref().map(|events| Outlets::start(events, &snapshot, data.path())).transpose()?;
@@ -72,16 +111,20 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         let outbox = shared.as_ref().map(|shared| shared.outbox().clone());
         let lists = Arc::new(ListStore::open(data.path(), live.clone(), outbox)?);
         let spared = Arc::<Spared>::default();
-        spared.follow(&snapshot.config);
         let journal = Noting::start(logs.clone(), lists.clone(), spared.clone())?;
         let collections = shared.as_ref().map(Shared::collections);
         let plane = plane_among_others(journal, data.path(), live, collections);
         let modes = Arc::new(Modes::open(data.path())?);
-        let mut places = PlaceFiles::default();
-        places.follow(&snapshot.config, lists.live())?;
-        lists.follow(&snapshot.config);
         let controls = Controls::of(&snapshot, modes.clone(), lists.clone(), outlets.clone());
         process.controls(controls.clone());
+        let mut followers = Followers {
+            lists: lists.clone(),
+            places: PlaceFiles::default(),
+            spared: spared.clone(),
+            controls,
+            outlets: outlets.clone(),
+        };
+        followers.follow(&snapshot)?;
         let common = shared.map(|shared| {
             process.shares(shared.client().clone());
             shared.start(&lists, &plane, &spared, data.path())
@@ -89,42 +132,39 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         let common = common.transpose()?;
         let policies = maker.policies();
         let readiness = policies.missing().map_or_else(Readiness::ready, Readiness::waiting_for);
-        let mut serving = Serving::start(&snapshot, plane.clone(), modes, readiness.clone()).await?;
+        let serving = Serving::start(&snapshot, plane.clone(), modes, readiness.clone()).await?;
         process.ready(plane, serving.status());
         tokio::spawn(tell_readiness(policies, readiness));
         let tidying = tidy(lists.clone(), common.clone());
         admin.say();
-        let mut in_force = InUse {
-            serving: &mut serving,
-            lists: &lists,
-            places: &mut places,
-            spared: &spared,
-            controls: &controls,
-        };
-        let mut watcher = Watcher::of(seen(&maker, in_force.places));
+        let mut in_use =
+            InUse { maker, snapshot, serving, followers, logs: logs.clone(), process: process.clone() };
+        let mut watcher = Watcher::of(in_use.seen());
         loop {
-            tokio::select! {
+            let (effort, offer) = tokio::select! {
                 word = signals.next() => match word {
                     Word::End => break,
                     Word::Reload => {
                         logs.reopen();
-                        reload(&mut maker, &mut snapshot, Effort::All, &mut in_force, &logs, &process);
-                        outlets.iter().for_each(|outlets| outlets.follow(&snapshot));
-                        watcher = Watcher::of(seen(&maker, in_force.places));
+                        (Effort::All, None)
                     }
                 },
-                () = tokio::time::sleep(watcher.pause()) => {
-                    if watcher.has_settled_change(&FileSystem) {
-                        reload(&mut maker, &mut snapshot, Effort::Changed, &mut in_force, &logs, &process);
-                        outlets.iter().for_each(|outlets| outlets.follow(&snapshot));
-                        watcher = Watcher::of(seen(&maker, in_force.places));
-                    }
-                }
+                () = tokio::time::sleep(watcher.pause()) => match watcher.has_settled_change(&FileSystem) {
+                    true => (Effort::Changed, None),
+                    false => continue,
+                },
+                offer = next(&mut offered) => (Effort::Changed, Some(offer)),
+            };
+            match (offer, &mut offered) {
+                (Some(offer), Some(offered)) => offered.take_over(offer, &mut in_use).await,
+                // Whether it can be used was said, and stands where the admin listener shows it.
+                _ => drop(in_use.reload(effort).await),
             }
+            watcher = Watcher::of(in_use.seen());
         }
         process.draining();
         tokio::select! {
-            ended = serving.end(DRAIN_DEADLINE) => ended?,
+            ended = in_use.serving.end(DRAIN_DEADLINE) => ended?,
             // Somebody who asks twice does not want to wait.
             () = again(&mut signals) => say!("palisade: asked again: requests that have begun are cut"),
         }
@@ -137,6 +177,14 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
         logs.flush();
         Ok(Finding::Nothing)
     })
+}
+
+/// The next offer, where somebody makes any.
+async fn next(offered: &mut Option<Offered>) -> Offer {
+    match offered {
+        Some(offered) => offered.next().await,
+        None => pending().await,
+    }
 }
 
 /// What flags and the environment say. What there is to say about the environment is said here.
@@ -197,20 +245,99 @@ fn describe(snapshot: &Snapshot) {
     }
 }
 
-/// What follows a change of the configuration.
-struct InUse<'r> {
-    serving: &'r mut Serving,
-    lists: &'r ListStore,
-    places: &'r mut PlaceFiles,
-    spared: &'r Spared,
-    controls: &'r Controls,
+/// What goes by the configuration in force, beside what serves it.
+struct Followers {
+    lists: Arc<ListStore>,
+    places: PlaceFiles,
+    spared: Arc<Spared>,
+    controls: Arc<Controls>,
+    /// Not there where there are no events.
+    outlets: Option<Arc<Outlets>>,
 }
 
-/// The files that everything in force was made of.
-fn seen(maker: &Maker, places: &PlaceFiles) -> Seen {
-    let mut seen = maker.seen();
-    seen.add(places.seen());
-    seen
+impl Followers {
+    /// Has all of them go by a snapshot.
+    ///
+    /// # Errors
+    /// When a file of places cannot be used; places stay as they were then.
+    fn follow(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let placed = self.places.follow(&snapshot.config, self.lists.live());
+        self.lists.follow(&snapshot.config);
+        self.spared.follow(&snapshot.config);
+        self.controls.follow(snapshot);
+        self.outlets.iter().for_each(|outlets| outlets.follow(snapshot));
+        placed
+    }
+}
+
+/// A configuration in use.
+pub(crate) struct InUse {
+    maker: Maker,
+    snapshot: Snapshot,
+    serving: Serving,
+    followers: Followers,
+    logs: Arc<Logs>,
+    process: Arc<Process>,
+}
+
+impl InUse {
+    /// The files that everything in force was made of.
+    fn seen(&self) -> Seen {
+        let mut seen = self.maker.seen();
+        seen.add(self.followers.places.seen());
+        seen
+    }
+
+    /// Makes everything anew. Gives what stays as it was, with what waits for a restart.
+    ///
+    /// # Errors
+    /// When nothing of it could be used: what was in force still is. It was said then.
+    pub(crate) async fn reload(&mut self, effort: Effort) -> Result<(Vec<Stale>, Vec<String>)> {
+        let began = Instant::now();
+        let (stale, restart) = match self.remake(effort).await {
+            Ok(remade) => remade,
+            Err(error) => {
+                say!("palisade: the rules in force stay: {error:#}");
+                self.process.reloaded(Err(&error), began.elapsed());
+                return Err(error);
+            }
+        };
+        if !restart.is_empty() {
+            say!(
+                "palisade: a change of {} needs a restart; until then it stays as it was",
+                restart.join(", ")
+            );
+        }
+        if let Err(error) = self.followers.follow(&self.snapshot) {
+            say!("palisade: places stay as they were: {error:#}");
+        }
+        self.say_rules(&stale);
+        for Stale { kind, name, error } in &stale {
+            say!("palisade: {kind} {name} stays as it was: {error}");
+        }
+        self.process.listening(self.serving.status());
+        self.process.reloaded(Ok((InForce::of(&self.snapshot), stale.clone())), began.elapsed());
+        Ok((stale, restart))
+    }
+
+    async fn remake(&mut self, effort: Effort) -> Result<(Vec<Stale>, Vec<String>)> {
+        let Remade { snapshot, mut stale, restart } = self.maker.next(&self.snapshot, effort)?;
+        self.logs.follow(&snapshot, &self.process);
+        stale.extend(self.serving.replace(&snapshot).await?);
+        self.snapshot = snapshot;
+        Ok((stale, restart))
+    }
+
+    fn say_rules(&self, stale: &[Stale]) {
+        let is_stale = |name: &Name| stale.iter().any(|stale| (stale.kind, &stale.name) == ("profile", name));
+        let profiles = &self.snapshot.profiles;
+        let anew = profiles.iter().filter(|(name, _)| !is_stale(name));
+        let rules =
+            anew.filter_map(|(_, profile)| profile.rules.as_ref()).map(|rules| rules.rules().len()).sum();
+        if !profiles.keys().all(is_stale) {
+            say!("palisade: {} loaded anew", plural(rules, "rule"));
+        }
+    }
 }
 
 /// Tidies lists from time to time, where waiting for the disk holds up nobody.
@@ -230,52 +357,6 @@ fn tidy(lists: Arc<ListStore>, common: Option<Arc<CommonLists>>) -> tokio::task:
 
 async fn again(signals: &mut Signals) {
     while let Word::Reload = signals.next().await {}
-}
-
-/// Makes everything anew; what cannot be made leaves in force what is.
-fn reload(
-    maker: &mut Maker,
-    snapshot: &mut Snapshot,
-    effort: Effort,
-    in_force: &mut InUse<'_>,
-    logs: &Logs,
-    process: &Process,
-) {
-    let began = Instant::now();
-    let took = || began.elapsed();
-    let remade = maker.next(snapshot, effort).and_then(|remade| {
-        logs.follow(&remade.snapshot, process);
-        in_force.serving.replace(&remade.snapshot)?;
-        Ok(remade)
-    });
-    let Remade { snapshot: next, stale, restart } = match remade {
-        Ok(remade) => remade,
-        Err(error) => {
-            say!("palisade: the rules in force stay: {error:#}");
-            process.reloaded(Err(&error), took());
-            return;
-        }
-    };
-    if !restart.is_empty() {
-        say!("palisade: a change of {} needs a restart; until then it stays as it was", restart.join(", "));
-    }
-    *snapshot = next;
-    if let Err(error) = in_force.places.follow(&snapshot.config, in_force.lists.live()) {
-        say!("palisade: places stay as they were: {error:#}");
-    }
-    in_force.lists.follow(&snapshot.config);
-    in_force.spared.follow(&snapshot.config);
-    in_force.controls.follow(snapshot);
-    let is_stale = |name: &Name| stale.iter().any(|stale| (stale.kind, &stale.name) == ("profile", name));
-    let anew = snapshot.profiles.iter().filter(|(name, _)| !is_stale(name));
-    let rules = anew.filter_map(|(_, profile)| profile.rules.as_ref()).map(|rules| rules.rules().len()).sum();
-    if !snapshot.profiles.keys().all(is_stale) {
-        say!("palisade: {} loaded anew", plural(rules, "rule"));
-    }
-    for Stale { kind, name, error } in &stale {
-        say!("palisade: {kind} {name} stays as it was: {error}");
-    }
-    process.reloaded(Ok((InForce::of(snapshot), stale)), took());
 }
 
 /// Tells Envoys that ask whether there are policies to decide by.
