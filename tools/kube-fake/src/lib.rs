@@ -1,2 +1,30 @@
 //! A small API server for tests: objects of any kind in memory, with resource versions, watches, conflicts and failures
-//! on request. What it does is compared with what a real one answered.
+//! on request. What it does is compared with what a real one answered (`tests/transcripts.rs`).
+//!
+//! It lives on loopback, on a thread of its own, and speaks plain HTTP: any client reaches it by [`Server::url`]. What it
+//! does not do it refuses with 501, so that no test passes on an empty success. Not here: authentication, quotas,
+//! and the controllers of a cluster (nothing makes pods of a Deployment, or slices of a Service).
+
+mod admission;
+mod apply;
+mod body;
+mod builtin;
+mod discovery;
+mod faults;
+mod fields;
+mod kinds;
+mod options;
+mod patch;
+mod request;
+mod schema;
+mod selector;
+mod server;
+mod status;
+mod store;
+mod verbs;
+mod watch;
+
+pub use faults::{Answer, Fault};
+pub use kinds::Scope;
+pub use request::Seen;
+pub use server::Server;
