@@ -65,6 +65,8 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Manual pages: print one, or write all of them into a folder
+    Man(ManFlags),
 }
 
 /// The password is read from standard input, one line; a terminal does not show it. The line for `admin.usersFile` goes
@@ -104,6 +106,10 @@ pub(crate) enum ConfigCommand {
     Schema,
     /// Print what environment variables do, in Markdown
     Environment,
+    /// Print the reference page of the command line, in Markdown
+    Cli,
+    /// Print what is made of every name of SecLang, in Markdown
+    Seclang,
     /// Print the index templates of a sink for Elasticsearch or OpenSearch, as JSON by name
     IndexTemplates {
         /// Whose words
@@ -696,6 +702,16 @@ pub(crate) enum FailOn {
     Undecidable,
     /// Never
     Nothing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManFlags {
+    /// Write a page for each command into this folder, which is made where it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The command whose page is printed, such as `policy eval`; palisade's own when absent
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -83,6 +83,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),
         Command::Completions { shell } => commands::completions(shell),
+        Command::Man(man) => commands::manual::man(&man),
     };
     match outcome {
         Ok(Finding::Nothing) => ExitCode::SUCCESS,

@@ -35,6 +35,7 @@ pub use diagnostic::{Diagnostic, Severity, Style, codes};
 pub use glob::{glob_matches, is_glob};
 pub use limits::Limits;
 pub use load::{LoadError, Loaded, Loader, MemoryLoader, Program, load, load_with};
+pub use names::{ACTIONS, CTLS, DIRECTIVES};
 pub use parse::parse;
 pub use print::print;
 pub use source::{Source, SourceMap, resolve};

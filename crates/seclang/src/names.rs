@@ -3,7 +3,7 @@
 use crate::ast::Variable;
 
 /// Every directive, also those that are refused or without effect.
-pub(crate) const DIRECTIVES: &[&str] = &[
+pub const DIRECTIVES: &[&str] = &[
     "Include",
     "IncludeOptional",
     "SecAction",
@@ -107,8 +107,8 @@ pub(crate) const DIRECTIVES: &[&str] = &[
     "SecXmlExternalEntity",
 ];
 
-/// Every action.
-pub(crate) const ACTIONS: &[&str] = &[
+/// Every action, also those that are refused or without effect.
+pub const ACTIONS: &[&str] = &[
     "accuracy",
     "allow",
     "append",
@@ -163,8 +163,8 @@ pub(crate) const ACTIONS: &[&str] = &[
     "xmlns",
 ];
 
-/// Every `ctl` option.
-pub(crate) const CTLS: &[&str] = &[
+/// Every `ctl` option, also those without effect.
+pub const CTLS: &[&str] = &[
     "auditEngine",
     "auditLogParts",
     "debugLogLevel",

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod manual;
 pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod profile;
@@ -30,6 +31,8 @@ pub(crate) fn config(which: &ConfigCommand) -> anyhow::Result<Finding> {
         ConfigCommand::Reference => palisade_config::reference(),
         ConfigCommand::Schema => palisade_config::json_schema(),
         ConfigCommand::Environment => palisade_config::environment_reference(),
+        ConfigCommand::Cli => manual::reference(),
+        ConfigCommand::Seclang => palisade_engine::reference(),
         ConfigCommand::IndexTemplates { engine } => index_templates(*engine),
     };
     std::io::stdout().write_all(text.as_bytes())?;
