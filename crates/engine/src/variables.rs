@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use palisade_codec::transform::{Context, Effect, Transformation};
 use palisade_http::{Fields, ParsedBody, RequestHead, ResponseHead, Target as RequestTarget, XmlDocument};
+use palisade_model::Calendar;
 use palisade_seclang::ast::{PersistentCollection, RuleEngine, Variable};
 
 use crate::keys::{Key, KeyIndex, KeyTable};
@@ -498,7 +499,7 @@ impl Variables {
             | Variable::TimeMon
             | Variable::TimeSec
             | Variable::TimeWday
-            | Variable::TimeYear => Some(self.local_time().field(variable)),
+            | Variable::TimeYear => Some(field_of(&self.local_time(), variable)),
             _ => None,
         }
     }
@@ -634,8 +635,8 @@ impl Variables {
         Some(())
     }
 
-    fn local_time(&self) -> LocalTime {
-        LocalTime::new(self.clock)
+    fn local_time(&self) -> Calendar {
+        Calendar::new(self.clock.now.0, self.clock.utc_offset_seconds)
     }
 
     /// Takes what an address lookup gave into GEO.
@@ -704,58 +705,17 @@ fn without_port(host: &[u8]) -> &[u8] {
     &host[..port_begins.unwrap_or(host.len())]
 }
 
-/// A broken-down time in the zone that the caller named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LocalTime {
-    year: u64,
-    /// 1 to 12.
-    month: u64,
-    /// 1 to 31.
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-    /// 0 is Sunday.
-    weekday: u64,
-}
-
-impl LocalTime {
-    /// Days are counted from 0000-03-01, so that the leap day ends its year: the civil-from-days method of
-    /// Howard Hinnant's paper "chrono-Compatible Low-Level Date Algorithms".
-    fn new(clock: Clock) -> Self {
-        let seconds = (clock.now.0 / 1000).saturating_add_signed(i64::from(clock.utc_offset_seconds));
-        let days = seconds / 86_400;
-        let of_day = seconds % 86_400;
-        let shifted = days + 719_468;
-        let era = shifted / 146_097;
-        let day_of_era = shifted % 146_097;
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        Self {
-            year: year_of_era + era * 400 + u64::from(month <= 2),
-            month,
-            day: day_of_year - (153 * month_from_march + 2) / 5 + 1,
-            hour: of_day / 3_600,
-            minute: of_day / 60 % 60,
-            second: of_day % 60,
-            weekday: (days + 4) % 7,
-        }
-    }
-
-    fn field(self, variable: Variable) -> u64 {
-        match variable {
-            Variable::TimeDay => self.day,
-            Variable::TimeHour => self.hour,
-            Variable::TimeMin => self.minute,
-            // As C's tm_mon, which is what ModSecurity prints: January is 0.
-            Variable::TimeMon => self.month - 1,
-            Variable::TimeSec => self.second,
-            Variable::TimeWday => self.weekday,
-            _ => self.year,
-        }
+/// What a TIME_* variable says of a time.
+fn field_of(time: &Calendar, variable: Variable) -> u64 {
+    match variable {
+        Variable::TimeDay => time.day.into(),
+        Variable::TimeHour => time.hour.into(),
+        Variable::TimeMin => time.minute.into(),
+        // As C's tm_mon, which is what ModSecurity prints: January is 0.
+        Variable::TimeMon => u64::from(time.month) - 1,
+        Variable::TimeSec => time.second.into(),
+        Variable::TimeWday => time.weekday.into(),
+        _ => time.year.unsigned_abs(),
     }
 }
 
@@ -763,23 +723,14 @@ impl LocalTime {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64, offset: i32) -> LocalTime {
-        LocalTime::new(Clock {
-            now: UnixMillis(seconds * 1000),
-            utc_offset_seconds: offset,
-            monotonic_micros: 0,
-        })
-    }
-
     #[test]
-    fn times_of_known_instants() {
-        let epoch = at(0, 0);
-        assert_eq!((epoch.year, epoch.month, epoch.day, epoch.weekday), (1970, 1, 1, 4));
-        let leap = at(951_782_400, 0);
-        assert_eq!((leap.year, leap.month, leap.day, leap.weekday), (2000, 2, 29, 2));
-        let late = at(1_795_298_399, 3_600);
-        assert_eq!((late.year, late.month, late.day, late.weekday), (2026, 11, 21, 6));
-        assert_eq!((late.hour, late.minute, late.second), (22, 59, 59));
+    fn time_variables_count_as_those_of_modsecurity() {
+        // 22:59:59 on Saturday, 21 November 2026, an hour east.
+        let time = Calendar::new(1_795_298_399_000, 3_600);
+        let of = |variable| field_of(&time, variable);
+        assert_eq!([Variable::TimeYear, Variable::TimeMon, Variable::TimeDay].map(of), [2026, 10, 21]);
+        assert_eq!([Variable::TimeHour, Variable::TimeMin, Variable::TimeSec].map(of), [22, 59, 59]);
+        assert_eq!(of(Variable::TimeWday), 6);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod log_writer;
 pub mod query;
 pub mod recording;
 mod reference;
+mod replace;
 pub mod sinks;
 pub mod store;
 mod traffic;
@@ -36,4 +37,5 @@ pub use bus::{
 pub use clock::unix_millis;
 pub use log_writer::{Destination, EntryFile, LogWriter};
 pub use reference::reference;
+pub use replace::replace_file;
 pub use traffic::{EachParameter, SeenRequest, TrafficLog, TrafficSwitches, UrlDetail};

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use palisade_model::days_since_1970;
+
 /// Bytes that are not what their reader was promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -181,23 +183,10 @@ pub(crate) fn time(element: &Element<'_>) -> Result<Option<i64>, Malformed> {
     let at = digits - 10;
     let (month, day) = (number(at..at + 2), number(at + 2..at + 4));
     let (hour, minute, second) = (number(at + 4..at + 6), number(at + 6..at + 8), number(at + 8..at + 10));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_of = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => return Ok(None),
-    };
-    if !(1..=days_of).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    let Some(days) = days_since_1970(year, month, day) else { return Ok(None) };
+    if hour > 23 || minute > 59 || second > 59 {
         return Ok(None);
     }
-    // Years begin in March here, so that the leap day is the last of its year; eras of 400 years.
-    let shifted = if month > 2 { year } else { year - 1 };
-    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days =
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     Ok(Some(days * 86_400 + hour * 3_600 + minute * 60 + second))
 }
 

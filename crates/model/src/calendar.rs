@@ -1,22 +1,28 @@
-//! A point in time as logs write it.
+//! Points in time and the days of the Gregorian calendar. The one place that knows its leap years.
 
 use std::fmt::Write as _;
 
 /// Wall-clock time taken apart, in a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
-    year: i64,
+    /// 1970 to 9999, in a zone west of UTC also 1969.
+    pub year: i64,
     /// 1 to 12.
-    month: u8,
+    pub month: u8,
     /// 1 to 31.
-    day: u8,
-    hour: u8,
-    minute: u8,
-    second: u8,
-    millisecond: u16,
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// 0 to 999.
+    pub millisecond: u16,
     /// 0 is Sunday.
-    weekday: u8,
-    offset_seconds: i32,
+    pub weekday: u8,
+    /// East of UTC.
+    pub offset_seconds: i32,
 }
 
 const MONTHS: [&str; 12] =
@@ -102,12 +108,61 @@ impl Calendar {
     }
 }
 
+/// Days from the first of January 1970 to a day, negative before it. None where there is no such day.
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_month = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=days_of_month).contains(&day) || !(-999_999..=999_999).contains(&year) {
+        return None;
+    }
+    // As above: years begin in March.
+    let shifted = if month > 2 { year } else { year - 1 };
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
+}
+
 /// The last millisecond of the year 9999: later ones have no place in these forms.
 const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 #[cfg(test)]
 mod tests {
-    use super::Calendar;
+    use super::{Calendar, days_since_1970};
+
+    #[test]
+    fn every_day_of_centuries_is_counted_and_no_other() {
+        let mut days = days_since_1970(1899, 12, 31).unwrap();
+        assert_eq!(days, -25_568);
+        for (year, month, day) in (1900..2401)
+            .flat_map(|year| (1..13).map(move |month| (year, month)))
+            .flat_map(|(year, month)| (1..32).map(move |day| (year, month, day)))
+        {
+            let Some(counted) = days_since_1970(year, month, day) else { continue };
+            days += 1;
+            assert_eq!(counted, days, "{year}-{month}-{day}");
+            if let Ok(millis) = u64::try_from(counted * 86_400_000) {
+                let there = Calendar::new(millis, 0);
+                assert_eq!((there.year, i64::from(there.month), i64::from(there.day)), (year, month, day));
+            }
+        }
+        for (year, month, day) in [
+            (2023, 2, 29),
+            (1900, 2, 29),
+            (2024, 4, 31),
+            (2024, 0, 1),
+            (2024, 13, 1),
+            (2024, 1, 0),
+            (i64::MAX, 1, 1),
+        ] {
+            assert_eq!(days_since_1970(year, month, day), None, "{year}-{month}-{day}");
+        }
+    }
 
     #[test]
     fn known_days_read_as_they_should() {

@@ -27,7 +27,7 @@ pub use audit_record::{
     AuditFile, AuditFinding, AuditMessage, AuditParts, AuditRecord, AuditRequest, AuditResponse, EngineMode,
     Intercepted, Interception, Severity,
 };
-pub use calendar::Calendar;
+pub use calendar::{Calendar, days_since_1970};
 pub use country::{Country, NoCountry};
 pub use detector::{Leaks, Sensitivity};
 pub use event::{

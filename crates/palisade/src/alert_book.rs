@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,10 +11,10 @@ use anyhow::{Context as _, Result};
 use palisade_config::Style;
 use palisade_console::ControlError;
 use palisade_events::alerts::{AlertObject, AlertSet, read_alerts};
+use palisade_events::replace_file;
 use palisade_events::sinks::Reference;
 
 use crate::alerting::{AlertFiles, Placed};
-use crate::data_folder::replace_file;
 use crate::files::FileSystem;
 
 /// Where they are below the data folder.
@@ -52,7 +53,7 @@ impl AlertBook {
         let folder = data.join(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("`{}`", folder.display()))?;
         let found = AlertFiles::default().read(&[folder.to_string_lossy().into_owned()], &FileSystem)?;
-        found.show();
+        found.said.show();
         let own = found.placed.iter().map(|placed| {
             let (kind, name) = placed.object.key();
             ((kind, name.to_owned()), placed.object.clone())
@@ -97,7 +98,7 @@ impl AlertBook {
             )));
         }
         // Under the lock: what is on the disk and what is in force are changed in one order.
-        replace_file(&self.path(kind, name), text).map_err(not_kept)?;
+        replace_file(&self.path(kind, name), |out| out.write_all(text)).map_err(not_kept)?;
         pages.own.insert(key, object.clone());
         Ok(Written { object, replaced, warnings })
     }
@@ -184,6 +185,6 @@ fn read(name: &str, text: &[u8]) -> Result<(AlertObject, Vec<String>), ControlEr
     Ok((object, warnings))
 }
 
-fn not_kept(error: anyhow::Error) -> ControlError {
-    ControlError::NotKept(format!("{error:#}; everything stays as it was"))
+fn not_kept(error: std::io::Error) -> ControlError {
+    ControlError::NotKept(format!("{error}; everything stays as it was"))
 }

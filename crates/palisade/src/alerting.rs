@@ -1,21 +1,31 @@
-//! Alerts from files: what is in them, what is wrong with them, and what stays in force when a change is wrong.
+//! Alerts from files.
 
-use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use palisade_config::Style;
+use anyhow::Result;
 use palisade_events::alerts::{AlertObject, AlertSet, read_alerts};
 use palisade_seclang::Loader;
 
-use crate::policies::files_of;
-use crate::rules::plural;
+use crate::object_files::{InText, ObjectFiles, Said};
 
 /// Files of alerts, as they were read last.
 #[derive(Debug, Default)]
 pub(crate) struct AlertFiles {
-    files: BTreeMap<String, Vec<AlertObject>>,
+    files: ObjectFiles<Key, AlertObject>,
+}
+
+/// Kind and name: no two objects have both in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    kind: &'static str,
+    name: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
 }
 
 /// An object and the file that it stands in.
@@ -30,13 +40,8 @@ pub(crate) struct Placed {
 pub(crate) struct AlertsFound {
     /// What is in force now, by file.
     pub(crate) placed: Vec<Placed>,
-    /// Errors; what they are about stays as it was.
-    pub(crate) errors: usize,
-    /// Warnings.
-    pub(crate) warnings: usize,
-    /// Objects of kinds that have no meaning here.
-    pub(crate) ignored: usize,
-    shown: Vec<String>,
+    /// What there is to say about it.
+    pub(crate) said: Said,
 }
 
 impl AlertsFound {
@@ -44,86 +49,34 @@ impl AlertsFound {
     pub(crate) fn set(&self) -> AlertSet {
         self.placed.iter().map(|placed| placed.object.clone()).collect()
     }
-
-    /// Shows what is to be said on standard error.
-    pub(crate) fn show(&self) {
-        self.shown.iter().for_each(|shown| say!("{}", shown.trim_end()));
-    }
-
-    /// `2 errors, 1 warning`.
-    pub(crate) fn count(&self) -> String {
-        format!("{}, {}", plural(self.errors, "error"), plural(self.warnings, "warning"))
-    }
 }
 
 impl AlertFiles {
-    /// Reads files and folders. What is wrong keeps what it was: a text that is no YAML all objects of its file, an object
-    /// that cannot be used itself.
+    /// Reads files and folders. What is wrong keeps what it was.
     ///
     /// # Errors
     /// When a path cannot be read at all, and was never read.
     pub(crate) fn read(&mut self, paths: &[String], loader: &dyn Loader) -> Result<AlertsFound> {
-        let style = if std::io::stderr().is_terminal() { Style::Color } else { Style::Plain };
-        let mut found = AlertsFound::default();
-        let mut now: BTreeMap<String, Vec<AlertObject>> = BTreeMap::new();
-        for file in files_of(paths, loader)? {
-            if now.contains_key(&file) {
-                continue;
-            }
-            let before = self.files.get(&file).cloned();
-            let text = match loader.read(&file) {
-                Ok(text) => text,
-                Err(error) if before.is_none() => bail!("`{file}` cannot be read: {error}"),
-                Err(error) => {
-                    // A file that is gone takes its objects with it; one that cannot be read does not.
-                    if !error.not_found {
-                        found.errors += 1;
-                        let kept = "its objects stay as they were";
-                        found.shown.push(format!("error: `{file}` cannot be read: {error}; {kept}"));
-                        now.insert(file, before.unwrap_or_default());
-                    }
-                    continue;
-                }
-            };
-            let read = read_alerts(&text);
-            for diagnostic in &read.diagnostics {
-                match diagnostic.is_error() {
-                    true => found.errors += 1,
-                    false => found.warnings += 1,
-                }
-                found.shown.push(diagnostic.render(Some((&file, &text)), style));
-            }
-            found.ignored += read.ignored;
-            let refused = |object: &AlertObject| {
+        let (said, _) = self.files.read(paths, loader, |text| {
+            let found = read_alerts(text);
+            let keyed = |object: AlertObject| {
                 let (kind, name) = object.key();
-                read.unreadable
-                    || read.refused.iter().any(|(there, refused)| (*there, refused.as_str()) == (kind, name))
+                (Key { kind, name: name.to_owned() }, object)
             };
-            let mut objects = read.objects;
-            objects.extend(before.into_iter().flatten().filter(refused));
-            now.insert(file, objects);
-        }
-        self.take(now, &mut found);
-        Ok(found)
-    }
-
-    /// Of an object that stands in two places the first counts.
-    fn take(&mut self, now: BTreeMap<String, Vec<AlertObject>>, found: &mut AlertsFound) {
-        let mut places: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-        let mut objects: Vec<Placed> = Vec::new();
-        for (file, object) in
-            now.iter().flat_map(|(file, objects)| objects.iter().map(move |object| (file, object)))
-        {
-            let (kind, name) = object.key();
-            if let Some(other) = places.insert((kind, name), file) {
-                found.errors += 1;
-                let place = if other == file { "twice in".to_owned() } else { format!("in {other} and in") };
-                found.shown.push(format!("error: {kind} {name} stands {place} {file}: remove one of them"));
-                continue;
+            InText {
+                objects: found.objects.into_iter().map(keyed).collect(),
+                refused: found.refused.into_iter().map(|(kind, name)| Key { kind, name }).collect(),
+                unreadable: found.unreadable,
+                ignored: found.ignored,
+                diagnostics: found.diagnostics,
             }
-            objects.push(Placed { file: file.as_str().into(), object: object.clone() });
-        }
-        found.placed = objects;
-        self.files = now;
+        })?;
+        let first = self.files.placed();
+        let is_first = |(file, (key, object)): &(&str, &(Key, AlertObject))| {
+            first.get(key).is_some_and(|(there, first)| there == file && std::ptr::eq(*first, object))
+        };
+        let placed = self.files.objects().filter(is_first);
+        let placed = placed.map(|(file, (_, object))| Placed { file: file.into(), object: object.clone() });
+        Ok(AlertsFound { placed: placed.collect(), said })
     }
 }

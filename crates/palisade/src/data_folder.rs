@@ -65,23 +65,3 @@ impl DataFolder {
         &self.path
     }
 }
-
-/// Puts a file in the place of another, whole or not at all: who reads it after a crash has the one or the other.
-///
-/// # Errors
-/// When it cannot be written; the file that was there is there then.
-pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
-    let beside = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        // The name is on the disk only when the folder is.
-        match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
-    };
-    write().with_context(|| format!("{}: it cannot be written", path.display()))
-}

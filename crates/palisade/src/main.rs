@@ -31,6 +31,7 @@ mod idle;
 mod journal;
 mod lists;
 mod modes;
+mod object_files;
 mod offered;
 mod outlets;
 mod policies;

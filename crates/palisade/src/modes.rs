@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
+use palisade_events::replace_file;
 use palisade_events::unix_millis;
 use palisade_inspect::SetMode;
 use palisade_model::Mode;
 use serde::{Deserialize, Serialize};
-
-use crate::data_folder::replace_file;
 
 /// Modes set at run time, by service.
 #[derive(Debug, Default)]
@@ -123,10 +122,9 @@ impl Modes {
             kept.changes.pop_front();
         }
         if let Some(path) = &self.path {
-            let text = serde_json::to_vec_pretty(&kept).context("texts are JSON")?;
-            if let Err(error) = replace_file(path, &text) {
+            if let Err(error) = replace_file(path, |out| Ok(serde_json::to_writer_pretty(out, &kept)?)) {
                 set.set(was);
-                return Err(error);
+                return Err(error.into());
             }
         }
         inner.kept = kept;

@@ -109,10 +109,10 @@ impl Policing {
         let read = self.read_files(policies, &watched);
         self.seen = watched.into_seen();
         let read = read?;
-        read.show();
-        if read.errors > 0 && self.store.is_none() {
+        read.said.show();
+        if read.said.errors > 0 && self.store.is_none() {
             self.files = PolicyFiles::default();
-            bail!("the policies are not usable: {}", read.count());
+            bail!("the policies are not usable: {}", read.said.count());
         }
         let store = self.store.get_or_insert_with(|| Arc::new(Store::new(Feed::Complete)));
         self.shown.set(Some((store.clone(), None)));
@@ -135,8 +135,8 @@ impl Policing {
                 changed
             );
         }
-        if read.errors > 0 {
-            bail!("{} in policies", plural(read.errors, "error"));
+        if read.said.errors > 0 {
+            bail!("{} in policies", plural(read.said.errors, "error"));
         }
         Ok(())
     }

@@ -423,8 +423,8 @@ impl Maker {
         self.alerts_seen = watched.into_seen();
         let (made, wrong) = match found {
             Ok(found) => {
-                found.show();
-                let wrong = (found.errors > 0).then(|| found.count());
+                found.said.show();
+                let wrong = (found.said.errors > 0).then(|| found.said.count());
                 (Ok(Arc::new(found.placed)), wrong)
             }
             Err(error) => (Err(error), None),

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use palisade_events::query::nanoseconds;
 use palisade_lists::Moment;
 use palisade_model::Calendar;
 
@@ -15,7 +16,7 @@ pub(super) fn shown(moment: Moment) -> String {
     Calendar::new(moment.0, 0).rfc3339_seconds()
 }
 
-/// Until when: a time from now such as `1h`, or a moment in UTC such as `2026-11-22T08:15:00Z`.
+/// Until when: a time from now such as `1h`, or a moment such as `2026-11-22T08:15:00Z`, in any zone.
 pub(super) fn until(text: &str, now: Moment) -> Option<Moment> {
     duration_millis(text).map(|millis| Moment(now.0.saturating_add(millis))).or_else(|| moment(text))
 }
@@ -37,38 +38,13 @@ fn duration_millis(text: &str) -> Option<u64> {
 }
 
 fn moment(text: &str) -> Option<Moment> {
-    let bytes = text.as_bytes();
-    let shaped = bytes.len() >= 20
-        && bytes.iter().zip(b"0000-00-00T00:00:00").all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            form => byte == form,
-        });
-    let zone = shaped.then(|| &text[19..])?;
-    let is_utc =
-        zone.strip_prefix('.').map_or(zone, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
-    if is_utc != "Z" {
-        return None;
-    }
-    let number = |from: usize, to: usize| text[from..to].parse::<u64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    if year < 1970
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 23
-        || minute > 59
-        || second > 60
-    {
-        return None;
-    }
-    // Counted from March, so that the leap day is the last of its year.
-    let (from_march, year) = ((month + 9) % 12, year - u64::from(month <= 2));
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1;
-    let seconds = days.checked_sub(719_468)? * 86_400 + hour * 3600 + minute * 60 + second;
-    // A day that its month does not have is another one.
-    let moment = Moment(seconds * 1000);
-    (second == 60 || shown(moment)[..19] == text[..19]).then_some(moment)
+    // A date alone would end a day earlier than most who write it mean.
+    let millis = nanoseconds(text).filter(|_| text.len() > DATE)? / 1_000_000;
+    u64::try_from(millis).ok().map(Moment)
 }
+
+/// The length of `2026-11-22`.
+const DATE: usize = 10;
 
 #[cfg(test)]
 mod tests {
@@ -81,7 +57,8 @@ mod tests {
         {
             assert_eq!(moment(text).map(shown).as_deref(), Some(text));
         }
-        assert_eq!(moment("2026-11-22T08:15:00.123Z"), moment("2026-11-22T08:15:00Z"));
+        assert_eq!(moment("2026-11-22T08:15:00.123Z").map(shown), moment("2026-11-22T08:15:00Z").map(shown));
+        assert_eq!(moment("2026-11-22T09:15:00+01:00"), moment("2026-11-22T08:15:00Z"));
         assert_eq!(until("90m", Moment(5)), Some(Moment(5_400_005)));
         assert_eq!(until("7d", Moment(0)), Some(Moment(7 * 86_400_000)));
         for text in [
@@ -95,7 +72,7 @@ mod tests {
             "99999999999999999999d",
             "2026-02-30T00:00:00Z",
             "2026-11-22",
-            "2026-11-22T08:15:00+01:00",
+            "1969-12-31T23:59:59Z",
             "2026-11-22T25:15:00Z",
             "2026-11-22T08:15:00",
             "éééééééééééé",

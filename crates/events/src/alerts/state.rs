@@ -1,11 +1,13 @@
 //! What alerts remember beyond a restart: one small file, replaced as a whole.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::replace_file;
 
 /// What one alert has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,19 +87,7 @@ pub fn load(path: &Path) -> io::Result<State> {
 /// Those of the disk.
 pub fn save(path: &Path, state: &State) -> io::Result<()> {
     let document = Document { version: VERSION, alerts: state.clone() };
-    let text = serde_json::to_vec(&document)?;
-    replace_file(path, &text)
-}
-
-/// Replaces a file as a whole.
-pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    // The folder knows the new name only when it is on the disk as well.
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    replace_file(path, |out| Ok(serde_json::to_writer(out, &document)?))
 }
 
 const VERSION: u32 = 1;

@@ -1,5 +1,7 @@
 //! Times as records, queries and people write them.
 
+use palisade_model::days_since_1970;
+
 /// Nanoseconds since 1970 of a time of RFC 3339 (`2026-11-22T10:00:00.5Z`, any offset), or of a date alone, at its begin in
 /// UTC. Fractions beyond nanoseconds are cut.
 #[must_use]
@@ -14,14 +16,10 @@ pub fn nanoseconds(text: &str) -> Option<i128> {
     };
     let is = |at: usize, wanted: &[u8]| bytes.get(at).is_some_and(|byte| wanted.contains(byte));
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    if !is(4, b"-")
-        || !is(7, b"-")
-        || !(1..=12).contains(&month)
-        || !(1..=days_of(year, month)).contains(&day)
-    {
+    if !is(4, b"-") || !is(7, b"-") {
         return None;
     }
-    let days = days_since_1970(year, month, day);
+    let days = days_since_1970(year, month, day)?;
     if bytes.len() == 10 {
         return Some(i128::from(days) * 86_400 * 1_000_000_000);
     }
@@ -56,15 +54,6 @@ pub fn nanoseconds(text: &str) -> Option<i128> {
     };
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset * 60;
     Some(i128::from(seconds) * 1_000_000_000 + fraction)
-}
-
-fn days_of(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
 }
 
 /// A text that is no point in time.
@@ -105,15 +94,6 @@ pub fn moment(text: &str, now: u64) -> Result<u64, MomentError> {
         None if digits > 0 && unit.is_empty() => Err(MomentError::NoUnit),
         None => Err(MomentError::Neither),
     }
-}
-
-/// Days of the Gregorian calendar, years beginning in March so that the leap day comes last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

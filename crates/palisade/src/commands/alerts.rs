@@ -31,7 +31,7 @@ pub(crate) fn test(flags: &AlertsTestFlags) -> Result<Finding> {
         paths.push(folder.to_string_lossy().into_owned());
     }
     let found = AlertFiles::default().read(&paths, &FileSystem)?;
-    found.show();
+    found.said.show();
     let AlertSet { alerts, webhooks, .. } = found.set();
     let Some(alert) = alerts.iter().find(|alert| *alert.name == *flags.name) else {
         let names: Vec<&str> = alerts.iter().map(|alert| &*alert.name).collect();
@@ -81,16 +81,16 @@ pub(crate) fn is_clean(config: &Config, strict: bool) -> Result<bool> {
         return Ok(true);
     }
     let found = AlertFiles::default().read(&paths(config), &FileSystem)?;
-    found.show();
+    found.said.show();
     let objects = found.placed.len();
     let are = if objects == 1 { "is" } else { "are" };
-    let ignored = match found.ignored {
+    let ignored = match found.said.ignored {
         0 => String::new(),
         count => format!(", {} of other kinds left out", plural(count, "object")),
     };
-    let count = found.count();
+    let count = found.said.count();
     writeln!(std::io::stdout(), "{} of alerts {are} usable: {count}{ignored}", plural(objects, "object"))?;
-    Ok(found.errors == 0 && (found.warnings == 0 || !strict))
+    Ok(found.said.errors == 0 && (found.said.warnings == 0 || !strict))
 }
 
 /// The paths of a configuration's alerts.

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use palisade_events::replace_file;
 use palisade_lists::{Change, Entry, EntryId, Lists, Moment, Origin, Record, Subject, What};
 use palisade_shared::{Mark, Word};
 use serde::{Deserialize, Serialize};
 
 use super::{ListStore, add, keep, now};
 use crate::automatic::Spared;
-use crate::data_folder::replace_file;
 
 /// The lists of this process, for others.
 #[derive(Debug)]
@@ -71,9 +71,9 @@ impl CommonLists {
             mark.clone()
         };
         let written = Written { epoch: mark.epoch, serial: mark.serial, told_until: mark.told_until.0 };
-        let text = serde_json::to_vec(&written).expect("texts and numbers are JSON");
-        if let Err(error) = replace_file(&self.path, &text) {
-            say!("palisade: {error:#}");
+        let written = replace_file(&self.path, |out| Ok(serde_json::to_writer(out, &written)?));
+        if let Err(error) = written {
+            say!("palisade: {error}");
         }
     }
 

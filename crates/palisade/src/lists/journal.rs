@@ -10,12 +10,13 @@
 //! that a crash cut short is dropped, since nobody was told that its change was made.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use palisade_dataplane::LiveLists;
+use palisade_events::replace_file;
 use palisade_lists::{Change, Line, Listing, Lists, Moment, Origin, What};
 
 #[derive(Debug)]
@@ -116,39 +117,25 @@ impl Journal {
     }
 
     fn rewrite(&mut self, live: &LiveLists) -> Result<()> {
-        let beside = self.path.with_extension("jsonl.new");
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&beside)?);
-        let mut lines = 0;
-        {
+        let lines = replace_file(&self.path, |out| {
             // Whoever changes the lists holds the journal, so nobody waits for this but readers' readers.
             let lists = live.read();
             let mut past: Vec<&Change> = lists.changes().collect();
             past.reverse();
-            for change in past {
-                write_line(&mut out, Line::Past(change.clone()))?;
-                lines += 1;
-            }
-            for entry in lists.entries() {
-                write_line(&mut out, Line::Entry(entry))?;
-                lines += 1;
-            }
-        }
-        let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, &self.path)?;
-        if let Some(folder) = self.path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+            let past = past.into_iter().map(|change| Line::Past(change.clone()));
+            let lines = past.chain(lists.entries().map(Line::Entry));
+            lines.map(|line| write_line(out, line)).try_fold(0, |lines, written| written.map(|()| lines + 1))
+        })?;
         self.file = File::options().read(true).append(true).open(&self.path)?;
         self.lines = lines;
         Ok(())
     }
 }
 
-fn write_line(out: &mut impl std::io::Write, line: Line) -> Result<()> {
+fn write_line(out: &mut impl std::io::Write, line: Line) -> std::io::Result<()> {
     let mut text = Vec::with_capacity(160);
     line.write(&mut text);
-    Ok(out.write_all(&text)?)
+    out.write_all(&text)
 }
 
 #[cfg(test)]

@@ -69,8 +69,13 @@ function label(seconds: number, apart: number): string {
 }
 
 function options(place: HTMLElement, lines: Line[], height: number, stepSeconds: number, range: [number, number]): uPlot.Options {
-  const style = getComputedStyle(place)
-  const color = (name: string) => style.getPropertyValue(`--${name}`).trim()
+  // A canvas wants the colour that the theme's words come to.
+  const color = (name: string) => {
+    place.style.color = `var(--${name})`
+    const seen = getComputedStyle(place).color
+    place.style.color = ''
+    return seen
+  }
   const bars = uPlot.paths.bars?.({ size: [0.7, 24], align: 1 })
   const axis: uPlot.Axis = {
     stroke: color('dim'),
@@ -91,7 +96,7 @@ function options(place: HTMLElement, lines: Line[], height: number, stepSeconds:
       ...[...lines].reverse().map((line): uPlot.Series => ({
         label: line.label,
         stroke: color(line.color),
-        fill: color(`${line.color}-fill`) || color(line.color),
+        fill: color(`${line.color}-fill`),
         width: 1.5,
         points: { show: false },
         paths: line.color === 'requests' ? undefined : bars,

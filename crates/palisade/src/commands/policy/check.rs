@@ -22,9 +22,9 @@ pub(crate) fn run(flags: &PolicyCheckFlags) -> Result<Finding> {
 /// When a file cannot be read.
 pub(crate) fn is_clean(paths: &[String], strict: bool) -> Result<bool> {
     let read = PolicyFiles::default().read(paths, &FileSystem)?;
-    read.show();
+    read.said.show();
     let are = if read.objects == 1 { "is" } else { "are" };
-    let ignored = match read.ignored {
+    let ignored = match read.said.ignored {
         0 => String::new(),
         count => format!(", {} of other kinds left out", plural(count, "object")),
     };
@@ -32,7 +32,7 @@ pub(crate) fn is_clean(paths: &[String], strict: bool) -> Result<bool> {
         std::io::stdout(),
         "{} of policy {are} usable: {}{ignored}",
         plural(read.objects, "object"),
-        read.count()
+        read.said.count()
     )?;
-    Ok(read.errors == 0 && (read.warnings == 0 || !strict))
+    Ok(read.said.errors == 0 && (read.said.warnings == 0 || !strict))
 }

@@ -20,9 +20,9 @@ use crate::policies::PolicyFiles;
 /// Decides about each flow; exit 1 when one is denied or cannot be read.
 pub(crate) fn run(flags: &PolicyEvalFlags) -> Result<Finding> {
     let read = PolicyFiles::default().read(&super::paths(&flags.policies.policies)?, &FileSystem)?;
-    read.show();
-    if read.errors > 0 {
-        bail!("the policies are not usable: {}", read.count());
+    read.said.show();
+    if read.said.errors > 0 {
+        bail!("the policies are not usable: {}", read.said.count());
     }
     let judgement = Judgement {
         trust_domains: trust_domains(&flags.trust_domain),

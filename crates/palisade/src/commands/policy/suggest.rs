@@ -43,9 +43,9 @@ pub(crate) fn run(flags: &PolicySuggestFlags) -> Result<Finding> {
     let mut objects = Compiler::new();
     if !flags.policies.is_empty() {
         let read = PolicyFiles::default().read(&super::paths(&flags.policies)?, &FileSystem)?;
-        read.show();
-        if read.errors > 0 {
-            bail!("the objects are not usable: {}", read.count());
+        read.said.show();
+        if read.said.errors > 0 {
+            bail!("the objects are not usable: {}", read.said.count());
         }
         // Policies that are there already are of no account here.
         let others = read
