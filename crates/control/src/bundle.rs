@@ -162,6 +162,16 @@ impl Bundle {
 }
 
 impl Revision {
+    /// The revision that these bytes stand for.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// What it is on a wire.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// Reads what its text form says: 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
