@@ -2,3 +2,4 @@
 //! functions of what was observed), and the clients that watch and write. The only crate with a Kubernetes client.
 
 pub mod cluster;
+pub mod protect;
