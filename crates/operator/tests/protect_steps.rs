@@ -92,7 +92,13 @@ impl World {
         for service in [Some(self.service.clone()), shadow].into_iter().flatten() {
             if Self::has_selector(&service) {
                 let name = service.metadata.name.unwrap();
-                self.put(slice(&name, &format!("{name}-ctl"), "endpointslice-controller.k8s.io", &PODS, 8080));
+                self.put(slice(
+                    &name,
+                    &format!("{name}-ctl"),
+                    "endpointslice-controller.k8s.io",
+                    &PODS,
+                    8080,
+                ));
             }
         }
         self.endpoints |= Self::has_selector(&self.service);
@@ -117,7 +123,11 @@ impl World {
         let of_shadow = self.slices.iter().filter(|slice| service_of(slice) == "web-palisade");
         let known = of_shadow.map(|slice| slice.endpoints.len()).sum();
         let serves = self.wanted || !self.drained;
-        if serves { self.in_force.insert(POOL_PORT, known) } else { self.in_force.remove(&POOL_PORT) };
+        if serves {
+            self.in_force.insert(POOL_PORT, known)
+        } else {
+            self.in_force.remove(&POOL_PORT)
+        };
     }
 
     fn pool(&self) -> Pool {
@@ -204,7 +214,8 @@ fn service_of(slice: &EndpointSlice) -> &str {
 }
 
 fn slice(service: &str, name: &str, keeper: &str, addresses: &[&str], port: i32) -> EndpointSlice {
-    let labels = [("kubernetes.io/service-name", service), ("endpointslice.kubernetes.io/managed-by", keeper)];
+    let labels =
+        [("kubernetes.io/service-name", service), ("endpointslice.kubernetes.io/managed-by", keeper)];
     EndpointSlice {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -331,7 +342,8 @@ fn perform(act: Act, world: &mut World, operator: &mut Operator) {
         // Ports are released when no slice of ours leads to them any more; by the operator itself, between its passes.
         Act::Drained if operator.todo.is_empty() => {
             operator.reading = Reading::default();
-            let ours = world.slices.iter().any(|slice| slice.metadata.name.as_deref() == Some("web-palisade-ipv4"));
+            let ours =
+                world.slices.iter().any(|slice| slice.metadata.name.as_deref() == Some("web-palisade-ipv4"));
             world.drained |= !world.wanted && !ours && World::has_selector(&world.service);
         }
         Act::PutBack if world.put_back < 3 && !World::has_selector(&world.service) => {
@@ -362,7 +374,8 @@ fn settle(world: &mut World, operator: &mut Operator) -> usize {
         world.deliver();
         perform(Act::Drained, world, operator);
         (0..12).for_each(|_| operator.request(world));
-        if before == format!("{world:?}") && operator.last.as_ref().is_some_and(|last| last.steps.is_empty()) {
+        if before == format!("{world:?}") && operator.last.as_ref().is_some_and(|last| last.steps.is_empty())
+        {
             return rounds;
         }
     }

@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn lines_that_say_nothing_are_passed_over() {
-        let data = [("x", "shop/web:http"), ("20000", "nobody"), ("20001", "shop/web:http soon"), ("9", "a/b:c")];
+        let data =
+            [("x", "shop/web:http"), ("20000", "nobody"), ("20001", "shop/web:http soon"), ("9", "a/b:c")];
         let data = data.map(|(port, line)| (port.to_owned(), line.to_owned())).into();
         assert_eq!(Ledger::read(20_000..=20_003, &data).entries().len(), 0);
     }

@@ -1,17 +1,41 @@
 //! Protection of Services by a pool of data planes: annotate a Service and its next connection is inspected, take the
 //! annotation away and traffic flows as it did.
 //!
-//! Everything here but [`reconciler`](self) is a function of objects that were observed.
+//! ```text
+//!  Services, slices, pods, policies, rules, switches --plan--> ledger, bundle of the pool, wishes, findings
+//!                       wish and a fresh reading of one Service --next--> writes, each safe by itself
+//! ```
+//!
+//! Everything here is a function of objects that were observed; what reads and writes them is `reconciler`.
 
+mod ask;
+mod bundle;
+mod calico;
 mod endpoints;
 mod ledger;
 mod names;
+mod plan;
+mod policies;
 mod pool;
+mod refusal;
+mod report;
+mod ruleset;
 mod shapes;
 mod steps;
 
+pub use ask::{Ask, Attachment, Attachments, Target};
+pub use bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names, service_name};
+pub use calico::{
+    APPLICATION_LAYER_NAME, ApplicationLayer, Envoy, HONOURED_CONDITION, LogCollection,
+    POLICY_SYNC_CONDITION, Switch, policy_sync_path_prefix,
+};
 pub use ledger::{Entry, Ledger};
 pub use names::*;
+pub use plan::{Observed, Plan, ServicePlan, Settings, plan};
+pub use policies::{PolicyFiles, policy_files};
 pub use pool::{Member, Pool};
+pub use refusal::{Grounds, Refusal, refusal};
+pub use report::{Finding, finding, selector_owners};
+pub use ruleset::{RULESET_FIRST, RULESET_NAME, RULESET_NAMESPACE, RuleFolder, RulesRefused};
 pub use shapes::{Selector, shadow, slices};
 pub use steps::{Next, Seen, Stage, Step, View, Waiting, Wish, is_touched, next};

@@ -34,7 +34,8 @@ impl Member {
     pub fn of(pod: &Pod) -> Option<Self> {
         let status = pod.status.as_ref()?;
         let conditions = status.conditions.as_deref().unwrap_or_default();
-        let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        let ready =
+            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
         if !ready || pod.metadata.deletion_timestamp.is_some() {
             return None;
         }

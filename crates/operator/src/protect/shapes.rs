@@ -52,7 +52,13 @@ pub(super) fn is_shadow(there: &Service, wanted: &Service) -> bool {
     let (Some(there_spec), Some(wanted_spec)) = (&there.spec, &wanted.spec) else { return false };
     let port = |port: &ServicePort| {
         let protocol = port.protocol.as_deref().unwrap_or("TCP").to_owned();
-        (port.name.clone().unwrap_or_default(), port.port, protocol, port.target_port.clone(), port.app_protocol.clone())
+        (
+            port.name.clone().unwrap_or_default(),
+            port.port,
+            protocol,
+            port.target_port.clone(),
+            port.app_protocol.clone(),
+        )
     };
     let ports = |spec: &ServiceSpec| spec.ports.iter().flatten().map(port).collect::<Vec<_>>();
     there_spec.selector == wanted_spec.selector
@@ -99,7 +105,12 @@ pub fn slices(of: &Service, pool: &Pool, ports: &BTreeMap<String, u16>) -> Vec<E
     families(of).into_iter().filter_map(slice).collect()
 }
 
-fn slice(of: &Service, family: &str, endpoints: Vec<Endpoint>, ports: &BTreeMap<String, u16>) -> EndpointSlice {
+fn slice(
+    of: &Service,
+    family: &str,
+    endpoints: Vec<Endpoint>,
+    ports: &BTreeMap<String, u16>,
+) -> EndpointSlice {
     let key = Key::of(&of.metadata);
     let told = of.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     let port = |port: &ServicePort| {
@@ -144,11 +155,14 @@ pub(super) fn is_slice(there: &EndpointSlice, wanted: &EndpointSlice) -> bool {
             .endpoints
             .iter()
             .map(|endpoint| {
-                let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
+                let ready =
+                    endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
                 (endpoint.addresses.clone(), ready, endpoint.node_name.clone())
             })
             .collect();
-        let port = |port: &EndpointPort| (port.name.clone().unwrap_or_default(), port.port, port.app_protocol.clone());
+        let port = |port: &EndpointPort| {
+            (port.name.clone().unwrap_or_default(), port.port, port.app_protocol.clone())
+        };
         let ports: Vec<_> = slice.ports.iter().flatten().map(port).collect();
         (slice.address_type.clone(), endpoints, ports, slice.metadata.labels.clone())
     };

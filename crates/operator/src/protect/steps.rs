@@ -188,7 +188,9 @@ impl<'a> There<'a> {
             service: Key::of(&view.service.metadata),
             version: view.service.metadata.resource_version.clone().unwrap_or_default(),
             selector: selector.filter(|selector| !selector.is_empty()),
-            written: written.and_then(|text| serde_json::from_str(text).ok()).filter(|text: &Selector| !text.is_empty()),
+            written: written
+                .and_then(|text| serde_json::from_str(text).ok())
+                .filter(|text: &Selector| !text.is_empty()),
             ours: is(|keeper| keeper == Keeper::Us),
             theirs: is(|keeper| matches!(keeper, Keeper::Controller | Keeper::Mirror)),
         }
@@ -196,7 +198,8 @@ impl<'a> There<'a> {
 
     /// What the Service selects, or did.
     fn original(&self, view: &View<'_>) -> Option<Selector> {
-        let of_shadow = || view.shadow?.spec.as_ref()?.selector.clone().filter(|selector| !selector.is_empty());
+        let of_shadow =
+            || view.shadow?.spec.as_ref()?.selector.clone().filter(|selector| !selector.is_empty());
         self.selector.cloned().or_else(|| self.written.clone()).or_else(of_shadow)
     }
 
@@ -262,10 +265,12 @@ impl<'a> There<'a> {
             return at(steps, waits.map_or(Stage::Protected, |waits| Stage::Preparing(Some(waits))));
         }
         // Ours lead to the pool, and nothing writes theirs any more.
-        let surplus = self.ours.iter().filter(|there| {
-            !wanted.iter().any(|slice| slice.metadata.name == there.metadata.name)
-        });
-        let left_over: Vec<_> = self.theirs.iter().chain(surplus).map(|slice| Seen::of(&slice.metadata)).collect();
+        let surplus = self
+            .ours
+            .iter()
+            .filter(|there| !wanted.iter().any(|slice| slice.metadata.name == there.metadata.name));
+        let left_over: Vec<_> =
+            self.theirs.iter().chain(surplus).map(|slice| Seen::of(&slice.metadata)).collect();
         if !self.theirs.is_empty() {
             steps.push(Step::DeleteEndpoints(self.service.clone()));
         }
