@@ -23,8 +23,8 @@ use crate::socket::Socket;
 use crate::tls::Direction;
 use crate::value::{AdminAddress, HostPattern, ListenerProtocol, Located, Name, RouteBody, RoutePath};
 
-/// Each is a socket and a task.
-const LISTENERS_MAX: usize = 64;
+/// Each is a socket and a task. A pool has one for every port of every Service that it protects.
+const LISTENERS_MAX: usize = 10_000;
 const SERVICES_MAX: usize = 10_000;
 const PROFILES_MAX: usize = 10_000;
 /// Each is asked of every value that one of its rules looks at.
