@@ -17,6 +17,7 @@ mod names;
 mod plan;
 mod policies;
 mod pool;
+pub mod reconciler;
 mod refusal;
 mod report;
 mod ruleset;
