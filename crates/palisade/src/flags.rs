@@ -53,6 +53,8 @@ pub(crate) enum Command {
     /// Simulate traffic, ordinary and hostile, by the environment of microsim
     #[command(subcommand)]
     Sim(SimCommand),
+    /// Protect a cluster's Services by a pool of data planes, as their annotations and our objects say
+    Operator(Box<crate::commands::operator::OperatorFlags>),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
     Health(HealthFlags),
     /// Write a line for the file of users who may log in to the web console

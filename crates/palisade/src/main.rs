@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),
         Command::Events(EventsCommand::Fields) => commands::events::fields(),
         Command::Replay(replay) => commands::replay::run(&replay),
+        Command::Operator(operator) => commands::operator::run(&operator),
         Command::Health(health) => commands::health::run(&health),
         Command::Password(password) => commands::password::run(&password),
         Command::Sim(SimCommand::Server(server)) => commands::sim::server(&server),

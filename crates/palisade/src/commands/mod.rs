@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod manual;
+pub(crate) mod operator;
 pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod profile;

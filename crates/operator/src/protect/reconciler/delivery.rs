@@ -16,7 +16,11 @@ use tokio::sync::{Notify, watch};
 pub trait Delivery: Send + 'static {
     /// Hands a bundle over, and returns when all data planes that are ready have it in force. `ports` are those that it
     /// listens at.
-    fn deliver(&mut self, bundle: Bundle, ports: BTreeSet<u16>) -> impl Future<Output = Result<(), String>> + Send;
+    fn deliver(
+        &mut self,
+        bundle: Bundle,
+        ports: BTreeSet<u16>,
+    ) -> impl Future<Output = Result<(), String>> + Send;
 }
 
 /// Delivers what is wanted last, over and over, beside everything else.

@@ -6,7 +6,9 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::super::names::{FIELD_MANAGER, Key, ORIGINAL_SELECTOR, SERVICE_NAME_LABEL, SHADOW_OF, label, shadow_name};
+use super::super::names::{
+    FIELD_MANAGER, Key, ORIGINAL_SELECTOR, SERVICE_NAME_LABEL, SHADOW_OF, label, shadow_name,
+};
 use super::super::pool::Pool;
 use super::super::shapes::Selector;
 use super::super::steps::{Next, Seen, Step, View, Wish, next};
@@ -26,7 +28,12 @@ struct Fresh {
 ///
 /// # Errors
 /// When a request fails; what was done until then is safe as it is.
-pub(super) async fn converge(client: &Client, key: &Key, wish: &Wish, pool: &Pool) -> kube::Result<Option<Next>> {
+pub(super) async fn converge(
+    client: &Client,
+    key: &Key,
+    wish: &Wish,
+    pool: &Pool,
+) -> kube::Result<Option<Next>> {
     let mut last = None;
     for _ in 0..READINGS_MAX {
         let Some(fresh) = read(client, key).await? else { return Ok(None) };
@@ -58,9 +65,12 @@ async fn read(client: &Client, key: &Key) -> kube::Result<Option<Fresh>> {
     let of = |name: &str| ListParams::default().labels(&format!("{SERVICE_NAME_LABEL}={name}"));
     let name = shadow_name(&key.name);
     let shadow = services.get_opt(&name).await?;
-    if let Some(other) = shadow.as_ref().filter(|shadow| label(&shadow.metadata, SHADOW_OF) != Some(&*key.name)) {
+    if let Some(other) =
+        shadow.as_ref().filter(|shadow| label(&shadow.metadata, SHADOW_OF) != Some(&*key.name))
+    {
         let whose = Key::of(&other.metadata);
-        let message = format!("Service {whose} is not ours, and has the name that the shadow of {key} would have");
+        let message =
+            format!("Service {whose} is not ours, and has the name that the shadow of {key} would have");
         return Err(kube::Error::Service(message.into()));
     }
     let shadow_slices = match shadow {
@@ -119,7 +129,8 @@ async fn write(
     selector: Option<Value>,
 ) -> kube::Result<()> {
     let written = written.map(|selector| json!(selector).to_string());
-    let mut patch = json!({"metadata": {"resourceVersion": version, "annotations": {ORIGINAL_SELECTOR: written}}});
+    let mut patch =
+        json!({"metadata": {"resourceVersion": version, "annotations": {ORIGINAL_SELECTOR: written}}});
     if let Some(selector) = selector {
         patch["spec"] = json!({"selector": selector});
     }
@@ -129,7 +140,8 @@ async fn write(
 }
 
 fn only(seen: &Seen) -> DeleteParams {
-    let preconditions = Preconditions { uid: seen.uid.clone(), resource_version: seen.resource_version.clone() };
+    let preconditions =
+        Preconditions { uid: seen.uid.clone(), resource_version: seen.resource_version.clone() };
     DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
 

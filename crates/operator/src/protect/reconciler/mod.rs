@@ -32,7 +32,7 @@ use super::pool::{Member, Pool};
 use super::report::Finding;
 use super::steps::Stage;
 use delivery::Deliveries;
-use observe::{Kept, World, resource};
+use observe::{World, resource};
 use rules::Rules;
 
 /// The ConfigMap that the ledger is in.
@@ -146,7 +146,8 @@ impl Reconciler {
             let has = |(label, value): (&String, &String)| {
                 pod.metadata.labels.as_ref().and_then(|labels| labels.get(label)) == Some(value)
             };
-            pod.metadata.namespace.as_deref() == Some(&*self.settings.namespace) && self.pool_labels.iter().all(has)
+            pod.metadata.namespace.as_deref() == Some(&*self.settings.namespace)
+                && self.pool_labels.iter().all(has)
         };
         let mut members: Vec<_> =
             world.pods.all().iter().filter(is_of_pool).filter_map(|pod| Member::of(pod)).collect();
@@ -178,7 +179,8 @@ impl Reconciler {
     async fn services(&self, observed: &Observed, planned: &Plan, pool: &Pool) {
         let services: BTreeMap<Key, &Arc<Service>> =
             observed.services.iter().map(|service| (Key::of(&service.metadata), service)).collect();
-        let todo = planned.services.iter().filter(|plan| !plan.next.steps.is_empty() || plan.finding.is_some());
+        let todo =
+            planned.services.iter().filter(|plan| !plan.next.steps.is_empty() || plan.finding.is_some());
         futures_util::stream::iter(todo)
             .for_each_concurrent(AT_ONCE, |plan| {
                 let service = services.get(&plan.key).copied();
@@ -207,7 +209,8 @@ impl Reconciler {
 
     /// Writes a Service's condition, and an event about it.
     async fn say(&self, plan: &ServicePlan, service: &Service, finding: &Finding) {
-        let before = service.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+        let before =
+            service.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
         let now = Time(k8s_openapi::jiff::Timestamp::now());
         let condition = finding.condition(before, service.metadata.generation, &now);
         let api: Api<Service> = Api::namespaced(self.client.clone(), &plan.key.namespace);
@@ -228,8 +231,13 @@ impl Reconciler {
 
     async fn publish(&self, about: &ObjectReference, kind: EventType, reason: &str, note: &str) {
         let note = note.chars().take(NOTE_CHARS_MAX).collect();
-        let event =
-            Event { type_: kind, reason: reason.to_owned(), note: Some(note), action: "Protect".to_owned(), secondary: None };
+        let event = Event {
+            type_: kind,
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: "Protect".to_owned(),
+            secondary: None,
+        };
         // An event that is lost is a line less for people; conditions say the same.
         let _ = self.recorder.publish(&event, about).await;
     }
@@ -248,7 +256,13 @@ impl Reconciler {
             let message = format!("{what}: {why}");
             if self.told.get(what).is_none_or(|told| told != why) {
                 let key = Key::new(&self.settings.namespace, LEDGER_NAME);
-                self.publish(&reference("v1", "ConfigMap", &key, None), EventType::Warning, "Unusable", &message).await;
+                self.publish(
+                    &reference("v1", "ConfigMap", &key, None),
+                    EventType::Warning,
+                    "Unusable",
+                    &message,
+                )
+                .await;
                 self.told.insert(what.clone(), why.clone());
             }
         }
@@ -267,8 +281,10 @@ impl Reconciler {
         let now = Time(k8s_openapi::jiff::Timestamp::now());
         let of = |finding: &Finding| finding.condition(&before, object.metadata.generation, &now);
         let conditions: Vec<_> = findings.iter().map(of).collect();
-        let api: Api<DynamicObject> =
-            Api::all_with(self.client.clone(), &resource("operator.tigera.io", "v1", "ApplicationLayer", "applicationlayers"));
+        let api: Api<DynamicObject> = Api::all_with(
+            self.client.clone(),
+            &resource("operator.tigera.io", "v1", "ApplicationLayer", "applicationlayers"),
+        );
         let status = json!({
             "apiVersion": "operator.tigera.io/v1", "kind": "ApplicationLayer",
             "metadata": {"name": APPLICATION_LAYER_NAME}, "status": {"conditions": conditions},

@@ -151,12 +151,22 @@ impl World {
         fn as_it_is<K>(_: &mut K) {}
         macro_rules! all {
             ($kind:ty, $slim:expr) => {
-                Kept::watch(Api::<$kind>::all(client.clone()), watcher::Config::default(), changed.clone(), $slim)
+                Kept::watch(
+                    Api::<$kind>::all(client.clone()),
+                    watcher::Config::default(),
+                    changed.clone(),
+                    $slim,
+                )
             };
         }
         let map = |namespace: &str, name: &str| {
             let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-            Kept::watch(Api::<ConfigMap>::namespaced(client.clone(), namespace), config, changed.clone(), as_it_is)
+            Kept::watch(
+                Api::<ConfigMap>::namespaced(client.clone(), namespace),
+                config,
+                changed.clone(),
+                as_it_is,
+            )
         };
         let dynamic = |group: &str, version: &str, kind: &str, plural: &str| {
             let api = Api::<DynamicObject>::all_with(client.clone(), &resource(group, version, kind, plural));
@@ -259,7 +269,12 @@ fn attachment(object: &DynamicObject) -> Attachment {
     };
     Attachment {
         key: Key::of(&object.metadata),
-        created: object.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default(),
+        created: object
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0.to_string())
+            .unwrap_or_default(),
         targets: targets.filter_map(target).collect(),
         profile: text(spec, "profile"),
         mode: text(spec, "mode"),

@@ -61,7 +61,9 @@ async fn one(client: &Client, key: &Key) -> Option<String> {
             Ok(Some(next)) => match next.stage {
                 Stage::Off => return None,
                 Stage::Lost => {
-                    return Some("neither its annotation nor its shadow says what its selector was".to_owned());
+                    return Some(
+                        "neither its annotation nor its shadow says what its selector was".to_owned(),
+                    );
                 }
                 stage => format!("it stands at {stage:?}"),
             },

@@ -22,7 +22,11 @@ pub(super) struct Rules {
 
 impl Rules {
     /// The rules that are to be in force. Compiles what is new.
-    pub(super) fn of(&mut self, map: Option<Arc<ConfigMap>>, mirror: Option<Arc<ConfigMap>>) -> Option<Arc<RuleFolder>> {
+    pub(super) fn of(
+        &mut self,
+        map: Option<Arc<ConfigMap>>,
+        mirror: Option<Arc<ConfigMap>>,
+    ) -> Option<Arc<RuleFolder>> {
         let copy = mirror.and_then(|mirror| RuleFolder::of(&mirror).ok());
         self.mirrored = copy.as_ref().map(RuleFolder::digest);
         let Some(map) = map else {

@@ -1,0 +1,177 @@
+//! `palisade operator`: keeps a cluster's Services and the pool that protects them as its objects say.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use palisade_operator::cluster::{self, ClusterFlags};
+use palisade_operator::protect::Settings;
+use palisade_operator::protect::reconciler::{self, Folder, Standing};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::Finding;
+use crate::serving::{Signals, Word, runtime};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct OperatorFlags {
+    #[command(subcommand)]
+    command: Option<OperatorCommand>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// The namespace that the operator and the pool are in
+    #[arg(long, value_name = "NAME", default_value = "palisade-system")]
+    namespace: String,
+    /// Labels of the pool's Pods, such as app.kubernetes.io/component=pool,zone=a
+    #[arg(long, value_name = "LABELS", default_value = "app.kubernetes.io/component=pool", value_parser = labels)]
+    pool_selector: BTreeMap<String, String>,
+    /// Ports that the pool may take, one for each port of each protected Service
+    #[arg(long, value_name = "FIRST-LAST", default_value = "20000-29999", value_parser = ports)]
+    pool_ports: RangeInclusive<u16>,
+    /// The address that the pool listens at; [::] for both families
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
+    pool_listen: String,
+    /// The pool runs on every node, so that Services with a traffic policy of Local can be protected
+    #[arg(long)]
+    pool_on_every_node: bool,
+    /// How long the pool serves connections of a Service that is no longer protected, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    drain: u64,
+    /// The mode of Services for which nothing else is said, where no ConfigMap has rules
+    #[arg(long, value_name = "MODE", default_value = "monitoring", value_parser = ["off", "monitoring", "safe_blocking", "block"])]
+    mode: String,
+    /// Folder of an OWASP CRS in the pool's image, for those Services
+    #[arg(long, value_name = "DIR")]
+    crs: Option<String>,
+    /// Write the pool's configuration to this folder, for a data plane on this machine: palisade run --config DIR/palisade.yaml
+    #[arg(long, value_name = "DIR")]
+    bundle_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorCommand {
+    /// Give all Services back their selectors and remove what was put beside them, without an operator running
+    Restore(RestoreFlags),
+}
+
+#[derive(Debug, Args)]
+struct RestoreFlags {
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// Only Services of this namespace [default: all]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+}
+
+/// Runs until SIGTERM or SIGINT; or restores.
+pub(crate) fn run(flags: &OperatorFlags) -> Result<Finding> {
+    match &flags.command {
+        Some(OperatorCommand::Restore(flags)) => restore(flags),
+        None => operate(flags),
+    }
+}
+
+fn operate(flags: &OperatorFlags) -> Result<Finding> {
+    let Some(folder) = flags.bundle_dir.clone() else {
+        bail!("how the pool is told what to serve: name a folder by --bundle-dir");
+    };
+    let mut profile = json!({"mode": flags.mode});
+    if let Some(crs) = &flags.crs {
+        profile["rules"] = json!({"crs": crs});
+    }
+    let settings = Settings {
+        namespace: flags.namespace.clone(),
+        ports: flags.pool_ports.clone(),
+        listen: flags.pool_listen.clone(),
+        drain: flags.drain,
+        pool_on_every_node: flags.pool_on_every_node,
+        profile,
+        ..Settings::default()
+    };
+    runtime()?.block_on(async {
+        let mut signals = Signals::take()?;
+        let client = cluster::client(&flags.cluster).await?;
+        let (_leads, leading) = watch::channel(true);
+        let (standing, mut stands) = watch::channel(Standing::default());
+        let labels = flags.pool_selector.clone();
+        let running = reconciler::run(client, settings, labels, Folder::new(folder), leading, standing);
+        tokio::pin!(running);
+        let mut said = None;
+        loop {
+            tokio::select! {
+                () = &mut running => return Ok(Finding::Nothing),
+                word = signals.next() => if !matches!(word, Word::Reload) { return Ok(Finding::Nothing) },
+                changed = stands.changed() => {
+                    changed.context("the operator ended")?;
+                    let now = line(&stands.borrow_and_update());
+                    if said.as_ref() != Some(&now) {
+                        say!("palisade: {now}");
+                        said = Some(now);
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn line(standing: &Standing) -> String {
+    let services: Vec<_> = standing.services.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let mut line = match &services[..] {
+        [] => "no Service is protected".to_owned(),
+        services => format!("Services: {}", services.join(", ")),
+    };
+    if let Some(trouble) = &standing.trouble {
+        line.push_str("; ");
+        line.push_str(trouble);
+    }
+    line
+}
+
+fn restore(flags: &RestoreFlags) -> Result<Finding> {
+    let restored = runtime()?.block_on(async {
+        let client = cluster::client(&flags.cluster).await?;
+        anyhow::Ok(reconciler::restore(&client, flags.namespace.as_deref()).await?)
+    })?;
+    let mut left = false;
+    for service in restored {
+        match service.error {
+            None => say!("palisade: {} is as it was", service.service),
+            Some(error) => {
+                left = true;
+                say!("palisade: {} is not: {error}", service.service);
+            }
+        }
+    }
+    Ok(if left { Finding::Something } else { Finding::Nothing })
+}
+
+fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let pairs: Option<BTreeMap<_, _>> = text.split(',').map(pair).collect();
+    pairs.ok_or_else(|| "write NAME=VALUE, and more of them after commas".to_owned())
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
+    let range = text.split_once('-').and_then(|(first, last)| Some(port(first)?..=port(last)?));
+    range.filter(|range| !range.is_empty()).ok_or_else(|| "write it like 20000-29999".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_labels_are_read_or_refused() {
+        assert_eq!(ports("20000-20009"), Ok(20_000..=20_009));
+        assert!(["20009-20000", "0-5", "5", "a-b", "1-70000"].into_iter().all(|text| ports(text).is_err()));
+        assert_eq!(labels("a=b,c=").unwrap().len(), 2);
+        assert!(labels("a").is_err() && labels("=b").is_err());
+    }
+}

@@ -1,0 +1,379 @@
+//! The first article, step by step, on a fake API server: `palisade operator`, a data plane of the pool and an application as
+//! processes of this machine, with real traffic. A controller of ours makes EndpointSlices as a cluster's does, and clients
+//! go where those say, as kube-proxy has them do; the pool's address in the cluster stands for loopback.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use palisade_kube_fake::{Scope, Server};
+use serde_json::{Value, json};
+use support::{COMMENT_ATTACK, Folder, PATIENCE, Running, Upstream, command, eventually, get};
+
+const POOL_ADDRESS: &str = "10.9.0.1";
+
+struct Cluster {
+    server: Arc<Server>,
+    folder: Folder,
+    kubeconfig: String,
+    ports: String,
+    ends: Arc<AtomicBool>,
+    controllers: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Cluster {
+    /// A namespace with one Service, and a pool of one.
+    fn start(upstream: &Upstream) -> Self {
+        let server = Arc::new(Server::start());
+        server.serve("operator.tigera.io/v1", "ApplicationLayer", "applicationlayers", Scope::Cluster);
+        server.serve("projectcalico.org/v3", "FelixConfiguration", "felixconfigurations", Scope::Cluster);
+        for namespace in ["yaobank", "palisade-system", "tigera-operator"] {
+            server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+        }
+        server.put(json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "customer", "namespace": "yaobank", "labels": {"app": "customer"}},
+            "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.7", "ipFamilies": ["IPv4"],
+                "selector": {"app": "customer"},
+                "ports": [{"name": "http", "port": 80, "targetPort": 8000, "protocol": "TCP"}]}}));
+        server.put(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "pool-0", "namespace": "palisade-system",
+                "labels": {"app.kubernetes.io/component": "pool"}},
+            "spec": {"containers": [{"name": "palisade", "image": "palisade"}]},
+            "status": {"phase": "Running", "podIP": POOL_ADDRESS, "podIPs": [{"ip": POOL_ADDRESS}],
+                "conditions": [{"type": "Ready", "status": "True"}]}}));
+        let folder = Folder::new();
+        let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
+        let ends = Arc::new(AtomicBool::new(false));
+        let pod: SocketAddr = upstream.url.strip_prefix("http://").unwrap().parse().unwrap();
+        let (controlled, told) = (server.clone(), ends.clone());
+        let controllers = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                control(&controlled, pod);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { server, folder, kubeconfig, ports: free_ports(), ends, controllers: Some(controllers) }
+    }
+
+    fn operator(&self) -> Running {
+        let bundle = self.folder.at("bundle");
+        Running::start(command(&[
+            "operator",
+            "--kubeconfig",
+            &self.kubeconfig,
+            "--bundle-dir",
+            &bundle,
+            "--pool-listen",
+            "127.0.0.1",
+            "--pool-ports",
+            &self.ports,
+            "--drain",
+            "1",
+        ]))
+    }
+
+    fn pool(&self) -> Running {
+        let config = self.folder.at("bundle/palisade.yaml");
+        eventually("the pool's configuration", || std::fs::metadata(&config).ok());
+        let data = self.folder.at("data");
+        Running::start(command(&["run", "--config", &config, "--data-dir", &data, "--admin", "off"]))
+    }
+
+    fn service(&self) -> Value {
+        self.server.get("services", "yaobank", "customer").unwrap()
+    }
+
+    fn condition(&self) -> Value {
+        let conditions = self.service()["status"]["conditions"].clone();
+        let ours = |condition: &&Value| condition["type"] == "palisade.dev/Protected";
+        conditions.as_array().and_then(|all| all.iter().find(ours)).cloned().unwrap_or_default()
+    }
+
+    fn wait_reason(&self, reason: &str) {
+        eventually(&format!("{reason}; it is {}", self.condition()), || {
+            (self.condition()["reason"] == reason).then_some(())
+        });
+    }
+
+    /// `kubectl annotate`, and the like.
+    fn patch(&self, path: &str, body: &Value) {
+        let body = body.to_string();
+        let url = self.server.url();
+        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+        write!(
+            stream,
+            "PATCH {path} HTTP/1.1\r\nHost: k\r\nContent-Type: application/merge-patch+json\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    fn annotate(&self, value: Value) {
+        let body = json!({"metadata": {"annotations": {"projectcalico.org/l7-logging": value}}});
+        self.patch("/api/v1/namespaces/yaobank/services/customer", &body);
+    }
+
+    /// Rules as the article's ConfigMap has them; `action` is SecDefaultAction's.
+    fn rules(&self, action: &str) {
+        let mut files = json!({
+            "modsecdefault.conf": "SecRuleEngine On\nSecRequestBodyAccess On\n",
+            "crs-setup.conf": format!("SecDefaultAction \"phase:1,log,auditlog,{action}\"\nSecDefaultAction \"phase:2,log,auditlog,{action}\"\n"),
+            "REQUEST-942-APPLICATION-ATTACK-SQLI.conf":
+                "SecRule ARGS \"@detectSQLi\" \"id:942100,phase:2,block,t:none,t:urlDecodeUni,msg:'SQL injection',severity:'CRITICAL'\"\n",
+        });
+        if action == "broken" {
+            files["REQUEST-942-APPLICATION-ATTACK-SQLI.conf"] =
+                json!("SecRule ARGS \"@rx (\" \"id:1,phase:2\"\n");
+        }
+        self.server.put(json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "modsecurity-ruleset", "namespace": "tigera-operator"}, "data": files}));
+    }
+
+    /// Where clients of the Service are sent, by its EndpointSlices.
+    fn endpoints(&self) -> BTreeSet<SocketAddr> {
+        let mut all = BTreeSet::new();
+        for slice in self.server.list("discovery.k8s.io/endpointslices", Some("yaobank")) {
+            if slice["metadata"]["labels"]["kubernetes.io/service-name"] != "customer" {
+                continue;
+            }
+            let port = slice["ports"][0]["port"].as_u64().unwrap();
+            for endpoint in slice["endpoints"].as_array().unwrap() {
+                let address = endpoint["addresses"][0].as_str().unwrap().replace(POOL_ADDRESS, "127.0.0.1");
+                all.insert(format!("{address}:{port}").parse().unwrap());
+            }
+        }
+        all
+    }
+
+    /// Where a new connection goes when there is one place to go to.
+    fn only_endpoint(&self) -> SocketAddr {
+        let all = self.endpoints();
+        assert_eq!(all.len(), 1, "{all:?}");
+        *all.first().unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let _ = self.controllers.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// Ports that are free one after the other.
+fn free_ports() -> String {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if first < u16::MAX - 4 && (first..first + 4).all(free) {
+            return format!("{first}-{}", first + 3);
+        }
+    }
+}
+
+/// What a cluster's controllers do: slices of Services with a selector, a mirror of what the Endpoints of one without still
+/// say, and the end of what belonged to something that is gone.
+fn control(server: &Server, pod: SocketAddr) {
+    let services = server.list("services", Some("yaobank"));
+    let slices = server.list("discovery.k8s.io/endpointslices", Some("yaobank"));
+    let slice = |service: &str, name: &str, keeper: &str| {
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"name": name, "namespace": "yaobank", "labels": {
+                "kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": keeper}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [pod.ip().to_string()], "conditions": {"ready": true}}],
+            "ports": [{"name": "http", "port": pod.port(), "protocol": "TCP"}]})
+    };
+    let there = |name: &str| slices.iter().any(|slice| slice["metadata"]["name"] == name);
+    for service in &services {
+        let name = service["metadata"]["name"].as_str().unwrap();
+        let has_selector =
+            service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
+        let endpoints = server.get("endpoints", "yaobank", name).is_some();
+        let (own, mirror) = (format!("{name}-abcde"), format!("{name}-mirror"));
+        if has_selector && !there(&own) {
+            server.put(slice(name, &own, "endpointslice-controller.k8s.io"));
+        }
+        if has_selector && !endpoints {
+            server.put(json!({"apiVersion": "v1", "kind": "Endpoints",
+                "metadata": {"name": name, "namespace": "yaobank"}, "subsets": []}));
+        }
+        if !has_selector && endpoints && !there(&mirror) {
+            server.put(slice(name, &mirror, "endpointslicemirroring-controller.k8s.io"));
+        }
+        if (has_selector || !endpoints) && there(&mirror) {
+            server.delete("discovery.k8s.io/endpointslices", "yaobank", &mirror);
+        }
+    }
+    for slice in &slices {
+        let of = &slice["metadata"]["labels"]["kubernetes.io/service-name"];
+        if !services.iter().any(|service| service["metadata"]["name"] == *of) {
+            let name = slice["metadata"]["name"].as_str().unwrap();
+            server.delete("discovery.k8s.io/endpointslices", "yaobank", name);
+        }
+    }
+}
+
+/// A client that keeps its connection.
+struct KeepAlive(BufReader<TcpStream>);
+
+impl KeepAlive {
+    fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn get(&mut self, target: &str) -> u16 {
+        write!(
+            self.0.get_mut(),
+            "GET {target} HTTP/1.1\r\nHost: customer.yaobank\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n"
+        )
+        .unwrap();
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the connection was broken");
+            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+                status = rest[..3].parse().unwrap();
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        self.0.read_exact(&mut vec![0; length]).unwrap();
+        status
+    }
+}
+
+#[test]
+fn the_first_article() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    cluster.rules("pass");
+    cluster.server.put(json!({"apiVersion": "operator.tigera.io/v1", "kind": "ApplicationLayer",
+        "metadata": {"name": "tigera-secure"}, "spec": {"webApplicationFirewall": "Enabled"}}));
+    cluster.server.put(json!({"apiVersion": "projectcalico.org/v3", "kind": "FelixConfiguration",
+        "metadata": {"name": "default"}, "spec": {"policySyncPathPrefix": ""}}));
+    eventually("endpoints", || (!cluster.endpoints().is_empty()).then_some(()));
+    let _operator = cluster.operator();
+    let pool = cluster.pool();
+
+    // Nobody asked yet: clients reach the application.
+    let direct = cluster.only_endpoint();
+    assert_eq!(application.url, format!("http://{direct}"));
+    let mut from_before = KeepAlive::open(direct);
+    assert_eq!(from_before.get("/"), 200);
+
+    // The annotation: the next connection is inspected, and the rule's line is Dikastes's.
+    cluster.annotate(json!("true"));
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    assert_ne!(inspected, direct);
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 200);
+    pool.wait_err("ID:'942100'");
+    assert!(pool.err().contains("WAF Process Http Request ["), "{}", pool.err());
+    assert_eq!(cluster.service()["spec"]["selector"], Value::Null);
+    let original = &cluster.service()["metadata"]["annotations"]["palisade.dev/original-selector"];
+    assert_eq!(*original, json!("{\"app\":\"customer\"}"));
+    assert_eq!(from_before.get("/"), 200);
+    let mut kept = KeepAlive::open(inspected);
+    assert_eq!(kept.get("/"), 200);
+
+    // What Calico's agent lacks is said where its switch is.
+    let layer = eventually("conditions of the ApplicationLayer", || {
+        let layer = cluster.server.get("operator.tigera.io/applicationlayers", "", "tigera-secure")?;
+        layer["status"]["conditions"].is_array().then_some(layer)
+    });
+    let reasons: Vec<_> =
+        layer["status"]["conditions"].as_array().unwrap().iter().map(|c| c["reason"].clone()).collect();
+    assert_eq!(reasons, ["AllFields", "PolicySyncPathPrefixEmpty"]);
+
+    // Rules that cannot be used leave those before them in force, and an event says why.
+    cluster.rules("broken");
+    eventually("an event about the rules", || {
+        let events = cluster.server.list("events.k8s.io/events", None);
+        events
+            .iter()
+            .any(|event| {
+                event["reason"] == "RulesRefused"
+                    && event["note"].as_str().is_some_and(|note| note.contains(":1"))
+            })
+            .then_some(())
+    });
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 200);
+
+    // Deny: the same request is refused, on the connection from before as well.
+    cluster.rules("deny,status:403");
+    eventually("403", || (get(inspected, COMMENT_ATTACK, "").status == 403).then_some(()));
+    assert_eq!(get(inspected, "/", "").status, 200);
+    assert_eq!(kept.get(COMMENT_ATTACK), 403);
+
+    // Without the annotation traffic flows as it did.
+    cluster.annotate(Value::Null);
+    eventually("endpoints as before", || (cluster.endpoints() == [direct].into()).then_some(()));
+    assert_eq!(get(direct, COMMENT_ATTACK, "").status, 200);
+    assert_eq!(cluster.service()["spec"]["selector"], json!({"app": "customer"}));
+    assert_eq!(from_before.get("/"), 200);
+    cluster.wait_reason("NotProtected");
+    assert!(cluster.server.get("services", "yaobank", "customer-palisade").is_none());
+    assert!(cluster.service()["metadata"]["annotations"]["palisade.dev/original-selector"].is_null());
+}
+
+#[test]
+fn restore_works_without_an_operator() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    cluster.annotate(json!("true"));
+    let mut operator = cluster.operator();
+    let _pool = cluster.pool();
+    cluster.wait_reason("Protected");
+    assert_eq!(operator.end(), 0);
+    let answer = support::palisade(&["operator", "restore", "--kubeconfig", &cluster.kubeconfig]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.err.contains("yaobank/customer is as it was"), "{answer:?}");
+    assert_eq!(application.url, format!("http://{}", cluster.only_endpoint()));
+    assert_eq!(cluster.service()["spec"]["selector"], json!({"app": "customer"}));
+    assert!(cluster.server.get("services", "yaobank", "customer-palisade").is_none());
+    let again = support::palisade(&["operator", "restore", "--kubeconfig", &cluster.kubeconfig]);
+    assert!(again.code == 0 && again.err.is_empty(), "{again:?}");
+}
+
+#[test]
+fn an_operator_that_is_killed_again_and_again_leaves_nobody_without_endpoints() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    eventually("endpoints", || (!cluster.endpoints().is_empty()).then_some(()));
+    let first = cluster.operator();
+    let _pool = cluster.pool();
+    drop(first);
+    for round in 0..6 {
+        cluster.annotate(if round % 2 == 0 { json!("true") } else { Value::Null });
+        let operator = cluster.operator();
+        // Long enough for some of the way, each time another part of it.
+        let until = std::time::Instant::now() + Duration::from_millis(150 + 150 * round);
+        while std::time::Instant::now() < until {
+            assert!(!cluster.endpoints().is_empty(), "round {round}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        operator.signal("KILL");
+    }
+    cluster.annotate(json!("true"));
+    let _operator = cluster.operator();
+    cluster.wait_reason("Protected");
+    eventually("the pool alone", || (cluster.endpoints().len() == 1).then_some(()));
+    assert_ne!(application.url, format!("http://{}", cluster.only_endpoint()));
+    assert_eq!(get(cluster.only_endpoint(), "/", "").status, 200);
+}
