@@ -54,8 +54,10 @@ where
                 };
                 let mut objects = there.objects.lock().unwrap_or_else(PoisonError::into_inner);
                 match event {
-                    Ok(watcher::Event::Apply(object)) => drop(objects.extend([of(object)])),
-                    Ok(watcher::Event::Delete(object)) => drop(objects.remove(&Key::of(object.meta()))),
+                    Ok(watcher::Event::Apply(object)) => objects.extend([of(object)]),
+                    Ok(watcher::Event::Delete(object)) => {
+                        objects.remove(&Key::of(object.meta()));
+                    }
                     Ok(watcher::Event::Init) => first.clear(),
                     Ok(watcher::Event::InitApply(object)) => first.extend([of(object)]),
                     Ok(watcher::Event::InitDone) => {
