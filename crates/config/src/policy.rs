@@ -3,7 +3,7 @@
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::node::{Node, Value, quoted};
 use crate::policy_sync::PolicySync;
-use crate::value::{FilePath, FromText, Refused, Time, decode_as_text, words};
+use crate::value::{FilePath, FromText, Port, Refused, Time, decode_as_text, words};
 
 section! {
     /// A workload: policies select by it.
@@ -16,6 +16,8 @@ section! {
         service_account: KubernetesName = "default",
         /// Its labels.
         labels: Labels,
+        /// The port where it listens, for rules that name the destination's port; the one where a request arrived when absent.
+        port: Option<Port>,
     }
 }
 

@@ -33,6 +33,8 @@ struct Guard {
     /// The workload that we stand before; whoever has the address where requests arrive, or from where they come, when
     /// absent.
     protects: Option<WorkloadName>,
+    /// The port where it listens; the one where requests arrive when absent.
+    port: Option<u16>,
     direction: Direction,
     patience: Waits,
 }
@@ -55,15 +57,38 @@ impl Gate {
         protects: Option<WorkloadName>,
         direction: Direction,
     ) -> Self {
-        Self(Arc::new(Guard { store, judgement, protects, direction, patience: Waits::default() }))
+        Self(Arc::new(Guard {
+            store,
+            judgement,
+            protects,
+            port: None,
+            direction,
+            patience: Waits::default(),
+        }))
     }
 
     /// The same, where a cluster feeds the store.
     #[must_use]
     pub fn fed_by_cluster(self, patience: Waits) -> Self {
-        let Guard { store, judgement, protects, direction, .. } = &*self.0;
-        let (store, judgement, protects) = (store.clone(), judgement.clone(), protects.clone());
-        Self(Arc::new(Guard { store, judgement, protects, direction: *direction, patience }))
+        Self(Arc::new(Guard { patience, ..self.parts() }))
+    }
+
+    /// The same before a workload that listens at another port than the one where requests arrive.
+    #[must_use]
+    pub fn listening_at(self, port: Option<u16>) -> Self {
+        Self(Arc::new(Guard { port, ..self.parts() }))
+    }
+
+    fn parts(&self) -> Guard {
+        let Guard { store, judgement, protects, port, direction, patience } = &*self.0;
+        Guard {
+            store: store.clone(),
+            judgement: judgement.clone(),
+            protects: protects.clone(),
+            port: *port,
+            direction: *direction,
+            patience: *patience,
+        }
     }
 
     /// Which requests it judges.
@@ -79,6 +104,7 @@ impl Gate {
             || Arc::ptr_eq(&a.store, &b.store)
                 && a.direction == b.direction
                 && a.protects == b.protects
+                && a.port == b.port
                 && a.judgement == b.judgement
                 && a.patience == b.patience
     }
@@ -172,7 +198,7 @@ impl Gate {
         towards: Option<SocketAddr>,
         request: Request<'r>,
     ) -> Flow<'r> {
-        let Guard { store, judgement, protects, direction, patience } = &*self.0;
+        let Guard { store, judgement, protects, port, direction, patience } = &*self.0;
         // Its name is the cluster's to say; the one that we were told may be another.
         let only = patience.of_one_workload.then(|| store.only_workload()).flatten();
         let protects = only.as_ref().or(protects.as_ref().filter(|_| !patience.of_one_workload));
@@ -188,7 +214,11 @@ impl Gate {
         let (source, destination) = match direction {
             Direction::Ingress => (
                 Party { identity, ..end(arriving.peer_addr) },
-                Party { workload: protects.cloned(), ..end(arriving.server_addr) },
+                Party {
+                    workload: protects.cloned(),
+                    port: Some(port.unwrap_or(arriving.server_addr.port())),
+                    ..end(arriving.server_addr)
+                },
             ),
             Direction::Egress => (
                 Party { workload: protects.cloned(), ..end(arriving.peer_addr) },

@@ -203,8 +203,9 @@ impl Policing {
             unknown_sets_match: compatibility.unknown_sets_match,
             http_ignored_elsewhere: compatibility.http_ignored_elsewhere,
         };
-        let protects = ours(config, service, direction).map(name_of);
-        let gate = Gate::new(store.clone(), judgement, protects, direction);
+        let protects = ours(config, service, direction);
+        let port = protects.and_then(|workload| workload.port).map(|port| port.get());
+        let gate = Gate::new(store.clone(), judgement, protects.map(name_of), direction).listening_at(port);
         Some(match &policies.sync {
             None => gate,
             Some(sync) => gate.fed_by_cluster(Waits {

@@ -190,7 +190,8 @@ fn control(server: &Server, pod: SocketAddr) {
             "metadata": {"name": name, "namespace": "yaobank", "labels": {
                 "kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": keeper}},
             "addressType": "IPv4",
-            "endpoints": [{"addresses": [pod.ip().to_string()], "conditions": {"ready": true}}],
+            "endpoints": [{"addresses": [pod.ip().to_string()], "conditions": {"ready": true},
+                "targetRef": {"kind": "Pod", "namespace": "yaobank", "name": "customer-0"}}],
             "ports": [{"name": "http", "port": pod.port(), "protocol": "TCP"}]})
     };
     let there = |name: &str| slices.iter().any(|slice| slice["metadata"]["name"] == name);
@@ -376,4 +377,123 @@ fn an_operator_that_is_killed_again_and_again_leaves_nobody_without_endpoints() 
     eventually("the pool alone", || (cluster.endpoints().len() == 1).then_some(()));
     assert_ne!(application.url, format!("http://{}", cluster.only_endpoint()));
     assert_eq!(get(cluster.only_endpoint(), "/", "").status, 200);
+}
+
+/// A policy of Kubernetes lets clients reach the port of the pods; the pool, which listens at another, judges by that.
+#[test]
+fn policies_mean_the_port_of_the_pods() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    let pod: SocketAddr = application.url.strip_prefix("http://").unwrap().parse().unwrap();
+    cluster.server.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "customer-0", "namespace": "yaobank", "labels": {"app": "customer"}},
+        "spec": {"serviceAccountName": "customer", "containers": [{"name": "app", "image": "app"}]},
+        "status": {"phase": "Running", "podIP": "10.1.0.1", "podIPs": [{"ip": "10.1.0.1"}]}}));
+    let policy = |port: u16| {
+        cluster.server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "customer", "namespace": "yaobank"},
+            "spec": {"podSelector": {"matchLabels": {"app": "customer"}},
+                "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}]}}));
+    };
+    policy(pod.port());
+    cluster.annotate(json!("true"));
+    let _operator = cluster.operator();
+    let _pool = cluster.pool();
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    eventually("the policy lets everybody in", || (status(inspected) == Some(200)).then_some(()));
+    policy(if pod.port() == 1 { 2 } else { 1 });
+    // A connection of which no request could be allowed is closed.
+    eventually("the policy lets nobody in", || {
+        status(inspected).is_none_or(|status| status == 403).then_some(())
+    });
+    policy(pod.port());
+    eventually("the policy lets everybody in again", || (status(inspected) == Some(200)).then_some(()));
+}
+
+/// The status of a request on a connection of its own; none where that is closed.
+fn status(address: SocketAddr) -> Option<u16> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: t\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+}
+
+/// A cluster of the size that is promised: `cargo test --release --test operator_pool -- --ignored --nocapture two_thousand`.
+#[test]
+#[ignore = "a measurement"]
+fn two_thousand_services() {
+    let server = Server::start();
+    for n in 0..100 {
+        server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("ns-{n}")}}));
+    }
+    for n in 0..2000 {
+        let (namespace, name) = (format!("ns-{}", n % 100), format!("service-{n}"));
+        server.put(json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace, "annotations": {"palisade.dev/protect": "true"}},
+            "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.7", "ipFamilies": ["IPv4"], "selector": {"app": name},
+                "ports": [{"name": "http", "port": 80, "targetPort": 8000, "protocol": "TCP"}]}}));
+        let address = |p: i32| format!("10.{}.{}.{}", 1 + n / 250, n % 250, p + 1);
+        let endpoint = |p: i32| {
+            json!({"addresses": [address(p)], "conditions": {"ready": true},
+                "targetRef": {"kind": "Pod", "namespace": namespace, "name": format!("{name}-{p}")}})
+        };
+        server.put(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"name": format!("{name}-abcde"), "namespace": namespace, "labels": {
+                "kubernetes.io/service-name": name,
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
+            "addressType": "IPv4", "endpoints": (0..5).map(endpoint).collect::<Vec<_>>(),
+            "ports": [{"name": "http", "port": 8000, "protocol": "TCP"}]}));
+        for p in 0..5 {
+            let environment: Vec<_> =
+                (0..20).map(|e| json!({"name": format!("V{e}"), "value": "x".repeat(40)})).collect();
+            server.put(json!({"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": format!("{name}-{p}"), "namespace": namespace,
+                    "labels": {"app": name, "version": "v1", "pod-template-hash": "7d9f"}},
+                "spec": {"serviceAccountName": "web", "containers": [{"name": "app", "image": "app", "env": environment}]},
+                "status": {"phase": "Running", "podIP": address(p), "podIPs": [{"ip": address(p)}]}}));
+        }
+    }
+    for n in 0..500 {
+        let from = json!([{"podSelector": {"matchLabels": {"app": format!("service-{n}")}}}]);
+        server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": format!("policy-{n}"), "namespace": format!("ns-{}", n % 100)},
+            "spec": {"podSelector": {"matchLabels": {"app": format!("service-{n}")}}, "ingress": [{"from": from}]}}));
+    }
+    let folder = Folder::new();
+    let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
+    let bundle = folder.at("bundle");
+    let begun = std::time::Instant::now();
+    let mut operator =
+        command(&["operator", "--kubeconfig", &kubeconfig, "--bundle-dir", &bundle]).spawn().unwrap();
+    let entry = folder.at("bundle/palisade.yaml");
+    let patience = Duration::from_secs(600);
+    while std::fs::metadata(&entry).is_err() {
+        assert!(begun.elapsed() < patience);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("the pool's configuration after {:?}", begun.elapsed());
+    let shadows = || {
+        let all = server.list("services", None);
+        all.iter()
+            .filter(|service| service["metadata"]["labels"]["palisade.dev/shadow-of"].is_string())
+            .count()
+    };
+    while shadows() < 2000 {
+        assert!(begun.elapsed() < patience);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("2000 shadows after {:?}", begun.elapsed());
+    std::thread::sleep(Duration::from_secs(15));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", operator.id())).unwrap();
+    status
+        .lines()
+        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+        .for_each(|line| println!("{line}"));
+    operator.kill().unwrap();
+    operator.wait().unwrap();
 }

@@ -156,6 +156,10 @@ fn service(front: &Front, name: &str) -> Value {
     let mut workload = json!({
         "namespace": front.of.service.namespace, "name": front.of.service.name, "labels": front.workload.labels,
     });
+    // Rules name the pods' port, not the pool's.
+    if let Some(endpoint) = front.endpoints.first() {
+        workload["port"] = json!(endpoint.port());
+    }
     if let Some(account) = &front.workload.account {
         workload["serviceAccount"] = json!(account);
     }

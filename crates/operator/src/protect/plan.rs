@@ -13,7 +13,7 @@ use palisade_control::Bundle;
 use serde_json::{Map, Value, json};
 
 use super::ask::{Ask, Attachment, Attachments, Target};
-use super::bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names};
+use super::bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names, service_name};
 use super::calico::{ApplicationLayer, Switch};
 use super::endpoints::{Keeper, keeper, ready_by_port};
 use super::ledger::Ledger;
@@ -98,8 +98,9 @@ pub struct Plan {
     pub ledger: Ledger,
     /// What the pool is told; `None` where it would be too large.
     pub bundle: Option<Bundle>,
-    /// Ports of the bundle, with how many endpoints it knows behind each: what is in force once the pool says so.
-    pub serves: BTreeMap<u16, usize>,
+    /// Ports of the bundle, with what each is called there and how many endpoints it knows behind it: what is in force once
+    /// the pool says so.
+    pub serves: BTreeMap<u16, (String, usize)>,
     /// What is to become of Services: of those that are asked for, and of those that something of ours is about.
     pub services: Vec<ServicePlan>,
     /// `Protection`s that came too late at a target, and others' that were there before: by their places.
@@ -235,7 +236,10 @@ pub fn plan(
         unusable.push(("bundle of the pool".to_owned(), error.to_string()));
     }
     Plan {
-        serves: fronts.iter().map(|front| (front.port, front.endpoints.len())).collect(),
+        serves: fronts
+            .iter()
+            .map(|front| (front.port, (service_name(&front.of), front.endpoints.len())))
+            .collect(),
         ledger,
         bundle: made.ok(),
         services,

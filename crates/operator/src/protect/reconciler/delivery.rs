@@ -8,26 +8,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_control::{Bundle, ENTRY};
+use palisade_control::stream::{Control, Selector};
+use palisade_control::{Bundle, ENTRY, Revision};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 /// A way to the data planes of a pool.
 pub trait Delivery: Send + 'static {
-    /// Hands a bundle over, and returns when all data planes that are ready have it in force. `ports` are those that it
-    /// listens at.
+    /// Hands a bundle over, and returns when all data planes that are there have it in force, with the names of listeners
+    /// and services that are not as it has them. `ports` are those that it listens at.
     fn deliver(
         &mut self,
         bundle: Bundle,
         ports: BTreeSet<u16>,
-    ) -> impl Future<Output = Result<(), String>> + Send;
+    ) -> impl Future<Output = Result<BTreeSet<String>, String>> + Send;
 }
 
 /// Delivers what is wanted last, over and over, beside everything else.
 pub(super) struct Deliveries {
-    wanted: watch::Sender<Option<(Bundle, BTreeMap<u16, usize>)>>,
+    wanted: watch::Sender<Option<Wanted>>,
     in_force: watch::Receiver<BTreeMap<u16, usize>>,
     trouble: watch::Receiver<Option<String>>,
+}
+
+#[derive(Clone)]
+struct Wanted {
+    bundle: Bundle,
+    serves: BTreeMap<u16, (String, usize)>,
 }
 
 /// After a delivery that failed.
@@ -36,18 +43,20 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl Deliveries {
     /// Begins. `changed` hears when something else is in force.
     pub(super) fn start(mut delivery: impl Delivery, changed: Arc<Notify>) -> Self {
-        let (wanted, mut wants) = watch::channel(None::<(Bundle, BTreeMap<u16, usize>)>);
+        let (wanted, mut wants) = watch::channel(None::<Wanted>);
         let (in_force, forced) = watch::channel(BTreeMap::new());
         let (trouble, troubled) = watch::channel(None);
         tokio::spawn(async move {
             while wants.changed().await.is_ok() {
                 loop {
-                    let Some((bundle, serves)) = wants.borrow_and_update().clone() else { break };
+                    let Some(Wanted { bundle, serves }) = wants.borrow_and_update().clone() else { break };
                     let ports = serves.keys().copied().collect();
                     match delivery.deliver(bundle, ports).await {
-                        Ok(()) => {
+                        Ok(stale) => {
                             trouble.send_replace(None);
-                            in_force.send_replace(serves);
+                            let good = serves.into_iter().filter(|(_, (name, _))| !stale.contains(name));
+                            in_force
+                                .send_replace(good.map(|(port, (_, endpoints))| (port, endpoints)).collect());
                             changed.notify_one();
                             break;
                         }
@@ -63,8 +72,8 @@ impl Deliveries {
         Self { wanted, in_force: forced, trouble: troubled }
     }
 
-    pub(super) fn want(&self, bundle: Bundle, serves: BTreeMap<u16, usize>) {
-        self.wanted.send_replace(Some((bundle, serves)));
+    pub(super) fn want(&self, bundle: Bundle, serves: BTreeMap<u16, (String, usize)>) {
+        self.wanted.send_replace(Some(Wanted { bundle, serves }));
     }
 
     pub(super) fn in_force(&self) -> BTreeMap<u16, usize> {
@@ -110,7 +119,7 @@ impl Folder {
 }
 
 impl Delivery for Folder {
-    async fn deliver(&mut self, bundle: Bundle, ports: BTreeSet<u16>) -> Result<(), String> {
+    async fn deliver(&mut self, bundle: Bundle, ports: BTreeSet<u16>) -> Result<BTreeSet<String>, String> {
         let path = self.path.display().to_string();
         self.write(&bundle).map_err(|error| format!("`{path}` cannot be written: {error}"))?;
         let opened = async {
@@ -124,7 +133,69 @@ impl Delivery for Folder {
             return Err(format!("no data plane on this machine serves what is in `{path}`"));
         }
         self.open = ports;
-        Ok(())
+        Ok(BTreeSet::new())
+    }
+}
+
+/// The control stream: data planes that are called something under one name, and say what they made of a bundle.
+#[derive(Debug)]
+pub struct Stream {
+    control: Control,
+    pool: Selector,
+}
+
+impl Stream {
+    /// To data planes that `pool` selects. Somebody else serves `control`.
+    pub fn new(control: Control, pool: Selector) -> Self {
+        Self { control, pool }
+    }
+
+    /// What became of a bundle so far. `None`: not all have said so.
+    fn outcome(&self, revision: Revision) -> Option<Result<BTreeSet<String>, String>> {
+        let all = self.control.planes();
+        let planes: Vec<_> =
+            all.iter().filter(|plane| plane.connected.is_some() && plane.wanted == Some(revision)).collect();
+        let mut stale = BTreeSet::new();
+        for plane in &planes {
+            let applied = plane.applied.as_ref().filter(|applied| applied.revision == revision)?;
+            match &applied.outcome {
+                Ok(objects) => stale.extend(
+                    objects
+                        .iter()
+                        .filter(|object| matches!(object.kind.as_str(), "listener" | "service"))
+                        .map(|object| object.name.clone()),
+                ),
+                Err(refused) => {
+                    return Some(Err(format!("{} refuses its configuration: {refused}", plane.name)));
+                }
+            }
+        }
+        (!planes.is_empty()).then_some(Ok(stale))
+    }
+}
+
+impl Delivery for Stream {
+    async fn deliver(&mut self, bundle: Bundle, _: BTreeSet<u16>) -> Result<BTreeSet<String>, String> {
+        let revision = bundle.revision();
+        let mut changes = self.control.changes();
+        self.control.set(self.pool.clone(), bundle);
+        let answered = async {
+            loop {
+                if let Some(outcome) = self.outcome(revision) {
+                    return outcome;
+                }
+                if changes.changed().await.is_err() {
+                    return Err("the control stream ended".to_owned());
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                Err("not all data planes of the pool have said what they made of their configuration"
+                    .to_owned())
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use palisade_control::Bundle;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-pub use delivery::{Delivery, Folder};
+pub use delivery::{Delivery, Folder, Stream};
 pub use restore::{Restored, restore};
 
 use super::calico::{APPLICATION_LAYER_NAME, ApplicationLayer};
@@ -86,7 +86,12 @@ pub async fn run(
     loop {
         let _ = tokio::time::timeout(AGAIN, world.changed.notified()).await;
         tokio::time::sleep(SETTLE).await;
-        if !*leads.borrow() || !world.is_read() {
+        if !*leads.borrow() {
+            // Who leads meanwhile writes down others.
+            reconciler.ledger = None;
+            continue;
+        }
+        if !world.is_read() {
             continue;
         }
         let outcome = reconciler.pass(&world).await;
