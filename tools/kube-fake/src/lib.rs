@@ -2,8 +2,8 @@
 //! on request. What it does is compared with what a real one answered (`tests/transcripts.rs`).
 //!
 //! It lives on loopback, on a thread of its own, and speaks plain HTTP: any client reaches it by [`Server::url`]. What it
-//! does not do it refuses with 501, so that no test passes on an empty success. Not here: authentication, quotas,
-//! and the controllers of a cluster (nothing makes pods of a Deployment, or slices of a Service).
+//! does not do it refuses with 501, so that no test passes on an empty success. CEL is not evaluated: rules and match
+//! conditions count as met. Not here: authentication, quotas, and the controllers of a cluster (nothing makes pods of a Deployment, or slices of a Service).
 
 mod admission;
 mod apply;

@@ -1,5 +1,6 @@
 //! The server: what tests hold in hand, and the way of a request through it.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     faults: Mutex<Vec<Fault>>,
     seen: Mutex<Vec<Seen>>,
     away: watch::Sender<bool>,
+    services: Mutex<BTreeMap<(String, String), SocketAddr>>,
 }
 
 impl Server {
@@ -68,6 +70,7 @@ impl Server {
             faults: Mutex::default(),
             seen: Mutex::default(),
             away: watch::Sender::new(false),
+            services: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
         runtime.spawn(async move {
@@ -237,6 +240,11 @@ impl Server {
         self.shared.tell();
     }
 
+    /// Where webhooks of a Service are: those whose `clientConfig` names it are called there, by TLS, under the Service's name.
+    pub fn service(&self, namespace: &str, name: &str, address: SocketAddr) {
+        lock(&self.shared.services).insert((namespace.to_owned(), name.to_owned()), address);
+    }
+
     /// Away: connections are closed, and new ones at once; what is stored stays.
     pub fn away(&self, away: bool) {
         self.shared.away.send_replace(away);
@@ -254,6 +262,10 @@ impl Drop for Server {
 impl Shared {
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)
+    }
+
+    pub(crate) fn service(&self, namespace: &str, name: &str) -> Option<SocketAddr> {
+        lock(&self.services).get(&(namespace.to_owned(), name.to_owned())).copied()
     }
 
     fn tell(&self) {

@@ -88,7 +88,7 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
         "lists what a real server serves; what kube's client needs of it is tested with kube's client",
     ),
     ("06-admission-mutating", "needs webhooks of the transcript's own"),
-    ("06b-admission-answers", "as 06"),
+    ("06b-admission-answers", "tests/webhooks.rs gives its answers again"),
     ("06c-admission-validating", "as 06"),
     ("07-rbac-and-auth", "the fake knows no users"),
     ("09-events", "the fake does not convert between the two APIs of events, nor validate events"),
