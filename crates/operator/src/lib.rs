@@ -2,4 +2,6 @@
 //! functions of what was observed), and the clients that watch and write. The only crate with a Kubernetes client.
 
 pub mod cluster;
+pub mod kinds;
 pub mod protect;
+pub mod runtime;

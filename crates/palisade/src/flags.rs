@@ -62,6 +62,8 @@ pub(crate) enum Command {
     /// What a configuration file and the environment may say: reference pages, or a JSON Schema for editors
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the CRDs of our kinds, for `kubectl apply --server-side -f -`
+    Crdgen,
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         Command::Sim(SimCommand::Client(client)) => commands::sim::client(&client),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::Config(which) => commands::config(&which),
+        Command::Crdgen => commands::operator::crdgen(),
         Command::Completions { shell } => commands::completions(shell),
         Command::Man(man) => commands::manual::man(&man),
     };

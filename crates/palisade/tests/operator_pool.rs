@@ -74,6 +74,10 @@ impl Cluster {
             &self.ports,
             "--drain",
             "1",
+            "--probes",
+            "127.0.0.1:0",
+            "--lease-seconds",
+            "2",
         ]))
     }
 

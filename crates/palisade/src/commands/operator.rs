@@ -1,14 +1,19 @@
-//! `palisade operator`: keeps a cluster's Services and the pool that protects them as its objects say.
+//! `palisade operator`: keeps a cluster's Services and the pool that protects them as its objects say, and tells of our kinds
+//! whether they can be used. `palisade crdgen`: those kinds.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use palisade_operator::cluster::{self, ClusterFlags};
 use palisade_operator::protect::Settings;
 use palisade_operator::protect::reconciler::{self, Folder, Standing};
+use palisade_operator::runtime::{self as operating, Runtime};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -47,8 +52,18 @@ pub(crate) struct OperatorFlags {
     #[arg(long, value_name = "DIR")]
     crs: Option<String>,
     /// Write the pool's configuration to this folder, for a data plane on this machine: palisade run --config DIR/palisade.yaml
+    /// [default: no Service is protected]
     #[arg(long, value_name = "DIR")]
     bundle_dir: Option<PathBuf>,
+    /// Where probes and metrics answer
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9902")]
+    probes: SocketAddr,
+    /// Name among those that would lead [default: $POD_NAME, else $HOSTNAME, with the process id]
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+    /// Seconds that a leader which is silent keeps its place
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
+    lease_seconds: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,9 +90,6 @@ pub(crate) fn run(flags: &OperatorFlags) -> Result<Finding> {
 }
 
 fn operate(flags: &OperatorFlags) -> Result<Finding> {
-    let Some(folder) = flags.bundle_dir.clone() else {
-        bail!("how the pool is told what to serve: name a folder by --bundle-dir");
-    };
     let mut profile = json!({"mode": flags.mode});
     if let Some(crs) = &flags.crs {
         profile["rules"] = json!({"crs": crs});
@@ -94,27 +106,74 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         let client = cluster::client(&flags.cluster).await?;
-        let (_leads, leading) = watch::channel(true);
+        let identity = flags.identity.clone().unwrap_or_else(identity);
+        let operating = operating::Settings {
+            namespace: flags.namespace.clone(),
+            identity: identity.clone(),
+            lease: Duration::from_secs(flags.lease_seconds),
+            probes: flags.probes,
+        };
+        let operator = Runtime::start(client.clone(), &operating)
+            .await
+            .with_context(|| format!("cannot listen on {} (--probes)", flags.probes))?;
+        say!("palisade: listening on http://{} (probes)", operator.probes());
         let (standing, mut stands) = watch::channel(Standing::default());
-        let labels = flags.pool_selector.clone();
-        let running = reconciler::run(client, settings, labels, Folder::new(folder), leading, standing);
-        tokio::pin!(running);
+        let (labels, leading) = (flags.pool_selector.clone(), operator.leads());
+        // Who holds on to `standing` keeps it open where there is no pool.
+        let protecting = async {
+            match flags.bundle_dir.clone() {
+                Some(folder) => {
+                    reconciler::run(client, settings, labels, Folder::new(folder), leading, standing.clone())
+                        .await;
+                }
+                None => {
+                    say!("palisade: no Service is protected: name a folder by --bundle-dir");
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let mut leads = operator.leads();
         let mut said = None;
-        loop {
-            tokio::select! {
-                () = &mut running => return Ok(Finding::Nothing),
-                word = signals.next() => if !matches!(word, Word::Reload) { return Ok(Finding::Nothing) },
-                changed = stands.changed() => {
-                    changed.context("the operator ended")?;
-                    let now = line(&stands.borrow_and_update());
-                    if said.as_ref() != Some(&now) {
-                        say!("palisade: {now}");
-                        said = Some(now);
+        {
+            tokio::pin!(protecting);
+            loop {
+                tokio::select! {
+                    () = &mut protecting => break,
+                    word = signals.next() => if !matches!(word, Word::Reload) { break },
+                    changed = leads.changed() => {
+                        changed.context("the operator ended")?;
+                        let word = if *leads.borrow_and_update() { "leads" } else { "no longer leads" };
+                        say!("palisade: {identity} {word}");
+                    }
+                    changed = stands.changed() => {
+                        changed.context("the operator ended")?;
+                        let now = line(&stands.borrow_and_update());
+                        if said.as_ref() != Some(&now) {
+                            say!("palisade: {now}");
+                            said = Some(now);
+                        }
                     }
                 }
             }
         }
+        // Nothing is written any more: another one may.
+        operator.end().await;
+        Ok(Finding::Nothing)
     })
+}
+
+/// A name that no other process has.
+fn identity() -> String {
+    let host = ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+    format!("{}-{}", host.as_deref().unwrap_or("palisade"), std::process::id())
+}
+
+/// Prints the CRDs of our kinds.
+pub(crate) fn crdgen() -> Result<Finding> {
+    std::io::stdout().write_all(palisade_operator::kinds::crds_yaml().as_bytes())?;
+    Ok(Finding::Nothing)
 }
 
 fn line(standing: &Standing) -> String {

@@ -66,7 +66,7 @@ pub async fn run(
     settings: Settings,
     pool_labels: BTreeMap<String, String>,
     delivery: impl Delivery,
-    leads: watch::Receiver<bool>,
+    mut leads: watch::Receiver<bool>,
     standing: watch::Sender<Standing>,
 ) {
     let world = World::watch(&client, &settings.namespace);
@@ -84,7 +84,12 @@ pub async fn run(
         told: BTreeMap::new(),
     };
     loop {
-        let _ = tokio::time::timeout(AGAIN, world.changed.notified()).await;
+        tokio::select! {
+            () = world.changed.notified() => {}
+            () = tokio::time::sleep(AGAIN) => {}
+            // Nobody is left who could say that this one leads.
+            told = leads.changed() => if told.is_err() { return },
+        }
         tokio::time::sleep(SETTLE).await;
         if !*leads.borrow() {
             // Who leads meanwhile writes down others.
