@@ -17,9 +17,14 @@ struct Operator {
 
 impl Operator {
     fn start(server: &Server, identity: &str) -> Operator {
+        Operator::start_with(server, identity, &[])
+    }
+
+    fn start_with(server: &Server, identity: &str, more: &[&str]) -> Operator {
         let mut child = Command::new(env!("CARGO_BIN_EXE_palisade"))
             .args(["operator", "--server", &server.url(), "--probes", "127.0.0.1:0", "--lease-seconds", "3"])
             .args(["--identity", identity])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -174,6 +179,30 @@ fn rules_that_do_not_compile_are_refused_in_their_condition_and_taken_once_they_
     assert!(metrics.contains("palisade_operator_leader 1"), "{metrics}");
     assert!(metrics.contains("palisade_operator_objects{kind=\"RuleSet\",accepted=\"true\"} 1"), "{metrics}");
     assert!(operator.get("/readyz").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_profile_brings_the_rules_that_it_names_to_the_pool_and_bad_ones_stay_away() {
+    let server = cluster();
+    install(&server);
+    server.put(ours("RuleSet", "good", json!({"text": GOOD})));
+    server.put(ours("RuleSet", "bad", json!({"text": "SecRule\n"})));
+    server.put(ours("WafProfile", "strict", json!({"mode": "block", "rules": {"ruleSets": ["good"]}})));
+    server.put(ours("WafProfile", "broken", json!({"mode": "block", "rules": {"ruleSets": ["bad"]}})));
+    let folder = std::env::temp_dir().join(format!("palisade-operator-{}", std::process::id()));
+    let dir = folder.to_str().expect("a path of ours is text").to_owned();
+    let _operator = Operator::start_with(&server, "one", &["--bundle-dir", &dir]);
+    patiently("the rules in the pool's configuration", || {
+        std::fs::read_to_string(folder.join("rules/shop.good/rules.conf")).is_ok_and(|text| text == GOOD)
+    });
+    patiently("the profile in the pool's configuration", || {
+        let text = std::fs::read_to_string(folder.join("palisade.yaml")).unwrap_or_default();
+        let config: Value = serde_json::from_str(&text).unwrap_or_default();
+        config["profiles"]["shop.strict"]["rules"]["files"] == json!(["rules/shop.good/rules.conf"])
+            && config["profiles"]["shop.broken"].is_null()
+    });
+    assert!(!folder.join("rules/shop.bad").exists());
+    std::fs::remove_dir_all(&folder).expect("it is ours");
 }
 
 #[test]

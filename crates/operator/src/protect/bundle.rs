@@ -64,6 +64,8 @@ pub struct Parts<'a> {
     pub profiles: &'a BTreeMap<String, Value>,
     /// Rules of the ConfigMap, in folder `rules/modsecurity-ruleset`.
     pub rules: Option<&'a RuleFolder>,
+    /// Files of rule sets that profiles name, by their names in the bundle.
+    pub rule_files: &'a BTreeMap<String, String>,
     /// Files of policies, by name; `None`: policies decide nothing here.
     pub policies: Option<&'a BTreeMap<String, String>>,
     /// The bundle before this: contents that stay are not copied.
@@ -93,7 +95,7 @@ pub fn bundle(parts: &Parts<'_>) -> Result<Bundle, palisade_control::BundleError
         }
     };
     put(ENTRY, entry(parts).to_string().into_bytes())?;
-    for (name, text) in parts.policies.into_iter().flatten() {
+    for (name, text) in parts.policies.into_iter().flatten().chain(parts.rule_files) {
         put(name, text.as_bytes().to_vec())?;
     }
     if let Some(rules) = parts.rules {

@@ -83,6 +83,8 @@ pub struct Observed {
     pub attachments: Vec<Attachment>,
     /// `WafProfile`s, as profiles of a configuration.
     pub profiles: BTreeMap<Key, Value>,
+    /// Files of the rule sets that they name, by their names in the bundle.
+    pub rule_files: BTreeMap<String, String>,
     /// Calico's `ApplicationLayer` tigera-secure.
     pub application_layer: Option<ApplicationLayer>,
     /// The rules of ConfigMap `modsecurity-ruleset`: the last that were good.
@@ -228,6 +230,7 @@ pub fn plan(
         fronts: &fronts,
         profiles: &profiles,
         rules: observed.rules.as_deref(),
+        rule_files: &observed.rule_files,
         policies: enforced.then_some(&policies.files),
         before,
     };

@@ -22,6 +22,7 @@ use super::super::names::Key;
 use super::super::plan::Observed;
 use super::super::ruleset::{RULESET_NAME, RULESET_NAMESPACE, RuleFolder};
 use super::LEDGER_NAME;
+use crate::kinds;
 
 /// Objects of one kind.
 #[derive(Debug)]
@@ -127,6 +128,10 @@ pub(super) struct World {
     felix: Kept<DynamicObject>,
     protections: Kept<DynamicObject>,
     profiles: Kept<DynamicObject>,
+    rule_sets: Kept<DynamicObject>,
+    rule_maps: Kept<ConfigMap>,
+    /// What rule sets hold, and whether it compiles: a pass does not compile again what stayed.
+    compiled: Mutex<BTreeMap<Key, (kinds::Rules, bool)>>,
 }
 
 /// Kinds that decide who may talk to whom. Where a cluster serves Calico's kinds it serves them as projectcalico.org/v3.
@@ -192,6 +197,14 @@ impl World {
             felix: dynamic("projectcalico.org", "v3", "FelixConfiguration", "felixconfigurations"),
             protections: dynamic("palisade.dev", "v1alpha1", "Protection", "protections"),
             profiles: dynamic("palisade.dev", "v1alpha1", "WafProfile", "wafprofiles"),
+            rule_sets: dynamic("palisade.dev", "v1alpha1", "RuleSet", "rulesets"),
+            rule_maps: Kept::watch(
+                Api::<ConfigMap>::all(client.clone()),
+                watcher::Config::default().labels("palisade.dev/rules=true"),
+                changed.clone(),
+                as_it_is,
+            ),
+            compiled: Mutex::default(),
             namespace: namespace.to_owned(),
             changed: changed.clone(),
         }
@@ -204,9 +217,11 @@ impl World {
             && self.pods.is_read()
             && self.namespaces.is_read()
             && self.accounts.is_read()
-            && [&self.ruleset, &self.mirror, &self.ledger].into_iter().all(Kept::is_read)
+            && [&self.ruleset, &self.mirror, &self.ledger, &self.rule_maps].into_iter().all(Kept::is_read)
             && self.policies.iter().all(Kept::is_read)
-            && [&self.layers, &self.felix, &self.protections, &self.profiles].into_iter().all(Kept::is_read)
+            && [&self.layers, &self.felix, &self.protections, &self.profiles, &self.rule_sets]
+                .into_iter()
+                .all(Kept::is_read)
     }
 
     pub(super) fn ruleset(&self) -> Option<Arc<ConfigMap>> {
@@ -237,6 +252,7 @@ impl World {
     pub(super) fn observed(&self, rules: Option<Arc<RuleFolder>>) -> Observed {
         let policies = self.policies.iter().flat_map(|kept| kept.all());
         let policies = policies.filter_map(|policy| serde_json::to_value(&*policy).ok()).map(Arc::new);
+        let (profiles, rule_files) = self.profiles();
         Observed {
             services: self.services.all(),
             slices: self.slices.all(),
@@ -245,11 +261,56 @@ impl World {
             accounts: self.accounts.all(),
             policies: policies.collect(),
             attachments: self.protections.all().iter().map(|object| attachment(object)).collect(),
-            profiles: self.profiles.all().iter().map(|object| profile(object)).collect(),
+            profiles,
+            rule_files,
             application_layer: self.application_layer().map(|object| ApplicationLayer::read(&object.data).0),
             rules,
             leaving: false,
         }
+    }
+}
+
+impl World {
+    /// `WafProfile`s as profiles of a configuration, and the files of the rule sets that they name. One whose rule sets cannot
+    /// be used keeps their names, which no data plane takes: the plan leaves it out and says so.
+    fn profiles(&self) -> (BTreeMap<Key, Value>, BTreeMap<String, String>) {
+        let rules = self.rules();
+        let (mut profiles, mut files) = (BTreeMap::new(), BTreeMap::new());
+        for object in self.profiles.all() {
+            let key = Key::of(&object.metadata);
+            let spec = object.data["spec"].clone();
+            let named = |name: &str| rules.get(&Key::new(&key.namespace, name));
+            match kinds::resolved(&key.namespace, &spec, named) {
+                Ok((profile, named)) => {
+                    files.extend(named);
+                    profiles.insert(key, profile);
+                }
+                Err(_) => drop(profiles.insert(key, spec)),
+            }
+        }
+        (profiles, files)
+    }
+
+    /// Rule sets that compile.
+    fn rules(&self) -> BTreeMap<Key, kinds::Rules> {
+        let mut before = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = BTreeMap::new();
+        for object in self.rule_sets.all() {
+            let key = Key::of(&object.metadata);
+            let map = |name: &str| {
+                Some(self.rule_maps.get(&Key::new(&key.namespace, name))?.data.clone().unwrap_or_default())
+            };
+            let Ok(rules) = kinds::rule_files(&object.data["spec"], map) else { continue };
+            let known = before.get(&key).filter(|(known, _)| *known == rules).map(|(_, fine)| *fine);
+            let fine = known.unwrap_or_else(|| kinds::compile(&rules).is_ok());
+            now.insert(key, (rules, fine));
+        }
+        *before = now;
+        before
+            .iter()
+            .filter(|(_, (_, fine))| *fine)
+            .map(|(key, (rules, _))| (key.clone(), rules.clone()))
+            .collect()
     }
 }
 
@@ -281,11 +342,6 @@ fn attachment(object: &DynamicObject) -> Attachment {
         profile: text(spec, "profile"),
         mode: text(spec, "mode"),
     }
-}
-
-/// A `WafProfile` is a profile of a configuration.
-fn profile(object: &DynamicObject) -> (Key, Value) {
-    (Key::of(&object.metadata), object.data["spec"].clone())
 }
 
 fn without_managers<K: Resource>(object: &mut K) {
