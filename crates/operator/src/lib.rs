@@ -5,3 +5,5 @@ pub mod cluster;
 pub mod kinds;
 pub mod protect;
 pub mod runtime;
+pub mod inject;
+pub mod manifest;

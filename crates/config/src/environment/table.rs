@@ -106,6 +106,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "As `--admin-token-file`.",
         &[Key(Top(&["admin", "tokenFile"]), Reading::Text)],
     ),
+    ours(
+        "PALISADE_PROBES",
+        "An address that serves probes and metrics alone, for kubelet and Prometheus.",
+        &[Key(Top(&["admin", "probes"]), Reading::Text)],
+    ),
     ours("PALISADE_ERROR_LOG", "As `--error-log`.", &[Key(Top(&["logs", "error"]), Reading::Text)]),
     ours("PALISADE_AUDIT_LOG", "As `--audit-log`.", &[Key(Top(&["logs", "audit"]), Reading::Text)]),
     ours(
@@ -123,6 +128,21 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "PALISADE_REDIS_URL",
         "Where the Redis is that several processes share: `sharedState.redis.url`.",
         &[Key(Top(&["sharedState", "redis", "url"]), Reading::Text)],
+    ),
+    ours(
+        "PALISADE_WORKLOAD_NAMESPACE",
+        "The namespace of the workload that is protected.",
+        &[Key(Top(&["workload", "namespace"]), Reading::Text)],
+    ),
+    ours(
+        "PALISADE_WORKLOAD_NAME",
+        "Its name, as a pod has one.",
+        &[Key(Top(&["workload", "name"]), Reading::Text)],
+    ),
+    ours(
+        "PALISADE_WORKLOAD_SERVICE_ACCOUNT",
+        "The service account that it runs as.",
+        &[Key(Top(&["workload", "serviceAccount"]), Reading::Text)],
     ),
     ours("PALISADE_DATA_DIR", "As `--data-dir`.", &[Key(Top(&["dataDir"]), Reading::Text)]),
     // The service behind.
