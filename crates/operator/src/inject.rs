@@ -43,6 +43,8 @@ pub use workload::{Workload, each_workload};
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use options::shown;
+
 use options::Options;
 use plan::Plan;
 

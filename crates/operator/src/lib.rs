@@ -1,9 +1,11 @@
 //! A cluster's own objects drive Palisade: our kinds and others' that we honour, what is to become of them (pure
 //! functions of what was observed), and the clients that watch and write. The only crate with a Kubernetes client.
 
+pub mod certs;
 pub mod cluster;
 pub mod kinds;
 pub mod protect;
 pub mod runtime;
 pub mod inject;
 pub mod manifest;
+pub mod webhook;

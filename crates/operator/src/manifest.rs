@@ -14,7 +14,9 @@ const LIMITS: YamlLimits = YamlLimits { bytes_max: 32 << 20, depth_max: 100, wei
 /// What is wrong first, with its line.
 pub fn read(text: &[u8]) -> Result<Vec<Value>, String> {
     let documents = parse_documents(text, &LIMITS).map_err(|wrong| match wrong.origin {
-        palisade_yaml::Origin::File { line, column, .. } => format!("line {line}, column {column}: {}", wrong.message),
+        palisade_yaml::Origin::File { line, column, .. } => {
+            format!("line {line}, column {column}: {}", wrong.message)
+        }
         _ => wrong.message,
     })?;
     Ok(documents.iter().map(value_of).collect())
@@ -62,7 +64,9 @@ fn plain(text: &str) -> Value {
         _ => {}
     }
     let is_float = digits.starts_with(|first: char| first.is_ascii_digit())
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'))
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'))
         && digits.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
     let float = is_float.then(|| text.parse().ok().and_then(Number::from_f64)).flatten();
     float.map_or_else(|| Value::String(text.to_owned()), Value::Number)
@@ -198,7 +202,8 @@ mod tests {
 
     #[test]
     fn words_are_what_kubectl_takes_them_for() {
-        let text = "a: 0644\nb: '0644'\nc: true\nd: yes\ne: 1.5\nf: 50m\ng: ~\nh: -3\ni: 2026-01-01\nj: 1e3\n";
+        let text =
+            "a: 0644\nb: '0644'\nc: true\nd: yes\ne: 1.5\nf: 50m\ng: ~\nh: -3\ni: 2026-01-01\nj: 1e3\n";
         let read = read(text.as_bytes()).unwrap().remove(0);
         let expected = json!({
             "a": 420, "b": "0644", "c": true, "d": "yes", "e": 1.5, "f": "50m", "g": null, "h": -3,
@@ -211,7 +216,8 @@ mod tests {
     fn what_is_written_looks_as_people_write_it() {
         let value = json!({"kind": "Pod", "args": ["run"], "env": [{"name": "A", "value": "1"}], "empty": {},
             "text": "one\ntwo\n"});
-        let expected = "args:\n- run\nempty: {}\nenv:\n- name: A\n  value: \"1\"\nkind: Pod\ntext: |\n  one\n  two\n";
+        let expected =
+            "args:\n- run\nempty: {}\nenv:\n- name: A\n  value: \"1\"\nkind: Pod\ntext: |\n  one\n  two\n";
         assert_eq!(write(&value), expected);
     }
 

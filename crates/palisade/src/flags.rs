@@ -10,6 +10,9 @@ use palisade_model::Mode;
 
 use crate::commands::authz::AuthzFlags;
 use crate::commands::demo::Scenario;
+use crate::commands::drain::DrainFlags;
+use crate::commands::inject::InjectFlags;
+use crate::commands::webhook::WebhookFlags;
 
 /// A workload-centric web application firewall and application-layer policy engine.
 #[derive(Debug, Parser)]
@@ -57,6 +60,12 @@ pub(crate) enum Command {
     Operator(Box<crate::commands::operator::OperatorFlags>),
     /// Ask a palisade on this machine whether it is ready: exit 0 when it is
     Health(HealthFlags),
+    /// Put sidecars into manifests of pods, deployments and their like
+    Inject(Box<InjectFlags>),
+    /// Answer API servers: sidecars for pods, and whether rules and profiles can be used
+    Webhook(Box<WebhookFlags>),
+    /// Wait for a moment: for preStop hooks where there is no shell
+    Drain(DrainFlags),
     /// Write a line for the file of users who may log in to the web console
     Password(PasswordFlags),
     /// What a configuration file and the environment may say: reference pages, or a JSON Schema for editors

@@ -38,6 +38,15 @@ pub(crate) const VOLUME_PREFIX: &str = "palisade-";
 pub(crate) const PREFIX: &str = "palisade.dev/";
 /// Every annotation that a pod may carry.
 pub(crate) const KNOWN: &[&str] = &[
-    PROFILE, CONFIG, MODE, APP_PORT, LISTEN_PORT, PROBES_PORT, STRATEGY, RESOURCES, APP_PORT_ENV,
-    EXEMPT_PORTS, STATUS,
+    PROFILE,
+    CONFIG,
+    MODE,
+    APP_PORT,
+    LISTEN_PORT,
+    PROBES_PORT,
+    STRATEGY,
+    RESOURCES,
+    APP_PORT_ENV,
+    EXEMPT_PORTS,
+    STATUS,
 ];

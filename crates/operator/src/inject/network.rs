@@ -59,7 +59,9 @@ pub fn network_policy(
     }
     let mut metadata = Map::new();
     metadata.insert("name".to_owned(), json!(format!("palisade-{name}")));
-    namespace.into_iter().for_each(|namespace| drop(metadata.insert("namespace".to_owned(), json!(namespace))));
+    namespace
+        .into_iter()
+        .for_each(|namespace| drop(metadata.insert("namespace".to_owned(), json!(namespace))));
     metadata.insert("labels".to_owned(), json!({"app.kubernetes.io/managed-by": "palisade"}));
     Ok(json!({
         "apiVersion": "networking.k8s.io/v1",

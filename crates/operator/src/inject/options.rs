@@ -47,10 +47,13 @@ impl Options {
             of_pod.or_else(|| namespace.annotations.get(name).map(String::as_str)).map(str::trim)
         };
         let annotations = view::map(pod, &["metadata", "annotations"]);
-        let unknown = texts(annotations).filter(|(name, _)| name.starts_with(PREFIX) && !KNOWN.contains(name));
+        let unknown =
+            texts(annotations).filter(|(name, _)| name.starts_with(PREFIX) && !KNOWN.contains(name));
         let warnings = unknown.take(WARNINGS_MAX).map(|(name, _)| unknown_annotation(name)).collect();
         let config = match (said(PROFILE), said(CONFIG)) {
-            (Some(_), Some(_)) => return deny(format!("annotations {PROFILE} and {CONFIG}: write one of them")),
+            (Some(_), Some(_)) => {
+                return deny(format!("annotations {PROFILE} and {CONFIG}: write one of them"));
+            }
             (Some(profile), None) => Some(format!("palisade-profile-{}", name_of_object(PROFILE, profile)?)),
             (None, Some(config)) => Some(name_of_object(CONFIG, config)?.to_owned()),
             (None, None) => None,
@@ -84,7 +87,10 @@ impl Options {
         };
         let app_port_env = said(APP_PORT_ENV).unwrap_or("PORT");
         if !is_variable(app_port_env) {
-            return deny(format!("annotation {APP_PORT_ENV} is {}; write a variable's name", shown(app_port_env)));
+            return deny(format!(
+                "annotation {APP_PORT_ENV} is {}; write a variable's name",
+                shown(app_port_env)
+            ));
         }
         if let Some(ports) = said(EXEMPT_PORTS) {
             exempt_ports(ports)?;
@@ -106,10 +112,11 @@ impl Options {
 
 /// The ports of [`EXEMPT_PORTS`].
 pub(crate) fn exempt_ports(text: &str) -> Result<Vec<u16>, No> {
-    let numbers = text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(|word| match word.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => deny(format!("annotation {EXEMPT_PORTS} has {}; write numbers with commas", shown(word))),
-    });
+    let numbers =
+        text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(|word| match word.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => deny(format!("annotation {EXEMPT_PORTS} has {}; write numbers with commas", shown(word))),
+        });
     numbers.collect()
 }
 
@@ -130,7 +137,9 @@ fn unprivileged(annotation: &str, text: &str) -> Result<u16, No> {
             "annotation {annotation} is {}: the sidecar does not run as root; write a port from 1024 on",
             shown(text)
         )),
-        Err(_) => deny(format!("annotation {annotation} is {}; write a port from 1024 to 65535", shown(text))),
+        Err(_) => {
+            deny(format!("annotation {annotation} is {}; write a port from 1024 to 65535", shown(text)))
+        }
     }
 }
 
@@ -139,7 +148,11 @@ fn name_of_object<'t>(annotation: &str, text: &'t str) -> Result<&'t str, No> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     let bytes = text.as_bytes();
-    match bytes.iter().all(|byte| fits(*byte)) && ends(bytes.first()) && ends(bytes.last()) && bytes.len() <= 230 {
+    match bytes.iter().all(|byte| fits(*byte))
+        && ends(bytes.first())
+        && ends(bytes.last())
+        && bytes.len() <= 230
+    {
         true => Ok(text),
         false => deny(format!("annotation {annotation} is {}, which no object can be called", shown(text))),
     }
@@ -234,11 +247,15 @@ impl Resources {
     pub(crate) fn to_json(&self) -> Value {
         let of = |what: fn(&Amount) -> &Option<String>| {
             let named = [("cpu", what(&self.cpu)), ("memory", what(&self.memory))];
-            let said = named.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
+            let said =
+                named.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
             said.collect::<Map<_, _>>()
         };
         let both = [("requests", of(|amount| &amount.request)), ("limits", of(|amount| &amount.limit))];
-        both.into_iter().filter(|(_, map)| !map.is_empty()).map(|(name, map)| (name.to_owned(), json!(map))).collect()
+        both.into_iter()
+            .filter(|(_, map)| !map.is_empty())
+            .map(|(name, map)| (name.to_owned(), json!(map)))
+            .collect()
     }
 }
 

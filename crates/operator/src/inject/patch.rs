@@ -21,7 +21,12 @@ fn compare(before: &Value, after: &Value, path: &mut String, out: &mut Vec<Value
     }
 }
 
-fn compare_maps(before: &Map<String, Value>, after: &Map<String, Value>, path: &mut String, out: &mut Vec<Value>) {
+fn compare_maps(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    path: &mut String,
+    out: &mut Vec<Value>,
+) {
     for key in before.keys().filter(|key| !after.contains_key(*key)) {
         within(path, key, |path| out.push(json!({"op": "remove", "path": path})));
     }
@@ -76,7 +81,9 @@ fn kept<'v>(before: &'v [Value], after: &'v [Value]) -> Option<std::collections:
         let after: HashSet<_> = after.iter().copied().collect();
         before.iter().copied().filter(|name| after.contains(name)).collect()
     };
-    let in_order = |names: Vec<Option<&'v str>>| names.into_iter().filter(|name| both.contains(name)).collect::<Vec<_>>();
+    let in_order = |names: Vec<Option<&'v str>>| {
+        names.into_iter().filter(|name| both.contains(name)).collect::<Vec<_>>()
+    };
     (in_order(before) == in_order(after)).then_some(both)
 }
 

@@ -183,7 +183,9 @@ impl Plan {
             Chosen::Told(_) => first_container(pod, number),
         };
         if strategy == Strategy::PortSwap && target.is_none() {
-            return deny("port-swap needs a container that can be told another port; the pod has none with a name");
+            return deny(
+                "port-swap needs a container that can be told another port; the pod has none with a name",
+            );
         }
         let plan = Self {
             strategy,
@@ -201,7 +203,12 @@ impl Plan {
     }
 
     /// For a pod that has been injected before, by then without its sidecar: ports stay as they were chosen.
-    pub(super) fn again(pod: &Value, status: &Status, options: &Options, settings: &Settings) -> Result<Self, No> {
+    pub(super) fn again(
+        pod: &Value,
+        status: &Status,
+        options: &Options,
+        settings: &Settings,
+    ) -> Result<Self, No> {
         would_end(pod, settings)?;
         let plan = Self {
             strategy: status.strategy,
@@ -358,7 +365,12 @@ fn listed(candidates: &[Candidate<'_>]) -> String {
 }
 
 /// A name can be taken over only where there is one, and only where nobody else has it: a Service would go to them.
-fn named_once(candidates: &[Candidate<'_>], number: u16, name: Option<&str>, namespace: &str) -> Result<(), No> {
+fn named_once(
+    candidates: &[Candidate<'_>],
+    number: u16,
+    name: Option<&str>,
+    namespace: &str,
+) -> Result<(), No> {
     let Some(name) = name else {
         let of = if namespace.is_empty() { String::new() } else { format!(" of {}", shown(namespace)) };
         return deny(format!(
@@ -378,7 +390,7 @@ fn named_once(candidates: &[Candidate<'_>], number: u16, name: Option<&str>, nam
 
 /// Where an application goes that gives its port away: ten thousand further, or before, and on to the next that is free.
 fn moved(number: u16, taken: &[Candidate<'_>], probes: u16) -> u16 {
-    let start = number.checked_add(10_000).unwrap_or(number - 10_000);
+    let start = number.checked_add(10_000).unwrap_or_else(|| number - 10_000);
     let free = |port: &u16| *port != number && *port != probes && taken.iter().all(|one| one.number != *port);
     // Of 40,000 ports one is free: a pod of 1.5 MiB cannot declare them all.
     (start..=u16::MAX).chain(1024..start).find(free).unwrap_or(start)

@@ -61,7 +61,8 @@ pub(super) fn make(plan: &Plan, options: &Options, settings: &Settings) -> Made 
 
 fn environment(plan: &Plan, options: &Options, settings: &Settings) -> Value {
     let told = |name: &str, value: String| json!({"name": name, "value": value});
-    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
+    let field =
+        |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
     let mut all = vec![
         // Variables of other images may stand in the pod for other reasons.
         told("PALISADE_COMPAT", "off".to_owned()),
@@ -147,7 +148,8 @@ impl Made {
         let (Some(found), None) = (found.next(), found.next()) else { return false };
         let variables = |container: &Value| {
             let all = view::list(container, &["env"]).iter();
-            all.filter(|variable| view::name(variable).is_some_and(|name| name.starts_with("PALISADE_"))).count()
+            all.filter(|variable| view::name(variable).is_some_and(|name| name.starts_with("PALISADE_")))
+                .count()
         };
         let set_empty = |key: &str| {
             let value = found.get(key);
@@ -160,11 +162,13 @@ impl Made {
             && variables(found) == variables(&self.container)
             && self.container.as_object().is_some_and(|made| {
                 // Images are led to a mirror by some clusters; the hash is of the one that we named.
-                made.iter().all(|(key, value)| key == "image" || found.get(key).is_some_and(|has| holds(has, value)))
+                made.iter()
+                    .all(|(key, value)| key == "image" || found.get(key).is_some_and(|has| holds(has, value)))
             })
-            && self.volumes.iter().all(|volume| {
-                view::list(pod, &["spec", "volumes"]).iter().any(|there| holds(there, volume))
-            })
+            && self
+                .volumes
+                .iter()
+                .all(|volume| view::list(pod, &["spec", "volumes"]).iter().any(|there| holds(there, volume)))
             && our_volumes(pod).count() == self.volumes.len()
     }
 

@@ -130,7 +130,10 @@ fn has_known_firewall(pod: &Value) -> bool {
             let name = image.rsplit('/').next().unwrap_or_default();
             let name = name.split(['@', ':']).next().unwrap_or_default();
             let told = view::list(container, &["env"]).iter().filter_map(view::name).any(|variable| {
-                matches!(variable, "PROXYLOCATION" | "UPSTREAM" | "BACKEND" | "PALISADE_UPSTREAM" | "PALISADE_CONFIG")
+                matches!(
+                    variable,
+                    "PROXYLOCATION" | "UPSTREAM" | "BACKEND" | "PALISADE_UPSTREAM" | "PALISADE_CONFIG"
+                )
             });
             told && matches!(name, "palisade" | "modsecurity-crs")
         },

@@ -10,7 +10,9 @@ use super::{No, deny, view};
 
 /// Makes room for the sidecar.
 pub(super) fn apply(pod: &mut Value, plan: &Plan) -> Result<(), No> {
-    let Some(target) = plan.target.as_ref().filter(|_| plan.strategy != Strategy::Service) else { return Ok(()) };
+    let Some(target) = plan.target.as_ref().filter(|_| plan.strategy != Strategy::Service) else {
+        return Ok(());
+    };
     let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
     let Some(container) = containers.and_then(|containers| containers.get_mut(target.index)) else {
         return Ok(());

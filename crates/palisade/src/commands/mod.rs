@@ -4,9 +4,11 @@ pub(crate) mod alerts;
 pub(crate) mod authz;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod inject;
 pub(crate) mod manual;
 pub(crate) mod operator;
 pub(crate) mod password;
@@ -16,6 +18,7 @@ pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod sim;
+pub(crate) mod webhook;
 
 use std::io::Write as _;
 
