@@ -27,7 +27,8 @@ fn a_sidecar_that_was_tampered_with_is_made_anew() {
     let settings = Settings::default();
     let (injected, _) = patched(&pod(), &settings);
     let sidecar = |pod: &Value| pod["spec"]["initContainers"][0].clone();
-    let changes: [(&str, fn(&mut Value)); 6] = [
+    type Change = (&'static str, fn(&mut Value));
+    let changes: [Change; 6] = [
         ("another command", |container| container["command"] = json!(["sleep", "1d"])),
         ("other arguments", |container| container["args"] = json!(["run", "--mode", "off"])),
         ("a variable that wins", |container| {

@@ -62,7 +62,7 @@ fn the_pod_of_a_deployment_gets_a_sidecar() {
     let Some(reviews) = transcript("06-admission-mutating.json") else { return };
     let of_controller =
         |review: &&Value| review["request"]["object"]["metadata"].get("generateName").is_some();
-    let mut review = reviews.iter().filter(of_controller).next_back().unwrap().clone();
+    let mut review = reviews.iter().rfind(of_controller).unwrap().clone();
     review["request"]["object"]["spec"]["containers"][0]["ports"] =
         json!([{"name": "http", "containerPort": 8080}]);
     // As older servers ask.
