@@ -8,4 +8,5 @@ pub mod protect;
 pub mod runtime;
 pub mod inject;
 pub mod manifest;
+pub mod protect;
 pub mod webhook;
