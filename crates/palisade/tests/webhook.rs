@@ -212,15 +212,15 @@ fn certificates_are_made_kept_and_trusted_in_a_cluster() {
         (running, address)
     };
     let (_one, first) = start();
-    let secret = cluster.get("secrets", "palisade-system", "palisade-webhook-certificates").unwrap();
+    let secret = cluster.get("secrets", "palisade-system", "palisade-webhook-certs").unwrap();
     let decoded = |text: &Value| {
         let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
         String::from_utf8(bytes).unwrap()
     };
     let bundle = decoded(&secret["data"]["ca.crt"]);
-    for resource in ["mutating", "validating"] {
+    for (resource, name) in [("mutating", "palisade-inject"), ("validating", "palisade-validate")] {
         let resource = format!("admissionregistration.k8s.io/{resource}webhookconfigurations");
-        let configuration = cluster.get(&resource, "", "palisade-webhook").unwrap();
+        let configuration = cluster.get(&resource, "", name).unwrap();
         for webhook in configuration["webhooks"].as_array().unwrap() {
             assert_eq!(decoded(&webhook["clientConfig"]["caBundle"]), bundle, "{}", webhook["name"]);
             // Everything else is as it was registered.
@@ -233,7 +233,7 @@ fn certificates_are_made_kept_and_trusted_in_a_cluster() {
     for address in [first, second] {
         assert_eq!(ask(address, &bundle, "/inject", question.as_bytes()).unwrap().0, 200);
     }
-    let again = cluster.get("secrets", "palisade-system", "palisade-webhook-certificates").unwrap();
+    let again = cluster.get("secrets", "palisade-system", "palisade-webhook-certs").unwrap();
     assert_eq!(again["data"], secret["data"]);
 }
 

@@ -45,10 +45,10 @@ pub(crate) struct WebhookFlags {
     #[arg(long, value_name = "NAME", default_value = "palisade-webhook")]
     pub(crate) service: String,
     /// Secret that certificates are kept in
-    #[arg(long, value_name = "NAME", default_value = "palisade-webhook-certificates")]
+    #[arg(long, value_name = "NAME", default_value = "palisade-webhook-certs")]
     pub(crate) secret: String,
     /// Webhook configuration that is told whom to trust, mutating or validating; may be repeated
-    #[arg(long = "configuration", value_name = "NAME", default_values = ["palisade-webhook"])]
+    #[arg(long = "configuration", value_name = "NAME", default_values = ["palisade-inject", "palisade-validate"])]
     pub(crate) configurations: Vec<String>,
     #[command(flatten)]
     pub(crate) cluster: ClusterFlags,
