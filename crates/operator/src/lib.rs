@@ -3,10 +3,9 @@
 
 pub mod certs;
 pub mod cluster;
-pub mod kinds;
-pub mod protect;
-pub mod runtime;
 pub mod inject;
+pub mod kinds;
 pub mod manifest;
 pub mod protect;
+pub mod runtime;
 pub mod webhook;
