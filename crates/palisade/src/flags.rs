@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_config::{Environment, Overrides};
+use palisade_control::link::Target;
 use palisade_model::Mode;
 
 use crate::commands::authz::AuthzFlags;
+use crate::commands::control::ControlCommand;
 use crate::commands::demo::Scenario;
 use crate::commands::drain::DrainFlags;
 use crate::commands::inject::InjectFlags;
@@ -29,6 +31,9 @@ pub(crate) const VERSION: &str = env!("PALISADE_BUILD_VERSION");
 pub(crate) enum Command {
     /// Protect a service: a reverse proxy that inspects what it forwards
     Run(Box<RunFlags>),
+    /// Tell data planes what to serve
+    #[command(subcommand)]
+    Control(ControlCommand),
     /// Answer Envoys in the place of Calico's Dikastes, by its flags
     Authz(Box<AuthzFlags>),
     /// Say what would happen to a request, and why
@@ -377,6 +382,30 @@ pub(crate) struct RunFlags {
     /// Folder for request bodies too large for memory, ./palisade-data when absent
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) follow: ControlFlags,
+}
+
+/// Whose word a data plane serves by.
+#[derive(Args, Debug)]
+pub(crate) struct ControlFlags {
+    /// Server that says what is served, `https://HOST:PORT`, in the place of a configuration file
+    ///
+    /// Both ends show certificates. What was said last is kept in the data folder and served while the server is away.
+    #[arg(long, value_name = "URL", conflicts_with = "config", help_heading = "Control stream")]
+    pub(crate) control: Option<Target>,
+    /// Authorities that the server's certificate is signed by, in PEM
+    #[arg(long, value_name = "FILE", requires = "control", help_heading = "Control stream")]
+    pub(crate) control_ca: Option<PathBuf>,
+    /// Our certificate, in PEM; read anew when it changes, as the others are
+    #[arg(long, value_name = "FILE", requires = "control", help_heading = "Control stream")]
+    pub(crate) control_cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "control", help_heading = "Control stream")]
+    pub(crate) control_key: Option<PathBuf>,
+    /// What this data plane is called: a DNS name that its certificate is for; the host's name when absent
+    #[arg(long, value_name = "NAME", requires = "control", help_heading = "Control stream")]
+    pub(crate) control_name: Option<String>,
 }
 
 impl RunFlags {

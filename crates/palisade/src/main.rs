@@ -27,6 +27,7 @@ mod explaining;
 mod fetch;
 mod files;
 mod flags;
+mod followed;
 mod idle;
 mod journal;
 mod lists;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Policy(PolicyCommand::Suggest(flags)) => commands::policy::suggest::run(&flags),
         Command::Alerts(AlertsCommand::Test(test)) => commands::alerts::test(&test),
         Command::Run(run) => commands::run::run(&run),
+        Command::Control(control) => commands::control::run(&control),
         Command::Authz(authz) => commands::authz::run(&authz),
         Command::Events(EventsCommand::Query(flags)) => commands::events::query(&flags),
         Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),

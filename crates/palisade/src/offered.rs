@@ -36,6 +36,11 @@ impl Offered {
         Ok(Self { told, offers, folder, data: Some(data) })
     }
 
+    /// The bundle that was kept from a time before.
+    pub(crate) fn held(&self) -> Option<Bundle> {
+        self.folder.held().map(|(_, bundle)| bundle.clone())
+    }
+
     /// The data folder, for the process to keep.
     pub(crate) fn data(&mut self) -> Result<DataFolder> {
         self.data.take().context("the data folder is taken once")
@@ -83,7 +88,7 @@ impl Offered {
     /// Has an offer in force, or what was before it, and answers.
     pub(crate) async fn take_over(&mut self, offer: Offer, in_use: &mut InUse) {
         let revision = offer.bundle.revision();
-        let before = self.folder.held().map(|(_, bundle)| bundle.clone());
+        let before = self.held();
         let outcome = match self.folder.put(&offer.bundle) {
             Ok(()) => in_use.reload(Effort::Changed).await,
             Err(error) => {

@@ -25,6 +25,7 @@ use crate::environment;
 use crate::events::Events;
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
+use crate::followed;
 use crate::journal::Logs;
 use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY};
 use crate::modes::Modes;
@@ -41,7 +42,10 @@ use crate::watch::{Seen, Watcher};
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
 /// once, and opens the log files anew.
 pub(crate) fn run(flags: &RunFlags) -> Result<Finding> {
-    serve(told(flags)?)
+    match flags.follow.control {
+        Some(_) => followed::run(&flags.follow, told(flags)?),
+        None => serve(told(flags)?),
+    }
 }
 
 /// The same, by what it was told.
@@ -51,9 +55,13 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
 
 /// The same by a configuration that somebody offers, and offers anew. Begins with the last one that was good, if the data
 /// folder holds one, and otherwise waits for the first that is.
-#[expect(dead_code, reason = "the control stream and the gateway begin by it")]
+#[expect(dead_code, reason = "the gateway begins by it")]
 pub(crate) fn serve_offers(told: Told, offers: mpsc::Receiver<Offer>) -> Result<Finding> {
-    let mut offered = Offered::open(told, offers)?;
+    serve_offered(Offered::open(told, offers)?)
+}
+
+/// The same, where somebody had to know first what is kept.
+pub(crate) fn serve_offered(mut offered: Offered) -> Result<Finding> {
     let begun = offered.begin()?;
     go_on(begun, Some(offered))
 }
