@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use palisade_control::link::{ClientAuth, Files, LiveTls, Target};
-use palisade_control::stream::{FollowOptions, follow};
+use palisade_control::stream::{FollowOptions, Following, follow};
 use palisade_control::{Bundle, Offers, channel};
 use tokio::sync::watch;
 
@@ -32,8 +32,8 @@ pub(crate) fn run(flags: &ControlFlags, told: Told) -> Result<Finding> {
         None => host_name()?,
     };
     let (offers, offered) = channel();
-    let offered = Offered::open(told, offered)?;
-    start(target, tls, name, offered.held(), offers)?;
+    let mut offered = Offered::open(told, offered)?;
+    offered.comes_by(start(target, tls, name, offered.held(), offers)?);
     serve_offered(offered)
 }
 
@@ -53,9 +53,15 @@ fn target_and_files(flags: &ControlFlags) -> Result<(Target, Files)> {
     Ok((target, Files { ca, own: Some((certificate, key)) }))
 }
 
-/// Follows on a thread of its own, so that busy workers do not make news late.
-fn start(target: Target, tls: LiveTls, name: String, held: Option<Bundle>, offers: Offers) -> Result<()> {
-    let (following, _) = watch::channel(Default::default());
+/// Follows on a thread of its own, so that busy workers do not make news late. Returns how it goes.
+fn start(
+    target: Target,
+    tls: LiveTls,
+    name: String,
+    held: Option<Bundle>,
+    offers: Offers,
+) -> Result<watch::Receiver<Following>> {
+    let (following, shown) = watch::channel(Following::default());
     let options = FollowOptions {
         target,
         tls: Arc::new(tls),
@@ -70,5 +76,5 @@ fn start(target: Target, tls: LiveTls, name: String, held: Option<Bundle>, offer
         .name("control".to_owned())
         .spawn(move || runtime.block_on(follow(options, offers)))
         .context("the thread of the control stream cannot be started")?;
-    Ok(())
+    Ok(shown)
 }

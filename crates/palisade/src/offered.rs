@@ -4,8 +4,9 @@ use std::future::pending;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use palisade_control::stream::Following;
 use palisade_control::{Applied, Bundle, Offer, Refused};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::bundle_folder::BundleFolder;
 use crate::commands::run::{Begun, InUse};
@@ -19,6 +20,7 @@ pub(crate) struct Offered {
     offers: mpsc::Receiver<Offer>,
     folder: BundleFolder,
     data: Option<DataFolder>,
+    following: Option<watch::Receiver<Following>>,
 }
 
 impl Offered {
@@ -33,12 +35,22 @@ impl Offered {
         let data = DataFolder::open(Path::new(path))?;
         let folder = BundleFolder::open(&data.path().join("bundle"))?;
         told.file = Some(folder.entry());
-        Ok(Self { told, offers, folder, data: Some(data) })
+        Ok(Self { told, offers, folder, data: Some(data), following: None })
     }
 
     /// The bundle that was kept from a time before.
     pub(crate) fn held(&self) -> Option<Bundle> {
         self.folder.held().map(|(_, bundle)| bundle.clone())
+    }
+
+    /// Has somebody shown how the stream goes that offers come by.
+    pub(crate) fn comes_by(&mut self, following: watch::Receiver<Following>) {
+        self.following = Some(following);
+    }
+
+    /// How that stream goes, where there is one.
+    pub(crate) fn following(&self) -> Option<watch::Receiver<Following>> {
+        self.following.clone()
     }
 
     /// The data folder, for the process to keep.

@@ -14,6 +14,7 @@ pub mod addresses;
 pub mod authn;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod dataplane;
 pub mod detect;
 pub mod equivalence;
@@ -47,6 +48,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("client_addresses", addresses::client_addresses),
     ("config_file", config::config_file),
     ("connection", dataplane::connection),
+    ("control_words", control::control_words),
     ("descent", detect::descent),
     ("detector", detect::detector),
     ("graphql_protobuf", detect::graphql_protobuf),

@@ -10,9 +10,11 @@ use palisade_console::{
     Control, Explainer, Exposition, Health, Histogram, ListenerStatus, PolicyShown, Records, Reload, Reloads,
     RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
 };
+use palisade_control::stream::Following;
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
+use tokio::sync::watch;
 
 use crate::admin::usage::Usage;
 use crate::control::Controls;
@@ -42,6 +44,7 @@ pub(crate) struct Process {
     outlets: OnceLock<Arc<Outlets>>,
     shared: OnceLock<Arc<palisade_shared::Client>>,
     recording: OnceLock<Arc<Recording>>,
+    following: OnceLock<watch::Receiver<Following>>,
     policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
 }
@@ -126,6 +129,7 @@ impl Process {
             outlets: OnceLock::new(),
             shared: OnceLock::new(),
             recording: OnceLock::new(),
+            following: OnceLock::new(),
             policies,
             changing: Mutex::new(Changing {
                 state: State::Starting,
@@ -216,6 +220,11 @@ impl Process {
         let _ = self.shared.set(client);
     }
 
+    /// A server says what is served.
+    pub(crate) fn follows(&self, following: watch::Receiver<Following>) {
+        let _ = self.following.set(following);
+    }
+
     /// New requests should go elsewhere.
     pub(crate) fn draining(&self) {
         self.changing().state = State::Draining;
@@ -294,6 +303,9 @@ impl Subject for Process {
         let is_ready = self.readiness() == Health::Good;
         self.changing().metrics(is_ready, into);
         policy_metrics(&self.policies, into);
+        if let Some(following) = self.following.get() {
+            control_metrics(&following.borrow(), into);
+        }
         let events = self.changing().events.clone();
         events.iter().for_each(|events| events.metrics(into));
         if let Some(plane) = self.plane.get() {
@@ -415,6 +427,16 @@ impl Changing {
             into.counter("palisade_log_lines_failed_total", help, &[("log", name)], *failed);
         }
     }
+}
+
+/// How the control stream goes.
+fn control_metrics(following: &Following, into: &mut Exposition) {
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    let help = "1 while the server is there that says what is served.";
+    into.gauge("palisade_control_connected", help, &[], flag(following.is_connected));
+    let help = "0 when what the server said last was refused, so that what is in force is older.";
+    let refused = following.applied.as_ref().is_some_and(|applied| applied.outcome.is_err());
+    into.gauge("palisade_control_last_accepted", help, &[], flag(!refused));
 }
 
 /// Where policies come from, and who waits for news.

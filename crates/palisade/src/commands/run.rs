@@ -97,6 +97,8 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
     let Begun { maker, snapshot, process, admin } = begun;
     let config = &snapshot.config;
     let logs = Logs::open(&config.logs)?;
+    let following = offered.as_ref().and_then(Offered::following);
+    following.into_iter().for_each(|following| process.follows(following));
     let data = match &mut offered {
         Some(offered) => offered.data()?,
         None => DataFolder::open(Path::new(config.data_dir.as_str()))?,
