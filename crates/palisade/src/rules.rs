@@ -80,7 +80,7 @@ pub(crate) fn load_shown(
     }
     match loaded.rules {
         Some(rules) => Ok(Some(rules)),
-        None => bail!("the rules are not usable: {}", count(&loaded)),
+        None => bail!("the rules are not usable: {}{}", count(&loaded), first_error(&loaded)),
     }
 }
 
@@ -123,6 +123,18 @@ pub(crate) fn count(loaded: &LoadedRules) -> String {
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     let warnings = loaded.diagnostics.len() - errors;
     format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"))
+}
+
+/// `; the first: site.conf:3:22: there is no operator ...`: all that somebody elsewhere gets to see.
+fn first_error(loaded: &LoadedRules) -> String {
+    let Some(first) = loaded.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) else {
+        return String::new();
+    };
+    let place = first.span.map(|span| {
+        let (line, column) = loaded.sources.line_column(span);
+        format!("{}:{line}:{column}: ", loaded.sources.name(span.file))
+    });
+    format!("; the first: {}{}", place.unwrap_or_default(), first.message)
 }
 
 /// `1 rule`, `2 rules`.

@@ -7,7 +7,7 @@ mod support;
 use std::net::SocketAddr;
 
 use pki::Pki;
-use support::{Folder, Running, Upstream, command, eventually, get};
+use support::{Folder, Running, Upstream, command, eventually, get, send};
 
 /// A stage: certificates, a folder that is served, a data folder.
 struct Stage {
@@ -81,7 +81,8 @@ fn status(proxy: SocketAddr, word: &str) -> u16 {
 
 /// The value of a metric of the data plane, once it is that.
 fn until_metric(admin: SocketAddr, line: &str) {
-    eventually(line, || get(admin, "/metrics", "").body.lines().any(|found| found == line).then_some(()));
+    let ask = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\n\r\n");
+    eventually(line, || send(admin, ask.as_bytes()).body.lines().any(|found| found == line).then_some(()));
 }
 
 fn until_forbidden(proxy: SocketAddr, word: &str) {
