@@ -432,6 +432,7 @@ fn status(address: SocketAddr) -> Option<u16> {
 #[ignore = "a measurement"]
 fn two_thousand_services() {
     let server = Server::start();
+    server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "palisade-system"}}));
     for n in 0..100 {
         server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("ns-{n}")}}));
     }

@@ -6,15 +6,19 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use palisade_control::link::{ClientAuth, Files, LiveTls};
+use palisade_control::{Control, Selector};
 use palisade_operator::cluster::{self, ClusterFlags};
 use palisade_operator::protect::Settings;
-use palisade_operator::protect::reconciler::{self, Folder, Standing};
+use palisade_operator::protect::reconciler::{self, Folder, Standing, Stream};
 use palisade_operator::runtime::{self as operating, Runtime};
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Finding;
@@ -55,6 +59,21 @@ pub(crate) struct OperatorFlags {
     /// [default: no Service is protected]
     #[arg(long, value_name = "DIR")]
     bundle_dir: Option<PathBuf>,
+    /// Where data planes of the pool come for their configuration: palisade run --control https://...
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "bundle_dir", requires_all = ["control_cert", "control_key", "control_ca"])]
+    control: Option<SocketAddr>,
+    /// Our certificate there, in PEM
+    #[arg(long, value_name = "FILE", requires = "control")]
+    control_cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "control")]
+    control_key: Option<PathBuf>,
+    /// Authorities that data planes' certificates have to be signed by, in PEM
+    #[arg(long, value_name = "FILE", requires = "control")]
+    control_ca: Option<PathBuf>,
+    /// The end of the names of the pool's data planes; their certificates have to be for those [default: pool.NAMESPACE]
+    #[arg(long, value_name = "NAME", requires = "control")]
+    pool_name: Option<String>,
     /// Where probes and metrics answer
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9902")]
     probes: SocketAddr,
@@ -117,6 +136,7 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
             .await
             .with_context(|| format!("cannot listen on {} (--probes)", flags.probes))?;
         say!("palisade: listening on http://{} (probes)", operator.probes());
+        let stream = control_stream(flags).await?;
         let (standing, mut stands) = watch::channel(Standing::default());
         let (labels, leading) = (flags.pool_selector.clone(), operator.leads());
         // Who holds on to `standing` keeps it open where there is no pool.
@@ -126,10 +146,15 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
                     reconciler::run(client, settings, labels, Folder::new(folder), leading, standing.clone())
                         .await;
                 }
-                None => {
-                    say!("palisade: no Service is protected: name a folder by --bundle-dir");
-                    std::future::pending::<()>().await;
-                }
+                None => match stream {
+                    Some(stream) => {
+                        reconciler::run(client, settings, labels, stream, leading, standing.clone()).await;
+                    }
+                    None => {
+                        say!("palisade: no Service is protected: tell the pool by --control or --bundle-dir");
+                        std::future::pending::<()>().await;
+                    }
+                },
             }
         };
         let mut leads = operator.leads();
@@ -160,6 +185,30 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
         operator.end().await;
         Ok(Finding::Nothing)
     })
+}
+
+/// Begins to serve the control stream, where it is asked for.
+async fn control_stream(flags: &OperatorFlags) -> Result<Option<Stream>> {
+    let (Some(address), Some(cert), Some(key), Some(ca)) =
+        (flags.control, &flags.control_cert, &flags.control_key, &flags.control_ca)
+    else {
+        return Ok(None);
+    };
+    let files = Files { ca: ca.clone(), own: Some((cert.clone(), key.clone())) };
+    let tls = Arc::new(LiveTls::of_files(files, ClientAuth::Required)?);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (--control)"))?;
+    say!("palisade: listening on https://{} (control)", listener.local_addr()?);
+    let control = Control::new();
+    let serving = control.clone();
+    tokio::spawn(async move {
+        if let Err(error) = serving.serve(listener, tls, std::future::pending()).await {
+            say!("palisade: {error}");
+        }
+    });
+    let pool = flags.pool_name.clone().unwrap_or_else(|| format!("pool.{}", flags.namespace));
+    Ok(Some(Stream::new(control, Selector::Under(pool))))
 }
 
 /// A name that no other process has.

@@ -102,7 +102,7 @@ pub async fn run(
         let outcome = reconciler.pass(&world).await;
         standing.send_modify(|standing| match outcome {
             Ok(now) => *standing = now,
-            Err(error) => standing.trouble = Some(error.to_string()),
+            Err(error) => standing.trouble = Some(brief(&error)),
         });
     }
 }
