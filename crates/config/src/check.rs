@@ -21,7 +21,9 @@ use crate::read::LISTEN;
 use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
 use crate::socket::Socket;
 use crate::tls::Direction;
-use crate::value::{AdminAddress, HostPattern, ListenerProtocol, Located, Name, RouteBody, RoutePath};
+use crate::value::{
+    AdminAddress, ForwardedHeaders, HostPattern, ListenerProtocol, Located, Name, RouteBody, RoutePath,
+};
 
 /// Each is a socket and a task. A pool has one for every port of every Service that it protects.
 const LISTENERS_MAX: usize = 10_000;
@@ -51,6 +53,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.rates(&config);
     checks.authentication(&config);
     checks.references(&config);
+    checks.answers(&config);
     checks.routes(&config);
     checks.tls(&config);
     checks.client_addresses(&config);
@@ -83,6 +86,7 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
             health_path: None,
             redirect: None,
             direction: Direction::Inbound,
+            forwarded_headers: ForwardedHeaders::Append,
             client_address: None,
             tls: None,
         });
@@ -106,6 +110,8 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
                 listener: None,
                 hosts: Vec::new(),
                 path: Located::default(path),
+                exact: false,
+                body_max: None,
                 service: only.name.clone(),
                 profile: None,
                 exceptions: Vec::new(),
@@ -271,7 +277,7 @@ impl Checks<'_> {
         let homeless: HashSet<&str> = config
             .services
             .iter()
-            .filter(|service| service.upstream.is_none())
+            .filter(|service| service.upstream.is_none() && service.answer.is_none())
             .map(|service| service.name.as_str())
             .collect();
         for (index, service) in config.services.iter().enumerate() {
@@ -332,6 +338,24 @@ impl Checks<'_> {
         }
     }
 
+    /// An answer of ours is one answer, and stands in place of an upstream.
+    fn answers(&mut self, config: &Config) {
+        for (index, service) in config.services.iter().enumerate() {
+            let Some(answer) = &service.answer else { continue };
+            let key = format!("services[{index}].answer");
+            let origin = service.name.origin();
+            let places = usize::from(answer.location.is_some()) + usize::from(answer.https_port.is_some());
+            if service.upstream.is_some() {
+                let message = "a service with an upstream, and with an answer in place of one".to_owned();
+                self.error(&key, origin, message, "remove `answer`, or `upstream`");
+            } else if answer.status.is_redirect() != (places == 1) {
+                let message = format!("{} and where to do not fit", answer.status.get());
+                let help = "a redirect (301, 302, 303, 307, 308) has `location` or `httpsPort`, and nothing else has";
+                self.error(&key, origin, message, help);
+            }
+        }
+    }
+
     fn leads(&mut self, of: String, what: &str, name: &Located<Name>, known: &HashSet<&str>) {
         if known.contains(name.as_str()) {
             return;
@@ -360,7 +384,9 @@ impl Checks<'_> {
             some: HashMap<&'c str, Origin>,
         }
         let any = HostPattern::Any;
-        let mut claims: HashMap<(&HostPattern, &RoutePath), Claims<'_>> = HashMap::new();
+        // What takes one path alone is another claim than what takes all below it.
+        let claimed = |route: &Route| route.exact.then(|| route.path.ends_in_slash());
+        let mut claims: HashMap<(&HostPattern, &RoutePath, Option<bool>), Claims<'_>> = HashMap::new();
         let mut hosts: Vec<(usize, &HostPattern, Origin)> = Vec::new();
         for (index, route) in config.routes.iter().enumerate() {
             let key = format!("routes[{index}]");
@@ -372,7 +398,7 @@ impl Checks<'_> {
                     .find(|origin| *origin != Origin::Default)
                     .unwrap_or_default();
                 hosts.push((index, host, origin));
-                let claim = claims.entry((host, &route.path)).or_default();
+                let claim = claims.entry((host, &route.path, claimed(route))).or_default();
                 let before = match &route.listener {
                     Some(listener) => {
                         let before = claim.some.insert(listener.as_str(), origin);
@@ -394,7 +420,7 @@ impl Checks<'_> {
         let root = RoutePath::decode(&Node::text("/", Origin::Default), self.decoder);
         let mut told = HashSet::new();
         for (index, host, origin) in hosts {
-            let whole = root.as_ref().is_some_and(|root| claims.contains_key(&(host, root)));
+            let whole = root.as_ref().is_some_and(|root| claims.contains_key(&(host, root, None)));
             if !whole && told.insert(host) {
                 let message = format!("{host} has no route for `/`: its other paths are answered with 404");
                 self.warning(

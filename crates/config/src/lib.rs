@@ -78,12 +78,14 @@ pub use sinks::{
 };
 pub use socket::Socket;
 pub use tls::{
-    AuthoritySource, CertificateFiles, CertificateSource, ChainDepth, ClientCertificateMode,
-    ClientCertificates, Direction, ErrorPage, Fingerprint, FingerprintHash, Forward, ListenerTls, ServerName,
-    ServiceTls, SpiffeIdText, SubjectMatching, SubjectPattern, TlsVersion, UpstreamTls, WorkloadApi,
+    AuthoritySource, CertificateFact, CertificateFacts, CertificateFiles, CertificateSource, ChainDepth,
+    ClientCertificateMode, ClientCertificates, Direction, ErrorPage, Fingerprint, FingerprintHash, Forward,
+    ListenerTls, ServerName, ServiceTls, SpiffeIdText, SubjectMatching, SubjectPattern, TlsVersion,
+    UpstreamTls, WorkloadApi,
 };
 pub use value::{
-    Address, AdminAddress, AuditFormat, Count, CountIn, FilePath, HostPattern, IpAddress, ListenerProtocol,
-    Located, LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus,
-    RouteBody, RoutePath, Size, SizeIn, Time, UpstreamProtocol, UpstreamUrl, UpstreamUrls,
+    Address, AdminAddress, AnswerStatus, AuditFormat, Count, CountIn, FilePath, ForwardedHeaders,
+    HostPattern, IpAddress, ListenerProtocol, Located, Location, LogTarget, Name, OnFailure, OnRequestBody,
+    OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath, Size, SizeIn, Time,
+    UpstreamProtocol, UpstreamUrl, UpstreamUrls,
 };

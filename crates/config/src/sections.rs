@@ -19,9 +19,10 @@ use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
 use crate::value::{
-    Address, AdminAddress, AuditFormat, Count, FilePath, HostPattern, IpAddress, ListenerProtocol, Located,
-    LogTarget, Name, OnFailure, OnRequestBody, OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody,
-    RoutePath, Size, Time, UpstreamProtocol, UpstreamUrls,
+    Address, AdminAddress, AnswerStatus, AuditFormat, Count, FilePath, ForwardedHeaders, HostPattern,
+    IpAddress, ListenerProtocol, Located, Location, LogTarget, Name, OnFailure, OnRequestBody,
+    OnResponseBody, Paranoia, Port, RedirectStatus, RouteBody, RoutePath, Size, Time, UpstreamProtocol,
+    UpstreamUrls,
 };
 use palisade_model::{Attack, Leaks, Mode, PointPattern, Sensitivity, Wildcard};
 
@@ -136,6 +137,10 @@ section! {
         /// certificate where `upstream.tls` has one; it listens on loopback then, its routes name it, and nothing is said of
         /// the client.
         direction: Direction = "inbound",
+        /// What services are told of who asked, and of what the client says of that itself. append: its address is appended to
+        /// `X-Forwarded-For`. ingress-nginx: the headers that ingress-nginx writes, in which what the client said stands apart
+        /// (`X-Original-Forwarded-For`). ingress-nginx-full: the same, and the address is appended to the client's list.
+        forwarded_headers: ForwardedHeaders = "append",
         /// Who the client is where somebody stands between; the connection's other end when absent.
         client_address: Option<Located<ClientAddress>>,
         /// TLS; without it the listener is plain.
@@ -191,6 +196,9 @@ section! {
         name: Located<Name>,
         /// Where it lives. Not needed where only an Envoy asks about it.
         upstream: Option<Upstream>,
+        /// What every request for it is answered with, in place of an upstream. Nothing is inspected then but framing, lists
+        /// and certificates.
+        answer: Option<Answer>,
         /// The number of its application: entries of lists may be for some applications alone.
         application: Option<u32>,
         /// The mode of its traffic, in place of its profile's; see there. Where a route names a mode or a profile, that of the
@@ -235,6 +243,18 @@ section! {
 }
 
 section! {
+    /// An answer without an upstream: a status, a redirect to `location`, or one to the same place over HTTPS.
+    pub struct Answer {
+        /// The status. 404, 503, 403 and others of errors; of a redirect 301, 302, 303, 307 or 308.
+        status: AnswerStatus = "503",
+        /// Where a redirect goes.
+        location: Option<Location>,
+        /// The port of the same place over HTTPS, as clients see it: a redirect goes there.
+        https_port: Option<Port>,
+    }
+}
+
+section! {
     /// Where a service lives.
     pub struct Upstream {
         /// `http://HOST` or `http://HOST:PORT`, `https` for TLS, or a list of them that are alike. Each address that they resolve to is an
@@ -271,6 +291,12 @@ section! {
         hosts: Vec<Located<HostPattern>>,
         /// The path that requests begin with, in its normal form and decoded.
         path: Located<RoutePath> = "/",
+        /// Whether it takes that path alone, to the slash at its end, and nothing below it. It comes before a route that takes
+        /// what begins with the path.
+        exact: bool = "false",
+        /// The largest body that requests may have; any when absent. A larger one is answered with 413, whether anybody
+        /// inspects it or not.
+        body_max: Option<Size>,
         /// The service.
         service: Located<Name>,
         /// The profile that inspects these requests; the service's when absent.

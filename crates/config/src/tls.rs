@@ -1,7 +1,7 @@
 //! TLS as it is configured: certificates of listeners, certificates of clients, TLS towards services, and what an
 //! application is told of a client's certificate. Files are named here; what is in them is read elsewhere.
 
-use crate::decode::{Decode, Decoder, Shape, section};
+use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::headers::HeaderName;
 use crate::node::{Node, Value};
 use crate::sections::Config;
@@ -73,6 +73,82 @@ section! {
         client_certificate: bool = "false",
         /// Whether `X-Forwarded-Client-Cert` says it in Envoy's form.
         xfcc: bool = "false",
+        /// Further headers, and what each says of the certificate.
+        headers: CertificateFacts,
+    }
+}
+
+words! {
+    /// What may be said of a client's certificate.
+    pub enum CertificateFact: "something that can be said of a certificate" {
+        /// `NONE`, `SUCCESS`, `FAILED:` and why.
+        Verify = "verify",
+        /// RFC 2253.
+        SubjectDn = "subject-dn",
+        /// RFC 2253.
+        IssuerDn = "issuer-dn",
+        /// `/C=IL/CN=x`.
+        SubjectDnLegacy = "subject-dn-legacy",
+        /// `/C=IL/CN=x`.
+        IssuerDnLegacy = "issuer-dn-legacy",
+        /// Upper-case hex.
+        Serial = "serial",
+        /// SHA-1, 40 hex digits.
+        Fingerprint = "fingerprint",
+        /// SHA-256, 64 hex digits.
+        FingerprintSha256 = "fingerprint-sha256",
+        /// `Nov 22 08:00:00 2026 GMT`.
+        NotBefore = "not-before",
+        /// The same form.
+        NotAfter = "not-after",
+        /// Until it runs out.
+        DaysLeft = "days-left",
+        /// URL-escaped PEM.
+        Certificate = "certificate",
+    }
+}
+
+/// Headers, and what each says of a client's certificate, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFacts(Vec<(HeaderName, CertificateFact)>);
+
+/// More would be no headers of one request.
+const FACTS_MAX: usize = 32;
+
+impl CertificateFacts {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, CertificateFact)> {
+        self.0.iter().map(|(name, fact)| (name, *fact))
+    }
+}
+
+impl Decode for CertificateFacts {
+    fn decode(node: &Node, decoder: &mut Decoder) -> Option<Self> {
+        let entries = match &node.value {
+            Value::Map(entries) if entries.len() <= FACTS_MAX => entries,
+            Value::Null => return Some(Self::default()),
+            _ => {
+                let help = "write a mapping of at most 32 headers: `{X-Client-Serial: serial}`".to_owned();
+                decoder.error(node, format!("{} stands where headers are expected", node.describe()), help);
+                return None;
+            }
+        };
+        let mut facts = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let name = HeaderName::decode(&Node::text(&key.name, key.origin), decoder);
+            let fact =
+                decoder.within(&Step::Key(&key.name), |decoder| CertificateFact::decode(value, decoder));
+            facts.push(name.zip(fact));
+        }
+        facts.into_iter().collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn shape() -> Shape {
+        Shape::Names(Box::new(<CertificateFact as Decode>::shape()))
     }
 }
 
@@ -406,6 +482,7 @@ impl FromText for SpiffeIdText {
 }
 
 decode_as_text!(
+    CertificateFact,
     ClientCertificateMode,
     TlsVersion,
     FingerprintHash,

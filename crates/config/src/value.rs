@@ -13,13 +13,14 @@ mod upstream_url;
 pub use address::{Address, AdminAddress, IpAddress};
 pub use amount::{Size, SizeIn, Time};
 pub use choice::{
-    AuditFormat, ListenerProtocol, OnFailure, OnRequestBody, OnResponseBody, RouteBody, UpstreamProtocol,
+    AuditFormat, ForwardedHeaders, ListenerProtocol, OnFailure, OnRequestBody, OnResponseBody, RouteBody,
+    UpstreamProtocol,
 };
 pub use file::{FilePath, LogTarget};
 pub use located::Located;
 pub use name::Name;
-pub use number::{Count, CountIn, Paranoia, Port, RedirectStatus};
-pub use route::{HostPattern, RoutePath};
+pub use number::{AnswerStatus, Count, CountIn, Paranoia, Port, RedirectStatus};
+pub use route::{HostPattern, Location, RoutePath};
 pub use upstream_url::{UpstreamUrl, UpstreamUrls};
 
 use palisade_model::{Attack, PointPattern, Wildcard};

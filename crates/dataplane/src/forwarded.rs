@@ -19,6 +19,19 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
     }
 }
 
+/// The same where we speak as ingress-nginx does, which also keeps `Proxy` back (CVE-2016-5385).
+pub(crate) fn is_ours_as_ingress_nginx(name: &[u8]) -> bool {
+    const FURTHER: [&[u8]; 6] = [
+        b"proxy",
+        b"x-scheme",
+        b"x-forwarded-port",
+        b"x-forwarded-scheme",
+        b"x-original-forwarded-for",
+        b"x-original-forwarded-host",
+    ];
+    is_ours(name) || FURTHER.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
 /// What we know of the request.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
@@ -35,6 +48,9 @@ pub(crate) struct Known<'a> {
 pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, out: &mut Vec<u8>) {
     let client = known.client.to_canonical().to_string();
     let from = known.from.to_canonical().to_string();
+    if let ForwardedFor::IngressNginx { full } = policy {
+        return as_ingress_nginx(headers, known, &client, full, out);
+    }
     out.extend_from_slice(b"X-Forwarded-For: ");
     if policy == ForwardedFor::Append {
         for value in headers.values(b"x-forwarded-for").filter(|value| !value.is_empty()) {
@@ -50,6 +66,37 @@ pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, o
     }
     write_field(b"X-Real-IP", client.as_bytes(), out);
     write_field(b"X-Request-Id", known.request_id.as_bytes(), out);
+}
+
+/// As ingress-nginx's `proxy_set_header`s say it, but for the request's id, which is always ours.
+fn as_ingress_nginx(headers: &Fields, known: &Known<'_>, client: &str, full: bool, out: &mut Vec<u8>) {
+    let list = |name: &[u8]| {
+        let values: Vec<&[u8]> = headers.values(name).filter(|value| !value.is_empty()).collect();
+        values.join(&b", "[..])
+    };
+    let (said, said_host) = (list(b"x-forwarded-for"), list(b"x-forwarded-host"));
+    let port = if known.scheme == "https" { "443" } else { "80" };
+    let forwarded_for = match full && !said.is_empty() {
+        true => [&said[..], b", ", client.as_bytes()].concat(),
+        false => client.as_bytes().to_vec(),
+    };
+    for (name, value) in [
+        ("X-Request-ID", known.request_id.as_bytes()),
+        ("X-Real-IP", client.as_bytes()),
+        ("X-Forwarded-For", &forwarded_for),
+        ("X-Forwarded-Host", known.host),
+        ("X-Forwarded-Port", port.as_bytes()),
+        ("X-Forwarded-Proto", known.scheme.as_bytes()),
+        ("X-Forwarded-Scheme", known.scheme.as_bytes()),
+        ("X-Scheme", known.scheme.as_bytes()),
+        ("X-Original-Forwarded-For", &said),
+        ("X-Original-Forwarded-Host", &said_host),
+    ] {
+        // As nginx has it, a header without a value is none.
+        if !value.is_empty() {
+            write_field(name.as_bytes(), value, out);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +128,27 @@ mod tests {
              X-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com\r\nX-Real-IP: 192.0.2.7\r\nX-Request-Id: 0f\r\n"
         );
         assert!(written(ForwardedFor::Replace).starts_with("X-Forwarded-For: 192.0.2.7\r\n"));
+    }
+
+    #[test]
+    fn as_ingress_nginx_the_client_stands_alone_and_its_word_apart() {
+        assert_eq!(
+            written(ForwardedFor::IngressNginx { full: false }),
+            "X-Request-ID: 0f\r\nX-Real-IP: 192.0.2.7\r\nX-Forwarded-For: 192.0.2.7\r\n\
+             X-Forwarded-Host: example.com\r\nX-Forwarded-Port: 80\r\nX-Forwarded-Proto: http\r\n\
+             X-Forwarded-Scheme: http\r\nX-Scheme: http\r\n\
+             X-Original-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3\r\n"
+        );
+        let full = written(ForwardedFor::IngressNginx { full: true });
+        assert!(
+            full.contains("\r\nX-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7\r\n"),
+            "{full}"
+        );
+        for line in full.lines() {
+            let name = line.split(':').next().unwrap();
+            assert!(is_ours_as_ingress_nginx(name.as_bytes()), "{name}");
+        }
+        assert!(is_ours_as_ingress_nginx(b"Proxy") && !is_ours_as_ingress_nginx(b"host"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! application servers that make variables of headers (`HTTP_SSL_CLIENT_VERIFY`).
 
 use palisade_identity::{XfccFields, escaped_certificate_pem, hex_lower, xfcc_element};
+use palisade_inspect::openssl_time;
 use palisade_model::PeerIdentity;
 
 /// What a service's application is told beside the verdict and the names.
@@ -18,6 +19,65 @@ pub struct Forward {
     pub certificate: bool,
     /// Whether `x-forwarded-client-cert` says it in Envoy's form.
     pub xfcc: bool,
+    /// Further headers, and what each says.
+    pub headers: Vec<(String, Fact)>,
+}
+
+/// What may be said of a certificate under a name of the service's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The verdict, which is said where there is no certificate as well.
+    Verify,
+    /// RFC 2253.
+    SubjectDn,
+    /// RFC 2253.
+    IssuerDn,
+    /// `/C=IL/CN=x`.
+    SubjectDnLegacy,
+    /// `/C=IL/CN=x`.
+    IssuerDnLegacy,
+    /// Upper-case hex.
+    Serial,
+    /// A hash of the certificate.
+    Fingerprint(FingerprintHash),
+    /// When it begins to be good.
+    NotBefore,
+    /// When it ends.
+    NotAfter,
+    /// Until then.
+    DaysLeft,
+    /// URL-escaped PEM.
+    Certificate,
+}
+
+impl Fact {
+    /// What is said, if there is anything to say.
+    fn of(self, peer: &PeerIdentity) -> Option<String> {
+        if self == Self::Verify {
+            return Some(peer.verify().to_string());
+        }
+        let facts = peer.certificate()?;
+        let said = match self {
+            Self::Verify => return None,
+            Self::SubjectDn => facts.subject_dn.to_string(),
+            Self::IssuerDn => facts.issuer_dn.to_string(),
+            Self::SubjectDnLegacy => facts.subject_dn_legacy.to_string(),
+            Self::IssuerDnLegacy => facts.issuer_dn_legacy.to_string(),
+            Self::Serial => facts.serial.to_string(),
+            Self::Fingerprint(FingerprintHash::Sha1) => hex_lower(&facts.sha1),
+            Self::Fingerprint(FingerprintHash::Sha256) => hex_lower(&facts.sha256),
+            Self::NotBefore => openssl_time(facts.not_before),
+            Self::NotAfter => openssl_time(facts.not_after),
+            Self::DaysLeft => {
+                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+                (facts.not_after.saturating_sub(now).max(0) / 86_400).to_string()
+            }
+            Self::Certificate => escaped_certificate_pem(&facts.der),
+        };
+        // A header without a value is none, as nginx has it.
+        (!said.is_empty()).then_some(said)
+    }
 }
 
 /// How a fingerprint is made.
@@ -37,6 +97,7 @@ impl Default for Forward {
             fingerprint_hash: FingerprintHash::default(),
             certificate: false,
             xfcc: false,
+            headers: Vec::new(),
         }
     }
 }
@@ -44,13 +105,20 @@ impl Default for Forward {
 impl Forward {
     /// Whether a client may not say this: a name of ours, or the one that this service's fingerprint has.
     pub(crate) fn is_ours(&self, name: &[u8]) -> bool {
-        is_identity_header(name) || same(name, self.fingerprint_header.as_bytes())
+        is_identity_header(name)
+            || same(name, self.fingerprint_header.as_bytes())
+            || self.headers.iter().any(|(header, _)| same(name, header.as_bytes()))
     }
 
     /// Hands over what is said of a client of a host that asks for certificates. `own_uris` are those of the certificate
     /// that it was shown.
     pub(crate) fn fields(&self, peer: &PeerIdentity, own_uris: &[String], mut say: impl FnMut(&str, &str)) {
         say("ssl-client-verify", &peer.verify().to_string());
+        for (header, fact) in &self.headers {
+            if let Some(said) = fact.of(peer) {
+                say(header, &said);
+            }
+        }
         let Some(facts) = peer.certificate() else { return };
         for (name, value) in
             [("ssl-client-subject-dn", &facts.subject_dn), ("ssl-client-issuer-dn", &facts.issuer_dn)]
@@ -166,6 +234,23 @@ mod tests {
         assert!(said.contains(&format!("X-Client-Print: {}", "cd".repeat(32))));
         assert!(forward.is_ours(b"x_client-print") && forward.is_ours(b"ssl-client-fingerprint"));
         assert!(!Forward::default().is_ours(b"x-client-print"));
+    }
+
+    #[test]
+    fn further_headers_say_what_they_are_told_to_and_belong_to_us() {
+        let headers = [
+            ("X-Serial", Fact::Serial),
+            ("X-Issuer", Fact::IssuerDn),
+            ("X-Verify", Fact::Verify),
+            ("X-From", Fact::NotBefore),
+        ];
+        let headers = headers.map(|(name, fact)| (name.to_owned(), fact)).to_vec();
+        let forward = Forward { headers, ..Forward::default() };
+        let trusted = said(&forward, &PeerIdentity::trusted(facts()));
+        let own = ["X-Serial: 0A", "X-Verify: SUCCESS", "X-From: Jan  1 00:00:00 1970 GMT"];
+        assert_eq!(trusted[1..4], own, "an empty issuer is not said");
+        assert!(said(&forward, &PeerIdentity::NONE).contains(&"X-Verify: NONE".to_owned()));
+        assert!(forward.is_ours(b"x_serial") && !Forward::default().is_ours(b"x-serial"));
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub use envoy::{
     BoundEnvoy, EnvoyAddress, EnvoyListener, Health, Protected, Readiness, ask_health, serve_envoy,
 };
 pub use hold::Budget;
-pub use identity_headers::{FingerprintHash, Forward};
+pub use identity_headers::{Fact, FingerprintHash, Forward};
 pub use journal::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark, Sent, Timing};
 pub use lists::LiveLists;
 pub use lookups::SharedCollections;
@@ -95,7 +95,8 @@ pub use rates::{RateLimit, RateLimits, Rates, SharedKey};
 pub use routes::{Routes, host_of};
 pub use serve::{Bound, Drain, DrainTrigger, Drained, Socket, drain, serve, serve_stream};
 pub use settings::{
-    BodyMode, Destination, ForwardedFor, Http2Limits, Limits, Listener, Plane, Protocol, Redirect, Timeouts,
+    Answer, BodyMode, Destination, ForwardedFor, Home, Http2Limits, Limits, Listener, Plane, Protocol,
+    Redirect, Timeouts,
 };
 pub use site::{HeaderChanges, PAGE_BYTES_MAX, Page, PageError, Site};
 pub use tls::{

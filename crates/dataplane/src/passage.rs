@@ -22,11 +22,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_http::{RequestHead, Target};
+use palisade_http::{Framing, RequestHead, Target};
 use palisade_inspect::{Direction, Peer, Service};
 use palisade_model::PeerIdentity;
 
-use self::elsewhere::elsewhere;
+use self::elsewhere::{answered, elsewhere};
 use self::stop::Stop;
 pub(crate) use self::stop::told;
 use crate::arrival::Arrival;
@@ -90,6 +90,8 @@ pub(crate) struct Passage<'p, C> {
     towards: Option<Arc<[SocketAddr]>>,
     /// The connection ends after this exchange, whatever its sides say.
     closing: bool,
+    /// The largest body that this request may have.
+    body_max: u64,
 }
 
 /// What becomes of the bodies of an exchange that rules want to see.
@@ -120,6 +122,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             bodies: Bodies::Held,
             towards: None,
             closing: false,
+            body_max: u64::MAX,
         }
     }
 
@@ -143,21 +146,22 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         self.closing = turned.is_some();
         let elsewhere = refused.or_else(|| listener.redirect.map(|redirect| elsewhere(redirect, &head)));
         let destination = if elsewhere.is_none() { listener.routes.find(&head) } else { None };
+        let elsewhere = elsewhere.or_else(|| answered(&destination.as_ref()?.home, &head));
         let site = destination.as_ref().and_then(|destination| destination.site.clone());
         self.site = site.map(|site| site.at(Target::new(&head.target, &head.method).path()));
         let id = request_id();
         let client_addr = listener.client_of(arrival, &head.headers);
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
-        let upstream = destination.as_ref().map(|destination| &destination.upstream);
+        let upstream = destination.as_ref().and_then(|destination| destination.upstream());
         self.response_timeout =
             upstream.and_then(|upstream| upstream.response()).unwrap_or(listener.timeouts.response);
-        if let (None, Some(destination)) = (plan.refusal, &destination) {
+        if let (None, Some(destination), Some(upstream)) = (plan.refusal, &destination, upstream) {
             let hop = request::Hop {
                 arrival,
                 client: client_addr.ip(),
                 forwarded_for: listener.forwarded_for,
                 request_id: &id,
-                authority: destination.upstream.authority().as_bytes(),
+                authority: upstream.authority().as_bytes(),
                 forward: &destination.forward,
                 peer: told,
                 authentication: destination.authentication.as_deref(),
@@ -181,7 +185,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             request_id: id,
         };
         // What nobody wants is nobody's to inspect, but it is counted and logged as everything is.
-        let service = destination.as_ref().map_or(&plane.nobody, |destination| &destination.service).clone();
+        let inspected = destination.as_ref().filter(|destination| destination.upstream().is_some());
+        let service = inspected.map_or(&plane.nobody, |destination| &destination.service).clone();
         let counts = self.counts_of(&service);
         let mode = destination.as_ref().map_or(BodyMode::Hold, |destination| destination.body);
         self.bodies = match mode {
@@ -191,6 +196,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             BodyMode::Stream => Bodies::OnTheWay,
             BodyMode::Off => Bodies::Off,
         };
+        self.body_max = destination.as_ref().map_or(u64::MAX, |destination| destination.body_max);
         let in_parts = self.bodies == Bodies::OnTheWay && plan.has_body() && plan.refusal.is_none();
         let rates = destination.as_ref().map(|destination| &destination.rates);
         let authentication = destination.as_ref().and_then(|destination| destination.authentication.as_ref());
@@ -220,6 +226,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             (None, None) if !matches!(stand, Ok(Stand::Decided(_))) => {
                 Err(elsewhere.unwrap_or_else(|| self.no_route()))
             }
+            _ if too_long(&plan, self.body_max) => Err(Stop::answer(413, too_large(self.body_max))),
             _ => self.inspect_request(&plan, &mut exchange, stand).await,
         };
         let inspected = inspected.and_then(|held| Ok((held, upstream.ok_or_else(|| self.no_route())?)));
@@ -227,8 +234,9 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             Ok((held, upstream)) => {
                 let streams = plan.has_body() && !self.client.body_is_done();
                 let forward = destination.as_ref().map(|to| to.forward.clone()).unwrap_or_default();
-                let mut upload =
-                    Upload::new(held, streams, plan.has_body(), forward).behind(authentication.cloned());
+                let mut upload = Upload::new(held, streams, plan.has_body(), forward)
+                    .behind(authentication.cloned())
+                    .up_to(self.body_max);
                 if in_parts && wants_body {
                     let bytes_max = listener.limits.message_held_max;
                     let messages = plan.grpc && mode == BodyMode::Hold;
@@ -274,13 +282,22 @@ impl<'p, C: ClientSide> Passage<'p, C> {
     }
 }
 
+/// Whether a request says itself that its body is too large.
+fn too_long(plan: &RequestPlan, body_max: u64) -> bool {
+    plan.refusal.is_none() && matches!(plan.framing, Framing::Length(length) if length > body_max)
+}
+
+fn too_large(body_max: u64) -> String {
+    format!("the request's body is larger than {body_max} bytes")
+}
+
 /// The addresses of a service whose policies ask where requests to it go. None where it has no address: what asks for one
 /// cannot be decided then.
 async fn addresses_of(destination: &Destination) -> Option<Arc<[SocketAddr]>> {
     let gate = destination.service.gate.as_ref()?;
     match gate.direction() {
         Direction::Ingress => None,
-        Direction::Egress => Some(destination.upstream.addresses().await.into()),
+        Direction::Egress => Some(destination.upstream()?.addresses().await.into()),
     }
 }
 

@@ -161,7 +161,11 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     let takes_trailers = head.headers.values(b"te").any(|value| has_word(value, b"trailers"));
     for (name, value) in head.headers.iter() {
         let dropped = is_hop_by_hop(name)
-            || hop.forwarded_for != ForwardedFor::Nothing && forwarded::is_ours(name)
+            || match hop.forwarded_for {
+                ForwardedFor::Nothing => false,
+                ForwardedFor::IngressNginx { .. } => forwarded::is_ours_as_ingress_nginx(name),
+                ForwardedFor::Append | ForwardedFor::Replace => forwarded::is_ours(name),
+            }
             || hop.forward.is_ours(name)
             || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")

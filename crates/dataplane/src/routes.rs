@@ -109,7 +109,7 @@ impl Routes {
     /// Lets upstreams drop connections that have grown old.
     pub(crate) fn sweep(&self) {
         for destination in self.table.load().targets() {
-            destination.upstream.sweep();
+            destination.upstream().iter().for_each(|upstream| upstream.sweep());
         }
     }
 }

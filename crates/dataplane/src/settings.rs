@@ -147,6 +147,11 @@ pub enum ForwardedFor {
     Append,
     /// It is replaced by the client's address: nothing that a client says of itself gets through.
     Replace,
+    /// As ingress-nginx says it, in the headers that it writes. What the client said goes on under `X-Original-Forwarded-*`.
+    IngressNginx {
+        /// The address is appended to the client's list in place of standing alone.
+        full: bool,
+    },
     /// Nothing is said of the client, and what the request says of one goes on as it is: it is the workload's own call.
     Nothing,
 }
@@ -156,8 +161,10 @@ pub enum ForwardedFor {
 pub struct Destination {
     /// How its traffic is inspected.
     pub service: Arc<Service>,
-    /// Where it goes.
-    pub upstream: Arc<Upstream>,
+    /// What becomes of its requests.
+    pub home: Home,
+    /// The largest body that a request may have, in bytes. Over it: 413.
+    pub body_max: u64,
     /// What its answers look like; as they come, and with our own pages, when `None`.
     pub site: Option<Arc<Site>>,
     /// What it is told of a client's certificate.
@@ -168,6 +175,31 @@ pub struct Destination {
     pub rates: Rates,
     /// Who has to say who they are; nobody where it is `None`.
     pub authentication: Option<Arc<Authentication>>,
+}
+
+/// Where the requests for a service end.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// They go there.
+    At(Arc<Upstream>),
+    /// They have this answer, uninspected.
+    Answer(Answer),
+}
+
+/// An answer of ours that a service has in place of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A status, with its page.
+    Status(u16),
+    /// The same place over HTTPS.
+    Https(Redirect),
+    /// Another place: a URL or a path.
+    Elsewhere {
+        /// The status of the redirect.
+        status: u16,
+        /// Where.
+        location: String,
+    },
 }
 
 /// What becomes of bodies while they are inspected.
@@ -187,7 +219,16 @@ impl Destination {
     /// A service and where it lives, its answers as they come.
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
         let (forward, body, rates) = (Arc::default(), BodyMode::default(), Rates::default());
-        Self { service, upstream, site: None, forward, body, rates, authentication: None }
+        let (home, body_max) = (Home::At(upstream), u64::MAX);
+        Self { service, home, body_max, site: None, forward, body, rates, authentication: None }
+    }
+
+    /// Where its requests go, unless they are answered here.
+    pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
+        match &self.home {
+            Home::At(upstream) => Some(upstream),
+            Home::Answer(_) => None,
+        }
     }
 }
 

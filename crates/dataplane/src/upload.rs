@@ -34,6 +34,8 @@ pub(crate) struct Upload {
     /// What the service is told of clients, which they do not say themselves.
     forward: Arc<Forward>,
     authentication: Option<Arc<Authentication>>,
+    /// The largest body that may pass, in bytes.
+    bytes_max: u64,
     /// Whether the last poll moved anything.
     pub(crate) moved: bool,
     /// Bytes that came from the client beyond what was held.
@@ -53,6 +55,8 @@ pub(crate) enum UploadError {
     Failed,
     /// A message is larger than so many bytes.
     TooLarge(usize),
+    /// The body is larger than its route takes.
+    OverRoute(u64),
     /// The budget for what is held is used up.
     OverBudget,
 }
@@ -71,6 +75,7 @@ impl Upload {
             abandoned: false,
             forward,
             authentication: None,
+            bytes_max: u64::MAX,
             moved: false,
             streamed_bytes: 0,
         }
@@ -84,6 +89,16 @@ impl Upload {
     /// The service is told who it is from, which clients do not say themselves.
     pub(crate) fn behind(self, authentication: Option<Arc<Authentication>>) -> Self {
         Self { authentication, ..self }
+    }
+
+    /// It may have so many bytes, those that are held included.
+    pub(crate) fn up_to(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
+    }
+
+    /// Whether more has come than may.
+    fn is_too_large(&self) -> bool {
+        self.held.as_ref().map_or(0, Held::len).saturating_add(self.streamed_bytes) > self.bytes_max
     }
 
     /// How long it is, where all of it is held.
@@ -135,6 +150,9 @@ impl Upload {
         loop {
             if self.abandoned {
                 return Poll::Ready(Ok(()));
+            }
+            if self.is_too_large() {
+                return Poll::Ready(Err(UploadError::OverRoute(self.bytes_max)));
             }
             let waits = match self.fill_output(cx, client, server, exchange) {
                 Ok(waits) => waits,

@@ -359,7 +359,7 @@ async fn connect_asked_for() {
 #[tokio::test]
 async fn no_route() {
     let (address, _) = answering(OK).await;
-    let none = RouteTable::new([]);
+    let none = RouteTable::new(Vec::new());
     let proxy = start(address, "", |listener| listener.routes = Routes::new(none)).await;
     check("no_route", &proxy, sending(&proxy, GET).await).await;
 }

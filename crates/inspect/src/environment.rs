@@ -38,8 +38,8 @@ fn of_client(identity: &PeerIdentity, clock: Clock, tell: &mut dyn FnMut(&str, &
         tell("SSL_CLIENT_S_DN_CN", name);
     }
     tell("SSL_CLIENT_M_SERIAL", serial);
-    tell("SSL_CLIENT_V_START", &time(*not_before));
-    tell("SSL_CLIENT_V_END", &time(*not_after));
+    tell("SSL_CLIENT_V_START", &openssl_time(*not_before));
+    tell("SSL_CLIENT_V_END", &openssl_time(*not_after));
     let now = i64::try_from(clock.now.0 / 1000).unwrap_or(i64::MAX);
     tell("SSL_CLIENT_V_REMAIN", &(not_after.saturating_sub(now).max(0) / 86_400).to_string());
     for (number, name) in facts.dns_sans.iter().take(NAMES_MAX).enumerate() {
@@ -70,7 +70,7 @@ fn openssl_name(cipher: &'static str) -> &'static str {
 }
 
 /// `Nov 22 08:00:00 2026 GMT`, as OpenSSL prints it; what no calendar has is the number.
-fn time(seconds: i64) -> String {
+pub fn openssl_time(seconds: i64) -> String {
     match u64::try_from(seconds) {
         Ok(seconds) => {
             let asctime = Calendar::new(seconds.saturating_mul(1000), 0).asctime();

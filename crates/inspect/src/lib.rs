@@ -37,6 +37,7 @@ mod standing;
 pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
 pub use ends::Ends;
+pub use environment::openssl_time;
 pub use exceptions::{Exceptions, FindingExceptions};
 pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged, Waits};
 pub use inspection::{
@@ -57,6 +58,6 @@ pub use patches::Patches;
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, cause_word, form_of, masked_uri, shortfall_text};
 pub use report::Report;
-pub use routes::RouteTable;
+pub use routes::{PathMatch, RouteTable};
 pub use specification::Enforcement;
 pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};

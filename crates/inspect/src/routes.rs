@@ -3,6 +3,7 @@
 //! ```text
 //!  host  exact name  ->  *.name (one label more)  ->  any        the first that has routes decides alone
 //!  path  /a/b/c  ->  /a/b  ->  /a  ->  /                          the longest that is a route, segment by segment
+//!        a route of one path alone comes before the one that takes what begins with it
 //! ```
 //!
 //! A path without a normal form belongs to `/` of its host and to nothing else: it earns no exception that a longer
@@ -34,15 +35,29 @@ struct Paths {
 #[derive(Clone, Debug, Default)]
 struct Node {
     children: HashMap<Box<[u8]>, usize>,
+    /// Of the path and of all below it.
     target: Option<usize>,
+    /// Of the path alone, without a slash at its end and with one.
+    exact: [Option<usize>; 2],
+}
+
+/// Which paths a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// The path and all below it, segment by segment.
+    Below,
+    /// The path alone, to the slash at its end.
+    Exact,
 }
 
 impl<T> RouteTable<T> {
-    /// A table from routes: hosts (none: any), a path, and what they lead to. The first of two equal routes counts; a
-    /// checked configuration has no such two.
-    pub fn new<'a>(routes: impl IntoIterator<Item = (Vec<&'a HostPattern>, &'a RoutePath, T)>) -> Self {
+    /// A table from routes: hosts (none: any), a path, which paths that means, and what they lead to. The first of two equal
+    /// routes counts; a checked configuration has no such two.
+    pub fn new<'a>(
+        routes: impl IntoIterator<Item = (Vec<&'a HostPattern>, &'a RoutePath, PathMatch, T)>,
+    ) -> Self {
         let mut table = Self { exact: HashMap::new(), below: HashMap::new(), any: None, targets: Vec::new() };
-        for (hosts, path, target) in routes {
+        for (hosts, path, matches, target) in routes {
             let index = table.targets.len();
             table.targets.push(target);
             let hosts = if hosts.is_empty() { vec![&HostPattern::Any] } else { hosts };
@@ -52,7 +67,7 @@ impl<T> RouteTable<T> {
                     HostPattern::Exact(name) => table.exact.entry(key(name)).or_insert_with(Paths::new),
                     HostPattern::Below(name) => table.below.entry(key(name)).or_insert_with(Paths::new),
                 };
-                paths.insert(path, index);
+                paths.insert(path, matches, index);
             }
         }
         table
@@ -60,7 +75,7 @@ impl<T> RouteTable<T> {
 
     /// A table in which everything belongs to one.
     pub fn all_to(target: T) -> Self {
-        let root = Node { children: HashMap::new(), target: Some(0) };
+        let root = Node { target: Some(0), ..Node::default() };
         let any = Some(Paths { nodes: vec![root] });
         Self { exact: HashMap::new(), below: HashMap::new(), any, targets: vec![target] }
     }
@@ -98,7 +113,7 @@ impl Paths {
         Self { nodes: vec![Node::default()] }
     }
 
-    fn insert(&mut self, path: &RoutePath, target: usize) {
+    fn insert(&mut self, path: &RoutePath, matches: PathMatch, target: usize) {
         let mut at = 0;
         for segment in path.segments() {
             let next = self.nodes.len();
@@ -107,22 +122,28 @@ impl Paths {
                 self.nodes.push(Node::default());
             }
         }
-        self.nodes[at].target.get_or_insert(target);
+        let node = &mut self.nodes[at];
+        match matches {
+            PathMatch::Below => node.target.get_or_insert(target),
+            PathMatch::Exact => node.exact[usize::from(path.ends_in_slash())].get_or_insert(target),
+        };
     }
 
     fn find(&self, path: &[u8]) -> Option<usize> {
         let root = self.nodes.first()?;
-        if root.children.is_empty() {
+        if root.children.is_empty() && root.exact[1].is_none() {
             return root.target;
         }
         let Some(path) = normal_path(path) else { return root.target };
         let (mut at, mut found) = (root, root.target);
         for segment in path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()) {
-            let Some(next) = at.children.get(segment).and_then(|next| self.nodes.get(*next)) else { break };
+            let Some(next) = at.children.get(segment).and_then(|next| self.nodes.get(*next)) else {
+                return found;
+            };
             at = next;
             found = at.target.or(found);
         }
-        found
+        at.exact[usize::from(path.ends_with(b"/"))].or(found)
     }
 }
 
@@ -159,7 +180,8 @@ mod tests {
         let config: Config = read.config.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
         RouteTable::new(config.routes.iter().map(|route| {
             let hosts = route.hosts.iter().map(|host| &**host).collect();
-            (hosts, &*route.path, route.service.to_string())
+            let matches = if route.exact { PathMatch::Exact } else { PathMatch::Below };
+            (hosts, &*route.path, matches, route.service.to_string())
         }))
     }
 
@@ -216,6 +238,30 @@ mod tests {
             ("/a%20b/c", "d"),
             ("*", "a"),
             ("", "a"),
+        ] {
+            assert_eq!(find(&table, "h", path), Some(service), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_route_of_one_path_takes_that_path_to_its_last_slash() {
+        let table = table(
+            "- {service: a}\n- {path: /, exact: true, service: d}\n- {path: /x, service: b}\n\
+             - {path: /x, exact: true, service: c}\n- {path: /x/y/, exact: true, service: d}\n",
+        );
+        for (path, service) in [
+            ("/", "d"),
+            ("//", "d"),
+            ("/a", "a"),
+            ("/x", "c"),
+            ("/%78", "c"),
+            ("/x/", "b"),
+            ("/x/z", "b"),
+            ("/x/y", "b"),
+            ("/x/y/", "d"),
+            ("/x/y/z", "b"),
+            ("/x/z/../y/", "d"),
+            ("/x%2f", "a"),
         ] {
             assert_eq!(find(&table, "h", path), Some(service), "{path}");
         }

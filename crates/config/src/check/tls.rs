@@ -110,9 +110,13 @@ impl Checks<'_> {
             "x-forwarded-proto",
             "x-real-ip",
         ];
-        let header = service.forward.fingerprint.header.as_str();
-        if TAKEN.contains(&header.to_ascii_lowercase().replace('_', "-").as_str()) {
-            let key = format!("services[{index}].forward.fingerprint.header");
+        let further = service.forward.headers.iter().map(|(header, _)| ("headers", header.as_str()));
+        let fingerprint = ("fingerprint.header", service.forward.fingerprint.header.as_str());
+        for (of, header) in further.chain([fingerprint]) {
+            if !TAKEN.contains(&header.to_ascii_lowercase().replace('_', "-").as_str()) {
+                continue;
+            }
+            let key = format!("services[{index}].forward.{of}");
             let message = format!("{} says something else already", quoted(header));
             self.error(
                 &key,

@@ -14,6 +14,7 @@ decode_as_text!(
     OnResponseBody,
     AuditFormat,
     ListenerProtocol,
+    ForwardedHeaders,
     RouteBody,
     UpstreamProtocol
 );
@@ -81,6 +82,18 @@ words! {
         Stream = "stream",
         /// They pass unseen.
         Off = "off",
+    }
+}
+
+words! {
+    /// What services are told of who asked.
+    pub enum ForwardedHeaders: "a form of forwarded headers" {
+        /// The address is appended to the client's list.
+        Append = "append",
+        /// ingress-nginx's headers.
+        IngressNginx = "ingress-nginx",
+        /// The same, and the address is appended to the client's list.
+        IngressNginxFull = "ingress-nginx-full",
     }
 }
 

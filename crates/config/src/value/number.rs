@@ -4,7 +4,7 @@ use crate::decode::{Decode, Decoder, Shape};
 use crate::node::Node;
 use crate::value::{FromText, Refused, decode_as_text, decode_text, or};
 
-decode_as_text!(u32, Count, RedirectStatus, Port, Paranoia);
+decode_as_text!(u32, Count, RedirectStatus, AnswerStatus, Port, Paranoia);
 
 impl FromText for u32 {
     fn from_text(text: &str) -> Result<Self, Refused> {
@@ -99,6 +99,40 @@ impl FromText for RedirectStatus {
 
     fn shape() -> Shape {
         Shape::OneOf(REDIRECTS)
+    }
+}
+
+/// The status of an answer of ours: of a redirect, or of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerStatus(u16);
+
+impl AnswerStatus {
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Whether it sends elsewhere.
+    pub fn is_redirect(self) -> bool {
+        self.0 < 400
+    }
+}
+
+const ANSWERS: &[&str] = &[
+    "301", "302", "303", "307", "308", "400", "401", "403", "404", "405", "410", "421", "429", "500", "501",
+    "502", "503", "504",
+];
+
+impl FromText for AnswerStatus {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        match text.parse() {
+            Ok(status) if ANSWERS.contains(&text) => Ok(Self(status)),
+            _ => Err(("is not the status of an answer".to_owned(), format!("write {}", or(ANSWERS)))),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::OneOf(ANSWERS)
     }
 }
 

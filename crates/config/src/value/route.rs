@@ -5,7 +5,7 @@ use std::fmt;
 use crate::decode::Shape;
 use crate::value::{FromText, Refused, decode_as_text};
 
-decode_as_text!(HostPattern, RoutePath);
+decode_as_text!(HostPattern, RoutePath, Location);
 
 /// Whose requests a route is for: a name, `*.` and a name, or any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,30 +78,67 @@ impl FromText for HostPattern {
 /// The longest name of DNS.
 pub(super) const HOST_BYTES_MAX: usize = 253;
 
-/// Where the requests of a route begin: a path in its normal form, decoded, ending in a slash or not.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoutePath(String);
+/// Where the requests of a route begin: a path in its normal form, decoded, ending in a slash or not. Whether it does
+/// matters to routes that take one path alone; it makes no two paths different otherwise.
+#[derive(Clone, Debug)]
+pub struct RoutePath {
+    /// Without a slash at its end.
+    text: String,
+    /// Whether it was written with one.
+    slash: bool,
+}
+
+impl PartialEq for RoutePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for RoutePath {}
+
+impl std::hash::Hash for RoutePath {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl PartialOrd for RoutePath {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RoutePath {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
 
 impl RoutePath {
     /// `/`, which every path begins with.
     pub fn root() -> Self {
-        Self(String::new())
+        Self { text: String::new(), slash: true }
     }
 
     /// Without a slash at its end; empty for `/`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it was written with a slash at its end, as `/` always is.
+    pub fn ends_in_slash(&self) -> bool {
+        self.slash
     }
 
     /// Its segments; none for `/`.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/').skip(1)
+        self.text.split('/').skip(1)
     }
 }
 
 impl fmt::Display for RoutePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "/" } else { &self.0 })
+        f.write_str(if self.text.is_empty() { "/" } else { &self.text })
     }
 }
 
@@ -130,7 +167,7 @@ impl FromText for RoutePath {
         if path.len() > PATH_BYTES_MAX {
             return not(format!("at most {PATH_BYTES_MAX} bytes"));
         }
-        Ok(Self(path.to_owned()))
+        Ok(Self { text: path.to_owned(), slash: text.ends_with('/') })
     }
 
     fn shape() -> Shape {
@@ -139,6 +176,39 @@ impl FromText for RoutePath {
 }
 
 const PATH_BYTES_MAX: usize = 2048;
+
+/// Where a redirect goes: a URL, or a path of the same host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Location(String);
+
+impl Location {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromText for Location {
+    fn from_text(text: &str) -> Result<Self, Refused> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let url = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        let path = text.starts_with('/') && !text.starts_with("//");
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
+        if (url || path) && plain && text.len() <= PATH_BYTES_MAX {
+            return Ok(Self(text.to_owned()));
+        }
+        let help = "write one such as https://example.com/moved or /moved".to_owned();
+        Err(("is neither a URL nor a path".to_owned(), help))
+    }
+
+    fn shape() -> Shape {
+        Shape::Text {
+            what: "a URL or a path",
+            pattern: Some("^(https?://[!-~]+|/[!-~]*)$"),
+            example: "https://example.com/moved",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -230,6 +230,10 @@ impl<C: ClientSide> Passage<'_, C> {
                 events.bodies_too_large_total.one();
                 Stop::answer(413, format!("a message of the call is larger than {bytes_max} bytes"))
             }
+            UploadError::OverRoute(bytes_max) => {
+                events.bodies_too_large_total.one();
+                Stop::answer(413, format!("the request's body is larger than {bytes_max} bytes"))
+            }
             UploadError::OverBudget => self.cannot_hold(&HoldError::OverBudget),
         }
     }

@@ -1,9 +1,9 @@
-//! Redirects of a whole listener: the same place over HTTPS.
+//! Redirects of a whole listener to the same place over HTTPS, and answers that a service has in place of an upstream.
 
 use palisade_http::{RequestHead, Target};
 
 use super::stop::Stop;
-use crate::settings::Redirect;
+use crate::settings::{Answer, Home, Redirect};
 
 /// Where a request is sent: the host that it names, and its own path and query.
 pub(super) fn elsewhere(redirect: Redirect, head: &RequestHead) -> Stop {
@@ -21,6 +21,18 @@ pub(super) fn elsewhere(redirect: Redirect, head: &RequestHead) -> Stop {
     let place = Some(target.path_and_query()).filter(|place| place.starts_with(b"/")).unwrap_or(b"/");
     let location = format!("https://{host}{port}{}", escaped(place));
     Stop::Elsewhere { status: redirect.status, location }
+}
+
+/// What a service answers by itself; `None` where its requests go on.
+pub(super) fn answered(home: &Home, head: &RequestHead) -> Option<Stop> {
+    let Home::Answer(answer) = home else { return None };
+    Some(match answer {
+        Answer::Status(status) => Stop::answer(*status, "its route says so"),
+        Answer::Https(redirect) => elsewhere(*redirect, head),
+        Answer::Elsewhere { status, location } => {
+            Stop::Elsewhere { status: *status, location: location.clone() }
+        }
+    })
 }
 
 /// The host of an authority, if it is one.

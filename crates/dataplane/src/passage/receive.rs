@@ -80,7 +80,8 @@ impl<C: ClientSide> Passage<'_, C> {
         exchange: &mut Exchange,
     ) -> Result<(Held, Option<Stand>), Stop> {
         let limits = &self.caller.listener.limits;
-        let (held_max, memory_max) = (limits.request_body_held_max, limits.body_memory_max);
+        let (held_max, memory_max) =
+            (limits.request_body_held_max.min(self.body_max), limits.body_memory_max);
         let timeouts = &self.caller.listener.timeouts;
         let (between, whole) = (timeouts.body, Instant::now() + timeouts.body_whole);
         let mut held = Held::new(self.caller.plane.budget.clone(), memory_max);

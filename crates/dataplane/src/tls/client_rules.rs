@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use palisade_config::{HostPattern, RoutePath};
 use palisade_identity::{Anchors, ClientCertificates, SubjectMatch, Unreadable, verify};
-use palisade_inspect::RouteTable;
+use palisade_inspect::{PathMatch, RouteTable};
 use palisade_model::{PeerIdentity, SpiffeId};
 
 use crate::arrival::TlsArrival;
@@ -92,7 +92,7 @@ impl ClientRules {
                 rules.push(rule);
                 rules.len() - 1
             });
-            routes.push((hosts, &root, index));
+            routes.push((hosts, &root, PathMatch::Below, index));
         }
         let by_host = RouteTable::new(routes);
         Self { rules, by_host }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Name, Route, RouteBody};
+use palisade_config::{CertificateFact, Name, Route, RouteBody};
 use palisade_dataplane::{
-    BodyMode, Destination, FingerprintHash, Forward, HeaderChanges, Plane, Protected, Rates, Site, Upstream,
-    UpstreamLimits, UpstreamProtocol, UpstreamTls,
+    Answer, BodyMode, Destination, Fact, FingerprintHash, Forward, HeaderChanges, Home, Plane, Protected,
+    Rates, Redirect, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls,
 };
-use palisade_inspect::{RouteTable, Service};
+use palisade_inspect::{PathMatch, RouteTable, Service};
 use sha2::{Digest as _, Sha256};
 
 use crate::authenticating;
@@ -51,6 +51,34 @@ fn forward_of(service: &palisade_config::Service) -> Forward {
         },
         certificate: told.client_certificate,
         xfcc: told.xfcc,
+        headers: told.headers.iter().map(|(name, fact)| (name.as_str().to_owned(), fact_of(fact))).collect(),
+    }
+}
+
+fn fact_of(fact: CertificateFact) -> Fact {
+    match fact {
+        CertificateFact::Verify => Fact::Verify,
+        CertificateFact::SubjectDn => Fact::SubjectDn,
+        CertificateFact::IssuerDn => Fact::IssuerDn,
+        CertificateFact::SubjectDnLegacy => Fact::SubjectDnLegacy,
+        CertificateFact::IssuerDnLegacy => Fact::IssuerDnLegacy,
+        CertificateFact::Serial => Fact::Serial,
+        CertificateFact::Fingerprint => Fact::Fingerprint(FingerprintHash::Sha1),
+        CertificateFact::FingerprintSha256 => Fact::Fingerprint(FingerprintHash::Sha256),
+        CertificateFact::NotBefore => Fact::NotBefore,
+        CertificateFact::NotAfter => Fact::NotAfter,
+        CertificateFact::DaysLeft => Fact::DaysLeft,
+        CertificateFact::Certificate => Fact::Certificate,
+    }
+}
+
+/// What a service answers in place of an upstream.
+fn answer_of(told: &palisade_config::Answer) -> Answer {
+    let status = told.status.get();
+    match (&told.location, &told.https_port) {
+        (Some(location), _) => Answer::Elsewhere { status, location: location.as_str().to_owned() },
+        (None, Some(port)) => Answer::Https(Redirect { status, port: port.get() }),
+        (None, None) => Answer::Status(status),
     }
 }
 
@@ -137,6 +165,7 @@ impl<'s> Destinations<'s> {
         let own_mode = route.mode.is_some() || route.profile.is_some();
         let own = !route.exceptions.is_empty()
             || route.body != RouteBody::Hold
+            || route.body_max.is_some()
             || own_mode
             || !route.rate_limits.is_empty()
             || route.authentication.is_some();
@@ -165,7 +194,12 @@ impl<'s> Destinations<'s> {
                 Some(Arc::new(Site { below, ..site.map(Arc::unwrap_or_clone).unwrap_or_default() }))
             }
         };
-        if let Some(upstream) = self.upstreams.get(name).cloned() {
+        let answer = self.services.get(name).and_then(|service| service.answer.as_ref());
+        let home = match answer {
+            Some(answer) => Some(Home::Answer(answer_of(answer))),
+            None => self.upstreams.get(name).cloned().map(Home::At),
+        };
+        if let Some(home) = home {
             let body = match route.body {
                 RouteBody::Hold => BodyMode::Hold,
                 RouteBody::Stream => BodyMode::Stream,
@@ -173,7 +207,8 @@ impl<'s> Destinations<'s> {
             };
             let home = Destination {
                 service: service.clone(),
-                upstream,
+                home,
+                body_max: route.body_max.map_or(u64::MAX, |size| size.bytes()),
                 site: site.clone(),
                 forward,
                 body,
@@ -220,7 +255,8 @@ impl<'s> Destinations<'s> {
             let leads = self.leads(number, route)?;
             let destination = made.get(&leads).context("a checked route leads to what was made")?.clone();
             let hosts = route.hosts.iter().map(|host| &**host).collect();
-            routes.push((hosts, &*route.path, destination));
+            let matches = if route.exact { PathMatch::Exact } else { PathMatch::Below };
+            routes.push((hosts, &*route.path, matches, destination));
         }
         Ok(RouteTable::new(routes))
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
-use palisade_config::{Direction, Http2, ListenerProtocol, Name, TlsVersion};
+use palisade_config::{Direction, ForwardedHeaders, Http2, ListenerProtocol, Name, TlsVersion};
 use palisade_dataplane::{
     Bound, ClientAddresses, Drain, DrainTrigger, ForwardedFor, Http2Limits, Listener, Protocol, Redirect,
     Routes, ServerTls, Socket, drain,
@@ -115,9 +115,12 @@ fn settings(
         }),
         ..Listener::new(name.as_str(), configured.address.0, routes)
     };
-    if configured.direction == Direction::Outbound {
-        listener.forwarded_for = ForwardedFor::Nothing;
-    }
+    listener.forwarded_for = match (configured.direction, configured.forwarded_headers) {
+        (Direction::Outbound, _) => ForwardedFor::Nothing,
+        (_, ForwardedHeaders::Append) => ForwardedFor::Append,
+        (_, ForwardedHeaders::IngressNginx) => ForwardedFor::IngressNginx { full: false },
+        (_, ForwardedHeaders::IngressNginxFull) => ForwardedFor::IngressNginx { full: true },
+    };
     if let Some(tls) = &configured.tls {
         listener.timeouts.handshake = tls.handshake.duration();
     }

@@ -63,6 +63,12 @@ impl Conversation {
                 self.note(&told(413, &format!("a message of the call is larger than {bytes_max} bytes")));
                 Word::Status(413, Reason::TooLarge)
             }
+            // Routes of Envoys have no such bound.
+            UploadError::OverRoute(bytes_max) => {
+                self.shared.plane.metrics.events.bodies_too_large_total.one();
+                self.note(&told(413, &format!("the request's body is larger than {bytes_max} bytes")));
+                Word::Status(413, Reason::TooLarge)
+            }
             UploadError::OverBudget => self.cannot_hold(&HoldError::OverBudget),
             UploadError::Held(error) => self.cannot_hold(&HoldError::Disk(error)),
             // Envoy says no more of it, and ends the stream: nobody is there to be answered.

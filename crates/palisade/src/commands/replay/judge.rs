@@ -10,7 +10,9 @@ use palisade_dataplane::{LiveLists, host_of};
 use palisade_events::recording::{BodyCopy, Decided, Outcome};
 use palisade_events::unix_millis;
 use palisade_http::Target;
-use palisade_inspect::{Action, Answer, Detail, Lookup, Peer, RouteTable, Service, Standing, UnixMillis};
+use palisade_inspect::{
+    Action, Answer, Detail, Lookup, PathMatch, Peer, RouteTable, Service, Standing, UnixMillis,
+};
 use palisade_lists::{Listing, Moment};
 
 use super::compare::Doubt;
@@ -84,7 +86,8 @@ impl Judge {
             });
             RouteTable::new(here.map(|(route, inspecting)| {
                 let hosts = route.hosts.iter().map(|host| &**host).collect();
-                (hosts, &*route.path, inspecting.clone())
+                let matches = if route.exact { PathMatch::Exact } else { PathMatch::Below };
+                (hosts, &*route.path, matches, inspecting.clone())
             }))
         };
         let names = config.listeners.iter().map(|listener| listener.name.as_str());
