@@ -3,9 +3,12 @@
 
 pub mod certs;
 pub mod cluster;
+pub mod gateway;
+pub mod ingress;
 pub mod inject;
 pub mod kinds;
 pub mod manifest;
+pub mod migrate;
 pub mod protect;
 pub mod runtime;
 pub mod webhook;

@@ -34,6 +34,10 @@ pub(crate) enum Command {
     /// Tell data planes what to serve
     #[command(subcommand)]
     Control(ControlCommand),
+    /// An ingress controller and its data plane in one process, with ingress-nginx's annotations
+    Gateway(Box<crate::commands::gateway::GatewayFlags>),
+    /// What is there for another product as objects for this one
+    Migrate(crate::commands::migrate::MigrateCommand),
     /// Answer Envoys in the place of Calico's Dikastes, by its flags
     Authz(Box<AuthzFlags>),
     /// Say what would happen to a request, and why

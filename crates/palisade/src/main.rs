@@ -56,6 +56,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use commands::migrate::MigrateCommand;
 use flags::{AlertsCommand, Command, EventsCommand, Flags, PolicyCommand, RulesCommand, SimCommand};
 
 fn main() -> ExitCode {
@@ -74,6 +75,8 @@ fn main() -> ExitCode {
         Command::Alerts(AlertsCommand::Test(test)) => commands::alerts::test(&test),
         Command::Run(run) => commands::run::run(&run),
         Command::Control(control) => commands::control::run(&control),
+        Command::Gateway(gateway) => commands::gateway::run(&gateway),
+        Command::Migrate(MigrateCommand::IngressNginx(flags)) => commands::migrate::run(&flags),
         Command::Authz(authz) => commands::authz::run(&authz),
         Command::Events(EventsCommand::Query(flags)) => commands::events::query(&flags),
         Command::Events(EventsCommand::Tail(flags)) => commands::events::tail(&flags),

@@ -204,6 +204,11 @@ impl Running {
         Self::start(command(&all))
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn out(&self) -> String {
         self.out.lock().unwrap().clone()
     }
