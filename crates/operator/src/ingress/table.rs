@@ -254,7 +254,7 @@ impl<'a> Table<'a> {
             for path in paths {
                 let exact = path.path_type == "Exact";
                 let written = path.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
-                let to = self.to(&path.backend, making, &mut say);
+                let to = self.resolved(&path.backend, making, &mut say);
                 for host in std::iter::once(&host).chain(&aliases) {
                     let location = self.location(plain(written, making.refused), exact, to.clone(), making);
                     if !self.insert(host, location) {
@@ -271,7 +271,7 @@ impl<'a> Table<'a> {
             }
         }
         if let Some(backend) = &spec.default_backend {
-            let to = self.to(backend, making, &mut say);
+            let to = self.resolved(backend, making, &mut say);
             let of = if spec.rules.iter().flatten().next().is_none() { vec![String::new()] } else { hosts };
             for host in of {
                 let location = self.location("/".to_owned(), false, to.clone(), making);
@@ -356,7 +356,7 @@ impl<'a> Table<'a> {
     }
 
     /// What a backend comes to.
-    fn to(
+    fn resolved(
         &mut self,
         backend: &IngressBackend,
         making: &Making<'_>,
@@ -521,7 +521,7 @@ impl<'a> Table<'a> {
                 name: name.clone(),
                 uid: String::new(),
             };
-            let to = self.to(&backend, &making, &mut |reason, message, served| {
+            let to = self.resolved(&backend, &making, &mut |reason, message, served| {
                 reports.push(Report { object: object.clone(), reason, message, served });
             });
             let location = self.location("/".to_owned(), false, to, &making);
@@ -608,7 +608,7 @@ impl Made {
             let (path, exact, to) = (location.path.as_str(), location.exact, &location.to);
             // What is asked of clients cannot be asked over plain HTTP.
             if location.redirects && host.tls || location.forced || asks {
-                self.to_https(name, path, exact, settings);
+                self.redirected(name, path, exact, settings);
                 self.route(name, Some("https"), path, exact, to, host, own, global);
             } else {
                 self.route(name, None, path, exact, to, host, own, global);
@@ -616,13 +616,13 @@ impl Made {
         }
         if !whole {
             if asks {
-                self.to_https(name, "/", false, settings);
+                self.redirected(name, "/", false, settings);
             }
             self.route(name, asks.then_some("https"), "/", false, fallback, host, None, global);
         }
     }
 
-    fn to_https(&mut self, host: &str, path: &str, exact: bool, settings: &Settings) {
+    fn redirected(&mut self, host: &str, path: &str, exact: bool, settings: &Settings) {
         let answer = json!({"answer": {"status": 308, "httpsPort": settings.https_port}});
         self.named.insert("to-https".to_owned(), answer);
         self.push(host, Some("http"), path, exact, "to-https", None);
