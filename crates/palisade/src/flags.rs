@@ -37,6 +37,7 @@ pub(crate) enum Command {
     /// An ingress controller and its data plane in one process, with ingress-nginx's annotations
     Gateway(Box<crate::commands::gateway::GatewayFlags>),
     /// What is there for another product as objects for this one
+    #[command(subcommand)]
     Migrate(crate::commands::migrate::MigrateCommand),
     /// Answer Envoys in the place of Calico's Dikastes, by its flags
     Authz(Box<AuthzFlags>),
