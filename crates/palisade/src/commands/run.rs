@@ -55,7 +55,6 @@ pub(crate) fn serve(told: Told) -> Result<Finding> {
 
 /// The same by a configuration that somebody offers, and offers anew. Begins with the last one that was good, if the data
 /// folder holds one, and otherwise waits for the first that is.
-#[expect(dead_code, reason = "the gateway begins by it")]
 pub(crate) fn serve_offers(told: Told, offers: mpsc::Receiver<Offer>) -> Result<Finding> {
     serve_offered(Offered::open(told, offers)?)
 }
