@@ -113,7 +113,7 @@ impl AlertBook {
         if !pages.own.contains_key(&(kind, name.to_owned())) {
             return Err(ControlError::NotFound(format!("there is no {kind} `{name}`")));
         }
-        fs::remove_file(self.path(kind, name)).map_err(|error| not_kept(error.into()))?;
+        fs::remove_file(self.path(kind, name)).map_err(not_kept)?;
         pages.own.remove(&(kind, name.to_owned()));
         Ok(())
     }

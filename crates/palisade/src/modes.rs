@@ -121,11 +121,11 @@ impl Modes {
         while kept.changes.len() > CHANGES_MAX {
             kept.changes.pop_front();
         }
-        if let Some(path) = &self.path {
-            if let Err(error) = replace_file(path, |out| Ok(serde_json::to_writer_pretty(out, &kept)?)) {
-                set.set(was);
-                return Err(error.into());
-            }
+        if let Some(path) = &self.path
+            && let Err(error) = replace_file(path, |out| Ok(serde_json::to_writer_pretty(out, &kept)?))
+        {
+            set.set(was);
+            return Err(error.into());
         }
         inner.kept = kept;
         Ok(change)
