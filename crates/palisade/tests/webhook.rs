@@ -197,7 +197,8 @@ fn certificates_are_made_kept_and_trusted_in_a_cluster() {
     let manifests = manifest::read(&text).unwrap();
     let configurations =
         manifests.iter().filter(|one| one["kind"].as_str().unwrap().ends_with("WebhookConfiguration"));
-    assert_eq!(configurations.map(|one| cluster.put(one.clone())).count(), 2);
+    let put: Vec<_> = configurations.map(|one| cluster.put(one.clone())).collect();
+    assert_eq!(put.len(), 2);
     let start = || {
         let mut running = Running::start(command(&[
             "webhook",
