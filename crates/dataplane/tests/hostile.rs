@@ -457,14 +457,21 @@ async fn draining_answers_what_has_begun_closes_what_is_idle_and_cuts_what_is_le
     })
     .await;
     let proxy = Proxy::start(address, Mode::Block, "SecAction \"id:1,phase:5,log,pass\"\n").await;
-    let mut slow = proxy.connect().await;
-    slow.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await;
     let mut never = proxy.connect().await;
     never.send("GET /never HTTP/1.1\r\nHost: h\r\n\r\n").await;
     let mut idle = proxy.connect().await;
+    idle.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    idle.response().await;
+    // It has just come: it may still ask, and is not waited for until the deadline.
+    let (mut new, mut mute) = (proxy.connect().await, proxy.connect().await);
+    let mut slow = proxy.connect().await;
+    slow.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await;
     sleep(Duration::from_millis(100)).await;
-    proxy.drain.start(Duration::from_millis(1000));
+    proxy.drain.start(Duration::from_millis(2500));
     assert!(idle.is_closed().await);
+    new.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert_eq!(new.response().await.header("connection"), Some("close"));
+    assert!(mute.is_closed().await);
     let response = slow.response().await;
     assert_eq!((response.text().as_str(), response.header("connection")), ("ok", Some("close")));
     assert!(slow.is_closed().await);
@@ -475,6 +482,6 @@ async fn draining_answers_what_has_begun_closes_what_is_idle_and_cuts_what_is_le
     assert_eq!(drained, Drained { cut_connections: 1 });
     // The one that was cut has its line too.
     let lines = journal.lines();
-    assert_eq!(lines.iter().filter(|line| line.contains("[id \"1\"]")).count(), 2, "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("[id \"1\"]")).count(), 4, "{lines:#?}");
     assert!(lines.iter().any(|line| line.contains("cut before its end")), "{lines:#?}");
 }

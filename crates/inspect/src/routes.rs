@@ -134,16 +134,18 @@ impl Paths {
         if root.children.is_empty() && root.exact[1].is_none() {
             return root.target;
         }
-        let Some(path) = normal_path(path) else { return root.target };
+        let Some(normal) = normal_path(path) else { return root.target };
         let (mut at, mut found) = (root, root.target);
-        for segment in path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()) {
+        for segment in normal.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()) {
             let Some(next) = at.children.get(segment).and_then(|next| self.nodes.get(*next)) else {
                 return found;
             };
             at = next;
             found = at.target.or(found);
         }
-        at.exact[usize::from(path.ends_with(b"/"))].or(found)
+        // What is made normal loses its last slash; a path that ends in a dot segment is that of a folder.
+        let is_folder = matches!(path.rsplit(|byte| *byte == b'/').next(), Some(b"" | b"." | b".."));
+        at.exact[usize::from(is_folder)].or(found)
     }
 }
 
@@ -261,6 +263,10 @@ mod tests {
             ("/x/y/", "d"),
             ("/x/y/z", "b"),
             ("/x/z/../y/", "d"),
+            ("/x/y/.", "d"),
+            ("/x/y/z/..", "d"),
+            ("/x/z/../y", "b"),
+            ("", "d"),
             ("/x%2f", "a"),
         ] {
             assert_eq!(find(&table, "h", path), Some(service), "{path}");
