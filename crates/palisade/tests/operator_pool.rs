@@ -2,6 +2,7 @@
 //! processes of this machine, with real traffic. A controller of ours makes EndpointSlices as a cluster's does, and clients
 //! go where those say, as kube-proxy has them do; the pool's address in the cluster stands for loopback.
 
+mod pki;
 mod support;
 
 use std::collections::BTreeSet;
@@ -60,25 +61,24 @@ impl Cluster {
         Self { server, folder, kubeconfig, ports: free_ports(), ends, controllers: Some(controllers) }
     }
 
+    /// One whose pool reads a folder.
     fn operator(&self) -> Running {
-        let bundle = self.folder.at("bundle");
-        Running::start(command(&[
-            "operator",
-            "--kubeconfig",
-            &self.kubeconfig,
-            "--bundle-dir",
-            &bundle,
-            "--pool-listen",
-            "127.0.0.1",
-            "--pool-ports",
-            &self.ports,
-            "--drain",
-            "1",
-            "--probes",
-            "127.0.0.1:0",
-            "--lease-seconds",
-            "2",
-        ]))
+        self.operator_with(&["--bundle-dir", &self.folder.at("bundle")])
+    }
+
+    /// One whose pool comes to a control stream at this address.
+    fn streaming_operator(&self, listen: &str) -> Running {
+        let [ca, cert, key] = ["ca.crt", "control.crt", "control.key"].map(|name| self.folder.at(name));
+        let named =
+            ["--control", listen, "--control-ca", &ca, "--control-cert", &cert, "--control-key", &key];
+        self.operator_with(&[&named[..], &["--pool-name", "pool.test"]].concat())
+    }
+
+    fn operator_with(&self, delivery: &[&str]) -> Running {
+        let common = ["operator", "--kubeconfig", &self.kubeconfig, "--pool-listen", "127.0.0.1"];
+        let ports =
+            ["--pool-ports", &self.ports, "--drain", "1", "--probes", "127.0.0.1:0", "--lease-seconds", "2"];
+        Running::start(command(&[&common[..], &ports[..], delivery].concat()))
     }
 
     fn pool(&self) -> Running {
@@ -86,6 +86,25 @@ impl Cluster {
         eventually("the pool's configuration", || std::fs::metadata(&config).ok());
         let data = self.folder.at("data");
         Running::start(command(&["run", "--config", &config, "--data-dir", &data, "--admin", "off"]))
+    }
+
+    /// A data plane of the pool that is told by the control stream.
+    fn streamed_pool(&self, control: SocketAddr) -> Running {
+        let [data, ca, cert, key] =
+            ["data", "ca.crt", "plane.crt", "plane.key"].map(|name| self.folder.at(name));
+        let url = format!("https://localhost:{}", control.port());
+        let mut pool = command(&["run", "--control", &url, "--control-ca", &ca, "--control-cert", &cert]);
+        pool.args([
+            "--control-key",
+            &key,
+            "--control-name",
+            "a.pool.test",
+            "--data-dir",
+            &data,
+            "--admin",
+            "off",
+        ]);
+        Running::start(pool)
     }
 
     fn service(&self) -> Value {
@@ -335,6 +354,53 @@ fn the_first_article() {
     cluster.wait_reason("NotProtected");
     assert!(cluster.server.get("services", "yaobank", "customer-palisade").is_none());
     assert!(cluster.service()["metadata"]["annotations"]["palisade.dev/original-selector"].is_null());
+}
+
+/// As the chart has it: the pool holds certificates and an address, and nothing else.
+#[test]
+fn a_pool_that_is_told_by_the_control_stream_goes_on_without_its_operator() {
+    if !pki::tools() {
+        return;
+    }
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    let pki = pki::Pki(&cluster.folder);
+    pki.authority("ca");
+    pki.server("ca", "control", &["localhost"]);
+    pki.server("ca", "plane", &["*.pool.test"]);
+    cluster.rules("pass");
+    cluster.server.put(json!({"apiVersion": "operator.tigera.io/v1", "kind": "ApplicationLayer",
+        "metadata": {"name": "tigera-secure"}, "spec": {"webApplicationFirewall": "Enabled"}}));
+    eventually("endpoints", || (!cluster.endpoints().is_empty()).then_some(()));
+    let mut operator = cluster.streaming_operator("127.0.0.1:0");
+    let control = operator.listener("control");
+    let mut pool = cluster.streamed_pool(control);
+    cluster.annotate(json!("true"));
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    assert_ne!(application.url, format!("http://{inspected}"));
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 200);
+    pool.wait_err("ID:'942100'");
+    cluster.rules("deny,status:403");
+    eventually("403", || (get(inspected, COMMENT_ATTACK, "").status == 403).then_some(()));
+
+    // The operator is killed: the pool goes on, and so does the next process of the pool, by what it kept.
+    drop(operator);
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 403);
+    assert_eq!(pool.end(), 0);
+    let pool = cluster.streamed_pool(control);
+    eventually("it serves again", || (status(inspected) == Some(200)).then_some(()));
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 403);
+
+    // Another operator at the same address: the pool hears of changes again.
+    let _operator = cluster.streaming_operator(&control.to_string());
+    cluster.rules("pass");
+    eventually("it was told", || (get(inspected, COMMENT_ATTACK, "").status == 200).then_some(()));
+    cluster.annotate(Value::Null);
+    let direct: SocketAddr = application.url.strip_prefix("http://").unwrap().parse().unwrap();
+    eventually("endpoints as before", || (cluster.endpoints() == [direct].into()).then_some(()));
+    eventually("the pool no longer listens", || status(inspected).is_none().then_some(()));
+    drop(pool);
 }
 
 #[test]

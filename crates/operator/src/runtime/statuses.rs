@@ -1,4 +1,4 @@
-//! Statuses of our kinds: watched, judged by [`super::judge`], written where they say something else.
+//! Statuses of our kinds: watched, judged by [`super::judge()`], written where they say something else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ pub(crate) struct SidecarFlags {
     /// Port of sidecars for probes and metrics
     #[arg(long, value_name = "PORT", default_value_t = 9902, value_parser = clap::value_parser!(u16).range(1024..))]
     pub(crate) probes_port: u16,
-    /// Address that sidecars listen on; [::] where pods have IPv6 alone
+    /// Address that sidecars listen on; `[::]` where pods have IPv6 alone
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0", value_parser = ["0.0.0.0", "[::]"])]
     pub(crate) bind: String,
     /// CRS folder in the image, such as /opt/owasp-crs of its variant `crs`; the detector alone inspects when absent

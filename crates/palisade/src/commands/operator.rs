@@ -40,7 +40,7 @@ pub(crate) struct OperatorFlags {
     /// Ports that the pool may take, one for each port of each protected Service
     #[arg(long, value_name = "FIRST-LAST", default_value = "20000-29999", value_parser = ports)]
     pool_ports: RangeInclusive<u16>,
-    /// The address that the pool listens at; [::] for both families
+    /// The address that the pool listens at; `[::]` for both families
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     pool_listen: String,
     /// The pool runs on every node, so that Services with a traffic policy of Local can be protected
@@ -135,7 +135,7 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
         let operator = Runtime::start(client.clone(), &operating)
             .await
             .with_context(|| format!("cannot listen on {} (--probes)", flags.probes))?;
-        say!("palisade: listening on http://{} (probes)", operator.probes());
+        say!("listening on http://{} (probes)", operator.probes());
         let stream = control_stream(flags).await?;
         let (standing, mut stands) = watch::channel(Standing::default());
         let (labels, leading) = (flags.pool_selector.clone(), operator.leads());
@@ -199,7 +199,7 @@ async fn control_stream(flags: &OperatorFlags) -> Result<Option<Stream>> {
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} (--control)"))?;
-    say!("palisade: listening on https://{} (control)", listener.local_addr()?);
+    say!("listening on https://{} (control)", listener.local_addr()?);
     let control = Control::new();
     let serving = control.clone();
     tokio::spawn(async move {
