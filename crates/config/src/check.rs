@@ -13,12 +13,14 @@ mod tls;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::custom::Method;
 use crate::decode::{Decode as _, Decoder, Step, nearest};
 use crate::diagnostic::Severity;
 use crate::http2::Http2;
 use crate::node::{Node, Origin, quoted};
 use crate::read::LISTEN;
-use crate::sections::{Config, Listener, Profile, Profiles, Route, Service};
+use crate::routing::Wanted;
+use crate::sections::{Config, Exception, Listener, Profile, Profiles, Route, Service};
 use crate::socket::Socket;
 use crate::tls::Direction;
 use crate::value::{
@@ -29,8 +31,8 @@ use crate::value::{
 const LISTENERS_MAX: usize = 10_000;
 const SERVICES_MAX: usize = 10_000;
 const PROFILES_MAX: usize = 10_000;
-/// Each is asked of every value that one of its rules looks at.
-const EXCEPTIONS_MAX: usize = 1000;
+/// Exceptions of one object at most: each is asked of every value that one of its rules looks at.
+pub const EXCEPTIONS_MAX: usize = 1000;
 /// Hosts of all routes together; a route without hosts counts as one.
 const HOSTS_MAX: usize = 20_000;
 
@@ -54,14 +56,39 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.authentication(&config);
     checks.references(&config);
     checks.answers(&config);
+    checks.request_headers(&config);
     checks.routes(&config);
     checks.tls(&config);
     checks.client_addresses(&config);
     checks.outbound(&config);
     checks.policies(&config);
     checks.sinks(&config);
+    checks.collector(&config);
     checks.shared_state(&config);
     checks.recording(&config);
+    Some(config)
+}
+
+/// A configuration of a console: what is for traffic has no place in it.
+pub(crate) fn check_console(mut config: Config, decoder: &mut Decoder) -> Option<Config> {
+    let of_traffic = [
+        ("listeners", config.listeners.first().map(|listener| listener.name.origin())),
+        ("services", config.services.first().map(|service| service.name.origin())),
+        ("envoy", config.envoy.first().map(|envoy| envoy.name.origin())),
+        ("events.collector", config.events.collector.as_ref().map(|collector| collector.origin())),
+    ];
+    for (key, origin) in of_traffic {
+        if let Some(origin) = origin {
+            let help = format!("remove `{key}`, or run it by `palisade run`");
+            decoder.report(Severity::Error, origin, format!("a console has no {key}"), Some(help));
+        }
+    }
+    // Nothing goes by them.
+    config.profiles = Profiles(Vec::new());
+    let mut checks = Checks { decoder };
+    checks.lists(&config);
+    checks.sinks(&config);
+    checks.shared_state(&config);
     Some(config)
 }
 
@@ -111,6 +138,10 @@ fn fill_in(config: &mut Config, decoder: &mut Decoder) -> Option<()> {
                 hosts: Vec::new(),
                 path: Located::default(path),
                 exact: false,
+                method: None,
+                headers: Wanted::default(),
+                query: Wanted::default(),
+                weight: None,
                 body_max: None,
                 service: only.name.clone(),
                 profile: None,
@@ -247,10 +278,8 @@ impl Checks<'_> {
             }
             for (index, exception) in exceptions.iter().enumerate() {
                 let key = format!("{of}.exceptions[{index}]");
-                if exception.attacks.is_empty() && exception.rules.is_empty() && exception.tags.is_empty() {
-                    let message = "an exception that does not say from what".to_owned();
-                    let help = "add `rules: [942100]`, `tags: [attack-sqli]` or `attacks: [sqli]`";
-                    self.error(&key, exception.origin(), message, help);
+                if let Err((message, help)) = excepts_something(exception) {
+                    self.error(&key, exception.origin(), message.to_owned(), help);
                 }
             }
         }
@@ -344,14 +373,29 @@ impl Checks<'_> {
             let Some(answer) = &service.answer else { continue };
             let key = format!("services[{index}].answer");
             let origin = service.name.origin();
-            let places = usize::from(answer.location.is_some()) + usize::from(answer.https_port.is_some());
+            let places = usize::from(answer.location.is_some())
+                + usize::from(answer.https_port.is_some())
+                + usize::from(answer.moved.is_some());
             if service.upstream.is_some() {
                 let message = "a service with an upstream, and with an answer in place of one".to_owned();
                 self.error(&key, origin, message, "remove `answer`, or `upstream`");
             } else if answer.status.is_redirect() != (places == 1) {
                 let message = format!("{} and where to do not fit", answer.status.get());
-                let help = "a redirect (301, 302, 303, 307, 308) has `location` or `httpsPort`, and nothing else has";
+                let help = "a redirect (301, 302, 303, 307, 308) has one of `location`, `httpsPort` and `moved`, and nothing else has";
                 self.error(&key, origin, message, help);
+            }
+        }
+    }
+
+    /// The host of a request is changed in one place.
+    fn request_headers(&mut self, config: &Config) {
+        for (index, service) in config.services.iter().enumerate() {
+            let told = &service.request_headers;
+            let set = told.set.iter().chain(told.add.iter()).map(|(name, _)| name);
+            if set.chain(&told.remove).any(|name| name.as_str().eq_ignore_ascii_case("host")) {
+                let message = "`Host` is no header that can be changed here".to_owned();
+                let key = format!("services[{index}].requestHeaders");
+                self.error(&key, service.name.origin(), message, "write `rewrite: {host: NAME}`");
             }
         }
     }
@@ -377,16 +421,18 @@ impl Checks<'_> {
 
     /// No two routes claim the same requests, and a host has a route for all of its paths.
     fn routes(&mut self, config: &Config) {
-        /// Who claims a host and path: for every listener, and for some.
+        /// Who claims a host and path: for every listener, and for some. Whoever has a weight shares.
         #[derive(Default)]
         struct Claims<'c> {
-            all: Option<Origin>,
-            some: HashMap<&'c str, Origin>,
+            all: Option<(Origin, bool)>,
+            some: HashMap<&'c str, (Origin, bool)>,
         }
+        type Asked<'c> = (Option<&'c Method>, &'c Wanted, &'c Wanted);
         let any = HostPattern::Any;
         // What takes one path alone is another claim than what takes all below it.
         let claimed = |route: &Route| route.exact.then(|| route.path.ends_in_slash());
-        let mut claims: HashMap<(&HostPattern, &RoutePath, Option<bool>), Claims<'_>> = HashMap::new();
+        type Claimed<'c> = (&'c HostPattern, &'c RoutePath, Option<bool>, Asked<'c>);
+        let mut claims: HashMap<Claimed<'_>, Claims<'_>> = HashMap::new();
         let mut hosts: Vec<(usize, &HostPattern, Origin)> = Vec::new();
         for (index, route) in config.routes.iter().enumerate() {
             let key = format!("routes[{index}]");
@@ -398,29 +444,36 @@ impl Checks<'_> {
                     .find(|origin| *origin != Origin::Default)
                     .unwrap_or_default();
                 hosts.push((index, host, origin));
-                let claim = claims.entry((host, &route.path, claimed(route))).or_default();
+                let asked = (route.method.as_ref(), &route.headers, &route.query);
+                let claim = claims.entry((host, &route.path, claimed(route), asked)).or_default();
+                let here = (origin, route.weight.is_some());
                 let before = match &route.listener {
                     Some(listener) => {
-                        let before = claim.some.insert(listener.as_str(), origin);
+                        let before = claim.some.insert(listener.as_str(), here);
                         before.or(claim.all)
                     }
-                    None => claim.all.replace(origin).or_else(|| claim.some.values().min().copied()),
+                    None => claim.all.replace(here).or_else(|| claim.some.values().min().copied()),
                 };
-                if let Some(before) = before {
+                if let Some((before, shares)) = before
+                    && !(shares && route.weight.is_some())
+                {
                     let message = format!("a second route takes {host} {}{}", *route.path, after(before));
                     self.error(
                         &key,
                         origin,
                         message,
-                        "remove one of them, or give it another host, path or listener",
+                        "remove one of them, give it another host, path or listener, or give both a `weight`",
                     );
                 }
             }
         }
         let root = RoutePath::decode(&Node::text("/", Origin::Default), self.decoder);
+        let none = Wanted::default();
         let mut told = HashSet::new();
         for (index, host, origin) in hosts {
-            let whole = root.as_ref().is_some_and(|root| claims.contains_key(&(host, root, None)));
+            let whole = root
+                .as_ref()
+                .is_some_and(|root| claims.contains_key(&(host, root, None, (None, &none, &none))));
             if !whole && told.insert(host) {
                 let message = format!("{host} has no route for `/`: its other paths are answered with 404");
                 self.warning(
@@ -432,6 +485,15 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Whether an exception says from what; otherwise what is wrong, and what to write.
+pub(crate) fn excepts_something(exception: &Exception) -> Result<(), (&'static str, &'static str)> {
+    if exception.attacks.is_empty() && exception.rules.is_empty() && exception.tags.is_empty() {
+        let help = "add `rules: [942100]`, `tags: [attack-sqli]` or `attacks: [sqli]`";
+        return Err(("an exception that does not say from what", help));
+    }
+    Ok(())
 }
 
 fn ip(address: &std::net::SocketAddr) -> String {

@@ -1,5 +1,6 @@
 //! What is kept of decisions and of traffic.
 
+use crate::collector::Collector;
 use crate::decode::section;
 use crate::sinks::Sink;
 use crate::value::{Count, Located, Size, Time, decode_as_text, words};
@@ -20,6 +21,8 @@ section! {
         l7: L7,
         /// Where else they go. At most 16.
         sinks: Vec<Located<Sink>>,
+        /// A console for many data planes, which they go to as well.
+        collector: Option<Located<Collector>>,
     }
 }
 

@@ -67,6 +67,23 @@ pub(crate) fn inherit(root: &mut Node, decoder: &mut Decoder) {
     }
 }
 
+/// Lays keys over a profile of a configuration: what they leave out stays, lists add up.
+pub(crate) fn lay_over_profile(root: &mut Node, name: &str, mut change: Node, decoder: &mut Decoder) {
+    if change.value == Value::Null {
+        return;
+    }
+    if !matches!(change.value, Value::Map(_)) || change.get("base").is_some() {
+        let help = "write keys of a profile, such as `mode: block`; `base` is not one of them here";
+        decoder.error(&change, "this is no change of a profile", help.to_owned());
+        return;
+    }
+    let Some(profiles) = root.child("profiles") else { return };
+    if let Some(written) = profiles.get(name) {
+        fill(&mut change, written, true);
+    }
+    profiles.set(name, change);
+}
+
 fn base_of(profile: &Node) -> Option<&Node> {
     profile.get("base").filter(|base| base.value != Value::Null)
 }

@@ -15,6 +15,7 @@
 mod authentication;
 mod check;
 mod client_address;
+mod collector;
 mod custom;
 mod decode;
 mod environment;
@@ -24,6 +25,7 @@ mod headers;
 mod http2;
 mod inherit;
 mod lists;
+mod oidc;
 mod openapi;
 mod overrides;
 mod policy;
@@ -32,6 +34,7 @@ mod rates;
 mod read;
 mod recording;
 mod reference;
+mod routing;
 mod sections;
 mod shared_state;
 mod sinks;
@@ -46,7 +49,9 @@ pub use authentication::{
     ApiKeys, Authentication, AuthenticationMode, AuthenticationStage, Authenticator, Credential,
     CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims, credential_names,
 };
+pub use check::EXCEPTIONS_MAX;
 pub use client_address::{AddressSource, ClientAddress, HopCount};
+pub use collector::{Collector, CollectorUrl, PlaneName};
 pub use custom::{Binary, EndpointHeaders, Method, Patch};
 pub use diagnostic::{Diagnostic, Severity, Style};
 pub use environment::{Compat, Environment, EnvironmentRules, environment_reference};
@@ -59,6 +64,7 @@ pub use lists::{
     PayloadsGray, Places,
 };
 pub use node::Origin;
+pub use oidc::Oidc;
 pub use openapi::{OnBreach, OpenApi, OpenApiLimits};
 pub use overrides::Overrides;
 pub use palisade_model::{Country, Network};
@@ -67,9 +73,10 @@ pub use policy::{
 };
 pub use policy_sync::{PolicySync, SyncMode, SyncSocket};
 pub use rates::{Counting, RateKey, RateLimit, RateStatus};
-pub use read::{FILE_BYTES_MAX, File, Read, read};
+pub use read::{FILE_BYTES_MAX, File, ProfileChange, Read, read, read_changed, read_exception};
 pub use recording::{Keep, RecordedService, Recording};
 pub use reference::{json_schema, reference};
+pub use routing::{Moved, PathChange, Rewrite, Scheme, Wanted, Weight};
 pub use sections::*;
 pub use shared_state::{KeyPrefix, Redis, RedisPlace, RedisUrl, SharedState};
 pub use sinks::{

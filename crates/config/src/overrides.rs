@@ -54,6 +54,8 @@ pub struct Overrides {
     pub policy_sync_mode: Option<String>,
     /// `--data-dir`.
     pub data_dir: Option<String>,
+    /// It is for a console: nothing is protected by it.
+    pub is_for_console: bool,
 }
 
 /// Where in the tree something belongs that was said without naming one of several.

@@ -2,7 +2,7 @@
 
 use crate::authentication::{Authentication, Authenticator};
 use crate::client_address::ClientAddress;
-use crate::custom::{Binary, EndpointHeaders, Patch};
+use crate::custom::{Binary, EndpointHeaders, Method, Patch};
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::events::Events;
 use crate::exception::RuleIds;
@@ -10,10 +10,12 @@ use crate::headers::{HeaderName, Headers};
 use crate::http2::Http2;
 use crate::lists::{Automatic, Lists, ModeOverride};
 use crate::node::{Node, Value, quoted};
+use crate::oidc::Oidc;
 use crate::openapi::OpenApi;
 use crate::policy::{Policies, Workload};
 use crate::rates::RateLimit;
 use crate::recording::Recording;
+use crate::routing::{Moved, Rewrite, Wanted, Weight};
 use crate::shared_state::SharedState;
 use crate::sinks::Alerts;
 use crate::socket::Socket;
@@ -50,7 +52,8 @@ section! {
         /// Which requests belong to which service. Without any, every request belongs to the only service.
         ///
         /// The host decides first: a route of the exact name before one of a wildcard, before one of any host. Then
-        /// the longest path wins, segment by segment: `/cms/` takes `/cms` and `/cms/a`, not `/cmsx`. A request
+        /// the longest path wins, segment by segment: `/cms/` takes `/cms` and `/cms/a`, not `/cmsx`; then a route that asks for
+        /// a method, then the one that asks for more headers, then for more arguments of the query, then the first. A request
         /// whose host has no route for its path is answered with 404 here; it is not passed to another host's routes.
         /// A path that cannot be normalised (an encoded slash, `..` above the root, `%00`, a broken escape) belongs
         /// to the route `/` of its host, whatever it may mean elsewhere.
@@ -87,7 +90,7 @@ section! {
     /// The listener for probes, metrics and the console.
     pub struct Admin {
         /// Where it listens, or `off`. When absent: 127.0.0.1:9901, where that is free. Off loopback it needs
-        /// `tokenFile` or `usersFile`.
+        /// `tokenFile`, `usersFile` or `oidc`.
         address: Option<AdminAddress>,
         /// A file with the token, 16 characters or more, that opens it. Clients show it as `Authorization: Bearer
         /// TOKEN`; probes need none.
@@ -95,6 +98,8 @@ section! {
         /// A file of users who log in to the web console with a password: a line each with a name, `viewer` or
         /// `operator`, and a hash, as `palisade password` writes them.
         users_file: Option<FilePath>,
+        /// Log-in to the web console by an OpenID provider.
+        oidc: Option<Oidc>,
         /// Another address that serves probes and metrics alone, without a token: for kubelet and Prometheus.
         probes: Option<Address>,
     }
@@ -221,6 +226,10 @@ section! {
         block_page: Option<BlockPage>,
         /// Changes to the headers of its responses, pages of ours included.
         response_headers: ResponseHeaders,
+        /// Changes to the headers that it gets. Rules and policies see those that the client sent.
+        request_headers: RequestHeaders,
+        /// What it is asked for in place of what the client asked for.
+        rewrite: Rewrite,
         /// TLS of its hosts.
         tls: ServiceTls,
         /// What it is told of a client's certificate.
@@ -243,7 +252,21 @@ section! {
 }
 
 section! {
-    /// An answer without an upstream: a status, a redirect to `location`, or one to the same place over HTTPS.
+    /// Changes to the headers of requests on their way to a service. Headers that frame a message, and `Host`, cannot be changed
+    /// here; what we say ourselves of the client comes after.
+    pub struct RequestHeaders {
+        /// Headers with the values that they shall have, in place of those that are there.
+        set: Headers,
+        /// Headers with values that are added to those that are there.
+        add: Headers,
+        /// Headers that are taken away.
+        remove: Vec<HeaderName>,
+    }
+}
+
+section! {
+    /// An answer without an upstream: a status, a redirect to `location`, one to the same place over HTTPS, or one to a place
+    /// that is the request's own in part.
     pub struct Answer {
         /// The status. 404, 503, 403 and others of errors; of a redirect 301, 302, 303, 307 or 308.
         status: AnswerStatus = "503",
@@ -251,6 +274,8 @@ section! {
         location: Option<Location>,
         /// The port of the same place over HTTPS, as clients see it: a redirect goes there.
         https_port: Option<Port>,
+        /// Where a redirect goes that keeps parts of the request's own place.
+        moved: Option<Moved>,
     }
 }
 
@@ -286,14 +311,24 @@ section! {
     pub struct Route {
         /// The listener that took the request; any when absent.
         listener: Option<Located<Name>>,
-        /// Hosts: a name, `*.` and a name (exactly one label more, as Kubernetes ingress means it), or `*`. Any when
-        /// absent. Ports and letter case make no difference.
+        /// Hosts: a name, `*.` and a name (exactly one label more, as Kubernetes ingress means it), `**.` and a name (one label
+        /// more or several, as the Gateway API means its wildcards), or `*`. Any when absent. Ports and letter case make no
+        /// difference.
         hosts: Vec<Located<HostPattern>>,
         /// The path that requests begin with, in its normal form and decoded.
         path: Located<RoutePath> = "/",
         /// Whether it takes that path alone, to the slash at its end, and nothing below it. It comes before a route that takes
         /// what begins with the path.
         exact: bool = "false",
+        /// The method that requests are to have; any when absent.
+        method: Option<Method>,
+        /// Headers that requests are to have, with these values to the letter. One that is sent several times counts as one
+        /// value, with commas between.
+        headers: Wanted,
+        /// Arguments that the query is to have, decoded, to the letter. Of one that is there several times the first counts.
+        query: Wanted,
+        /// The share of requests that go this way, among routes that take the same ones and have a weight each.
+        weight: Option<Weight>,
         /// The largest body that requests may have; any when absent. A larger one is answered with 413, whether anybody
         /// inspects it or not.
         body_max: Option<Size>,

@@ -28,7 +28,11 @@ pub(crate) fn session(guard: &Guard, caller: &Caller) -> Answer {
 }
 
 fn shown(guard: &Guard, caller: &Caller) -> Value {
-    let ways = [("password", guard.keys.users.is_some()), ("token", guard.keys.token.is_some())];
+    let ways = [
+        ("oidc", guard.keys.sign_on.is_some()),
+        ("password", guard.keys.users.is_some()),
+        ("token", guard.keys.token.is_some()),
+    ];
     let ways: Vec<&str> = ways.iter().filter(|(_, is)| *is).map(|(way, _)| *way).collect();
     let session = caller.session.as_ref();
     let user = session.map(|session| session.user.as_str());

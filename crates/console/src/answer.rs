@@ -1,13 +1,14 @@
 //! From a request to its answer. Nothing here waits.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
+    IF_NONE_MATCH, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode};
@@ -21,6 +22,7 @@ use crate::files;
 use crate::guard::{Caller, Guard, Refusal};
 use crate::openapi;
 use crate::routes::{ROUTES, Role, Route};
+use crate::sign_on;
 use crate::stream::Listening;
 use crate::subject::{Health, Subject};
 
@@ -41,9 +43,12 @@ pub(crate) enum Page {
     Startupz,
     Metrics,
     Status,
+    Dataplanes,
     OpenApi,
     Session,
     Login,
+    SignOn,
+    SignedOn,
     Logout,
     Asking(Asking),
     Api(Resource),
@@ -60,6 +65,20 @@ pub(crate) type Answer = Response<Either<Full<Bytes>, Listening>>;
 
 /// Answers a request of `peer` that came to `local`.
 pub(crate) async fn answer(
+    request: Request<Incoming>,
+    ends: (SocketAddr, SocketAddr),
+    shown: &Shown,
+    subject: &dyn Subject,
+) -> Answer {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads || !request.uri().path().starts_with("/api/") {
+        return untagged(request, ends, shown, subject).await;
+    }
+    let known = request.headers().get(IF_NONE_MATCH).cloned();
+    tagged(untagged(request, ends, shown, subject).await, known).await
+}
+
+async fn untagged(
     request: Request<Incoming>,
     ends: (SocketAddr, SocketAddr),
     shown: &Shown,
@@ -111,17 +130,23 @@ pub(crate) async fn answer(
             let status = serde_json::to_string(&subject.status()).expect("strings and numbers are JSON");
             respond(StatusCode::OK, JSON, status + "\n")
         }
+        Page::Dataplanes => {
+            let page = json!({ "items": subject.dataplanes(), "next": null });
+            respond(StatusCode::OK, JSON, format!("{page}\n"))
+        }
         Page::OpenApi => {
             let document = openapi::document(&subject.status().version);
             respond(StatusCode::OK, JSON, format!("{document}\n"))
         }
-        Page::Session | Page::Login | Page::Logout => {
+        Page::Session | Page::Login | Page::SignOn | Page::SignedOn | Page::Logout => {
             // The address for probes does not have these pages.
             let Shown::Everything(guard) = shown else {
                 return failure(StatusCode::NOT_FOUND, "there is nothing at this path", shown);
             };
             match page {
                 Page::Login => access::log_in(request, ends, guard, subject).await,
+                Page::SignOn => sign_on::begin(guard, ends.1).await,
+                Page::SignedOn => sign_on::finish(&request, ends, guard, subject).await,
                 Page::Logout => access::log_out(guard, caller.session.as_ref()),
                 _ => access::session(guard, &caller),
             }
@@ -140,6 +165,31 @@ pub(crate) async fn answer(
             answer
         }
     }
+}
+
+/// An answer with a tag of what it says; 304 where whoever asks has that already. What comes bit by bit has none.
+async fn tagged(answer: Answer, known: Option<HeaderValue>) -> Answer {
+    let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == JSON);
+    let (mut parts, body) = answer.into_parts();
+    let body = match body {
+        Either::Left(body) if is_json && parts.status == StatusCode::OK => body,
+        body => return Response::from_parts(parts, body),
+    };
+    let Ok(body) = body.collect().await;
+    let body = body.to_bytes();
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let tag = format!("W/\"{:016x}-{:x}\"", hasher.finish(), body.len());
+    let is_known = known
+        .is_some_and(|known| known.to_str().is_ok_and(|known| known.split(',').any(|one| one.trim() == tag)));
+    parts.headers.insert(ETAG, HeaderValue::from_str(&tag).expect("a tag is hexadecimal"));
+    if !is_known {
+        return Response::from_parts(parts, Either::Left(Full::new(body)));
+    }
+    parts.status = StatusCode::NOT_MODIFIED;
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.remove(CONTENT_TYPE);
+    Response::from_parts(parts, Either::Left(Full::default()))
 }
 
 /// A change, in a line that is there although nobody asks.

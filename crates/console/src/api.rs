@@ -4,10 +4,15 @@
 mod alerts;
 mod entries;
 mod events;
+mod exceptions;
 mod graph;
+mod inventory;
+mod policy_hits;
+mod replays;
 pub(crate) mod request;
 mod stats;
 mod time;
+mod tuning;
 
 use std::sync::Arc;
 
@@ -30,19 +35,29 @@ use crate::stream::ConnectionLife;
 pub(crate) enum Resource {
     Services,
     Mode(String),
+    Exceptions(String),
+    Exception(String, u64),
     List(Listing),
     ListChanges,
+    Replays,
+    Replay(u64),
+    Dismissals,
     Alerts,
     Alert(String),
     OfEvents(OfEvents),
 }
 
 /// What is read from events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OfEvents {
     Page,
     One(EventId),
+    Allowance(EventId),
+    Tuning(String),
+    Inventory(String),
+    InventoryDocument(String),
     FiredAlerts,
+    PolicyHits,
     Stats,
     Graph,
     Stream,
@@ -108,6 +123,7 @@ async fn read(
             let service = service.ok_or_else(|| no_service(&name))?;
             Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
         }
+        Resource::Exceptions(name) => exceptions::all(&name, &parameters, control.as_ref()),
         Resource::List(list) => {
             let reason = parameters.one("q")?;
             let query = Query {
@@ -115,7 +131,7 @@ async fn read(
                 origin: match parameters.one("origin")? {
                     Some(word) => Some(
                         palisade_lists::Origin::from_word(word)
-                            .ok_or_else(|| bad("`origin` is file, api or automatic"))?,
+                            .ok_or_else(|| bad("`origin` is file, api, automatic or console"))?,
                     ),
                     None => None,
                 },
@@ -134,9 +150,13 @@ async fn read(
             let items: Vec<Value> = changes.iter().map(entries::shown_change).collect();
             Ok(json!({ "items": items, "next": null }))
         }
+        Resource::Replays => replays::all(control.as_ref()),
+        Resource::Replay(id) => replays::one(id, control.as_ref()),
         Resource::Alerts => alerts::all(&parameters, control.as_ref()),
         Resource::Alert(name) => alerts::one(&name, &parameters, control.as_ref()),
-        Resource::OfEvents(_) => Err(bad("events are read another way")),
+        Resource::Exception(..) | Resource::Dismissals | Resource::OfEvents(_) => {
+            Err(bad("this is read another way"))
+        }
     })
     .await
 }
@@ -153,8 +173,23 @@ async fn read_events(
     parameters.are_among(operation.query)?;
     let text = match what {
         OfEvents::Page => events::page(parameters, records).await?,
-        OfEvents::FiredAlerts => events::fired(parameters, records).await?,
+        OfEvents::FiredAlerts => {
+            let dismissals = off_thread(move || Ok(control.dismissals())).await?;
+            events::fired(parameters, dismissals, records).await?
+        }
+        OfEvents::PolicyHits => policy_hits::policy_hits(&parameters, records).await?.to_string(),
         OfEvents::One(id) => events::event(id, records).await?,
+        OfEvents::Allowance(id) => events::allowance(id, records).await?,
+        OfEvents::Tuning(service) => tuning::tuning(service, &parameters, records).await?.to_string(),
+        OfEvents::Inventory(service) => {
+            let limit = parameters.limit()?;
+            let (inventory, after) = inventory::inventory(service, &parameters, records).await?;
+            inventory.shown(after, limit).to_string()
+        }
+        OfEvents::InventoryDocument(service) => {
+            let (inventory, _) = inventory::inventory(service, &parameters, records).await?;
+            inventory::document(&inventory).to_string()
+        }
         OfEvents::Stats => stats::stats(parameters, records).await?.to_string(),
         OfEvents::Graph => {
             let places = off_thread(move || Ok(control.places())).await?;
@@ -185,6 +220,9 @@ async fn change(
     let bytes_max = match resource {
         Resource::Mode(_) => 4 * 1024,
         Resource::Alert(_) => alerts::BODY_BYTES_MAX,
+        Resource::Exceptions(_) => exceptions::BODY_BYTES_MAX,
+        Resource::Replays => replays::BODY_BYTES_MAX,
+        Resource::Dismissals => alerts::BODY_BYTES_MAX,
         _ => entries::BODY_BYTES_MAX,
     };
     let body = read_body(request, bytes_max).await?;
@@ -195,8 +233,28 @@ async fn change(
                 Method::PUT => Some(mode_of(&body, &mut author, &asker)?),
                 _ => None,
             };
-            let service = control.set_mode(&name, mode, author).map_err(failed)?;
+            let service = match parameters.one("dataplane")?.filter(|name| !name.is_empty()) {
+                Some(dataplane) => control.set_mode_at(dataplane, &name, mode, author),
+                None => control.set_mode(&name, mode, author),
+            };
+            let service = service.map_err(failed)?;
             Ok(json!({ "service": service, "changes": control.mode_changes(&name) }))
+        }
+        Resource::Replays => replays::start(&body, author(&parameters, &asker)?, control.as_ref()),
+        Resource::Replay(id) => replays::remove(id, control.as_ref()),
+        Resource::Dismissals => {
+            let ids = alerts::fired_ids(&parameters, &body)?;
+            let author = author(&parameters, &asker)?;
+            let changed = control.dismiss(&ids, method == Method::POST, &author).map_err(failed)?;
+            Ok(json!({ "changed": changed }))
+        }
+        Resource::Exceptions(name) => {
+            let author = author(&parameters, &asker)?;
+            exceptions::add(&name, &body, author, &asker, control.as_ref())
+        }
+        Resource::Exception(name, id) => {
+            control.remove_exception(&name, id, author(&parameters, &asker)?).map_err(failed)?;
+            Ok(json!({ "removed": 1 }))
         }
         Resource::List(list) if method == Method::POST => {
             let author = author(&parameters, &asker)?;
@@ -321,6 +379,23 @@ fn failed(error: ControlError) -> Refused {
         ControlError::NotKept(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, error.to_string())
+}
+
+/// The time that is asked about, and how many come before the page, where pages are made anew each time: a cursor
+/// `FROM.TO.AFTER` keeps to the time of the first.
+fn window_and_place(parameters: &Parameters) -> Result<(u64, u64, usize), Refused> {
+    let Some(cursor) = parameters.one("cursor")? else {
+        let (from, to) = stats::between(parameters)?;
+        return Ok((from, to, 0));
+    };
+    let mut numbers = cursor.split('.').map(|number| number.parse::<u64>().ok());
+    let read = (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten(), numbers.next());
+    match read {
+        (Some(from), Some(to), Some(after), None) if stats::is_range(from, to) => {
+            Ok((from, to, after as usize))
+        }
+        _ => Err(bad("`cursor` is the `next` of a page")),
+    }
 }
 
 pub(crate) fn bad(why: impl Into<String>) -> Refused {

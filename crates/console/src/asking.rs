@@ -55,7 +55,7 @@ fn policies<B>(
 ) -> Result<Value, Refused> {
     let parameters = Parameters::of(request.uri().query())?;
     parameters.are_among(operation.query)?;
-    let (limit, after) = (parameters.limit()?, after(&parameters)?);
+    let (limit, after) = (parameters.limit()?, parameters.after()?);
     let page = policies.get(after..).unwrap_or_default();
     let next = (page.len() > limit).then(|| (after + limit).to_string());
     Ok(json!({ "items": &page[..limit.min(page.len())], "next": next }))
@@ -70,7 +70,7 @@ async fn rules<B>(
     parameters.are_among(operation.query)?;
     off_thread(move || {
         let text = parameters.one("q")?.unwrap_or_default();
-        let query = RuleQuery { text, after: after(&parameters)?, limit: parameters.limit()? };
+        let query = RuleQuery { text, after: parameters.after()?, limit: parameters.limit()? };
         let page = explainer.rules(&query);
         Ok(json!({ "items": page.rules, "next": page.next.map(|next| next.to_string()) }))
     })
@@ -92,10 +92,6 @@ async fn explain(
         explainer.explain(&question).map_err(|why| (StatusCode::NOT_FOUND, why))
     })
     .await
-}
-
-fn after(parameters: &Parameters) -> Result<usize, Refused> {
-    Ok(parameters.parsed("cursor", "the `next` of a page")?.unwrap_or_default())
 }
 
 fn refused((status, why): Refused) -> Answer {

@@ -1,11 +1,15 @@
 //! What can be changed while the program runs, as the program that has it implements it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
-use palisade_model::Mode;
+use palisade_model::{EventId, Mode};
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::replays::Replays;
 use crate::status::Timestamp;
 
 /// What the API changes. Called on a thread of its own, since a change waits for the disk; one change at a time.
@@ -20,8 +24,80 @@ pub trait Control: Debug + Send + Sync {
     fn set_mode(&self, service: &str, mode: Option<Mode>, by: Author)
     -> Result<ServiceInForce, ControlError>;
 
+    /// The same at data planes of a name alone, where there are several.
+    ///
+    /// # Errors
+    /// As [`Self::set_mode`], and where this is one data plane.
+    fn set_mode_at(
+        &self,
+        dataplane: &str,
+        service: &str,
+        mode: Option<Mode>,
+        by: Author,
+    ) -> Result<ServiceInForce, ControlError> {
+        let _ = (service, mode, by);
+        Err(ControlError::NotFound(format!("there is no data plane `{dataplane}` here: this is one itself")))
+    }
+
     /// Changes of the modes of a service, the latest first.
     fn mode_changes(&self, service: &str) -> Vec<ModeChange>;
+
+    /// What a service is excepted from: by its profile, itself and its routes, and by what was set at run time, which comes last.
+    ///
+    /// # Errors
+    /// When there is no such service.
+    fn exceptions(&self, service: &str) -> Result<Vec<ExceptionInForce>, ControlError> {
+        Err(no_exceptions(service))
+    }
+
+    /// Excepts a service from more: all of it, or nothing. Comes back when the next request is decided by it.
+    ///
+    /// # Errors
+    /// When there is no such service, when it may not be, when one cannot be used, when there are too many, or when they
+    /// cannot be kept.
+    fn add_exceptions(
+        &self,
+        service: &str,
+        add: AddExceptions,
+        by: Author,
+    ) -> Result<Vec<ExceptionInForce>, ControlError> {
+        let _ = (add, by);
+        Err(no_exceptions(service))
+    }
+
+    /// Takes back an exception that was set at run time.
+    ///
+    /// # Errors
+    /// When there is none, or when the change cannot be kept.
+    fn remove_exception(&self, service: &str, id: u64, by: Author) -> Result<(), ControlError> {
+        let _ = (id, by);
+        Err(no_exceptions(service))
+    }
+
+    /// Replays of recorded requests, where there are any.
+    fn replays(&self) -> Option<Arc<dyn Replays>> {
+        None
+    }
+
+    /// Fired alerts that were put aside, by the ids of their events.
+    fn dismissals(&self) -> BTreeMap<String, Dismissal> {
+        BTreeMap::new()
+    }
+
+    /// Puts fired alerts aside, or shows them again. Gives how many were not so before.
+    ///
+    /// # Errors
+    /// When the change cannot be kept.
+    fn dismiss(&self, ids: &[EventId], dismissed: bool, by: &Author) -> Result<usize, ControlError> {
+        let _ = (ids, dismissed, by);
+        Err(ControlError::NotFound("alerts are not dismissed here".to_owned()))
+    }
+
+    /// Changes of what a service is excepted from, the latest first.
+    fn exception_changes(&self, service: &str) -> Vec<ExceptionChange> {
+        let _ = service;
+        Vec::new()
+    }
 
     /// Entries of a list.
     fn page(&self, query: &Query<'_>) -> Page;
@@ -64,6 +140,64 @@ pub trait Control: Debug + Send + Sync {
     fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError>;
 }
 
+/// That a fired alert was put aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dismissal {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+fn no_exceptions(service: &str) -> ControlError {
+    ControlError::NotFound(format!("exceptions of {service} are not kept here"))
+}
+
+/// Exceptions to be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddExceptions {
+    /// Each as JSON, in the words of the configuration.
+    pub exceptions: Vec<String>,
+    /// The event that they were made of.
+    pub event: Option<String>,
+}
+
+/// Something that a service is excepted from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExceptionInForce {
+    /// Its number, where it was set at run time.
+    pub id: Option<u64>,
+    /// Where it stands: `run-time`, `service`, `profile NAME` or `route PATH`.
+    pub of: String,
+    /// The exception, in the words of the configuration.
+    pub exception: Value,
+    /// When it was set.
+    pub at: Option<Timestamp>,
+    /// By whom.
+    pub by: Option<String>,
+    /// Why, as they said.
+    pub reason: Option<String>,
+    /// The event that it was made of.
+    pub event: Option<String>,
+}
+
+/// A change of what a service is excepted from, kept for who asks later.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExceptionChange {
+    /// When.
+    pub at: Timestamp,
+    /// `added` or `removed`.
+    pub what: &'static str,
+    /// Who.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// The exception.
+    pub exception: Value,
+}
+
 /// Where a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -87,7 +221,7 @@ pub struct AlertInForce {
     /// The file that it stands in; `None` where it was written by the API.
     pub file: Option<String>,
     /// The object as it is written, without what may be a secret.
-    pub object: serde_json::Value,
+    pub object: Value,
     /// How an alert stands.
     pub status: Option<AlertStatus>,
 }

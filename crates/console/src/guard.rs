@@ -9,6 +9,7 @@
 //! scrapers reach us by names that we cannot know.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
@@ -16,6 +17,7 @@ use hyper::{Method, Request};
 
 use crate::routes::Role;
 use crate::session::{self, CSRF_HEADER, Session, Sessions};
+use crate::sign_on::{Sent, SignOn};
 use crate::token::TokenFile;
 use crate::users::UsersFile;
 
@@ -41,11 +43,13 @@ pub struct Keys {
     pub token: Option<TokenFile>,
     /// Each with a role.
     pub users: Option<UsersFile>,
+    /// Whoever a provider knows, with the role that it tells.
+    pub sign_on: Option<Arc<dyn SignOn>>,
 }
 
 impl From<Option<TokenFile>> for Keys {
     fn from(token: Option<TokenFile>) -> Self {
-        Self { token, users: None }
+        Self { token, ..Self::default() }
     }
 }
 
@@ -62,16 +66,17 @@ pub(crate) struct Caller {
 pub(crate) struct Guard {
     pub(crate) keys: Keys,
     pub(crate) sessions: Sessions,
+    pub(crate) sent: Sent,
 }
 
 impl Guard {
     pub(crate) fn new(keys: Keys) -> Self {
-        Self { keys, sessions: Sessions::default() }
+        Self { keys, ..Self::default() }
     }
 
     /// Whether somebody has to say who they are.
     pub(crate) fn asks_who(&self) -> bool {
-        self.keys.token.is_some() || self.keys.users.is_some()
+        self.keys.token.is_some() || self.keys.users.is_some() || self.keys.sign_on.is_some()
     }
 
     /// Checks a request that came to `local` and asks for what a role may.
@@ -110,7 +115,7 @@ impl Guard {
         if bearer(headers).is_some_and(|shown| token.is_some_and(|token| token.opens(shown))) {
             return Caller { role: Role::Operator, session: None };
         }
-        let session = cookie(headers).and_then(|id| self.sessions.of(id, Instant::now()));
+        let session = cookie(headers, session::COOKIE).and_then(|id| self.sessions.of(id, Instant::now()));
         match session.filter(|session| self.stamp(&session.user) == Some(session.stamp)) {
             Some(session) => Caller { role: session.role, session: Some(session) },
             None => Caller { role: Role::Anybody, session: None },
@@ -121,6 +126,9 @@ impl Guard {
     pub(crate) fn stamp(&self, user: &str) -> Option<u64> {
         if user == TOKENS {
             self.keys.token.as_ref().map(TokenFile::stamp)
+        } else if user.starts_with(SIGNED_ON) {
+            // A provider is not asked again: their session lasts as long as one does.
+            self.keys.sign_on.as_ref().map(|_| 0)
         } else {
             self.keys.users.as_ref()?.stamp(user)
         }
@@ -130,11 +138,13 @@ impl Guard {
 /// Who logged in with the token. No user has such a name.
 pub(crate) const TOKENS: &str = "(token)";
 
-/// The value of our cookie, where it stands there once.
-fn cookie(headers: &HeaderMap) -> Option<&[u8]> {
+/// What the name of somebody whom a provider knows begins with. No user has such a name.
+pub(crate) const SIGNED_ON: &str = "oidc:";
+
+/// The value of a cookie of ours, where it stands there once.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let all = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
-    let ours =
-        all.filter_map(|pair| pair.trim_ascii().strip_prefix(session::COOKIE.as_bytes())?.strip_prefix(b"="));
+    let ours = all.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     let mut ours = ours.fuse();
     let first = ours.next()?;
     ours.next().is_none().then_some(first)

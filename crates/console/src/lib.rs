@@ -21,10 +21,12 @@
 //! Not here: the proxy and its counters (`Subject` brings them), signals, flags.
 
 mod access;
+mod allowance;
 mod answer;
 mod api;
 mod asking;
 mod control;
+mod dataplane;
 mod explainer;
 mod exposition;
 mod files;
@@ -32,8 +34,10 @@ mod guard;
 mod listener;
 mod openapi;
 mod records;
+mod replays;
 mod routes;
 mod session;
+mod sign_on;
 mod status;
 mod stream;
 mod subject;
@@ -41,14 +45,17 @@ mod token;
 mod users;
 
 pub use control::{
-    AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
-    RouteInForce, ServiceInForce,
+    AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
+    Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, RouteInForce, ServiceInForce,
 };
+pub use dataplane::{Dataplane, DataplaneReceived, DataplaneRules, DataplaneService, DataplaneSpool};
 pub use explainer::{Explainer, PolicyRuleShown, PolicyShown, Question, RuleQuery, RuleShown, Rules};
 pub use exposition::{Exposition, Format, Histogram};
 pub use guard::Keys;
 pub use listener::{Admin, BindError, Bound, Bounds};
 pub use records::{Opener, Records};
+pub use replays::{RecordingShown, ReplayAsked, ReplayShown, Replays};
+pub use sign_on::{SignOn, SignedOn};
 pub use status::{
     ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Timestamp,
 };

@@ -136,6 +136,8 @@ const fn probe(summary: &'static str) -> Operation {
 }
 
 const BY: Parameter = ("by", "who asks, as it says of itself");
+const DATAPLANE: Parameter =
+    ("dataplane", "at data planes of this name alone; at all when absent. For a console of many");
 const LIMIT: Parameter = ("limit", "how many at most: 1 to 1000, 100 when absent");
 const CURSOR: Parameter = ("cursor", "the `next` of the page before");
 
@@ -202,6 +204,22 @@ pub(crate) static ROUTES: &[Route] = &[
         .by(Role::Anybody)],
     },
     Route {
+        path: "/api/v1/login/oidc",
+        page: |_| Some(Page::SignOn),
+        operations: &[Operation::get("sends a browser to the OpenID provider", &[], "303, to the provider")
+            .by(Role::Anybody)],
+    },
+    Route {
+        path: "/api/v1/login/oidc/callback",
+        page: |_| Some(Page::SignedOn),
+        operations: &[Operation::get(
+            "begins a session for who comes back from the provider; further parameters are passed over",
+            &[("code", "what the provider gave"), ("state", "what it was sent with"), ("error", "why it gave none")],
+            "303, to the console",
+        )
+        .by(Role::Anybody)],
+    },
+    Route {
         path: "/api/v1/logout",
         page: |_| Some(Page::Logout),
         operations: &[Operation::change("POST", "ends the session", &[], None, "nothing").by(Role::Viewer)],
@@ -213,6 +231,15 @@ pub(crate) static ROUTES: &[Route] = &[
             "version, listeners, services, rule sets, reloads and what is stale",
             &[],
             "what is in force in this process",
+        )],
+    },
+    Route {
+        path: "/api/v1/dataplanes",
+        page: |_| Some(Page::Dataplanes),
+        operations: &[Operation::get(
+            "data planes: version, configuration, rules, services, and what waits at them",
+            &[],
+            "a page of data planes",
         )],
     },
     Route {
@@ -232,18 +259,76 @@ pub(crate) static ROUTES: &[Route] = &[
             Operation::change(
                 "PUT",
                 "sets the mode of a service",
-                &[BY, ("reason", "why")],
+                &[BY, ("reason", "why"), DATAPLANE],
                 Some(r#"{"mode": "off|monitoring|safe_blocking|block", "by", "reason"}"#),
                 "the service, and the changes of its mode",
             ),
             Operation::change(
                 "DELETE",
                 "gives the mode of a service back to the configuration",
-                &[BY, ("reason", "why")],
+                &[BY, ("reason", "why"), DATAPLANE],
                 None,
                 "the service, and the changes of its mode",
             ),
         ],
+    },
+    Route {
+        path: "/api/v1/services/{name}/exceptions",
+        page: |name| Some(Page::Api(Resource::Exceptions(name[0].clone()))),
+        operations: &[
+            Operation::get(
+                "what a service is excepted from: by its configuration, and by what was set at run time, which has an id",
+                &[LIMIT, CURSOR],
+                "a page of exceptions, and the latest `changes` of those set at run time",
+            ),
+            Operation::change(
+                "POST",
+                "sets exceptions of a service, all of them or none; the next request is decided by them",
+                &[BY, ("reason", "why")],
+                Some(
+                    r#"an exception in the words of the configuration, {"rules", "tags", "attacks", "points", "paths"}, or {"items": [...]}; beside it "by", "reason", "event""#,
+                ),
+                "the exceptions, with their ids",
+            ),
+        ],
+    },
+    Route {
+        path: "/api/v1/services/{name}/exceptions/{id}",
+        page: |name| Some(Page::Api(Resource::Exception(name[0].clone(), name[1].parse().ok()?))),
+        operations: &[Operation::change(
+            "DELETE",
+            "takes back an exception that was set at run time; the next request is decided without it",
+            &[BY, ("reason", "why")],
+            None,
+            "how many were there",
+        )],
+    },
+    Route {
+        path: "/api/v1/services/{name}/tuning",
+        page: |name| Some(Page::Api(Resource::OfEvents(OfEvents::Tuning(name[0].clone())))),
+        operations: &[Operation::get(
+            "what a service stopped, or would have, by what it would take to let it pass; and how safe it would be to block",
+            &[FROM, TO, LIMIT, CURSOR],
+            "a page of groups with their evidence and proposed exceptions, the most frequent first, and `safe_to_block`",
+        )],
+    },
+    Route {
+        path: "/api/v1/services/{name}/inventory",
+        page: |name| Some(Page::Api(Resource::OfEvents(OfEvents::Inventory(name[0].clone())))),
+        operations: &[Operation::get(
+            "endpoints of a service as traffic shows them, with parameters, classes of values and sensitive data",
+            &[FROM, TO, LIMIT, CURSOR],
+            "a page of endpoints, by path and method",
+        )],
+    },
+    Route {
+        path: "/api/v1/services/{name}/inventory/openapi.json",
+        page: |name| Some(Page::Api(Resource::OfEvents(OfEvents::InventoryDocument(name[0].clone())))),
+        operations: &[Operation::get(
+            "the same as a specification to begin with",
+            &[FROM, TO],
+            "an OpenAPI 3.1 document",
+        )],
     },
     Route {
         path: "/api/v1/policies",
@@ -253,6 +338,43 @@ pub(crate) static ROUTES: &[Route] = &[
             &[LIMIT, CURSOR],
             "a page of policies",
         )],
+    },
+    Route {
+        path: "/api/v1/policies/hits",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::PolicyHits))),
+        operations: &[Operation::get(
+            "rules of policies that stopped requests, and staged ones that would have",
+            &[FROM, TO],
+            "a page of rules with how often each hit",
+        )],
+    },
+    Route {
+        path: "/api/v1/replays",
+        page: |_| Some(Page::Api(Resource::Replays)),
+        operations: &[
+            Operation::get(
+                "replays of recorded requests, the latest first, and what there is to be replayed",
+                &[],
+                "a page of replays with how far each is and what came of it, and `recording`",
+            ),
+            Operation::change(
+                "POST",
+                "replays recorded requests against what is in force, or against that with a profile changed; nothing is served by it",
+                &[BY],
+                Some(
+                    r#"{"service", "since": "2h", "profile": "keys of its profile, YAML", "rules": "SecLang after its rules"}; all may be left out"#,
+                ),
+                "the replay",
+            ),
+        ],
+    },
+    Route {
+        path: "/api/v1/replays/{id}",
+        page: |id| Some(Page::Api(Resource::Replay(id[0].parse().ok()?))),
+        operations: &[
+            Operation::get("one replay", &[], "the replay"),
+            Operation::change("DELETE", "ends a replay and forgets it", &[BY], None, "how many were there"),
+        ],
     },
     Route {
         path: "/api/v1/rules",
@@ -297,7 +419,7 @@ pub(crate) static ROUTES: &[Route] = &[
                     LIMIT,
                     CURSOR,
                     ("address", "entries that this address is in"),
-                    ("origin", "`file`, `api` or `automatic`"),
+                    ("origin", "`file`, `api`, `automatic` or `console`"),
                     ("application", "entries that count for this application"),
                     ("q", "a text in the reason"),
                 ],
@@ -335,6 +457,7 @@ pub(crate) static ROUTES: &[Route] = &[
                 FROM,
                 TO,
                 ("service", "of this service"),
+                ("dataplane", "from this data plane, where they come from several"),
                 ("rule", "with this rule"),
                 ("action", "`deny`, `would_block` or `pass`"),
                 ("source", "from this address"),
@@ -352,6 +475,15 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/api/v1/events/{id}",
         page: |id| Some(Page::Api(Resource::OfEvents(OfEvents::One(EventId::parse(&id[0])?)))),
         operations: &[Operation::get("one event", &[], "the event")],
+    },
+    Route {
+        path: "/api/v1/events/{id}/allowance",
+        page: |id| Some(Page::Api(Resource::OfEvents(OfEvents::Allowance(EventId::parse(&id[0])?)))),
+        operations: &[Operation::get(
+            "what it takes to let the request of an event pass, and nothing else",
+            &[],
+            "`exceptions` in the words of the configuration, `broad` rules, and the point of each rule of the event",
+        )],
     },
     Route {
         path: "/api/v1/stats",
@@ -401,9 +533,36 @@ pub(crate) static ROUTES: &[Route] = &[
         page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::FiredAlerts))),
         operations: &[Operation::get(
             "alerts that fired, the newest first",
-            &[FROM, TO, ("name", "of this alert"), LIMIT, CURSOR],
-            "a page of alerts' events",
+            &[
+                FROM,
+                TO,
+                ("name", "of this alert"),
+                ("dismissed", "`no`: those that nobody put aside; `yes`: those that somebody did; `all` when absent"),
+                LIMIT,
+                CURSOR,
+            ],
+            "a page of alerts' events, and under `dismissed` who put which of them aside, by id",
         )],
+    },
+    Route {
+        path: "/api/v1/alerts/fired/dismissed",
+        page: |_| Some(Page::Api(Resource::Dismissals)),
+        operations: &[
+            Operation::change(
+                "POST",
+                "puts fired alerts aside",
+                &[("id", "an alert's id; may stand there several times"), BY, ("reason", "why")],
+                Some(r#"{"ids": [...]}; may be left out"#),
+                "how many were not put aside before",
+            ),
+            Operation::change(
+                "DELETE",
+                "shows fired alerts again",
+                &[("id", "an alert's id; may stand there several times"), BY, ("reason", "why")],
+                Some(r#"{"ids": [...]}; may be left out"#),
+                "how many had been put aside",
+            ),
+        ],
     },
     Route {
         path: "/api/v1/alerts/{name}",

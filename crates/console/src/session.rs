@@ -159,7 +159,7 @@ impl std::fmt::Debug for Session {
 }
 
 /// 256 bits that nobody guesses, as hexadecimal digits.
-fn random() -> Result<String, getrandom::Error> {
+pub(crate) fn random() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     let mut text = String::with_capacity(64);
@@ -170,7 +170,7 @@ fn random() -> Result<String, getrandom::Error> {
 }
 
 /// Whether two secrets are the same, in a time that does not tell how far they are.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     let difference = one.iter().zip(other).fold(one.len() ^ other.len(), |difference, (one, other)| {
         // Kept from being cut short by a compiler that sees where this goes.
         std::hint::black_box(difference | usize::from(one ^ other))

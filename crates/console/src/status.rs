@@ -40,6 +40,17 @@ pub enum State {
     Draining,
 }
 
+impl State {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 /// An address in use.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListenerStatus {

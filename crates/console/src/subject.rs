@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::control::Control;
+use crate::dataplane::Dataplane;
 use crate::explainer::{Explainer, PolicyShown};
 use crate::exposition::Exposition;
 use crate::records::Records;
@@ -31,6 +32,11 @@ pub trait Subject: Debug + Send + Sync {
     /// Writes a line to whoever reads what this process says of itself: who logged in, who changed what.
     fn say(&self, line: &str) {
         let _ = line;
+    }
+
+    /// Data planes whose events come here, those that were here and have gone included; this process where it is one itself.
+    fn dataplanes(&self) -> Vec<Dataplane> {
+        Vec::new()
     }
 
     /// Policies, in force and staged, in the order in which they are asked.

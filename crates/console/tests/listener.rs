@@ -334,7 +334,7 @@ fn with_users() -> Running {
     std::fs::write(&path, lines.join("\n")).unwrap();
     let users = UsersFile::open(&path).unwrap();
     std::fs::remove_file(path).unwrap();
-    let keys = Keys { token: Some(token_file(TOKEN)), users: Some(users) };
+    let keys = Keys { token: Some(token_file(TOKEN)), users: Some(users), ..Keys::default() };
     Running::start(Admin::new(loopback(), keys).unwrap(), Scripted::default())
 }
 

@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use palisade_authn::{ApiKeys, Found, Identity, Place, TokenError, Tokens};
 use palisade_http::RequestHead;
+use palisade_inspect::Unauthenticated;
 
 pub use self::counts::AuthenticationCounts;
 pub(crate) use self::counts::AuthenticationFamilies;
@@ -111,6 +112,31 @@ pub(crate) struct Refusal {
     pub(crate) fields: Vec<(String, String)>,
 }
 
+/// What can be said of a request without asking anybody.
+#[derive(Debug, Default)]
+pub struct JudgedAlone {
+    /// Who it is.
+    pub identity: Option<Arc<Identity>>,
+    /// It is refused, or would be.
+    pub refused: Option<Unauthenticated>,
+    /// Why, in a few words.
+    pub why: String,
+    /// Names of authenticators that would have asked somebody. Where there are some, nothing is refused.
+    pub unasked: Vec<Arc<str>>,
+}
+
+/// What authenticators say that need not ask anybody.
+#[derive(Default)]
+struct Looked<'a> {
+    known: Option<Known>,
+    worst: Option<Refusal>,
+    /// Those whose keys may come yet.
+    waiting: Vec<(&'a Arc<Authenticator>, &'a Arc<KeySource>)>,
+}
+
+/// Who it is, and what the service is told.
+type Known = (Arc<Identity>, Vec<(String, String)>);
+
 /// What one authenticator says.
 #[derive(Debug)]
 enum Said {
@@ -169,22 +195,57 @@ impl Authentication {
         Judged { is_monitored: self.is_monitored, ..judged }
     }
 
-    async fn ask(&self, asking: Asking<'_>) -> Judged {
-        let mut worst = None;
-        let mut waiting = Vec::new();
+    /// What can be said of a request without asking anybody. Nothing is counted.
+    pub fn judge_alone(&self, head: &RequestHead, client: IpAddr) -> JudgedAlone {
+        let Looked { known, worst, waiting } =
+            self.look(Asking { head, client, scheme: "http", request_id: "" });
+        if let Some((identity, _)) = known {
+            return JudgedAlone { identity: Some(identity), ..JudgedAlone::default() };
+        }
+        let servers = self.by.iter().filter(|authenticator| matches!(authenticator.way, Way::Forward(_)));
+        let waiting = waiting.into_iter().filter(|(_, keys)| keys.is_published());
+        let unasked: Vec<_> = waiting
+            .map(|(authenticator, _)| authenticator)
+            .chain(servers)
+            .map(|by| by.name.clone())
+            .collect();
+        let refused = self.unknown(worst).filter(|_| unasked.is_empty());
+        let why = refused.as_ref().map(|refusal| refusal.why.clone()).unwrap_or_default();
+        let refused = refused.map(|Refusal { status, reason, .. }| Unauthenticated {
+            status,
+            reason,
+            is_monitored: self.is_monitored,
+        });
+        JudgedAlone { identity: None, refused, why, unasked }
+    }
+
+    /// What those say that need not ask anybody, up to the first that knows.
+    fn look(&self, asking: Asking<'_>) -> Looked<'_> {
+        let mut looked = Looked::default();
         for authenticator in &self.by {
             match authenticator.look(asking) {
-                Some(Said::Known(identity, told)) => return known(identity, told),
+                Some(Said::Known(identity, told)) => {
+                    looked.known = Some((identity, told));
+                    break;
+                }
                 Some(Said::Refused(refusal)) => {
                     if let (Way::Jwt { keys, .. }, "unknown_key" | "no_keys") =
                         (&authenticator.way, refusal.reason)
                     {
-                        waiting.push((authenticator, keys));
+                        looked.waiting.push((authenticator, keys));
                     }
-                    worst = worse(worst, refusal);
+                    looked.worst = worse(looked.worst, refusal);
                 }
                 Some(Said::Nothing) | None => {}
             }
+        }
+        looked
+    }
+
+    async fn ask(&self, asking: Asking<'_>) -> Judged {
+        let Looked { known: found, mut worst, waiting } = self.look(asking);
+        if let Some((identity, told)) = found {
+            return known(identity, told);
         }
         for (authenticator, keys) in waiting {
             // Keys may have come meanwhile, or come by being asked for.
@@ -205,18 +266,20 @@ impl Authentication {
                 Said::Nothing => {}
             }
         }
-        let refusal = match worst {
-            Some(refusal) => Some(self.challenged(refusal)),
-            None if self.is_required => Some(self.challenged(Refusal {
-                status: 401,
-                reason: "missing",
-                by: None,
-                why: "it does not say who it is from".to_owned(),
-                fields: Vec::new(),
-            })),
-            None => None,
+        Judged { refusal: self.unknown(worst), ..Judged::default() }
+    }
+
+    /// Why a request is refused that nobody knows who it is from, if it is.
+    fn unknown(&self, worst: Option<Refusal>) -> Option<Refusal> {
+        let missing = || Refusal {
+            status: 401,
+            reason: "missing",
+            by: None,
+            why: "it does not say who it is from".to_owned(),
+            fields: Vec::new(),
         };
-        Judged { refusal, ..Judged::default() }
+        let refusal = worst.or_else(|| self.is_required.then(missing))?;
+        Some(self.challenged(refusal))
     }
 
     /// With a word on how somebody may say who they are, which an answer of 401 has (RFC 9110 section 15.5.2).

@@ -52,6 +52,7 @@ mod journal;
 mod lists;
 mod lookups;
 mod metrics;
+mod outgoing;
 mod passage;
 mod proxy_protocol;
 mod rates;
@@ -74,8 +75,8 @@ mod wire;
 
 pub use arrival::{Alpn, Arrival, TlsArrival};
 pub use authentication::{
-    AuthServer, Authentication, AuthenticationCounts, Authenticator, FetchTimes, ForwardAuth, KeySource,
-    KeysNews, Way,
+    AuthServer, Authentication, AuthenticationCounts, Authenticator, FetchTimes, ForwardAuth, JudgedAlone,
+    KeySource, KeysNews, Way,
 };
 pub use client_address::{ClientAddresses, address as client_address, forwarded_elements};
 pub use copy::{CopyExtent, CopyRoom, RequestCopy};
@@ -88,6 +89,7 @@ pub use journal::{AnsweredBy, ClosedConnection, Ended, Facts, Journal, Remark, S
 pub use lists::LiveLists;
 pub use lookups::SharedCollections;
 pub use metrics::{BlockClass, HistogramValue, Metrics, Sample, Value};
+pub use outgoing::{Moved, Outgoing, PathChange};
 pub use proxy_protocol::{
     HEADER_BYTES_MAX as PROXY_HEADER_BYTES_MAX, NoHeader, Parsed, Proxied, parse as parse_proxy_header,
 };

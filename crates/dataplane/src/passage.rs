@@ -152,7 +152,12 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let id = request_id();
         let client_addr = listener.client_of(arrival, &head.headers);
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
+        let changed = destination.as_ref().map_or(Ok(None), |destination| destination.outgoing.target(&head));
+        let elsewhere = elsewhere.or_else(|| {
+            changed.is_err().then(|| Stop::answer(400, "its path has no normal form that could be changed"))
+        });
         let upstream = destination.as_ref().and_then(|destination| destination.upstream());
+        let upstream = upstream.filter(|_| changed.is_ok());
         self.response_timeout =
             upstream.and_then(|upstream| upstream.response()).unwrap_or(listener.timeouts.response);
         if let (None, Some(destination), Some(upstream)) = (plan.refusal, &destination, upstream) {
@@ -163,6 +168,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
                 request_id: &id,
                 authority: upstream.authority().as_bytes(),
                 forward: &destination.forward,
+                outgoing: &destination.outgoing,
+                target: changed.ok().flatten(),
                 peer: told,
                 authentication: destination.authentication.as_deref(),
             };

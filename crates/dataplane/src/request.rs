@@ -13,6 +13,7 @@ use crate::authentication::Authentication;
 use crate::body::{Coding, write_field};
 use crate::forwarded::{self, Known};
 use crate::identity_headers::Forward;
+use crate::outgoing::Outgoing;
 use crate::settings::ForwardedFor;
 
 /// What we do with a request, as its head has it.
@@ -116,6 +117,10 @@ pub(crate) struct Hop<'a> {
     pub(crate) authority: &'a [u8],
     /// How the application is told of the client's certificate.
     pub(crate) forward: &'a Forward,
+    /// What it is asked for in place of what the client asked for.
+    pub(crate) outgoing: &'a Outgoing,
+    /// The target that it is asked for; as the client sent it when `None`.
+    pub(crate) target: Option<Vec<u8>>,
     /// Who the client is, where its host asks for certificates.
     pub(crate) peer: Option<&'a PeerIdentity>,
     /// Who has to say who they are: what of that does not go on.
@@ -124,7 +129,14 @@ pub(crate) struct Hop<'a> {
 
 /// Writes the head that the upstream gets, but for its end.
 pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, out: &mut Vec<u8>) {
-    let without_token;
+    let (rewritten, without_token);
+    let head = match &hop.target {
+        Some(target) => {
+            rewritten = RequestHead { target: target.clone(), ..head.clone() };
+            &rewritten
+        }
+        None => head,
+    };
     let head = match hop.authentication.and_then(|authentication| authentication.target(&head.target)) {
         Some(target) => {
             without_token = RequestHead { target, ..head.clone() };
@@ -154,8 +166,9 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
-    if absolute.is_some() || head.headers.first(b"host").is_none() {
-        write_field(b"Host", host, out);
+    let other_host = hop.outgoing.host.as_deref();
+    if other_host.is_some() || absolute.is_some() || head.headers.first(b"host").is_none() {
+        write_field(b"Host", other_host.map_or(host, str::as_bytes), out);
     }
     let named = named_by_connection(head);
     let takes_trailers = head.headers.values(b"te").any(|value| has_word(value, b"trailers"));
@@ -167,7 +180,8 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
                 ForwardedFor::Append | ForwardedFor::Replace => forwarded::is_ours(name),
             }
             || hop.forward.is_ours(name)
-            || absolute.is_some() && name.eq_ignore_ascii_case(b"host")
+            || (absolute.is_some() || other_host.is_some()) && name.eq_ignore_ascii_case(b"host")
+            || hop.outgoing.headers.drops(name)
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
             || hop.authentication.is_some_and(|authentication| authentication.keeps_back(name, value))
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
@@ -180,6 +194,9 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
             Some(rest) if rest.is_empty() => {}
             Some(rest) => write_field(name, &rest, out),
         }
+    }
+    for (name, value) in hop.outgoing.headers.fields() {
+        write_field(name.as_bytes(), value.as_bytes(), out);
     }
     if plan.coding() == Coding::Chunked && !plan.length_is_open() {
         write_field(b"Transfer-Encoding", b"chunked", out);
@@ -308,6 +325,8 @@ mod tests {
             request_id: "id",
             authority: b"upstream:80",
             forward: &Forward::default(),
+            outgoing: &Outgoing::default(),
+            target: None,
             peer: None,
             authentication: None,
         };

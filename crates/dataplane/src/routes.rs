@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use palisade_http::{RequestHead, Target};
-use palisade_inspect::{Gates, RouteTable, Service};
+use palisade_inspect::{Asking, Gates, RouteTable, Service};
 
 use crate::envoy::Protected;
 use crate::settings::Destination;
@@ -19,6 +20,8 @@ pub struct Routes<T = Destination> {
     table: ArcSwap<RouteTable<Arc<T>>>,
     /// The policies before all that routes lead to.
     gates: ArcSwap<Gates>,
+    /// Whose turn it is among routes that share requests.
+    turn: AtomicU64,
 }
 
 /// What leads to a service.
@@ -43,7 +46,7 @@ impl<T: Leads> Routes<T> {
     /// Routes by a table.
     pub fn new(table: RouteTable<Arc<T>>) -> Arc<Self> {
         let gates = ArcSwap::from_pointee(gates_of(&table));
-        Arc::new(Self { table: ArcSwap::from_pointee(table), gates })
+        Arc::new(Self { table: ArcSwap::from_pointee(table), gates, turn: AtomicU64::new(0) })
     }
 
     /// Everything goes to one.
@@ -68,11 +71,22 @@ impl<T: Leads> Routes<T> {
         let table = self.table.load();
         if head.target.starts_with(b"/") {
             let end = head.target.iter().position(|byte| matches!(byte, b'?' | b'#'));
-            let path = &head.target[..end.unwrap_or(head.target.len())];
-            return table.find(head.headers.first(b"host"), path).cloned();
+            let (path, rest) = head.target.split_at(end.unwrap_or(head.target.len()));
+            let query = rest.strip_prefix(b"?").map(|query| {
+                let end = query.iter().position(|byte| *byte == b'#').unwrap_or(query.len());
+                &query[..end]
+            });
+            return table.find(head.headers.first(b"host"), path, Some(&self.asking(head, query))).cloned();
         }
         let target = Target::new(&head.target, &head.method);
-        table.find(host_of(head).as_deref(), target.path()).cloned()
+        let asking = self.asking(head, target.query());
+        table.find(host_of(head).as_deref(), target.path(), Some(&asking)).cloned()
+    }
+
+    fn asking<'r>(&self, head: &'r RequestHead, query: Option<&'r [u8]>) -> Asking<'r> {
+        // Multiples of the golden ratio are spread evenly, however many there are, so that shares hold from the start.
+        let turn = self.turn.fetch_add(GOLDEN, Ordering::Relaxed);
+        Asking { method: &head.method, headers: &head.headers, query, turn }
     }
 
     /// All that routes lead to.
@@ -113,6 +127,9 @@ impl Routes {
         }
     }
 }
+
+/// 2^64 over the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn gates_of<T: Leads>(table: &RouteTable<Arc<T>>) -> Gates {
     Gates::of(table.targets().map(|target| target.service()))

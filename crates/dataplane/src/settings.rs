@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::lists::LiveLists;
 use crate::lookups::{Lookups, SharedCollections};
 use crate::metrics::{Metrics, Sample, Value};
+use crate::outgoing::{Moved, Outgoing};
 use crate::rates::{RateLimits, Rates};
 use crate::routes::Routes;
 use crate::site::Site;
@@ -169,6 +170,8 @@ pub struct Destination {
     pub site: Option<Arc<Site>>,
     /// What it is told of a client's certificate.
     pub forward: Arc<Forward>,
+    /// What it is asked for in place of what the client asked for.
+    pub outgoing: Arc<Outgoing>,
     /// What becomes of bodies while they are inspected.
     pub body: BodyMode,
     /// How often it may be asked for.
@@ -193,6 +196,13 @@ pub enum Answer {
     Status(u16),
     /// The same place over HTTPS.
     Https(Redirect),
+    /// A place with parts of the request's own.
+    Moved {
+        /// The status of the redirect.
+        status: u16,
+        /// Where.
+        to: Moved,
+    },
     /// Another place: a URL or a path.
     Elsewhere {
         /// The status of the redirect.
@@ -220,7 +230,8 @@ impl Destination {
     pub fn new(service: Arc<Service>, upstream: Arc<Upstream>) -> Self {
         let (forward, body, rates) = (Arc::default(), BodyMode::default(), Rates::default());
         let (home, body_max) = (Home::At(upstream), u64::MAX);
-        Self { service, home, body_max, site: None, forward, body, rates, authentication: None }
+        let outgoing = Arc::default();
+        Self { service, home, body_max, site: None, forward, outgoing, body, rates, authentication: None }
     }
 
     /// Where its requests go, unless they are answered here.

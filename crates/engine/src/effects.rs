@@ -27,7 +27,7 @@ use crate::variables::{Store, store_of};
 const OPERATIONS_MAX: usize = 10_000;
 
 /// A `setvar`, its name and texts looked up when the rule set was compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SetVariable {
     written: Arc<SetVar>,
     store: Store,
@@ -35,7 +35,7 @@ pub(crate) struct SetVariable {
     change: VarChange,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Key {
     /// In TX.
     Numbered(Name),
@@ -44,7 +44,7 @@ enum Key {
 }
 
 /// [`ast::VarChange`] with its texts looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum VarChange {
     Set(Text),
     Add(Text),

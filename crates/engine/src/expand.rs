@@ -37,19 +37,19 @@ pub(crate) fn expand<'t>(vars: &Variables, template: &'t Template) -> Cow<'t, [u
 
 /// A text for whatever rules do for many requests: where its macros find their values was looked up when the rule set
 /// was compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Text {
     written: Arc<Template>,
     parts: Parts,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Parts {
     Literal { text: TextId, number: i64 },
     Macros(Vec<Part>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Part {
     Literal(Vec<u8>),
     /// A slot of TX.

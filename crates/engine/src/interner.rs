@@ -1,4 +1,4 @@
-//! What rule sets share: compiled operators, the filters made of them, and texts.
+//! What rule sets share: compiled operators, the filters made of them, texts, and rules that are the same.
 //!
 //! Most of a rule set's memory and load time are its patterns, then the texts that rules log. Services that differ in a
 //! few exclusions, and a rule set that is loaded anew, have nearly all of them in common. An interner holds nothing by itself: what no rule set
@@ -13,6 +13,7 @@ use palisade_seclang::ast::{OperatorName, SetVar, Template};
 
 use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
 use crate::plan::{OperatorSieve, SievedOperator};
+use crate::ruleset::Rule;
 
 /// Operators and filters of all rule sets that were compiled with it.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub struct Interner {
     assignments: Mutex<Equals<SetVar>>,
     texts: Mutex<Equals<str>>,
     fields: Mutex<Equals<Fields>>,
+    rules: Mutex<Equals<Rule>>,
 }
 
 /// All that an operator is made of. Data files count by what is in them.
@@ -90,6 +92,13 @@ impl Interner {
     /// What RULE shows of a rule.
     pub(crate) fn fields(&self, fields: &Fields) -> Arc<Fields> {
         locked(&self.fields).of(fields, || Arc::new(fields.clone()))
+    }
+
+    /// A rule. Rule sets number the names that rules mention in the order in which they come to them: those that have the
+    /// same files up to a rule have that rule in common, whatever comes behind.
+    pub(crate) fn rule(&self, rule: Rule) -> Arc<Rule> {
+        let rule = Arc::new(rule);
+        locked(&self.rules).of(&rule, || rule.clone())
     }
 
     /// A text.

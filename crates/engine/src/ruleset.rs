@@ -43,7 +43,8 @@ pub struct RuleIndex(pub u32);
 pub struct RuleSet {
     pub(crate) settings: Arc<Settings>,
     pub(crate) plan: Plan,
-    pub(crate) rules: Vec<Rule>,
+    /// Shared with other rule sets that have the same ones.
+    pub(crate) rules: Vec<Arc<Rule>>,
     /// The rules of each phase in load order.
     pub(crate) programs: [Vec<RuleIndex>; PHASES],
     pub(crate) spares: Spares,
@@ -80,7 +81,7 @@ impl RuleSet {
 
     /// All rules that are in force, in load order.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
-        self.rules.iter()
+        self.rules.iter().map(|rule| &**rule)
     }
 
     /// The rule at a position.
@@ -115,7 +116,7 @@ pub(crate) fn phase_slot(phase: Phase) -> usize {
 }
 
 /// One rule with all links of its chain.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Rule {
     /// Its id.
     pub id: RuleId,
@@ -155,6 +156,15 @@ pub struct Rule {
     pub links: Vec<Link>,
 }
 
+impl Eq for Rule {}
+
+impl std::hash::Hash for Rule {
+    /// By where it stands, which hardly any two rules have in common that are not the same.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.id, self.file, self.line).hash(state);
+    }
+}
+
 impl Rule {
     /// The members of RULE: texts as they are written, macros unexpanded.
     pub(crate) fn describe(&self) -> Fields {
@@ -178,7 +188,7 @@ impl Rule {
 }
 
 /// Where `skipAfter` goes on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SkipTo {
     /// The label as written.
     pub label: String,
@@ -208,7 +218,7 @@ pub enum Disruptive {
 }
 
 /// One condition of a chain and what its match does.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Link {
     /// What is looked at; empty for `SecAction`.
     pub(crate) targets: Vec<Target>,
@@ -308,7 +318,7 @@ pub(crate) fn written(template: &Template) -> Vec<u8> {
 }
 
 /// An operator with its sign.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Condition {
     pub(crate) negated: bool,
     pub(crate) name: palisade_seclang::ast::OperatorName,
@@ -325,8 +335,19 @@ pub(crate) enum OperatorSource {
     Expanded(Text),
 }
 
+impl PartialEq for OperatorSource {
+    /// Operators that are alike are one: an interner makes them.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(one), Self::Fixed(other)) => Arc::ptr_eq(one, other),
+            (Self::Expanded(one), Self::Expanded(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// A target of a link.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) variable: Variable,
     /// `&`: how many members instead of the members.
@@ -362,7 +383,7 @@ pub(crate) fn described(variable: Variable, selector: &Selector) -> String {
 }
 
 /// Members of a collection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Selector {
     All,
     /// A key, ASCII case ignored.
@@ -377,7 +398,7 @@ pub(crate) enum Selector {
 }
 
 /// An XPath with the prefixes that its rule binds (`xmlns`).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct XPathQuery {
     pub(crate) path: XPath,
     pub(crate) namespaces: Vec<(String, String)>,
@@ -397,7 +418,7 @@ impl Selector {
 }
 
 /// Members that are not looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exclusion {
     pub(crate) variable: Variable,
     pub(crate) selector: Selector,
@@ -426,7 +447,7 @@ impl RuleSelection {
 }
 
 /// A non-disruptive action that acts for each value that matches, before the rest of a chain is looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Assignment {
     Set(SetVariable),
     /// `initcol`, `setsid`, `setuid`, `setrsc`: in order with `setvar`, so that one rule can make a key, open the
@@ -438,7 +459,7 @@ pub(crate) enum Assignment {
 }
 
 /// A non-disruptive action that acts once, when the whole chain has matched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     Ctl(Ctl),
     /// `ctl:ruleRemoveBy*`, resolved to rules.

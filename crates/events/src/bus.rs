@@ -118,6 +118,8 @@ struct Shared {
 struct Queue {
     events: Vec<Event>,
     bytes: usize,
+    /// Lost elsewhere on their way, and not told yet: where, and how many.
+    lost_elsewhere: Vec<(Arc<str>, u64)>,
     /// Of the last event, and how many there were.
     last_millis: u64,
     number: u64,
@@ -203,11 +205,35 @@ impl Bus {
         self.shared.publish(Batch { alerts, ..Batch::default() });
     }
 
+    /// Hands on records that the store has already, and that have their ids: to everybody but who keeps it. Where a lane is full
+    /// they are dropped for it.
+    pub fn pass_on(&self, batch: Batch) {
+        self.shared.publish_to(batch, |lane| !lane.keeps);
+    }
+
+    /// Notes that records were lost further on, where they waited. An event tells it, a second later at most.
+    pub fn lost(&self, at: &Arc<str>, records: u64) {
+        let mut queue = self.shared.queue();
+        match queue.lost_elsewhere.iter_mut().find(|(place, _)| place == at) {
+            Some((_, lost)) => *lost += records,
+            None => queue.lost_elsewhere.push((at.clone(), records)),
+        }
+    }
+
+    /// Takes part as [`Self::subscribe`] does, for a store: it does not get what it has already ([`Self::pass_on`]).
+    pub fn subscribe_to_keep(&self, name: &str, capacity: usize) -> Subscription {
+        self.subscribe_as(name, capacity, true)
+    }
+
     /// Takes part in all that comes from now on. At most `capacity` records wait for the subscriber; a batch that does not
     /// fit is dropped for it alone, and that is told.
     pub fn subscribe(&self, name: &str, capacity: usize) -> Subscription {
-        let lane =
-            Arc::new(Lane { name: name.into(), capacity, waiting: Mutex::default(), moved: Condvar::new() });
+        self.subscribe_as(name, capacity, false)
+    }
+
+    fn subscribe_as(&self, name: &str, capacity: usize, keeps: bool) -> Subscription {
+        let (waiting, moved) = (Mutex::default(), Condvar::new());
+        let lane = Arc::new(Lane { name: name.into(), capacity, keeps, waiting, moved });
         self.shared.lanes().push(lane.clone());
         Subscription { lane, shared: self.shared.clone() }
     }
@@ -314,6 +340,8 @@ impl Drop for Subscription {
 struct Lane {
     name: Arc<str>,
     capacity: usize,
+    /// It is a store's.
+    keeps: bool,
     waiting: Mutex<Waiting>,
     /// Wakes the subscriber.
     moved: Condvar,
@@ -391,10 +419,14 @@ impl Shared {
     /// Events that tell of what was lost since they were last asked for.
     fn losses(&self) -> Vec<Event> {
         let mut lost = Vec::new();
-        match std::mem::take(&mut self.queue().lost) {
+        let mut queue = self.queue();
+        match std::mem::take(&mut queue.lost) {
             0 => {}
             events => lost.push((Arc::from("queue"), events, 0)),
         }
+        let elsewhere = std::mem::take(&mut queue.lost_elsewhere);
+        drop(queue);
+        lost.extend(elsewhere.into_iter().map(|(at, records)| (at, records, 0)));
         for lane in self.lanes().iter() {
             let (events, traffic) = std::mem::take(&mut lane.waiting().lost);
             if events + traffic > 0 {
@@ -405,11 +437,15 @@ impl Shared {
     }
 
     fn publish(&self, batch: Batch) {
+        self.publish_to(batch, |_| true);
+    }
+
+    fn publish_to(&self, batch: Batch, is_for: impl Fn(&Lane) -> bool) {
         if batch.is_empty() {
             return;
         }
         let batch = Arc::new(batch);
-        self.lanes().iter().for_each(|lane| lane.put(&batch));
+        self.lanes().iter().filter(|lane| is_for(lane)).for_each(|lane| lane.put(&batch));
     }
 }
 

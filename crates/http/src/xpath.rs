@@ -25,6 +25,15 @@ pub struct XPath {
     paths: Vec<Vec<Step>>,
 }
 
+impl PartialEq for XPath {
+    /// The text is all that it is made of.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for XPath {}
+
 /// Why a text is no location path that we take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XPathError {

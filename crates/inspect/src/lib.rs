@@ -58,6 +58,6 @@ pub use patches::Patches;
 pub use profile::{OnFailure, Profile, Service};
 pub use redacted::{AUDIT_BODY_BYTES_MAX, Redacted, Sent, cause_word, form_of, masked_uri, shortfall_text};
 pub use report::Report;
-pub use routes::{PathMatch, RouteTable};
+pub use routes::{Asking, Asks, PathMatch, RouteTable, RouteTo};
 pub use specification::Enforcement;
 pub use standing::{ModeOverride, ServiceMode, SetMode, Standing, Unauthenticated};

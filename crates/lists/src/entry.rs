@@ -52,11 +52,13 @@ pub enum Origin {
     Api,
     /// What the source did.
     Automatic,
+    /// Somebody at the console of many data planes.
+    Console,
 }
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::File, Self::Api, Self::Automatic];
+    pub const ALL: [Self; 4] = [Self::File, Self::Api, Self::Automatic, Self::Console];
 
     /// The word.
     pub fn as_str(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Origin {
             Self::File => "file",
             Self::Api => "api",
             Self::Automatic => "automatic",
+            Self::Console => "console",
         }
     }
 

@@ -211,7 +211,9 @@ impl Lists {
         let is_automatic = entry.origin == Origin::Automatic;
         let standing = self.records(entry.subject).iter().find(|record| record.is(&id));
         match standing {
-            Some(standing) if is_automatic && standing.origin == Origin::Api && !standing.is_over(now) => {
+            Some(standing)
+                if is_automatic && standing.origin != Origin::Automatic && !standing.is_over(now) =>
+            {
                 return Ok(Added::Kept);
             }
             Some(_) => {}

@@ -106,13 +106,13 @@ impl Record {
             return Some(Self { id, at, entry: None, by: by.into() });
         }
         let Line::Entry(entry) = Line::read(rest, &mut "".into())? else { return None };
-        let origin = match word {
-            b'a' => Origin::Automatic,
-            b'p' => Origin::Api,
+        let is_of_origin = match word {
+            b'a' => entry.origin == Origin::Automatic,
+            b'p' => matches!(entry.origin, Origin::Api | Origin::Console),
             _ => return None,
         };
         let holds = entry.id() == id
-            && entry.origin == origin
+            && is_of_origin
             && entry.created == at
             && entry.expires.unwrap_or(Moment(0)) == end;
         holds.then(|| Self { id, at, entry: Some(entry), by: "".into() })

@@ -34,6 +34,8 @@ record! {
         verdict: Option<&'static str> = "verdict",
         /// The node that it was recorded on.
         host: Excerpt = "host",
+        /// The data plane that it came from, as a collector knows it.
+        dataplane: Excerpt = "dataplane",
         /// The service that was asked.
         service: Excerpt = "service",
         /// The number of its application.

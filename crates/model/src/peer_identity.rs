@@ -82,7 +82,7 @@ pub struct Failure {
 }
 
 /// What a certificate says of its holder. Only worth something beside a [`Verification`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// The certificate itself.
     pub der: Box<[u8]>,

@@ -16,6 +16,8 @@ record! {
         id: EventId = "id",
         /// The node that it was recorded on.
         host: Excerpt = "host",
+        /// The data plane that it came from, as a collector knows it.
+        dataplane: Excerpt = "dataplane",
         /// When the interval began.
         start_time: Moment = "start_time",
         /// When it ended.

@@ -81,6 +81,11 @@ pub fn inject(pod: &Value, namespace: &Namespace, settings: &Settings) -> Inject
     })
 }
 
+/// Whether a pod has a sidecar that was injected.
+pub fn has_sidecar(pod: &Value) -> bool {
+    Status::of(pod).is_some() && view::find(pod, CONTAINER).is_some()
+}
+
 /// Why there is no injection.
 #[derive(Debug)]
 pub(crate) enum No {

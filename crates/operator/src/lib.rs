@@ -3,12 +3,16 @@
 
 pub mod certs;
 pub mod cluster;
+mod draft;
 pub mod gateway;
+pub mod gateway_api;
 pub mod ingress;
 pub mod inject;
 pub mod kinds;
 pub mod manifest;
 pub mod migrate;
+pub mod probes;
 pub mod protect;
 pub mod runtime;
+pub mod sidecars;
 pub mod webhook;

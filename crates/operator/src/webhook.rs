@@ -10,7 +10,6 @@
 //! ```
 
 mod metrics;
-mod probes;
 mod review;
 mod server;
 mod validate;
@@ -19,10 +18,9 @@ mod validate;
 mod tests;
 
 pub use metrics::AdmissionMetrics;
-pub use probes::{Readiness, bind_probes, serve_probes};
 pub use review::{Decision, Request, Unreadable, answer};
 pub use server::{Bounds, Identity, IdentityError, ServeError, Server};
-pub use validate::{RULES_BYTES_MAX, validate};
+pub use validate::validate;
 
 use crate::inject::{Injection, Namespace, Settings, inject};
 

@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use palisade_config::Overrides;
 use palisade_control::{Bundle, ENTRY};
+use palisade_operator::kinds::{Attachment, Target, Way};
 use palisade_operator::protect::{
-    ApplicationLayer, Attachment, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION,
-    Plan, Pool, RuleFolder, RulesRefused, Settings, Step, Target, Wish, plan,
+    ApplicationLayer, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION, Plan, Pool,
+    RuleFolder, RulesRefused, Settings, Step, Wish, plan,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -169,7 +170,7 @@ fn who_cannot_be_protected_is_told_why() {
             "{namespace}/{name} {spec}"
         );
         assert!(of.next.steps.is_empty() && planned.ledger.entries().len() == 0, "{reason}");
-        let finding = of.finding.as_ref().unwrap();
+        let finding = &of.findings[0];
         assert!(
             !finding.is && finding.reason == reason && finding.message.starts_with("not protected: "),
             "{finding:?}"
@@ -202,11 +203,12 @@ fn pods_of_the_hosts_network_are_left_alone() {
 #[test]
 fn the_nearest_protection_decides_and_who_comes_too_late_is_told() {
     let attachment = |name: &str, created: &str, target: Target, mode: &str| Attachment {
-        key: Key::new("shop", name),
+        namespace: "shop".to_owned(),
+        name: name.to_owned(),
         created: created.to_owned(),
         targets: vec![target],
-        profile: None,
         mode: Some(mode.to_owned()),
+        ..Attachment::default()
     };
     let all = |attachments: Vec<Attachment>, annotations: Value| {
         let services = vec![service("shop", "web", annotations, json!({}))];
@@ -218,12 +220,14 @@ fn the_nearest_protection_decides_and_who_comes_too_late_is_told() {
     let workload = attachment("workload", "2026-01-02T00:00:00Z", workload, "safe_blocking");
     let of_service = Target::Service("web".to_owned());
     let named = attachment("named", "2026-01-03T00:00:00Z", of_service.clone(), "block");
-    let late = attachment("late", "2026-01-04T00:00:00Z", of_service.clone(), "off");
+    let late = attachment("late", "2026-01-04T00:00:00Z", of_service, "off");
     assert_eq!(mode(&all(vec![namespace.clone()], json!({}))), "monitoring");
     assert_eq!(mode(&all(vec![namespace.clone(), workload.clone()], json!({}))), "safe_blocking");
     let every = all(vec![late, namespace.clone(), workload, named.clone()], json!({}));
     assert_eq!(mode(&every), "block");
-    assert_eq!(every.conflicts, [(0, of_service, 3)]);
+    // Whoever is protected by sidecars does not go to the pool as well, also where the namespace does.
+    let sidecar = Attachment { way: Way::Sidecar, ..named.clone() };
+    assert!(all(vec![namespace.clone(), sidecar], json!({})).services.is_empty());
     // A no on the Service beats what is meant for its namespace, and not what is meant for itself.
     let no = json!({"palisade.dev/protect": "false"});
     assert!(all(vec![namespace], no.clone()).services.is_empty());
@@ -241,7 +245,7 @@ fn gitops_that_writes_the_selector_is_named() {
     let service = Arc::make_mut(&mut observed.services[0]);
     service.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
     let planned = planned(&observed);
-    let message = &planned.services[0].finding.as_ref().unwrap().message;
+    let message = &planned.services[0].findings[0].message;
     assert!(
         message.contains("argocd-controller also writes spec.selector") && !message.contains("kubectl"),
         "{message}"
@@ -338,7 +342,7 @@ fn a_profile_that_no_data_plane_takes_harms_no_other() {
         (Key::new("shop", "bad"), json!({"mode": "blocking"})),
     ];
     let attachments = vec![Attachment {
-        key: Key::new("shop", "p"),
+        namespace: "shop".to_owned(),
         targets: vec![Target::Namespace],
         profile: Some("good".to_owned()),
         ..Attachment::default()
@@ -448,4 +452,36 @@ fn two_thousand_services() {
     }
     println!("{before} before, {} after", rss(&memory()));
     assert_taken(bundle.as_ref().unwrap());
+}
+
+#[test]
+fn alerts_of_the_cluster_are_files_of_the_pool_and_bad_ones_stay_away() {
+    let alert = |name: &str| {
+        Arc::new(json!({"kind": "GlobalAlert", "metadata": {"name": name}, "spec": {"dataSet": "waf"}}))
+    };
+    let observed = Observed { alerts: vec![alert("good"), alert("bad")], ..shop() };
+    let settings = Settings {
+        alert_error: |text| text.contains("\"bad\"").then(|| "spec.severity is missing".to_owned()),
+        ..Settings::default()
+    };
+    let ledger = Ledger::read(settings.ports.clone(), &BTreeMap::new());
+    let planned = plan(&observed, &settings, ledger, &pool(), None, 1000);
+    let bundle = planned.bundle.unwrap();
+    assert_taken(&bundle);
+    assert_eq!(entry(&bundle)["alerts"], json!({"files": ["alerts"]}));
+    let good: Value = serde_json::from_slice(bundle.get("alerts/GlobalAlert.good.yaml").unwrap()).unwrap();
+    assert_eq!(
+        (&good["apiVersion"], &good["spec"]["dataSet"]),
+        (&json!("projectcalico.org/v3"), &json!("waf"))
+    );
+    assert!(bundle.get("alerts/GlobalAlert.bad.yaml").is_none());
+    assert_eq!(
+        planned.unusable,
+        [("GlobalAlert bad".to_owned(), "spec.severity is missing; it is left out".to_owned())]
+    );
+    assert_eq!(entry(&planned_bundle(&shop()))["alerts"], Value::Null);
+}
+
+fn planned_bundle(observed: &Observed) -> Bundle {
+    planned(observed).bundle.unwrap()
 }

@@ -12,10 +12,13 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result, anyhow};
 use palisade_config::{Address, AdminAddress, Config};
-use palisade_console::{Admin, BindError, Bound, Keys, TokenFile, UsersFile};
+use palisade_console::{Admin, BindError, Bound, Keys, SignOn, Subject, TokenFile, UsersFile};
 use tokio::sync::oneshot;
 
-pub(crate) use process::{InForce, Process};
+use crate::sign_on::Provider;
+
+pub(crate) use process::{InForce, Process, outlets_metrics};
+pub(crate) use usage::Usage;
 
 /// Where the admin listener is when nobody says.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
@@ -33,10 +36,13 @@ impl AdminListener {
     ///
     /// An address that somebody named and that cannot be had is an error. The default is nobody's wish: where it is
     /// taken, traffic is protected without an admin listener, and that is said.
-    pub(crate) fn start(config: &Config, process: Arc<Process>) -> Result<Self> {
+    pub(crate) fn start(config: &Config, subject: Arc<dyn Subject>) -> Result<Self> {
         let token = config.admin.token_file.as_ref().map(|path| read_token(path.as_str())).transpose()?;
         let users = config.admin.users_file.as_ref().map(|path| read_users(path.as_str())).transpose()?;
-        let keys = Keys { token, users };
+        let provider =
+            config.admin.oidc.as_ref().map(|oidc| Provider::of(oidc).context("admin.oidc")).transpose()?;
+        let sign_on = provider.map(|provider| Arc::new(provider) as Arc<dyn SignOn>);
+        let keys = Keys { token, users, sign_on };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -69,7 +75,7 @@ impl AdminListener {
         }
         let addresses = bound.iter().map(|(bound, name)| (bound.address(), *name)).collect();
         let (end, ends) = oneshot::channel();
-        let serve = move || runtime.block_on(serve(bound, process, ends));
+        let serve = move || runtime.block_on(serve(bound, subject, ends));
         let thread = std::thread::Builder::new().name("admin".into()).spawn(serve);
         let thread = thread.context("cannot start the admin listener's thread")?;
         Ok(Self { addresses, end: Some(end), thread: Some(thread) })
@@ -93,12 +99,12 @@ impl Drop for AdminListener {
 }
 
 /// Serves every address until the sender is gone.
-async fn serve(bound: Vec<(Bound, &'static str)>, process: Arc<Process>, ends: oneshot::Receiver<()>) {
+async fn serve(bound: Vec<(Bound, &'static str)>, subject: Arc<dyn Subject>, ends: oneshot::Receiver<()>) {
     let (all_end, _) = tokio::sync::watch::channel(false);
     let mut addresses = tokio::task::JoinSet::new();
     for (bound, _) in bound {
         let mut ends = all_end.subscribe();
-        addresses.spawn(bound.serve(process.clone(), async move {
+        addresses.spawn(bound.serve(subject.clone(), async move {
             let _ = ends.wait_for(|ended| *ended).await;
         }));
     }

@@ -11,8 +11,8 @@ use palisade_config::{
     Name, Route, Service,
 };
 use palisade_dataplane::{
-    Alpn, AuthServer, Authentication, Authenticator, FetchTimes, ForwardAuth, KeySource, KeysNews, Plane,
-    UpstreamTls, Way,
+    Alpn, AuthServer, Authentication, AuthenticationCounts, Authenticator, FetchTimes, ForwardAuth,
+    KeySource, KeysNews, UpstreamTls, Way,
 };
 use palisade_seclang::Loader;
 
@@ -56,7 +56,7 @@ impl AuthenticatorMaker {
     }
 }
 
-/// What a route asks; nothing where neither it nor its service says so.
+/// What a route asks; nothing where neither it nor its service says so. Keys that are published are not fetched by that.
 ///
 /// # Errors
 /// Never for names of a checked configuration.
@@ -64,7 +64,7 @@ pub(crate) fn of_route(
     authenticators: &Authenticators,
     service: &Service,
     route: &Route,
-    plane: &Plane,
+    counts: impl FnOnce() -> Arc<AuthenticationCounts>,
 ) -> Result<Option<Arc<Authentication>>> {
     let of_service = service.authentication.as_deref();
     let Some(told) = route.authentication.as_deref().or(of_service) else { return Ok(None) };
@@ -84,18 +84,22 @@ pub(crate) fn of_route(
                 .clone(),
         );
     }
-    for authenticator in &by {
+    Ok(Some(Arc::new(Authentication::new(
+        by,
+        told.mode == AuthenticationMode::Required,
+        told.stage == AuthenticationStage::Monitor,
+        counts(),
+    ))))
+}
+
+/// Begins to fetch keys that are published.
+pub(crate) fn begin(authentication: &Authentication) {
+    for authenticator in authentication.by() {
         if let Way::Jwt { keys, .. } = &authenticator.way {
             let name = authenticator.name.clone();
             keys.start(move |news| tell(&name, news));
         }
     }
-    Ok(Some(Arc::new(Authentication::new(
-        by,
-        told.mode == AuthenticationMode::Required,
-        told.stage == AuthenticationStage::Monitor,
-        plane.authentication_counts(service.name.as_str()),
-    ))))
 }
 
 fn tell(name: &str, news: KeysNews) {

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_config::{Config, Diagnostic, File, Overrides, Style, read};
+use palisade_config::{Config, Diagnostic, File, Overrides, ProfileChange, Style, read_changed};
 use palisade_seclang::Loader;
 
 use crate::rules::{Warnings, plural};
@@ -31,6 +31,18 @@ impl Told {
     /// # Errors
     /// When the file cannot be read at all.
     pub(crate) fn read(&self, loader: &dyn Loader) -> Result<Reading> {
+        self.read_with(loader, None)
+    }
+
+    /// The same with a profile changed.
+    ///
+    /// # Errors
+    /// When the file cannot be read at all.
+    pub(crate) fn read_with(
+        &self,
+        loader: &dyn Loader,
+        change: Option<ProfileChange<'_>>,
+    ) -> Result<Reading> {
         let file = match &self.file {
             None => None,
             Some(path) => {
@@ -48,7 +60,7 @@ impl Told {
                 name.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
             File { text, folder }
         });
-        let read = read(as_file, &self.overrides);
+        let read = read_changed(as_file, &self.overrides, change);
         Ok(Reading { config: read.config, diagnostics: read.diagnostics, file })
     }
 

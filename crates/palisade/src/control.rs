@@ -1,33 +1,41 @@
 //! What the API shows and changes: modes, lists and alerts of this process.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use palisade_config::{Route, Service};
 use palisade_console::{
-    AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError, ModeChange, Place,
-    RouteInForce, ServiceInForce, Timestamp,
+    AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
+    Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, Replays, RouteInForce, ServiceInForce,
+    Timestamp,
 };
 use palisade_events::alerts::{AlertObject, AlertStatus as Status};
 use palisade_inspect::{ModeOverride, ServiceMode};
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
-use palisade_model::Mode;
+use palisade_model::{EventId, Mode};
+use serde_json::Value;
 
+use crate::dismissed::Dismissed;
+use crate::excepted::{SetExceptions, as_written};
 use crate::explaining::Explaining;
 use crate::lists::{ListStore, now};
 use crate::modes::{KeptChange, Modes};
 use crate::outlets::Outlets;
+use crate::replays::ReplayDesk;
 use crate::snapshot::Snapshot;
 
 /// Modes, lists and alerts, as the API has them.
 #[derive(Debug)]
 pub(crate) struct Controls {
     modes: Arc<Modes>,
-    lists: Arc<ListStore>,
-    /// Not there where there are no events.
-    outlets: Option<Arc<Outlets>>,
+    excepted: Arc<SetExceptions>,
+    lists: ListControls,
+    alerts: AlertControls,
     services: Mutex<Vec<Known>>,
     explaining: Arc<Explaining>,
+    replays: Arc<ReplayDesk>,
+    dismissed: Dismissed,
 }
 
 /// A service as it is configured.
@@ -41,6 +49,8 @@ struct Known {
     /// `service` or `profile`.
     written_at: &'static str,
     routes: Vec<KnownRoute>,
+    /// What it is excepted from by its configuration: where that stands, and what.
+    exceptions: Vec<(String, Value)>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,10 +66,23 @@ impl Controls {
     pub(crate) fn of(
         snapshot: &Snapshot,
         modes: Arc<Modes>,
+        excepted: Arc<SetExceptions>,
         lists: Arc<ListStore>,
         outlets: Option<Arc<Outlets>>,
+        replays: Arc<ReplayDesk>,
+        dismissed: Dismissed,
     ) -> Arc<Self> {
-        let controls = Self { modes, lists, outlets, services: Mutex::default(), explaining: Arc::default() };
+        let explaining = Arc::new(Explaining::beside(lists.live().clone()));
+        let controls = Self {
+            modes,
+            excepted,
+            lists: ListControls(lists),
+            alerts: AlertControls(outlets),
+            services: Mutex::default(),
+            explaining,
+            replays,
+            dismissed,
+        };
         controls.follow(snapshot);
         Arc::new(controls)
     }
@@ -83,16 +106,23 @@ impl Controls {
                 mode: self.modes.mode(snapshot, service, None),
                 written_at: if service.mode.is_some() { "service" } else { "profile" },
                 routes: routes.collect(),
+                exceptions: exceptions_of(snapshot, service),
             }
         };
         let services = snapshot.config.services.iter().map(known).collect();
         *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
-        self.explaining.follow(snapshot);
+        self.explaining.follow(snapshot, &self.modes);
+        self.replays.follow(snapshot);
     }
 
     /// What explains decisions of these services.
     pub(crate) fn explaining(&self) -> &Arc<Explaining> {
         &self.explaining
+    }
+
+    fn service(&self, name: &str) -> Result<Known, ControlError> {
+        let known = self.known().into_iter().find(|known| known.name == name);
+        known.ok_or_else(|| ControlError::NotFound(format!("there is no service `{name}`")))
     }
 
     fn known(&self) -> Vec<Known> {
@@ -150,9 +180,7 @@ impl Control for Controls {
         mode: Option<Mode>,
         by: Author,
     ) -> Result<ServiceInForce, ControlError> {
-        let known = self.known().into_iter().find(|known| known.name == service);
-        let known =
-            known.ok_or_else(|| ControlError::NotFound(format!("there is no service `{service}`")))?;
+        let known = self.service(service)?;
         if mode.is_some() && known.mode.allowed() == ModeOverride::Off {
             let why = format!(
                 "the configuration lets nobody change the mode of {service}: its modeOverride is off"
@@ -167,39 +195,92 @@ impl Control for Controls {
     }
 
     fn mode_changes(&self, service: &str) -> Vec<ModeChange> {
-        let shown = |change: KeptChange| ModeChange {
-            at: Timestamp::from(UNIX_EPOCH + Duration::from_millis(change.at)),
-            by: change.by,
-            reason: change.reason,
-            from: change.from,
-            to: change.to,
-            set: change.set,
-        };
-        self.modes.changes(service).into_iter().take(100).map(shown).collect()
+        shown_changes(&self.modes, service)
+    }
+
+    fn exceptions(&self, service: &str) -> Result<Vec<ExceptionInForce>, ControlError> {
+        let written = self.service(service)?.exceptions.into_iter().map(|(of, exception)| ExceptionInForce {
+            id: None,
+            of,
+            exception,
+            at: None,
+            by: None,
+            reason: None,
+            event: None,
+        });
+        Ok(written.chain(self.excepted.of(service)).collect())
+    }
+
+    fn add_exceptions(
+        &self,
+        service: &str,
+        add: AddExceptions,
+        by: Author,
+    ) -> Result<Vec<ExceptionInForce>, ControlError> {
+        let allowed = self.service(service)?.mode.allowed();
+        if allowed != ModeOverride::On {
+            let why = format!(
+                "the configuration lets nobody loosen the protection of {service} at run time: its modeOverride is {}",
+                allowed.as_str()
+            );
+            return Err(ControlError::Refused(why));
+        }
+        let set = self.excepted.add(service, &add, &by)?;
+        for ExceptionInForce { id, exception, .. } in &set {
+            let id = id.unwrap_or_default();
+            say!(
+                "palisade: service {service} excepted by {} from {exception} ({id}){}",
+                by.name,
+                why(&by.reason)
+            );
+        }
+        Ok(set)
+    }
+
+    fn remove_exception(&self, service: &str, id: u64, by: Author) -> Result<(), ControlError> {
+        self.service(service)?;
+        let exception = self.excepted.remove(service, id, &by)?;
+        say!(
+            "palisade: service {service} no longer excepted from {exception} ({id}) by {}{}",
+            by.name,
+            why(&by.reason)
+        );
+        Ok(())
+    }
+
+    fn replays(&self) -> Option<Arc<dyn Replays>> {
+        Some(self.replays.clone())
+    }
+
+    fn dismissals(&self) -> BTreeMap<String, Dismissal> {
+        self.dismissed.all()
+    }
+
+    fn dismiss(&self, ids: &[EventId], dismissed: bool, by: &Author) -> Result<usize, ControlError> {
+        let changed = self.dismissed.change(ids, dismissed.then_some(by))?;
+        let what = if dismissed { "dismissed" } else { "showed again" };
+        say!("palisade: alerts: {} {what} {changed} that fired{}", by.name, why(&by.reason));
+        Ok(changed)
+    }
+
+    fn exception_changes(&self, service: &str) -> Vec<ExceptionChange> {
+        self.excepted.changes(service)
     }
 
     fn page(&self, query: &Query<'_>) -> Page {
-        self.lists.live().read().page(query, now())
+        self.lists.page(query)
     }
 
     fn list_changes(&self, limit: usize) -> Vec<Change> {
-        self.lists.live().read().changes().take(limit).cloned().collect()
+        self.lists.changes(limit)
     }
 
     fn add(&self, entries: Vec<Entry>, by: &Author) -> Result<AddedCounts, ControlError> {
-        let told = summary(entries.iter().map(Entry::id));
-        let counts = self.lists.add(entries, by)?;
-        say!("palisade: lists: {} added {told}", by.name);
-        Ok(counts)
+        self.lists.add(entries, by)
     }
 
     fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError> {
-        let told = summary(ids.iter().cloned());
-        let removed = self.lists.remove(ids, by)?;
-        if removed > 0 {
-            say!("palisade: lists: {} took away {told}", by.name);
-        }
-        Ok(removed)
+        self.lists.remove(ids, by)
     }
 
     fn places(&self) -> Vec<Place> {
@@ -216,6 +297,54 @@ impl Control for Controls {
     }
 
     fn alerts(&self) -> Result<Vec<AlertInForce>, ControlError> {
+        self.alerts.all()
+    }
+
+    fn put_alert(&self, name: &str, text: &[u8], by: &Author) -> Result<AlertPut, ControlError> {
+        self.alerts.put(name, text, by)
+    }
+
+    fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError> {
+        self.alerts.delete(kind, name, by)
+    }
+}
+
+/// Lists, as the API changes them.
+#[derive(Debug)]
+pub(crate) struct ListControls(pub(crate) Arc<ListStore>);
+
+impl ListControls {
+    pub(crate) fn page(&self, query: &Query<'_>) -> Page {
+        self.0.live().read().page(query, now())
+    }
+
+    pub(crate) fn changes(&self, limit: usize) -> Vec<Change> {
+        self.0.live().read().changes().take(limit).cloned().collect()
+    }
+
+    pub(crate) fn add(&self, entries: Vec<Entry>, by: &Author) -> Result<AddedCounts, ControlError> {
+        let told = summary(entries.iter().map(Entry::id));
+        let counts = self.0.add(entries, by)?;
+        say!("palisade: lists: {} added {told}", by.name);
+        Ok(counts)
+    }
+
+    pub(crate) fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError> {
+        let told = summary(ids.iter().cloned());
+        let removed = self.0.remove(ids, by)?;
+        if removed > 0 {
+            say!("palisade: lists: {} took away {told}", by.name);
+        }
+        Ok(removed)
+    }
+}
+
+/// Alerts, as the API changes them. Not there where there are no events.
+#[derive(Debug)]
+pub(crate) struct AlertControls(pub(crate) Option<Arc<Outlets>>);
+
+impl AlertControls {
+    pub(crate) fn all(&self) -> Result<Vec<AlertInForce>, ControlError> {
         let outlets = self.outlets()?;
         let status = outlets.alerts().status();
         let shown = |(file, object): (Option<String>, AlertObject)| {
@@ -226,7 +355,7 @@ impl Control for Controls {
         Ok(outlets.objects().into_iter().map(shown).collect())
     }
 
-    fn put_alert(&self, name: &str, text: &[u8], by: &Author) -> Result<AlertPut, ControlError> {
+    pub(crate) fn put(&self, name: &str, text: &[u8], by: &Author) -> Result<AlertPut, ControlError> {
         let written = self.outlets()?.put_alert(name, text)?;
         let kind = written.object.key().0;
         let what = if written.replaced { "replaced" } else { "added" };
@@ -234,20 +363,31 @@ impl Control for Controls {
         Ok(AlertPut { alert: in_force(None, &written.object, None), warnings: written.warnings })
     }
 
-    fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError> {
+    pub(crate) fn delete(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError> {
         self.outlets()?.delete_alert(kind, name)?;
         say!("palisade: alerts: {} took away {kind} {name}{}", by.name, why(&by.reason));
         Ok(())
     }
-}
 
-impl Controls {
     fn outlets(&self) -> Result<&Outlets, ControlError> {
         let none = || {
             ControlError::NotFound("there are no alerts without events: `events.enabled` is false".to_owned())
         };
-        self.outlets.as_deref().ok_or_else(none)
+        self.0.as_deref().ok_or_else(none)
     }
+}
+
+/// Changes of the modes of a service, as the API shows them.
+pub(crate) fn shown_changes(modes: &Modes, service: &str) -> Vec<ModeChange> {
+    let shown = |change: KeptChange| ModeChange {
+        at: Timestamp::from(UNIX_EPOCH + Duration::from_millis(change.at)),
+        by: change.by,
+        reason: change.reason,
+        from: change.from,
+        to: change.to,
+        set: change.set,
+    };
+    modes.changes(service).into_iter().take(100).map(shown).collect()
 }
 
 fn in_force(file: Option<String>, object: &AlertObject, status: Option<&Status>) -> AlertInForce {
@@ -270,6 +410,24 @@ fn why(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
+/// What a service is excepted from by its configuration: where that stands, and what.
+fn exceptions_of(snapshot: &Snapshot, service: &Service) -> Vec<(String, Value)> {
+    let routes = snapshot.config.routes.iter().filter(|route| *route.service == *service.name);
+    let named = routes.clone().filter_map(|route| route.profile.as_deref());
+    let mut profiles: Vec<_> = std::iter::once(&*service.profile).chain(named).collect();
+    profiles.sort();
+    profiles.dedup();
+    let profiles = profiles.into_iter().filter_map(|name| Some((name, snapshot.config.profiles.get(name)?)));
+    let of_profiles = profiles.flat_map(|(name, profile)| {
+        profile.exceptions.iter().map(move |one| (format!("profile {name}"), as_written(one)))
+    });
+    let own = service.exceptions.iter().map(|one| ("service".to_owned(), as_written(one)));
+    let of_routes = routes.flat_map(|route| {
+        route.exceptions.iter().map(|one| (format!("route {}", *route.path), as_written(one)))
+    });
+    of_profiles.chain(own).chain(of_routes).collect()
+}
+
 /// Namespace and name of the workload that a service stands in front of.
 fn workload_of(snapshot: &Snapshot, service: &Service) -> (Option<String>, Option<String>) {
     let Some(workload) = service.workload.as_ref().or(snapshot.config.workload.as_ref()) else {
@@ -282,7 +440,7 @@ fn workload_of(snapshot: &Snapshot, service: &Service) -> (Option<String>, Optio
 }
 
 /// Who set a mode, from what to what, in a line that is there although nobody asks.
-fn say_change(change: &KeptChange) {
+pub(crate) fn say_change(change: &KeptChange) {
     let KeptChange { service, by, reason, from, to, set, .. } = change;
     let set = set.as_ref().map_or("given back to the file".to_owned(), |set| format!("set to {set}"));
     let why = why(reason);

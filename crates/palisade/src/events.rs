@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use palisade_config::TrimUrl;
 use palisade_console::{Exposition, Opener, Records};
-use palisade_events::store::{EventStore, Keeper, Reader, Retention};
+use palisade_events::store::{EventStore, Intake, Keeper, Reader, Retention};
 use palisade_events::{Bus, BusLimits, TrafficLog, TrafficSource, TrafficSwitches, UrlDetail, unix_millis};
 use palisade_model::{Excerpt, Moment, Redactor};
 
@@ -44,12 +44,31 @@ impl Events {
         let store = settings.store.then(|| {
             let retention =
                 Retention { age: settings.retention.duration(), bytes_max: settings.max_size.bytes() };
-            let subscription = bus.subscribe("store", STORE_QUEUE_MAX);
+            let subscription = bus.subscribe_to_keep("store", STORE_QUEUE_MAX);
             let tell = Box::new(|line: &str| say!("palisade: {line}"));
             Keeper::start(&data.join(STORE), retention, subscription, tell)
         });
         let store = store.transpose().context("cannot start the thread of the event store")?;
         Ok(Some(Arc::new(Self { bus, traffic, host, store })))
+    }
+
+    /// Starts those of a console: what data planes send is kept, whatever its settings say of making any, and what was said
+    /// to be kept survives a crash of the system.
+    pub(crate) fn start_for_others(settings: &palisade_config::Events, data: &Path) -> Result<Arc<Self>> {
+        let host = Redactor::new().words(&host());
+        let bus = Bus::start(BusLimits::default(), None).context("cannot start the thread of events")?;
+        let retention =
+            Retention { age: settings.retention.duration(), bytes_max: settings.max_size.bytes() };
+        let subscription = bus.subscribe_to_keep("store", STORE_QUEUE_MAX);
+        let tell = Box::new(|line: &str| say!("palisade: {line}"));
+        let store = Keeper::start_for_others(&data.join(STORE), retention, subscription, tell);
+        let store = store.context("cannot start the thread of the event store")?;
+        Ok(Arc::new(Self { bus, traffic: None, host, store: Some(store) }))
+    }
+
+    /// The way of others' records into the store.
+    pub(crate) fn intake(&self) -> Option<Intake> {
+        self.store.as_ref().map(Keeper::intake)
     }
 
     /// Events for the API.

@@ -9,6 +9,7 @@ use palisade_inspect::{
     Action, Answer, Answered, Clock, Detail, End, Input, Inspection, Lookup, MemoryStore, Outcome, Peer,
     Report, Service, Stance, Standing, Step, UnixMillis, decide,
 };
+use palisade_model::PeerIdentity;
 
 /// A request and perhaps its response.
 #[derive(Clone, Debug)]
@@ -20,6 +21,23 @@ pub(crate) struct Exchange {
     pub(crate) response: Option<(ResponseHead, Vec<u8>)>,
 }
 
+impl Exchange {
+    /// Who asks, where nothing but addresses is known, and perhaps whom a certificate names.
+    pub(crate) fn peer(&self, identity: Option<Arc<PeerIdentity>>, request_id: String) -> Peer {
+        Peer {
+            peer_addr: self.client,
+            client_addr: self.client,
+            server_addr: self.server,
+            identity,
+            authenticated: None,
+            admission: None,
+            towards: None,
+            secured: None,
+            request_id,
+        }
+    }
+}
+
 /// What came of it.
 pub(crate) struct Inspected {
     pub(crate) action: Action,
@@ -28,6 +46,7 @@ pub(crate) struct Inspected {
 }
 
 /// How a request is asked about: by whom, standing how, at which time.
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) peer: Peer,
     pub(crate) standing: Standing,
@@ -49,18 +68,18 @@ pub(crate) fn inspect(
     request_id: String,
     store: &mut MemoryStore,
 ) -> Inspected {
-    let peer = Peer {
-        peer_addr: exchange.client,
-        client_addr: exchange.client,
-        server_addr: exchange.server,
-        identity: None,
-        authenticated: None,
-        admission: None,
-        towards: None,
-        secured: None,
-        request_id,
-    };
-    let asked = Asked { peer, standing: Standing::of(service), detail, at: None };
+    let asked =
+        Asked { peer: exchange.peer(None, request_id), standing: Standing::of(service), detail, at: None };
+    inspect_with(exchange, service, asked, store)
+}
+
+/// The same as it was asked about.
+pub(crate) fn inspect_with(
+    exchange: &Exchange,
+    service: &Arc<Service>,
+    asked: Asked,
+    store: &mut MemoryStore,
+) -> Inspected {
     let mut answers = |lookup, now| match lookup {
         Lookup::Collection(key) => Answer::Collection(store.load(&key, now)),
         Lookup::Dns { .. } | Lookup::Geo { .. } => Answer::Unavailable,

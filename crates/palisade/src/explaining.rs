@@ -5,44 +5,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use palisade_config::{Exception, Name};
 use palisade_console::{Explainer, Question, RuleQuery, RuleShown, Rules};
+use palisade_dataplane::LiveLists;
 use palisade_engine::{Rule, RuleSet};
-use palisade_inspect::{Profile, Service};
-use palisade_model::Mode;
+use palisade_events::unix_millis;
+use palisade_lists::Moment;
 use serde_json::Value;
 
 use crate::commands::{explain, rules as rule_words};
+use crate::configured::{Configured, Inspecting};
+use crate::exchange::Exchange;
+use crate::modes::Modes;
 use crate::snapshot::Snapshot;
 
 /// What is in force, to be asked about.
-#[derive(Debug, Default)]
-pub(crate) struct Explaining(Mutex<Arc<InForce>>);
+#[derive(Debug)]
+pub(crate) struct Explaining {
+    in_force: Mutex<Arc<InForce>>,
+    lists: Arc<LiveLists>,
+}
 
 #[derive(Debug, Default)]
 struct InForce {
-    services: Vec<Asked>,
+    configured: Configured,
     /// In the order of the configuration.
     profiles: Vec<(Name, Arc<RuleSet>)>,
     /// Exceptions of profiles, services and routes, each with whose it is.
     exceptions: Vec<(String, Name, Exception)>,
 }
 
-#[derive(Debug)]
-struct Asked {
-    name: String,
-    profile: Arc<Profile>,
-    mode: Option<Mode>,
-    exceptions: Vec<Exception>,
-}
-
 impl Explaining {
-    /// Is about another snapshot from now on.
-    pub(crate) fn follow(&self, snapshot: &Snapshot) {
+    /// Of nothing yet, with the lists as they are while requests come.
+    pub(crate) fn beside(lists: Arc<LiveLists>) -> Self {
+        Self { in_force: Mutex::default(), lists }
+    }
+
+    /// Is about another snapshot from now on, with the modes that are set.
+    pub(crate) fn follow(&self, snapshot: &Snapshot, modes: &Modes) {
         let Snapshot { config, profiles, .. } = snapshot;
-        let asked = |service: &palisade_config::Service| {
-            let exceptions = service.exceptions.iter().map(|exception| (**exception).clone()).collect();
-            let profile = profiles.get(&*service.profile)?.clone();
-            Some(Asked { name: service.name.to_string(), profile, mode: service.mode, exceptions })
-        };
         let rules_of = |name: &Name| profiles.get(name).and_then(|profile| profile.rules.clone());
         let mut exceptions = Vec::new();
         for (name, profile) in config.profiles.iter() {
@@ -54,7 +53,7 @@ impl Explaining {
         for service in &config.services {
             profile_of.insert(service.name.as_str(), &*service.profile);
             let whose = format!("service {}", *service.name);
-            let its = service.exceptions.iter().map(|exception| (**exception).clone());
+            let its = snapshot.exceptions_of(service).cloned();
             exceptions.extend(its.map(|exception| (whose.clone(), (*service.profile).clone(), exception)));
         }
         for route in &config.routes {
@@ -66,7 +65,8 @@ impl Explaining {
             exceptions.extend(its.map(|exception| (whose.clone(), profile.clone(), exception)));
         }
         let in_force = InForce {
-            services: config.services.iter().filter_map(asked).collect(),
+            // It was made from a checked configuration.
+            configured: Configured::of(snapshot, modes).unwrap_or_default(),
             profiles: config
                 .profiles
                 .iter()
@@ -74,11 +74,11 @@ impl Explaining {
                 .collect(),
             exceptions,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
     }
 
     fn now(&self) -> Arc<InForce> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -100,20 +100,27 @@ impl Explainer for Explaining {
 
     fn explain(&self, question: &Question<'_>) -> Result<Value, String> {
         let in_force = self.now();
-        let mut services = in_force.services.iter();
-        let asked = match question.service {
-            None => services.next(),
-            Some(name) => services.find(|service| service.name == name),
-        };
-        let asked = asked.ok_or_else(|| match question.service {
-            Some(name) => format!("there is no service `{name}`"),
+        let configured = &in_force.configured;
+        let of_service =
+            |inspecting: &&Inspecting| question.service.is_none_or(|name| inspecting.service.name == name);
+        let mut of_service = configured.all().iter().filter(of_service);
+        let first = of_service.next().ok_or_else(|| match question.service {
+            Some(name) => format!("there is no service `{name}` that a route leads to"),
             None => "there is no service".to_owned(),
         })?;
-        let further: Vec<&Exception> = asked.exceptions.iter().collect();
-        let service = Service::with_exceptions(asked.name.as_str(), asked.profile.clone(), &further);
-        let mode = question.mode.or(asked.mode).unwrap_or(asked.profile.mode);
-        let service = service.standing(mode.into(), None);
-        Ok(explain::explained(question.request, &service))
+        // The route that the request takes, where that is one of the service's.
+        let find = |exchange: &Exchange, listener: Option<&str>| {
+            let taken = configured.find(listener, &exchange.head);
+            Ok(match (taken, question.service) {
+                (Some(taken), None) => taken.clone(),
+                (Some(taken), Some(name)) if taken.service.name == name => taken.clone(),
+                _ => first.clone(),
+            })
+        };
+        let on_list = |address, application| {
+            self.lists.find(address, application, Moment(unix_millis())).map(|hit| hit.list)
+        };
+        Ok(explain::explained(question.request, question.mode, find, on_list))
     }
 }
 

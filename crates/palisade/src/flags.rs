@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use palisade_config::{Environment, Overrides};
 use palisade_control::link::Target;
-use palisade_model::Mode;
+use palisade_model::{Mode, SpiffeId};
 
 use crate::commands::authz::AuthzFlags;
 use crate::commands::control::ControlCommand;
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     /// Tell data planes what to serve
     #[command(subcommand)]
     Control(ControlCommand),
+    /// One store and one web console for the events of many data planes
+    Console(Box<crate::commands::console::ConsoleFlags>),
     /// An ingress controller and its data plane in one process, with ingress-nginx's annotations
     Gateway(Box<crate::commands::gateway::GatewayFlags>),
     /// What is there for another product as objects for this one
@@ -445,6 +447,7 @@ impl RunFlags {
             data_dir: file(&self.data_dir)?,
             policy_sync_socket: None,
             policy_sync_mode: None,
+            is_for_console: false,
         })
     }
 }
@@ -470,9 +473,24 @@ pub(crate) struct ExplainFlags {
     /// as it goes over the wire.
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
-    /// The mode to explain
-    #[arg(long, default_value = "block")]
-    pub(crate) mode: Mode,
+    /// A configuration to put the request to: its routes, lists, authenticators, policies, specifications and profiles
+    ///
+    /// What only a running process knows is left out: rate limits, lists and modes that were set meanwhile, keys that are
+    /// published and servers that would be asked (the answer says so), policies from an agent.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["crs", "paranoia", "rules_before", "rules", "detect", "openapi"])]
+    pub(crate) config: Option<PathBuf>,
+    /// The listener that the request comes to, where it does not say [default: any that has a route for it]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) listener: Option<String>,
+    /// Where the request comes from, where it does not say [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<IpAddr>,
+    /// Whom the client's certificate names, where the request does not say: a SPIFFE id, which is believed
+    #[arg(long, value_name = "SPIFFE_ID", requires = "config")]
+    pub(crate) principal: Option<SpiffeId>,
+    /// The mode to explain [default: block; with --config that of the service]
+    #[arg(long)]
+    pub(crate) mode: Option<Mode>,
     /// The built-in detector [default: on; for a request with rules of its own: off]
     #[arg(long, value_name = "on|off")]
     pub(crate) detect: Option<Switch>,
@@ -627,6 +645,9 @@ pub(crate) struct EventsFilterFlags {
     /// Of this service
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
+    /// From this data plane; in a console's store
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataplane: Option<String>,
     /// Of this kind: waf, policy, framing, list, rate, incomplete or dropped
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,

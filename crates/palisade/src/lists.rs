@@ -6,24 +6,27 @@
 mod common;
 mod journal;
 mod places;
+mod told;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use palisade_collector::{ListFeed, ListsAtHand};
 use palisade_config::{Config, ListEntry, Located};
 use palisade_console::{AddedCounts, Author, ControlError};
 use palisade_dataplane::LiveLists;
 use palisade_events::unix_millis;
 use palisade_lists::{
-    Added, Change, Entry, EntryId, Full, Listing, Lists, Moment, Origin, Query, Scope, Subject, What,
+    Added, Change, Entry, EntryId, Full, Listing, Lists, Moment, Origin, Query, Record, Scope, Subject, What,
 };
 use palisade_shared::Outbox;
 
 pub(crate) use self::common::CommonLists;
 use self::journal::Journal;
 pub(crate) use self::places::PlaceFiles;
+pub(crate) use self::told::ToldLists;
 
 /// Lists, and the file that keeps them.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct ListStore {
     journal: Mutex<Journal>,
     /// What other processes are to be told of; `None` where there are none.
     outbox: Option<Arc<Outbox>>,
+    /// What data planes are to be told of, at a console.
+    feed: OnceLock<ListFeed>,
 }
 
 /// Entries that are changed while requests wait: about a millisecond.
@@ -46,7 +51,12 @@ impl ListStore {
     pub(crate) fn open(folder: &Path, live: Arc<LiveLists>, outbox: Option<Arc<Outbox>>) -> Result<Self> {
         let (journal, told) = live.change(|lists| Journal::open(folder, lists, now()))?;
         told.iter().for_each(|told| say!("palisade: {told}"));
-        Ok(Self { live, journal: Mutex::new(journal), outbox })
+        Ok(Self { live, journal: Mutex::new(journal), outbox, feed: OnceLock::new() })
+    }
+
+    /// Tells data planes what changes from now on, and how entries stand to those that come.
+    pub(crate) fn feed(self: &Arc<Self>) -> ListFeed {
+        self.feed.get_or_init(|| ListFeed::new(Arc::new(AtHand(self.live.clone())))).clone()
     }
 
     /// The lists.
@@ -182,6 +192,9 @@ impl ListStore {
         if let Some(outbox) = &self.outbox {
             changes.iter().for_each(|change| outbox.note(&change.entry.id(), &change.by));
         }
+        if let Some(feed) = self.feed.get() {
+            feed.note(changes.iter().map(|change| change.entry.id()));
+        }
     }
 
     /// The moment of a change. Of two changes of an entry the later counts, and another process's clock may be ahead of ours:
@@ -198,6 +211,23 @@ impl ListStore {
     fn journal(&self) -> MutexGuard<'_, Journal> {
         // A line that a panic cut is mended when the file is next read.
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lists, as they stand when data planes are told.
+#[derive(Debug)]
+struct AtHand(Arc<LiveLists>);
+
+impl ListsAtHand for AtHand {
+    fn entries_from(&self, number: u64, most: usize) -> (Vec<Record>, Option<u64>) {
+        let (entries, next) = self.0.read().entries_from(number, most);
+        let now = now();
+        let standing = entries.into_iter().filter(|entry| !entry.is_over(now));
+        (standing.filter_map(|entry| Record::of(entry, "".into())).collect(), next)
+    }
+
+    fn record(&self, id: &EntryId) -> Option<Record> {
+        self.0.read().record(id)
     }
 }
 

@@ -14,14 +14,19 @@ mod alerting;
 mod authenticating;
 mod automatic;
 mod bundle_folder;
+mod collected;
+mod collecting;
 mod commands;
 mod configuration;
+mod configured;
 mod control;
 mod data_folder;
 mod decision;
 mod descriptors;
+mod dismissed;
 mod environment;
 mod events;
+mod excepted;
 mod exchange;
 mod explaining;
 mod fetch;
@@ -31,6 +36,7 @@ mod followed;
 mod idle;
 mod journal;
 mod lists;
+mod memory;
 mod modes;
 mod object_files;
 mod offered;
@@ -39,15 +45,18 @@ mod policies;
 mod policing;
 mod policy_text;
 mod recording;
+mod replays;
 mod request;
 mod restart;
 mod rules;
 mod serving;
 mod shared;
+mod sign_on;
 mod sites;
 mod snapshot;
 mod specifications;
 mod tls;
+mod waiting;
 mod watch;
 mod workload_api;
 
@@ -75,6 +84,7 @@ fn main() -> ExitCode {
         Command::Alerts(AlertsCommand::Test(test)) => commands::alerts::test(&test),
         Command::Run(run) => commands::run::run(&run),
         Command::Control(control) => commands::control::run(&control),
+        Command::Console(console) => commands::console::run(&console),
         Command::Gateway(gateway) => commands::gateway::run(&gateway),
         Command::Migrate(MigrateCommand::IngressNginx(flags)) => commands::migrate::run(&flags),
         Command::Authz(authz) => commands::authz::run(&authz),

@@ -29,6 +29,9 @@ struct Inner {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
     services: BTreeMap<String, String>,
+    /// Modes that the console set here, as it said last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    console: BTreeMap<String, String>,
     /// The latest last.
     changes: VecDeque<KeptChange>,
 }
@@ -121,14 +124,55 @@ impl Modes {
         while kept.changes.len() > CHANGES_MAX {
             kept.changes.pop_front();
         }
-        if let Some(path) = &self.path
-            && let Err(error) = replace_file(path, |out| Ok(serde_json::to_writer_pretty(out, &kept)?))
-        {
+        if let Err(error) = self.write(&kept) {
             set.set(was);
             return Err(error.into());
         }
         inner.kept = kept;
         Ok(change)
+    }
+
+    /// Does what a console says: what it sets now and did not before is set, what it set and sets no longer is given back to
+    /// the file. What somebody sets here in between counts until the console says something else. Gives a line for each
+    /// change.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn told(&self, modes: Vec<(String, Mode)>) -> Result<Vec<String>> {
+        let before = self.inner().kept.console.clone();
+        let now: BTreeMap<String, String> =
+            modes.iter().map(|(service, mode)| (service.clone(), mode.to_string())).collect();
+        if before == now {
+            return Ok(Vec::new());
+        }
+        let set = modes.iter().filter(|(service, mode)| before.get(service) != Some(&mode.to_string()));
+        let set = set.map(|(service, mode)| (service.as_str(), Some(*mode)));
+        let gone = before.keys().filter(|service| !now.contains_key(*service));
+        let mut lines = Vec::new();
+        for (service, mode) in set.chain(gone.map(|service| (service.as_str(), None))) {
+            let in_use = self.of(service);
+            let by = ("console".to_owned(), String::new());
+            self.set(service, mode, by, || in_use.get().unwrap_or_default())?;
+            let mode = mode.map_or("given back to the file".to_owned(), |mode| format!("set to {mode}"));
+            lines.push(format!("mode of service {service} {mode} by the console"));
+        }
+        let mut inner = self.inner();
+        let kept = Kept { console: now, ..inner.kept.clone() };
+        self.write(&kept)?;
+        inner.kept = kept;
+        Ok(lines)
+    }
+
+    /// All that are set, by service.
+    pub(crate) fn all_set(&self) -> Vec<(String, Mode)> {
+        let inner = self.inner();
+        let set = inner.kept.services.iter();
+        set.filter_map(|(service, mode)| Some((service.clone(), mode.parse().ok()?))).collect()
+    }
+
+    fn write(&self, kept: &Kept) -> std::io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        replace_file(path, |out| Ok(serde_json::to_writer_pretty(out, kept)?))
     }
 
     /// Changes of a service, the latest first.

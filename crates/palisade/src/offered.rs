@@ -13,6 +13,7 @@ use crate::commands::run::{Begun, InUse};
 use crate::configuration::Told;
 use crate::data_folder::DataFolder;
 use crate::snapshot::Effort;
+use crate::waiting::Waiting;
 
 /// Where bundles come from and where they lie.
 pub(crate) struct Offered {
@@ -72,7 +73,10 @@ impl Offered {
         }
         say!("palisade: waiting for a configuration");
         loop {
+            let waiting = Waiting::start()?;
             let offer = self.offers.blocking_recv().context("no configuration came, and none will")?;
+            // Whoever begins takes the address of the probes.
+            drop(waiting);
             let begun = self.folder.put(&offer.bundle).and_then(|()| Begun::of(self.told.clone()));
             let (begun, outcome) = match begun {
                 Ok(begun) => (Some(begun), Ok(Vec::new())),

@@ -17,6 +17,7 @@ use palisade_events::store::Reader;
 use palisade_events::{Batch, Record, Subscription};
 
 use crate::alert_book::{AlertBook, Written};
+use crate::alerting::Placed;
 use crate::events::{Events, STORE, host};
 use crate::snapshot::Snapshot;
 
@@ -33,8 +34,13 @@ impl Outlets {
     ///
     /// # Errors
     /// What cannot be used.
-    pub(crate) fn start(events: &Events, snapshot: &Snapshot, data: &Path) -> Result<Self> {
-        let (config, bus) = (&snapshot.config, &events.bus);
+    pub(crate) fn start(
+        events: &Events,
+        config: &Config,
+        alerts: Arc<Vec<Placed>>,
+        data: &Path,
+    ) -> Result<Self> {
+        let bus = &events.bus;
         let secrets = secrets_of(config);
         let mut sinks = Vec::new();
         for sink in &config.events.sinks {
@@ -56,7 +62,7 @@ impl Outlets {
                 .with_context(sink)?;
             sinks.push(outlet);
         }
-        let book = AlertBook::open(data, snapshot.alerts.clone()).context("alerts")?;
+        let book = AlertBook::open(data, alerts).context("alerts")?;
         let setting = AlertsSetting {
             folder: data.join("alerts"),
             host: host(),
@@ -134,7 +140,7 @@ fn feed(subscription: &Subscription, outlet: &Outlet, kinds: &[Kind]) {
     }
 }
 
-fn documents(batch: &Batch, kinds: &[Kind]) -> Vec<Document> {
+pub(crate) fn documents(batch: &Batch, kinds: &[Kind]) -> Vec<Document> {
     let of = |kind: Kind, records: &[Record]| -> Vec<Document> {
         if !kinds.contains(&kind) {
             return Vec::new();

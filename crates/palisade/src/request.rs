@@ -36,13 +36,19 @@ pub(crate) struct RequestLine {
     #[serde(default)]
     body_base64: Option<String>,
     #[serde(default)]
-    client_ip: Option<String>,
+    pub(crate) client_ip: Option<String>,
     #[serde(default)]
     client_port: Option<u16>,
     #[serde(default)]
     server_ip: Option<String>,
     #[serde(default)]
     server_port: Option<u16>,
+    /// Where it came to, by the name that a configuration gives the listener.
+    #[serde(default)]
+    pub(crate) listener: Option<String>,
+    /// Whom the client's certificate names, a SPIFFE id; it is believed.
+    #[serde(default)]
+    pub(crate) principal: Option<String>,
     /// SecLang text that takes the place of the command line's rules.
     #[serde(default)]
     pub(crate) rules: Option<String>,

@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_config::{Compat, Config, LogTarget, Name, Style, credential_names};
+use palisade_config::{
+    Compat, Config, Exception, LogTarget, ModeOverride, Name, Service, Style, credential_names,
+};
 use palisade_engine::{Interner, RuleSet};
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +16,7 @@ use crate::alerting::{AlertFiles, Placed};
 use crate::authenticating::{AuthenticatorMaker, Authenticators};
 use crate::commands::alerts::paths;
 use crate::configuration::Told;
+use crate::excepted::Excepted;
 use crate::files::FileSystem;
 use crate::flags::VERSION;
 use crate::idle::idle_exceptions;
@@ -49,6 +52,8 @@ pub(crate) struct Snapshot {
     pub(crate) alerts: Arc<Vec<Placed>>,
     /// What its profiles inspect by, as digests.
     pub(crate) digests: Digests,
+    /// What services are excepted from beside what their configuration says.
+    pub(crate) excepted: Excepted,
 }
 
 /// Digests by profile.
@@ -166,6 +171,15 @@ pub(crate) enum Effort {
     All,
 }
 
+/// Whether requests that a command asks about carry tokens and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// They are judged as far as no server has to be asked.
+    Judged,
+    /// They were masked: nobody is asked who a request is from.
+    Absent,
+}
+
 impl Maker {
     /// A maker of what a command was told.
     pub(crate) fn new(told: Told) -> Self {
@@ -184,6 +198,11 @@ impl Maker {
             rules: HashMap::new(),
             interner: Interner::new(),
         }
+    }
+
+    /// What it was told.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Whose place this process takes, if anybody's.
@@ -235,22 +254,26 @@ impl Maker {
     ///
     /// # Errors
     /// When its rules, specifications or policies cannot be used; what is wrong was shown then.
-    pub(crate) fn unserved(&mut self, mut config: Config) -> Result<Snapshot> {
+    pub(crate) fn unserved(&mut self, mut config: Config, credentials: Credentials) -> Result<Snapshot> {
         // Those of an agent are not here; who asks sees that there are none, and says so.
         if config.policies.as_ref().is_some_and(|policies| policies.sync.is_some()) {
             config.policies = None;
         }
-        // Nobody comes with a credential that logs would have to hide.
-        config.authenticators.clear();
+        if credentials == Credentials::Absent {
+            // Nobody comes with one that logs would have to hide.
+            config.authenticators.clear();
+        }
         let mut after = After::nothing();
         let mut snapshot = Snapshot::empty(config);
         self.what_inspects(&mut snapshot, Effort::Changed, &mut after)?;
+        snapshot.authenticators = self.authenticators(&snapshot.config, Effort::Changed, &mut after)?;
         Ok(snapshot)
     }
 
     fn make(&mut self, config: Config, effort: Effort, after: &mut After<'_>) -> Result<Snapshot> {
         workload_api::begin(&config)?;
         let mut snapshot = Snapshot::empty(config);
+        snapshot.excepted = after.before.map(|before| before.excepted.clone()).unwrap_or_default();
         self.what_inspects(&mut snapshot, effort, after)?;
         let config = &snapshot.config;
         snapshot.sites = self.sites(config, after)?;
@@ -566,7 +589,16 @@ impl Snapshot {
             specifications: Specifications::new(),
             alerts: Arc::default(),
             digests: Digests::new(),
+            excepted: Excepted::default(),
         }
+    }
+
+    /// What a service is excepted from beside its profile: by itself, and at run time. Where its mode may not be loosened at
+    /// run time, nothing that was set then counts.
+    pub(crate) fn exceptions_of<'s>(&'s self, service: &'s Service) -> impl Iterator<Item = &'s Exception> {
+        let set =
+            self.excepted.get(service.name.as_str()).filter(|_| service.mode_override == ModeOverride::On);
+        service.exceptions.iter().map(|exception| &**exception).chain(set.into_iter().flatten())
     }
 
     /// A profile by name.

@@ -153,6 +153,11 @@ impl Seen {
         self.files.keys().any(|path| bytes(self, path) == Some(0) && held(path))
     }
 
+    /// The files.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
     /// The same files as they are now.
     pub(crate) fn now(&self, loader: &dyn Loader) -> Self {
         let files = self.files.keys().map(|path| (path.clone(), stamp(path))).collect();

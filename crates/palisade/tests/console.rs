@@ -7,158 +7,33 @@
 mod browser;
 mod support;
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use browser::Browser;
+use browser::plane::{Plane, axe, both};
 use serde_json::{Value, json};
-use support::{
-    Folder, PATIENCE, Response, Running, Upstream, command, eventually, get, palisade, palisade_with, send,
-};
-
-const RULES: &str = r#"
-SecRuleEngine On
-SecRequestBodyAccess On
-SecRule ARGS|REQUEST_HEADERS:User-Agent "@contains evil" "id:1001,phase:2,deny,status:403,log,msg:'Evil <b>seen</b>',logdata:'%{MATCHED_VAR}',severity:CRITICAL,tag:attack-sqli,t:lowercase"
-SecRule ARGS:other "@contains bad" "id:1002,phase:2,deny,status:403,log,msg:'Bad',severity:WARNING,tag:attack-xss"
-"#;
-
-const POLICIES: &str = "
-apiVersion: projectcalico.org/v3
-kind: NetworkPolicy
-metadata: {name: default.web, namespace: shop}
-spec:
-  selector: app == 'web'
-  types: [Ingress]
-  ingress:
-  - {action: Deny, http: {paths: [{prefix: /internal}]}}
-  - {action: Allow}
-";
+use support::{Folder, eventually, get, palisade, palisade_with, send};
 
 /// What no page may run. The number that it would set is looked for.
 const SCRIPT: &str =
     "<img src=x onerror=window.ran=1><script>window.ran=1</script>'\"</title><svg onload=window.ran=1>";
 
-const PAGES: [(&str, &str, &str); 11] = [
+const PAGES: [(&str, &str, &str); 14] = [
     ("", "Overview", "Requests"),
     ("live", "Live", "Connected"),
     ("events", "Events", "blocked"),
     ("graph", "Graph", "node"),
     ("graph?view=table", "Graph", "attacks were seen"),
     ("services", "Services", "front"),
+    ("tuning", "Tuning", "not enough to say"),
+    ("inventory", "API inventory", "1 endpoint, "),
     ("policies", "Policies", "shop/default.web"),
     ("rules", "Rules", "1001"),
     ("lists", "Lists", "Nobody is on the deny list"),
     ("alerts", "Alerts", "No alert has fired"),
+    ("replay", "Replay", "Requests are not recorded"),
     ("health", "Health", "ready"),
 ];
-
-struct Plane {
-    proxy: Running,
-    address: SocketAddr,
-    admin: SocketAddr,
-    config: String,
-    folder: Folder,
-    _upstream: Upstream,
-}
-
-impl Plane {
-    fn start(admin: &str) -> Self {
-        let (folder, upstream) = (Folder::new(), Upstream::start());
-        let rules = folder.write("rules.conf", RULES);
-        let policies = folder.write("policies.yaml", POLICIES);
-        let config = format!(
-            "workload: {{namespace: shop, name: web, serviceAccount: web, labels: {{app: web}}}}\n\
-             admin: {{address: \"127.0.0.1:0\"{admin}}}\ndataDir: {}\nlogs: {{error: {}}}\n\
-             policies: {{files: [{policies}]}}\n\
-             listeners: [{{name: web, address: \"127.0.0.1:0\"}}]\n\
-             profiles: {{default: {{mode: block, rules: {{files: [{rules}]}}}}}}\n\
-             events: {{l7: {{flushInterval: 1s}}}}\n\
-             services:\n- name: front\n  upstream: {{url: \"{}\"}}\n",
-            folder.at("data"),
-            folder.at("error.log"),
-            upstream.url
-        );
-        let file = folder.write("palisade.yaml", &config);
-        let mut proxy = Running::start(command(&["run", "--config", &file]));
-        let (address, admin) = (proxy.address(), proxy.admin());
-        Self { proxy, address, admin, config, folder, _upstream: upstream }
-    }
-
-    fn url(&self, page: &str) -> String {
-        format!("http://{}/#/{page}", self.admin)
-    }
-
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Response {
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n{body}",
-            self.admin
-        );
-        send(self.admin, request.as_bytes())
-    }
-
-    /// The head of an answer without a body.
-    fn head(&self, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request =
-            format!("HEAD {path} HTTP/1.1\r\nHost: {}\r\n{headers}Connection: close\r\n\r\n", self.admin);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut head = String::new();
-        stream.read_to_string(&mut head).unwrap();
-        head
-    }
-
-    fn read(&self, path: &str) -> Value {
-        let answer = self.ask("GET", path, "", "");
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        serde_json::from_str(&answer.body).unwrap()
-    }
-
-    /// Waits until so many events are kept.
-    fn has_events(&self, count: usize) {
-        eventually("events", || {
-            let events = self.read("/api/v1/events");
-            (events["items"].as_array().unwrap().len() >= count).then_some(())
-        });
-    }
-
-    /// Whether the console is part of this program. Says so where it is not.
-    fn has_console(&self) -> bool {
-        let has = self.ask("GET", "/", "", "").body.contains("id=\"app\"");
-        if !has {
-            println!("skipped: this program was built without the web console: scripts/build-ui");
-        }
-        has
-    }
-}
-
-/// A browser and a data plane with the console; none where one of them is not here.
-fn both(admin: &str) -> Option<(Browser, Plane)> {
-    let plane = Plane::start(admin);
-    if !plane.has_console() {
-        return None;
-    }
-    Some((Browser::start()?, plane))
-}
-
-/// What axe-core has to say against the page that is shown; nothing where it is not installed.
-fn axe(browser: &mut Browser) -> Vec<String> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../console/ui/node_modules/axe-core/axe.min.js");
-    let Ok(source) = std::fs::read_to_string(file) else {
-        println!("skipped: accessibility, axe-core is not installed: scripts/build-ui");
-        return Vec::new();
-    };
-    browser.eval(&format!("{source};0"));
-    let tags = json!(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]);
-    let found = browser.eval(&format!(
-        "axe.run(document, {{ runOnly: {{ type: 'tag', values: {tags} }} }}).then((result) => result.violations.map(
-           (one) => `${{one.id}}: ${{one.help}}: ${{one.nodes.slice(0, 3).map((node) => node.html + ' ' + node.failureSummary).join(' | ')}}`))"
-    ));
-    found.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
-}
 
 #[test]
 fn each_page_opens_is_accessible_in_both_themes_and_complains_about_nothing() {
@@ -291,6 +166,11 @@ fn what_clients_send_stays_text_on_every_page() {
         "graph",
         "graph?view=table",
         "services",
+        "tuning",
+        "inventory",
+        "replay",
+        "alerts",
+        "policies",
         "lists",
         "rules",
         &search,
@@ -527,6 +407,13 @@ fn policies_rules_and_explanations_come_by_the_api() {
     let answer: Value =
         serde_json::from_str(&explain("?service=front&mode=monitoring", &request).body).unwrap();
     assert_eq!((&answer["verdict"], &answer["would"]), (&json!("pass"), &json!("deny")));
+    // Lists are those of this moment.
+    let denied = json!({"uri": "/", "headers": [["Host", "a"]], "client_ip": "203.0.113.9"}).to_string();
+    let answer: Value = serde_json::from_str(&explain("", &denied).body).unwrap();
+    assert_eq!(answer["verdict"], "pass");
+    assert_eq!(plane.ask("POST", "/api/v1/lists/deny", "", r#"{"address":"203.0.113.9"}"#).status, 200);
+    let answer: Value = serde_json::from_str(&explain("", &denied).body).unwrap();
+    assert_eq!((&answer["cause"], &answer["configured"]["list"]), (&json!("the deny list"), &json!("deny")));
     let answer: Value = serde_json::from_str(&explain("", "{").body).unwrap();
     assert!(answer["error"]["message"].is_string() && answer["verdict"].is_null(), "{answer}");
     let own = json!({"method": "GET", "uri": "/", "rules": "SecRuleEngine On"}).to_string();

@@ -52,10 +52,14 @@ impl Stage {
     }
 
     fn plane(&self, server: SocketAddr) -> Running {
+        Running::start(self.plane_command(server))
+    }
+
+    fn plane_command(&self, server: SocketAddr) -> std::process::Command {
         let [data, ca, cert, key] =
             ["data", "ca.crt", "plane.crt", "plane.key"].map(|name| self.folder.at(name));
         let url = format!("https://localhost:{}", server.port());
-        Running::start(command(&[
+        command(&[
             "run",
             "--control",
             &url,
@@ -71,7 +75,7 @@ impl Stage {
             &data,
             "--admin",
             "127.0.0.1:0",
-        ]))
+        ])
     }
 }
 
@@ -166,4 +170,25 @@ fn flags_that_do_not_go_together_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
         assert!(said.contains(says), "{flags:?}: {said}");
     }
+}
+
+/// A pod of the pool that comes before its operator lives, so that nobody ends it, and takes no traffic.
+#[test]
+fn probes_are_answered_while_the_first_configuration_is_waited_for() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut plane = stage.plane_command(nobody);
+    plane.env("PALISADE_PROBES", "127.0.0.1:0");
+    let mut plane = Running::start(plane);
+    let waiting = plane.listener("waiting");
+    let answers =
+        |address: SocketAddr| ["/livez", "/startupz", "/readyz"].map(|path| get(address, path, "").status);
+    assert_eq!(answers(waiting), [200, 200, 503]);
+    let server = stage.server(&nobody.to_string());
+    let probes = plane.listener("probes");
+    eventually("readiness", || (answers(probes) == [200, 200, 200]).then_some(()));
+    drop(server);
 }

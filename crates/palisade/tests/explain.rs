@@ -552,3 +552,156 @@ fn without_rules_it_passes_and_says_that_nothing_looked() {
     assert_eq!(answer.code, 0);
     assert!(answer.out.contains("no rules"), "{}", answer.out);
 }
+
+/// A shop with a public page and an API for partners, a mode each.
+fn shop(folder: &Folder) -> String {
+    folder.write(
+        "partners.keys",
+        "partner-a sha256:d1cf9c5cffcb718f754b7ecb1ed23efdb5a654b4b20c2fc42759db5903209f76\n",
+    );
+    std::fs::create_dir_all(folder.at("policies")).unwrap();
+    folder.write(
+        "policies/shop.yaml",
+        "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: shop}\nspec:\n  selector: app == 'shop'\n  \
+         ingress:\n  - {action: Allow, http: {methods: [GET]}}\n  \
+         - {action: Allow, source: {serviceAccounts: {names: [orders]}}, http: {methods: [POST]}}\n\
+         ---\napiVersion: v1\nkind: Pod\nmetadata: {name: orders-1, namespace: shop}\nspec: {serviceAccountName: orders}\n\
+         status: {podIP: 127.0.0.7}\n",
+    );
+    folder.write(
+        "rules.conf",
+        "SecRuleEngine On\nSecRule ARGS \"@contains evil\" \"id:1001,phase:2,deny,status:403,msg:'evil'\"\n",
+    );
+    folder.write(
+        "palisade.yaml",
+        format!(
+            "dataDir: {}\nlisteners: [{{name: web, address: \"127.0.0.1:0\"}}, {{name: inner, address: \"127.0.0.1:0\"}}]\n\
+             workload: {{namespace: shop, name: shop, serviceAccount: shop, labels: {{app: shop}}}}\n\
+             policies: {{files: [policies], trustDomains: [cluster.local]}}\n\
+             lists: {{deny: [{{address: 203.0.113.7}}]}}\n\
+             authenticators:\n- {{name: partners, apiKeys: {{file: partners.keys}}}}\n\
+             - {{name: corp, forward: {{url: \"http://127.0.0.1:1/check\"}}}}\n\
+             services:\n- {{name: page, upstream: {{url: \"http://127.0.0.1:1\"}}, mode: monitoring}}\n\
+             - {{name: api, upstream: {{url: \"http://127.0.0.1:1\"}}, mode: block}}\n\
+             routes:\n- {{service: page, hosts: [shop.example.com]}}\n\
+             - {{path: /api, hosts: [shop.example.com], service: api, authentication: {{by: [partners]}}}}\n\
+             - {{path: /corp, hosts: [shop.example.com], service: api, authentication: {{by: [corp]}}, listener: inner}}\n\
+             profiles: {{default: {{detect: {{enabled: false}}, rules: {{files: [rules.conf]}}}}}}\n",
+            folder.at("data"),
+        ),
+    )
+}
+
+#[test]
+fn a_configuration_is_asked_with_all_that_comes_before_the_inspection() {
+    let folder = Folder::new();
+    let config = shop(&folder);
+    let ask = |request: Value, more: &[&str]| {
+        let flags: Vec<&str> = ["--config", &config].into_iter().chain(more.iter().copied()).collect();
+        explain(&flags, &[request])
+    };
+    let request = |method: &str, uri: &str, more: &[(&str, &str)]| json!({"method": method, "uri": uri, "headers": headers(more)});
+    let key = ("X-Api-Key", "partner-key-1");
+
+    // The route chooses the service, and with it the mode.
+    let (answers, code) = ask(request("GET", "/?q=evil", &[]), &[]);
+    assert_eq!((&answers[0]["verdict"], &answers[0]["would"], code), (&json!("pass"), &json!("deny"), 0));
+    assert_eq!(answers[0]["configured"]["service"], "page");
+    let (answers, code) = ask(request("GET", "/?q=evil", &[]), &["--mode", "block"]);
+    assert_eq!((&answers[0]["verdict"], &answers[0]["rule_id"], code), (&json!("deny"), &json!(1001), 1));
+
+    // Who it is from.
+    let (answers, _) = ask(request("GET", "/api/orders", &[]), &[]);
+    assert_eq!((&answers[0]["status"], &answers[0]["cause"]), (&json!(401), &json!("authentication")));
+    let (answers, _) = ask(request("GET", "/api/orders", &[key]), &[]);
+    assert_eq!(
+        (&answers[0]["verdict"], &answers[0]["configured"]["authentication"]["subject"]),
+        (&json!("pass"), &json!("partner-a"))
+    );
+    let (answers, _) = ask(request("GET", "/api/orders?q=evil", &[key]), &[]);
+    assert_eq!((&answers[0]["status"], &answers[0]["rule_id"]), (&json!(403), &json!(1001)));
+    // Nobody is asked: that is said, and the rest of the way is gone.
+    let (answers, _) = ask(request("GET", "/corp/x?q=evil", &[]), &["--listener", "inner"]);
+    assert_eq!(answers[0]["configured"]["authentication"]["unasked"], json!(["corp"]));
+    assert_eq!(answers[0]["rule_id"], 1001);
+    // The other listener has no such route.
+    let (answers, _) = ask(request("GET", "/corp/x?q=evil", &[]), &["--listener", "web"]);
+    assert_eq!(answers[0]["configured"]["service"], "page");
+
+    // Certificate and address: one of them alone opens nothing.
+    let post = || request("POST", "/api/orders", &[key, ("Content-Length", "0")]);
+    let orders = "spiffe://cluster.local/ns/shop/sa/orders";
+    for (from, principal, allowed) in [
+        (None, None, false),
+        (Some("127.0.0.7"), None, false),
+        (Some("127.0.0.8"), Some(orders), false),
+        (Some("127.0.0.7"), Some("spiffe://elsewhere.example/ns/shop/sa/orders"), false),
+        (Some("127.0.0.7"), Some(orders), true),
+    ] {
+        let from: Vec<&str> = from.iter().flat_map(|from| ["--from", from]).collect();
+        let who: Vec<&str> = principal.iter().flat_map(|id| ["--principal", id]).collect();
+        let (answers, code) = ask(post(), &[from, who].concat());
+        assert_eq!(code == 0, allowed, "{}", answers[0]);
+        assert_eq!(answers[0]["configured"]["policy"]["allowed"], allowed, "{}", answers[0]);
+    }
+    // What the request says itself comes before the flags.
+    let mut own = post();
+    own["principal"] = json!(orders);
+    own["client_ip"] = json!("127.0.0.7");
+    assert_eq!(
+        ask(own, &["--from", "127.0.0.9", "--principal", "spiffe://cluster.local/ns/shop/sa/web"]).1,
+        0
+    );
+
+    // The deny list comes before everybody.
+    let (answers, _) = ask(request("GET", "/", &[]), &["--from", "203.0.113.7"]);
+    assert_eq!(
+        (&answers[0]["cause"], &answers[0]["configured"]["list"]),
+        (&json!("the deny list"), &json!("deny"))
+    );
+
+    // What goes nowhere, and what cannot be asked.
+    let elsewhere = json!({"uri": "/", "headers": [["Host", "other.example.com"]]});
+    let (answers, code) = ask(elsewhere, &[]);
+    assert!(answers[0]["error"]["message"].as_str().unwrap().contains("no route takes it"), "{}", answers[0]);
+    assert_eq!(code, 1);
+    let (answers, _) = ask(request("GET", "/", &[]), &["--listener", "outer"]);
+    assert!(
+        answers[0]["error"]["message"].as_str().unwrap().contains("there are: inner, web"),
+        "{}",
+        answers[0]
+    );
+    let mut bad = request("GET", "/", &[]);
+    bad["principal"] = json!("orders");
+    let (answers, _) = ask(bad, &[]);
+    assert!(answers[0]["error"]["message"].as_str().unwrap().contains("spiffe://"), "{}", answers[0]);
+    let mut ruled = request("GET", "/", &[]);
+    ruled["rules"] = json!("SecRuleEngine On");
+    let (answers, _) = ask(ruled, &[]);
+    assert!(answers[0]["error"]["message"].as_str().unwrap().contains("--config"), "{}", answers[0]);
+}
+
+#[test]
+fn the_way_through_a_configuration_is_told_in_words() {
+    let folder = Folder::new();
+    let config = shop(&folder);
+    let message = b"POST /api/orders HTTP/1.1\r\nHost: shop.example.com\r\nX-Api-Key: partner-key-1\r\nContent-Length: 0\r\n\r\n";
+    let answer = palisade_with(&["explain", "--config", &config, "--request", "-"], message);
+    assert_eq!(answer.code, 1);
+    for line in [
+        "DENY 403 by policy",
+        "  service   api by its route /api",
+        "  who       partner-a, as authenticator partners says",
+        "  policy    refused: nobody by name at 127.0.0.1",
+        "nearest was rule 0 of shop, by its http.methods",
+    ] {
+        assert!(answer.out.contains(line), "{line}\n{}", answer.out);
+    }
+    let wrong = palisade_with(&["explain", "--config", &config, "--crs", "x", "--request", "-"], message);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("cannot be used with"), "{}", wrong.err);
+    folder.write("partners.keys", "partner-a sha256:no\n");
+    let broken = palisade_with(&["explain", "--config", &config, "--request", "-"], message);
+    assert_eq!(broken.code, 2);
+    assert!(broken.err.contains("partners"), "{}", broken.err);
+}

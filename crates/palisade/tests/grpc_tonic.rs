@@ -1,5 +1,6 @@
 //! Calls of gRPC through the binary, by tonic on both sides: what other people's services in Rust are made of.
 
+mod pooled;
 mod support;
 
 use std::convert::Infallible;
@@ -10,7 +11,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use support::{Folder, Running, command};
+use pooled::Cluster;
+use serde_json::{Value, json};
+use support::{Folder, Running, command, eventually};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
@@ -232,4 +235,70 @@ fn every_kind_of_call_goes_through_and_an_attack_in_any_message_is_refused() {
     runtime.block_on(async { timeout(Duration::from_secs(60), calls(address)).await.expect("in time") });
     proxy.wait_err("body.protobuf:1");
     assert_eq!(proxy.end(), 0);
+}
+
+/// A call that is under way.
+struct Held {
+    send: mpsc::Sender<Text>,
+    answers: Streaming<Text>,
+    _caller: Caller,
+}
+
+impl Held {
+    async fn open(at: SocketAddr) -> Self {
+        let channel = Endpoint::from_shared(format!("http://{at}")).unwrap().connect().await.unwrap();
+        let mut caller = Caller(Grpc::new(channel));
+        let (send, receive) = mpsc::channel(1);
+        send.send(text("first")).await.unwrap();
+        let (grpc, codec) = caller.ready().await;
+        let request = Request::new(ReceiverStream::new(receive));
+        let mut answers = grpc.streaming(request, path("Bidi"), codec).await.unwrap().into_inner();
+        assert_eq!(answers.message().await.unwrap().unwrap().text, "echo first");
+        Self { send, answers, _caller: caller }
+    }
+
+    async fn goes_on(&mut self, word: &str) {
+        self.send.send(text(word)).await.unwrap();
+        let answer =
+            timeout(Duration::from_secs(60), self.answers.message()).await.expect("in time").unwrap();
+        assert_eq!(answer.unwrap().text, format!("echo {word}"));
+    }
+}
+
+/// Calls, which are streams of HTTP/2, of before each step go on over it: to the pool, other rules, and back.
+#[test]
+fn calls_that_are_under_way_go_on_when_a_service_goes_to_the_pool_and_comes_back() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let service = runtime.block_on(serve());
+    let mut cluster = Cluster::before(service, "grpc", &["customer"]);
+    cluster.drain = 300;
+    eventually("endpoints", || (!cluster.endpoints().is_empty()).then_some(()));
+    let _operator = cluster.operator();
+    let _pool = cluster.pool();
+    let mut before = runtime.block_on(Held::open(cluster.only_endpoint()));
+
+    cluster.annotate(json!("true"));
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    assert_ne!(inspected, service);
+    runtime.block_on(before.goes_on("over to the pool"));
+    let mut through = runtime.block_on(Held::open(inspected));
+
+    // Other rules: new calls are judged by them, and those under way go on.
+    cluster.rules("deny,status:403");
+    // By HTTP/1.1, whose arguments the rule looks at.
+    eventually("an attack is refused", || {
+        (support::get(inspected, support::COMMENT_ATTACK, "").status == 403).then_some(())
+    });
+    runtime.block_on(async {
+        before.goes_on("over other rules").await;
+        through.goes_on("over other rules").await;
+    });
+
+    cluster.annotate(Value::Null);
+    eventually("endpoints as before", || (cluster.endpoints() == [service].into()).then_some(()));
+    runtime.block_on(async {
+        before.goes_on("and back").await;
+        through.goes_on("and back").await;
+    });
 }

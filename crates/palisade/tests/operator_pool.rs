@@ -3,284 +3,17 @@
 //! go where those say, as kube-proxy has them do; the pool's address in the cluster stands for loopback.
 
 mod pki;
+mod pooled;
 mod support;
 
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use palisade_kube_fake::{Scope, Server};
+use pooled::{Cluster, KeepAlive};
 use serde_json::{Value, json};
 use support::{COMMENT_ATTACK, Folder, PATIENCE, Running, Upstream, command, eventually, get};
-
-const POOL_ADDRESS: &str = "10.9.0.1";
-
-struct Cluster {
-    server: Arc<Server>,
-    folder: Folder,
-    kubeconfig: String,
-    ports: String,
-    ends: Arc<AtomicBool>,
-    controllers: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Cluster {
-    /// A namespace with one Service, and a pool of one.
-    fn start(upstream: &Upstream) -> Self {
-        let server = Arc::new(Server::start());
-        server.serve("operator.tigera.io/v1", "ApplicationLayer", "applicationlayers", Scope::Cluster);
-        server.serve("projectcalico.org/v3", "FelixConfiguration", "felixconfigurations", Scope::Cluster);
-        for namespace in ["yaobank", "palisade-system", "tigera-operator"] {
-            server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
-        }
-        server.put(json!({"apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "customer", "namespace": "yaobank", "labels": {"app": "customer"}},
-            "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.7", "ipFamilies": ["IPv4"],
-                "selector": {"app": "customer"},
-                "ports": [{"name": "http", "port": 80, "targetPort": 8000, "protocol": "TCP"}]}}));
-        server.put(json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "pool-0", "namespace": "palisade-system",
-                "labels": {"app.kubernetes.io/component": "pool"}},
-            "spec": {"containers": [{"name": "palisade", "image": "palisade"}]},
-            "status": {"phase": "Running", "podIP": POOL_ADDRESS, "podIPs": [{"ip": POOL_ADDRESS}],
-                "conditions": [{"type": "Ready", "status": "True"}]}}));
-        let folder = Folder::new();
-        let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
-        let ends = Arc::new(AtomicBool::new(false));
-        let pod: SocketAddr = upstream.url.strip_prefix("http://").unwrap().parse().unwrap();
-        let (controlled, told) = (server.clone(), ends.clone());
-        let controllers = std::thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
-                control(&controlled, pod);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
-        Self { server, folder, kubeconfig, ports: free_ports(), ends, controllers: Some(controllers) }
-    }
-
-    /// One whose pool reads a folder.
-    fn operator(&self) -> Running {
-        self.operator_with(&["--bundle-dir", &self.folder.at("bundle")])
-    }
-
-    /// One whose pool comes to a control stream at this address.
-    fn streaming_operator(&self, listen: &str) -> Running {
-        let [ca, cert, key] = ["ca.crt", "control.crt", "control.key"].map(|name| self.folder.at(name));
-        let named =
-            ["--control", listen, "--control-ca", &ca, "--control-cert", &cert, "--control-key", &key];
-        self.operator_with(&[&named[..], &["--pool-name", "pool.test"]].concat())
-    }
-
-    fn operator_with(&self, delivery: &[&str]) -> Running {
-        let common = ["operator", "--kubeconfig", &self.kubeconfig, "--pool-listen", "127.0.0.1"];
-        let ports =
-            ["--pool-ports", &self.ports, "--drain", "1", "--probes", "127.0.0.1:0", "--lease-seconds", "2"];
-        Running::start(command(&[&common[..], &ports[..], delivery].concat()))
-    }
-
-    fn pool(&self) -> Running {
-        let config = self.folder.at("bundle/palisade.yaml");
-        eventually("the pool's configuration", || std::fs::metadata(&config).ok());
-        let data = self.folder.at("data");
-        Running::start(command(&["run", "--config", &config, "--data-dir", &data, "--admin", "off"]))
-    }
-
-    /// A data plane of the pool that is told by the control stream.
-    fn streamed_pool(&self, control: SocketAddr) -> Running {
-        let [data, ca, cert, key] =
-            ["data", "ca.crt", "plane.crt", "plane.key"].map(|name| self.folder.at(name));
-        let url = format!("https://localhost:{}", control.port());
-        let mut pool = command(&["run", "--control", &url, "--control-ca", &ca, "--control-cert", &cert]);
-        pool.args([
-            "--control-key",
-            &key,
-            "--control-name",
-            "a.pool.test",
-            "--data-dir",
-            &data,
-            "--admin",
-            "off",
-        ]);
-        Running::start(pool)
-    }
-
-    fn service(&self) -> Value {
-        self.server.get("services", "yaobank", "customer").unwrap()
-    }
-
-    fn condition(&self) -> Value {
-        let conditions = self.service()["status"]["conditions"].clone();
-        let ours = |condition: &&Value| condition["type"] == "palisade.dev/Protected";
-        conditions.as_array().and_then(|all| all.iter().find(ours)).cloned().unwrap_or_default()
-    }
-
-    fn wait_reason(&self, reason: &str) {
-        eventually(&format!("{reason}; it is {}", self.condition()), || {
-            (self.condition()["reason"] == reason).then_some(())
-        });
-    }
-
-    /// `kubectl annotate`, and the like.
-    fn patch(&self, path: &str, body: &Value) {
-        let body = body.to_string();
-        let url = self.server.url();
-        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
-        write!(
-            stream,
-            "PATCH {path} HTTP/1.1\r\nHost: k\r\nContent-Type: application/merge-patch+json\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    }
-
-    fn annotate(&self, value: Value) {
-        let body = json!({"metadata": {"annotations": {"projectcalico.org/l7-logging": value}}});
-        self.patch("/api/v1/namespaces/yaobank/services/customer", &body);
-    }
-
-    /// Rules as the article's ConfigMap has them; `action` is SecDefaultAction's.
-    fn rules(&self, action: &str) {
-        let mut files = json!({
-            "modsecdefault.conf": "SecRuleEngine On\nSecRequestBodyAccess On\n",
-            "crs-setup.conf": format!("SecDefaultAction \"phase:1,log,auditlog,{action}\"\nSecDefaultAction \"phase:2,log,auditlog,{action}\"\n"),
-            "REQUEST-942-APPLICATION-ATTACK-SQLI.conf":
-                "SecRule ARGS \"@detectSQLi\" \"id:942100,phase:2,block,t:none,t:urlDecodeUni,msg:'SQL injection',severity:'CRITICAL'\"\n",
-        });
-        if action == "broken" {
-            files["REQUEST-942-APPLICATION-ATTACK-SQLI.conf"] =
-                json!("SecRule ARGS \"@rx (\" \"id:1,phase:2\"\n");
-        }
-        self.server.put(json!({"apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "modsecurity-ruleset", "namespace": "tigera-operator"}, "data": files}));
-    }
-
-    /// Where clients of the Service are sent, by its EndpointSlices.
-    fn endpoints(&self) -> BTreeSet<SocketAddr> {
-        let mut all = BTreeSet::new();
-        for slice in self.server.list("discovery.k8s.io/endpointslices", Some("yaobank")) {
-            if slice["metadata"]["labels"]["kubernetes.io/service-name"] != "customer" {
-                continue;
-            }
-            let port = slice["ports"][0]["port"].as_u64().unwrap();
-            for endpoint in slice["endpoints"].as_array().unwrap() {
-                let address = endpoint["addresses"][0].as_str().unwrap().replace(POOL_ADDRESS, "127.0.0.1");
-                all.insert(format!("{address}:{port}").parse().unwrap());
-            }
-        }
-        all
-    }
-
-    /// Where a new connection goes when there is one place to go to.
-    fn only_endpoint(&self) -> SocketAddr {
-        let all = self.endpoints();
-        assert_eq!(all.len(), 1, "{all:?}");
-        *all.first().unwrap()
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        let _ = self.controllers.take().map(std::thread::JoinHandle::join);
-    }
-}
-
-/// Ports that are free one after the other.
-fn free_ports() -> String {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if first < u16::MAX - 4 && (first..first + 4).all(free) {
-            return format!("{first}-{}", first + 3);
-        }
-    }
-}
-
-/// What a cluster's controllers do: slices of Services with a selector, a mirror of what the Endpoints of one without still
-/// say, and the end of what belonged to something that is gone.
-fn control(server: &Server, pod: SocketAddr) {
-    let services = server.list("services", Some("yaobank"));
-    let slices = server.list("discovery.k8s.io/endpointslices", Some("yaobank"));
-    let slice = |service: &str, name: &str, keeper: &str| {
-        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-            "metadata": {"name": name, "namespace": "yaobank", "labels": {
-                "kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": keeper}},
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [pod.ip().to_string()], "conditions": {"ready": true},
-                "targetRef": {"kind": "Pod", "namespace": "yaobank", "name": "customer-0"}}],
-            "ports": [{"name": "http", "port": pod.port(), "protocol": "TCP"}]})
-    };
-    let there = |name: &str| slices.iter().any(|slice| slice["metadata"]["name"] == name);
-    for service in &services {
-        let name = service["metadata"]["name"].as_str().unwrap();
-        let has_selector =
-            service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
-        let endpoints = server.get("endpoints", "yaobank", name).is_some();
-        let (own, mirror) = (format!("{name}-abcde"), format!("{name}-mirror"));
-        if has_selector && !there(&own) {
-            server.put(slice(name, &own, "endpointslice-controller.k8s.io"));
-        }
-        if has_selector && !endpoints {
-            server.put(json!({"apiVersion": "v1", "kind": "Endpoints",
-                "metadata": {"name": name, "namespace": "yaobank"}, "subsets": []}));
-        }
-        if !has_selector && endpoints && !there(&mirror) {
-            server.put(slice(name, &mirror, "endpointslicemirroring-controller.k8s.io"));
-        }
-        if (has_selector || !endpoints) && there(&mirror) {
-            server.delete("discovery.k8s.io/endpointslices", "yaobank", &mirror);
-        }
-    }
-    for slice in &slices {
-        let of = &slice["metadata"]["labels"]["kubernetes.io/service-name"];
-        if !services.iter().any(|service| service["metadata"]["name"] == *of) {
-            let name = slice["metadata"]["name"].as_str().unwrap();
-            server.delete("discovery.k8s.io/endpointslices", "yaobank", name);
-        }
-    }
-}
-
-/// A client that keeps its connection.
-struct KeepAlive(BufReader<TcpStream>);
-
-impl KeepAlive {
-    fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn get(&mut self, target: &str) -> u16 {
-        write!(
-            self.0.get_mut(),
-            "GET {target} HTTP/1.1\r\nHost: customer.yaobank\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n"
-        )
-        .unwrap();
-        let (mut status, mut length) = (0, 0);
-        loop {
-            let mut line = String::new();
-            assert!(self.0.read_line(&mut line).unwrap() > 0, "the connection was broken");
-            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
-                status = rest[..3].parse().unwrap();
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        self.0.read_exact(&mut vec![0; length]).unwrap();
-        status
-    }
-}
 
 #[test]
 fn the_first_article() {
@@ -338,6 +71,16 @@ fn the_first_article() {
             .then_some(())
     });
     assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 200);
+
+    // What may still be uninspected is said: the application's pod is not even known here.
+    eventually("a word about connections from before", || {
+        let conditions = cluster.service()["status"]["conditions"].clone();
+        conditions
+            .as_array()?
+            .iter()
+            .any(|condition| condition["type"] == "palisade.dev/AllInspected")
+            .then_some(())
+    });
 
     // Deny: the same request is refused, on the connection from before as well.
     cluster.rules("deny,status:403");
@@ -567,4 +310,70 @@ fn two_thousand_services() {
         .for_each(|line| println!("{line}"));
     operator.kill().unwrap();
     operator.wait().unwrap();
+}
+
+/// Rules about methods and paths decide in the pool, as Calico has them.
+#[test]
+fn policies_about_methods_and_paths_decide_in_the_pool() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    cluster.server.serve("projectcalico.org/v3", "NetworkPolicy", "networkpolicies", Scope::Namespaced);
+    cluster.server.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "customer-0", "namespace": "yaobank", "labels": {"app": "customer"}},
+        "spec": {"serviceAccountName": "customer", "containers": [{"name": "app", "image": "app"}]},
+        "status": {"phase": "Running", "podIP": "10.1.0.1", "podIPs": [{"ip": "10.1.0.1"}]}}));
+    cluster.server.put(json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy",
+        "metadata": {"name": "customer", "namespace": "yaobank"},
+        "spec": {"selector": "app == 'customer'", "ingress": [{"action": "Allow", "protocol": "TCP",
+            "http": {"methods": ["GET"], "paths": [{"prefix": "/public"}]}}]}}));
+    cluster.annotate(json!("true"));
+    let _operator = cluster.operator();
+    let _pool = cluster.pool();
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    eventually("what is not allowed is refused", || {
+        (get(inspected, "/private", "").status == 403).then_some(())
+    });
+    assert_eq!(get(inspected, "/public/a", "").status, 200);
+    let post = b"POST /public/a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert_eq!(support::send(inspected, post).status, 403);
+}
+
+/// An alert of the cluster is one of the data planes', and one that cannot be read harms nobody.
+#[test]
+fn alerts_of_the_cluster_come_to_the_pool() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    cluster.server.serve("projectcalico.org/v3", "GlobalAlert", "globalalerts", Scope::Cluster);
+    let alert = |name: &str, spec: Value| {
+        cluster.server.put(json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalAlert", "metadata": {"name": name}, "spec": spec}));
+    };
+    alert(
+        "many",
+        json!({"description": "many refusals", "summary": "many refusals", "severity": 80, "dataSet": "waf",
+        "period": "1m", "lookback": "5m", "metric": "count", "condition": "gt", "threshold": 100}),
+    );
+    alert("bad", json!({"description": "d", "severity": 1000, "dataSet": "nothing"}));
+    let _operator = cluster.operator();
+    let config = cluster.folder.at("bundle/palisade.yaml");
+    eventually("the pool's configuration", || std::fs::metadata(&config).ok());
+    eventually("the alert in the bundle", || {
+        std::fs::metadata(cluster.folder.at("bundle/alerts/GlobalAlert.many.yaml")).ok()
+    });
+    assert!(!cluster.folder.path().join("bundle/alerts/GlobalAlert.bad.yaml").exists());
+    let data = cluster.folder.at("data");
+    let mut pool =
+        Running::start(command(&["run", "--config", &config, "--data-dir", &data, "--admin", "127.0.0.1:0"]));
+    let admin = pool.admin();
+    let ask = format!("GET /api/v1/alerts HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    eventually("the alert in force", || {
+        support::send(admin, ask.as_bytes()).body.contains("\"many\"").then_some(())
+    });
+    eventually("an event about the other", || {
+        let events = cluster.server.list("events.k8s.io/events", None);
+        events
+            .iter()
+            .any(|event| event["note"].as_str().is_some_and(|note| note.contains("GlobalAlert bad")))
+            .then_some(())
+    });
 }

@@ -94,6 +94,16 @@ impl Id {
     }
 }
 
+impl PartialEq for Pattern {
+    /// Whether they find the same: they are the same text, read and bounded the same way.
+    fn eq(&self, other: &Self) -> bool {
+        let (Self(one), Self(other)) = (self, other);
+        Arc::ptr_eq(one, other) || (&one.source, &one.options) == (&other.source, &other.options)
+    }
+}
+
+impl Eq for Pattern {}
+
 struct Inner {
     id: Id,
     source: Box<[u8]>,

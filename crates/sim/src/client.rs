@@ -22,9 +22,13 @@ use crate::identity::Identity;
 #[derive(Clone)]
 pub struct Client {
     from: Option<IpAddr>,
+    sockets: Option<Sockets>,
     tls: Option<Arc<ClientConfig>>,
     patience: Duration,
 }
+
+/// Makes the socket of a connection to an address, where a plain one will not do: one in another network namespace.
+pub type Sockets = Arc<dyn Fn(SocketAddr) -> io::Result<TcpSocket> + Send + Sync>;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -124,7 +128,7 @@ pub const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Default for Client {
     fn default() -> Self {
-        Self { from: None, tls: None, patience: Duration::from_secs(3) }
+        Self { from: None, sockets: None, tls: None, patience: Duration::from_secs(3) }
     }
 }
 
@@ -148,6 +152,12 @@ impl Client {
     #[must_use]
     pub fn from(self, address: IpAddr) -> Self {
         Self { from: Some(address), ..self }
+    }
+
+    /// One with sockets of somebody else's making.
+    #[must_use]
+    pub fn by(self, sockets: Sockets) -> Self {
+        Self { sockets: Some(sockets), ..self }
     }
 
     /// One that believes an authority, and shows a certificate if it has one. PEM.
@@ -211,21 +221,25 @@ impl Client {
         };
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            match open(self.from, address).await {
+            match self.open(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failed = error,
             }
         }
         Err(failed)
     }
-}
 
-async fn open(from: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(from) = from {
-        socket.bind(SocketAddr::new(from, 0))?;
+    async fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = match &self.sockets {
+            Some(sockets) => sockets(address)?,
+            None if address.is_ipv4() => TcpSocket::new_v4()?,
+            None => TcpSocket::new_v6()?,
+        };
+        if let Some(from) = self.from {
+            socket.bind(SocketAddr::new(from, 0))?;
+        }
+        socket.connect(address).await
     }
-    socket.connect(address).await
 }
 
 async fn talk(

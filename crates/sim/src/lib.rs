@@ -23,5 +23,5 @@ pub mod vulnerable_shop;
 
 pub use hyper::Method;
 
-pub use client::{Call, Client, ClientError, REPLY_BYTES_MAX, Reply, Url, UrlError};
+pub use client::{Call, Client, ClientError, REPLY_BYTES_MAX, Reply, Sockets, Url, UrlError};
 pub use server::{Answer, BODY_BYTES_MAX, CONNECTIONS_MAX, DRAIN_MAX, Ends, Request, Service, serve};

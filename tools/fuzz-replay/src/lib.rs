@@ -13,6 +13,7 @@
 pub mod addresses;
 pub mod authn;
 pub mod codec;
+pub mod collector;
 pub mod config;
 pub mod control;
 pub mod dataplane;
@@ -46,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("certificate_chain", identity::certificate_chain),
     ("certificate_names", identity::certificate_names),
     ("client_addresses", addresses::client_addresses),
+    ("collector_portion", collector::collector_portion),
     ("config_file", config::config_file),
     ("connection", dataplane::connection),
     ("control_words", control::control_words),

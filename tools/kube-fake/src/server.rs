@@ -11,11 +11,15 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
+use crate::apply::{self, Writer};
 use crate::body::{Body, Broken};
+use crate::credentials::{Credentials, Identity, kubeconfig};
 use crate::faults::{Answer, Fault};
+use crate::guard::Guard;
 use crate::kinds::{Kind, Scope, split};
 use crate::request::{self, Place, Request, Seen};
 use crate::status::Failed;
@@ -45,6 +49,8 @@ pub(crate) struct Shared {
     seen: Mutex<Vec<Seen>>,
     away: watch::Sender<bool>,
     services: Mutex<BTreeMap<(String, String), SocketAddr>>,
+    /// Where it is spoken to by TLS, and asks who comes.
+    guard: Option<Guard>,
 }
 
 impl Server {
@@ -54,6 +60,19 @@ impl Server {
     /// Where loopback has no free port, as tests may.
     #[must_use]
     pub fn start() -> Server {
+        Self::guarded(None)
+    }
+
+    /// The same by TLS, for those who show [`Server::credentials`].
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn start_secure() -> Server {
+        Self::guarded(Some(Guard { credentials: Credentials::new() }))
+    }
+
+    fn guarded(guard: Option<Guard>) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -71,6 +90,7 @@ impl Server {
             seen: Mutex::default(),
             away: watch::Sender::new(false),
             services: Mutex::default(),
+            guard,
         });
         let serving = Arc::clone(&shared);
         runtime.spawn(async move {
@@ -80,22 +100,30 @@ impl Server {
         Server { shared, address, runtime: Some(runtime) }
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https://`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.shared.guard.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients have to show, where it is spoken to by TLS.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.shared.guard.as_ref().map(|guard| &guard.credentials)
     }
 
     /// A kubeconfig file that leads here.
     #[must_use]
     pub fn kubeconfig(&self) -> String {
-        json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
-            "clusters": [{"name": "fake", "cluster": {"server": self.url()}}],
-            "users": [{"name": "fake", "user": {}}],
-            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake", "namespace": "default"}}],
-        })
-        .to_string()
+        match self.credentials() {
+            Some(credentials) => credentials.kubeconfig(&self.url(), Identity::Token),
+            None => kubeconfig(&json!({"server": self.url()}), &json!({})),
+        }
     }
 
     /// Serves a kind as a CRD without a schema would: `serve("projectcalico.org/v3", "Tier", "tiers", Scope::Cluster)`.
@@ -194,6 +222,27 @@ impl Server {
         drop(store);
         self.shared.tell();
         there
+    }
+
+    /// Changes an object by a merge patch (RFC 7386), as a test's own hand does: nobody is asked to admit it.
+    ///
+    /// # Panics
+    /// For a resource that is not served, and an object that is not there.
+    pub fn patch(&self, resource: &str, namespace: &str, name: &str, patch: &Value) {
+        let mut store = self.shared.store();
+        let kind = named(&store, resource);
+        let Some(old) = store.get(&kind, namespace, name).map(|object| Value::clone(object)) else {
+            panic!("there is no {resource} {namespace}/{name}");
+        };
+        let mut object = old.clone();
+        crate::patch::merge(&mut object, patch);
+        let (api_version, time) = (kind.api_version(&kind.versions[0]), store::now());
+        let writer = Writer { name: "kubectl-edit", api_version: &api_version, status: false, time: &time };
+        apply::written(&kind, Some(&old), &mut object, writer);
+        let kept = store.put(&kind, object);
+        kind_changed(&mut store, &kind, &kept);
+        drop(store);
+        self.shared.tell();
     }
 
     /// All requests so far, in the order in which they were answered.
@@ -307,26 +356,43 @@ pub(crate) fn kind_changed(store: &mut Store, kind: &Kind, object: &Value) {
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let tls = shared.guard.as_ref().map(Guard::acceptor);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let mut away = shared.away.subscribe();
         if *away.borrow_and_update() {
             continue;
         }
-        let shared = Arc::clone(&shared);
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| answered(&shared, request));
-            let connection =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let connection = async {
+                let Some(tls) = tls else { return connection(&shared, stream, false).await };
+                let Ok(stream) = tls.accept(stream).await else { return };
+                let certified = stream.get_ref().1.peer_certificates().is_some();
+                connection(&shared, stream, certified).await;
+            };
             tokio::select! {
-                _ = connection => {}
+                () = connection => {}
                 _ = away.wait_for(|away| *away) => {}
             }
         });
     }
 }
 
-async fn answered(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Result<Response<Body>, Broken> {
+async fn connection<S>(shared: &Arc<Shared>, stream: S, certified: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(|request| answered(shared, request, certified));
+    // A client that goes away ends a connection.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answered(
+    shared: &Arc<Shared>,
+    request: http::Request<Incoming>,
+    certified: bool,
+) -> Result<Response<Body>, Broken> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
     let request = Request {
@@ -351,12 +417,12 @@ async fn answered(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Res
             return Err(Broken);
         }
         Some(Answer::DroppedAfter) => {
-            let _ = answer(shared, &request).await;
+            let _ = answer(shared, &request, certified).await;
             shared.tell();
             lock(&shared.seen).push(request.seen(0));
             return Err(Broken);
         }
-        None => answer(shared, &request).await,
+        None => answer(shared, &request, certified).await,
     };
     shared.tell();
     let (code, media, body) = match answer {
@@ -379,7 +445,10 @@ async fn answered(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Res
     Ok(response)
 }
 
-async fn answer(shared: &Arc<Shared>, request: &Request) -> Result<(u16, Body), Failed> {
+async fn answer(shared: &Arc<Shared>, request: &Request, certified: bool) -> Result<(u16, Body), Failed> {
+    if let Some(guard) = &shared.guard {
+        guard.check(request, certified)?;
+    }
     let whole = |value: &Value| Body::Whole(Some(Bytes::from(value.to_string())));
     if matches!(request.path.as_str(), "/livez" | "/readyz" | "/healthz") {
         return Ok((200, Body::Whole(Some(Bytes::from_static(b"ok")))));

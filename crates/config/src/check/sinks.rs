@@ -55,6 +55,21 @@ impl Checks<'_> {
 }
 
 impl Checks<'_> {
+    /// Whether a data plane can say to its collector who it is.
+    pub(super) fn collector(&mut self, config: &Config) {
+        let Some(collector) = &config.events.collector else { return };
+        let (key, origin) = ("events.collector", collector.origin());
+        let ways = (collector.cert.is_some(), collector.key.is_some(), collector.token_file.is_some());
+        if !matches!(ways, (true, true, false) | (false, false, true)) {
+            let message = "a data plane shows a certificate or a token".to_owned();
+            self.error(key, origin, message, "write `cert` and `key`, or `tokenFile`");
+        }
+        if !config.events.enabled {
+            let message = "the collector gets nothing: `events.enabled` is false".to_owned();
+            self.warning(key, origin, message, "remove `events.enabled: false`, or what needs events");
+        }
+    }
+
     /// What lives on events does nothing without them.
     fn need_events(&mut self, config: &Config) {
         if config.events.enabled {

@@ -7,7 +7,7 @@ use crate::value::{FromText, Refused, decode_as_text};
 
 decode_as_text!(HostPattern, RoutePath, Location);
 
-/// Whose requests a route is for: a name, `*.` and a name, or any.
+/// Whose requests a route is for: a name, `*.` or `**.` and a name, or any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
     /// Any host, and requests without one.
@@ -16,6 +16,8 @@ pub enum HostPattern {
     Exact(String),
     /// Every name with exactly one label more than this one, as Kubernetes ingress means `*.example.com`.
     Below(String),
+    /// Every name with one label more than this one or several, as the Gateway API means `*.example.com`.
+    Within(String),
 }
 
 impl fmt::Display for HostPattern {
@@ -24,6 +26,7 @@ impl fmt::Display for HostPattern {
             Self::Any => f.write_str("*"),
             Self::Exact(host) => f.write_str(host),
             Self::Below(host) => write!(f, "*.{host}"),
+            Self::Within(host) => write!(f, "**.{host}"),
         }
     }
 }
@@ -49,10 +52,12 @@ impl FromText for HostPattern {
         if host.contains(':') {
             return not("write it without a port: a route takes every port of its listener");
         }
-        let (below, name) = match host.strip_prefix("*.") {
-            Some(name) => (true, name),
-            None => (false, host),
-        };
+        let (made, name): (fn(String) -> Self, &str) =
+            match (host.strip_prefix("*."), host.strip_prefix("**.")) {
+                (Some(name), _) => (Self::Below, name),
+                (None, Some(name)) => (Self::Within, name),
+                (None, None) => (Self::Exact, host),
+            };
         if name.contains('*') {
             return not("a wildcard is a whole first label: write *.example.com");
         }
@@ -67,7 +72,7 @@ impl FromText for HostPattern {
         if name.len() > HOST_BYTES_MAX || !name.split('.').all(label) {
             return not("write a name such as shop.example.com, *.example.com, or * for any");
         }
-        Ok(if below { Self::Below(name.to_owned()) } else { Self::Exact(name.to_owned()) })
+        Ok(made(name.to_owned()))
     }
 
     fn shape() -> Shape {
@@ -220,6 +225,7 @@ mod tests {
         let exact = |text: &str| HostPattern::Exact(text.to_owned());
         assert_eq!(HostPattern::from_text("Shop.Example.com.").unwrap(), exact("shop.example.com"));
         assert_eq!(HostPattern::from_text("*.x.org").unwrap(), HostPattern::Below("x.org".into()));
+        assert_eq!(HostPattern::from_text("**.x.org").unwrap(), HostPattern::Within("x.org".into()));
         assert_eq!(HostPattern::from_text("*").unwrap(), HostPattern::Any);
         assert_eq!(HostPattern::from_text("[::1]").unwrap(), exact("[::1]"));
         assert_eq!(HostPattern::from_text("127.0.0.1").unwrap(), exact("127.0.0.1"));

@@ -2,6 +2,7 @@
 //! were written here are changed here.
 
 use hyper::StatusCode;
+use palisade_model::EventId;
 use serde_json::{Value, json};
 
 use super::request::Parameters;
@@ -10,6 +11,8 @@ use crate::control::{AlertInForce, Author, Control};
 
 /// Bytes of an object.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Fired alerts of one change.
+const FIRED_MAX: usize = 1000;
 pub(super) const KINDS: [&str; 4] =
     ["GlobalAlert", "GlobalAlertTemplate", "AlertException", "SecurityEventWebhook"];
 
@@ -45,6 +48,22 @@ pub(super) fn delete(
 ) -> Result<Value, Refused> {
     control.delete_alert(kind(parameters)?, name, by).map_err(failed)?;
     Ok(json!({ "removed": 1 }))
+}
+
+/// Ids of alerts that fired: by `id`, or a body's `ids`.
+pub(super) fn fired_ids(parameters: &Parameters, body: &[u8]) -> Result<Vec<EventId>, Refused> {
+    let example = r#"write {"ids": ["0199..."]}, ids of alerts that fired"#;
+    let mut named: Vec<String> = parameters.all("id").map(str::to_owned).collect();
+    if !body.trim_ascii().is_empty() {
+        let value: Value = serde_json::from_slice(body).map_err(|_| bad(example))?;
+        let ids = value.get("ids").and_then(Value::as_array).ok_or_else(|| bad(example))?;
+        named.extend(ids.iter().map(|id| id.as_str().unwrap_or_default().to_owned()));
+    }
+    if named.is_empty() || named.len() > FIRED_MAX {
+        return Err(bad(format!("name 1 to {FIRED_MAX} alerts: {example}")));
+    }
+    let read = |id: &String| EventId::parse(id).ok_or_else(|| bad(format!("`{id}` is no id of an event")));
+    named.iter().map(read).collect()
 }
 
 fn kind(parameters: &Parameters) -> Result<&'static str, Refused> {

@@ -1,5 +1,6 @@
 //! `/api/v1/events`, `/api/v1/events/{id}`, `/api/v1/alerts/fired` and `/api/v1/stream`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http_body_util::Either;
@@ -11,7 +12,9 @@ use palisade_model::EventId;
 
 use super::request::Parameters;
 use super::{Refused, bad, time};
+use crate::allowance::Allowance;
 use crate::answer::{Answer, JSON, respond};
+use crate::control::Dismissal;
 use crate::records::Records;
 use crate::stream::{ConnectionLife, push};
 
@@ -26,6 +29,7 @@ pub(super) async fn page(parameters: Parameters, records: &Arc<Records>) -> Resu
     let (query, words) = asked(parameters.one("q")?, text)?;
     let filter = Filter {
         service: owned(&parameters, "service")?,
+        dataplane: owned(&parameters, "dataplane")?,
         kind: owned(&parameters, "kind")?,
         action: owned(&parameters, "action")?,
         source: owned(&parameters, "source")?,
@@ -38,27 +42,47 @@ pub(super) async fn page(parameters: Parameters, records: &Arc<Records>) -> Resu
     newest(filter, &parameters, records).await
 }
 
-/// A page of alerts that fired, the newest first.
-pub(super) async fn fired(parameters: Parameters, records: &Arc<Records>) -> Result<String, Refused> {
+/// A page of alerts that fired, the newest first, and which of them were put aside.
+pub(super) async fn fired(
+    parameters: Parameters,
+    dismissals: BTreeMap<String, Dismissal>,
+    records: &Arc<Records>,
+) -> Result<String, Refused> {
     let origin = parameters.one("name")?.map(|name| {
         let quote = if name.contains('"') { '\'' } else { '"' };
         parse(&format!("origin = {quote}{name}{quote}")).map_err(|_| bad("`name` is no name of an alert"))
     });
+    let wanted = match parameters.one("dismissed")? {
+        None | Some("all") => None,
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        Some(_) => return Err(bad("`dismissed` is yes, no or all")),
+    };
     let filter = Filter {
         kind: Some(palisade_events::alerts::ALERT_KIND.to_owned()),
         query: origin.transpose()?.unwrap_or_default(),
         ..range(&parameters)?
     };
-    newest(filter, &parameters, records).await
+    let mut page = found(filter, &parameters, records).await?;
+    let is_dismissed = |id: EventId| dismissals.contains_key(&id.to_string());
+    page.items.retain(|record| wanted.is_none_or(|wanted| is_dismissed(record.id) == wanted));
+    let here = page.items.iter().map(|record| record.id.to_string());
+    let here: BTreeMap<String, &Dismissal> =
+        here.filter_map(|id| dismissals.get(&id).map(|dismissal| (id, dismissal))).collect();
+    let here = serde_json::to_string(&here).expect("texts and numbers are JSON");
+    let mut text = shown(page);
+    text.truncate(text.len() - 1);
+    Ok(format!("{text},\"dismissed\":{here}}}"))
 }
 
 async fn newest(filter: Filter, parameters: &Parameters, records: &Arc<Records>) -> Result<String, Refused> {
+    found(filter, parameters, records).await.map(shown)
+}
+
+async fn found(filter: Filter, parameters: &Parameters, records: &Arc<Records>) -> Result<Page, Refused> {
     let after: Option<Cursor> = parameters.parsed("cursor", "the `next` of a page")?;
     let limit = parameters.limit()?;
-    let page = records
-        .read(move |store| store.page(Table::Events, &filter, Order::NewestFirst, after, limit))
-        .await?;
-    Ok(shown(page))
+    records.read(move |store| store.page(Table::Events, &filter, Order::NewestFirst, after, limit)).await
 }
 
 /// Records are JSON already.
@@ -90,6 +114,12 @@ pub(super) async fn event(id: EventId, records: &Arc<Records>) -> Result<String,
     let none =
         || (StatusCode::NOT_FOUND, format!("there is no event {id}: it may have been too old to keep"));
     Ok(found.ok_or_else(none)?.json.into())
+}
+
+/// What it takes to let the request of an event pass.
+pub(super) async fn allowance(id: EventId, records: &Arc<Records>) -> Result<String, Refused> {
+    let event: serde_json::Value = serde_json::from_str(&event(id, records).await?).unwrap_or_default();
+    Ok(serde_json::to_string(&Allowance::of(&event)).expect("texts and numbers are JSON"))
 }
 
 /// A stream of what comes, and of what was missed since the event that `Last-Event-ID` names.

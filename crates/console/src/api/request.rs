@@ -51,6 +51,11 @@ impl Parameters {
         value.map(|text| text.parse().map_err(|_| bad(format!("`{name}` is {what}")))).transpose()
     }
 
+    /// How many are passed over, where a cursor is a number.
+    pub(crate) fn after(&self) -> Result<usize, Refused> {
+        Ok(self.parsed("cursor", "the `next` of a page")?.unwrap_or_default())
+    }
+
     pub(crate) fn limit(&self) -> Result<usize, Refused> {
         let limit: usize = self.parsed("limit", "a number from 1 to 1000")?.unwrap_or(100);
         if (1..=1000).contains(&limit) { Ok(limit) } else { Err(bad("`limit` is a number from 1 to 1000")) }

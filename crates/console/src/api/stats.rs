@@ -62,10 +62,15 @@ pub(super) fn between(parameters: &Parameters) -> Result<(u64, u64), Refused> {
     if from >= to {
         return Err(bad("`from` comes before `to`"));
     }
-    if to - from > DAYS_MAX * 86_400_000 {
+    if !is_range(from, to) {
         return Err(bad(format!("ask for {DAYS_MAX} days at most")));
     }
     Ok((from, to))
+}
+
+/// Whether that may be asked about.
+pub(super) fn is_range(from: u64, to: u64) -> bool {
+    from < to && to - from <= DAYS_MAX * 86_400_000
 }
 
 pub(super) async fn stats(parameters: Parameters, records: &Arc<Records>) -> Result<Value, Refused> {

@@ -11,13 +11,16 @@ import { Events } from './pages/events'
 import { GraphPage } from './pages/graph'
 import { Health } from './pages/health'
 import { Lists } from './pages/lists'
+import { InventoryPage } from './pages/inventory'
 import { Live } from './pages/live'
 import { Login } from './pages/login'
 import { Overview } from './pages/overview'
 import { Policies } from './pages/policies'
+import { ReplayPage } from './pages/replay'
 import { Rules } from './pages/rules'
 import { Services } from './pages/services'
 import { Try } from './pages/try'
+import { TuningPage } from './pages/tuning'
 
 export interface PageProps {
   place: Place
@@ -49,7 +52,9 @@ const GROUPS: { title: string; entries: Entry[] }[] = [
     title: 'Protection',
     entries: [
       { path: 'services', title: 'Services', page: Services, timed: true },
-      { path: 'policies', title: 'Policies', page: Policies },
+      { path: 'tuning', title: 'Tuning', page: TuningPage, timed: true },
+      { path: 'inventory', title: 'API inventory', page: InventoryPage, timed: true },
+      { path: 'policies', title: 'Policies', page: Policies, timed: true },
       { path: 'rules', title: 'Rules', page: Rules, timed: true },
       { path: 'lists', title: 'Lists', page: Lists },
     ],
@@ -58,6 +63,7 @@ const GROUPS: { title: string; entries: Entry[] }[] = [
     title: 'Tools',
     entries: [
       { path: 'try', title: 'Try a request', page: Try },
+      { path: 'replay', title: 'Replay', page: ReplayPage },
       { path: 'health', title: 'Health', page: Health },
     ],
   },

@@ -200,6 +200,136 @@ export interface ListChange {
   entry: ListEntry
 }
 
+/** In the words of the configuration. */
+export interface Exception {
+  rules?: (number | string)[]
+  tags?: string[]
+  attacks?: string[]
+  points?: string[]
+  paths?: string[]
+}
+
+export interface Allowance {
+  points: (string | null)[]
+  exceptions: Exception[]
+  broad: number[]
+  why_not: string | null
+}
+
+export interface ExceptionInForce {
+  id: number | null
+  of: string
+  exception: Exception
+  at: string | null
+  by: string | null
+  reason: string | null
+  event: string | null
+}
+
+export interface ExceptionChange {
+  at: string
+  what: string
+  by: string
+  reason: string
+  exception: Exception
+}
+
+export interface TuningGroup {
+  points: string[]
+  rules: { id: number; message: string }[]
+  attacks: string[]
+  requests: number
+  blocked: number
+  would_block: number
+  sources: number
+  top_sources: { key: string; count: number }[]
+  of_probing_sources: number
+  detector_sure: number
+  paths: { key: string; count: number }[]
+  paths_complete: boolean
+  first: string
+  last: string
+  samples: string[]
+  looks: 'ordinary' | 'unclear' | 'attack'
+  exceptions: Exception[]
+}
+
+export interface Tuning extends Page<TuningGroup> {
+  from: string
+  to: string
+  safe_to_block: {
+    requests: number
+    ordinary: number
+    unclear: number
+    attacks: number
+    wrong: number
+    wrong_at_most: number
+    wrong_at_most_after_exceptions: number
+    enough: boolean
+    not_enough_because: string | null
+  }
+  complete_from: string | null
+  others: number
+}
+
+export interface Endpoint {
+  method: string
+  path: string
+  in_path: { name: string; class: string }[]
+  requests: number
+  statuses: Record<string, number>
+  status_classes: Record<string, number>
+  parameters: { place: string; name: string; count: number; classes: string[]; bytes_max: number; sensitive: string | null }[]
+  parameters_cut: boolean
+  sensitive: string[]
+  first: string
+  last: string
+}
+
+export interface Inventory extends Page<Endpoint> {
+  from: string
+  to: string
+  endpoints: number
+  requests: number
+  left_out: { stopped: number; not_found: number; without_room: number }
+  complete_from: string | null
+}
+
+export interface ReplayExample {
+  id: string
+  time: string | null
+  method: string
+  target: string
+  then: { outcome: string; cause?: string }
+  now: { outcome: string; cause?: string }
+}
+
+export interface ReplayedService {
+  service: string
+  requests: number
+  same: number
+  flips: { kind: string; count: number; by: { by: string; count: number }[]; examples: ReplayExample[] }[]
+  undecidable: { reason: string; count: number; examples: ReplayExample[] }[]
+}
+
+export interface Replay {
+  id: number
+  state: 'running' | 'done' | 'failed'
+  at: string
+  by: string
+  service: string | null
+  against: string
+  progress: number
+  requests: number
+  result: { requests: number; same: number; undecidable: number; flips: Record<string, number>; services: ReplayedService[] } | null
+  notes: string[]
+  error: string | null
+}
+
+export interface Replays extends Page<Replay> {
+  recording: { enabled: boolean; bytes: number; how: string | null }
+}
+
 export interface Session {
   /** Whether somebody has to say who they are. */
   login: boolean
@@ -221,6 +351,17 @@ export interface Policy {
   selector: string
   directions: string[]
   rules: { direction: string; index: number; action: string; text: string }[]
+}
+
+export interface PolicyRuleHits {
+  tier: string
+  kind: string
+  namespace: string
+  name: string
+  rule_index: number | null
+  stopped: number
+  would_stop: number
+  last: string
 }
 
 export interface Rule {

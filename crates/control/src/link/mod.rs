@@ -6,10 +6,12 @@
 
 mod dial;
 mod incoming;
+mod method;
 mod tls;
 
 pub use dial::{DialError, Pause, Target, TargetError, dial};
 pub use incoming::{Accepted, CONNECTIONS_MAX, HANDSHAKE_TIME, Peer, incoming};
+pub use method::{Caller, Method, STALL_TIME, Words, call, serve};
 pub use tls::{ClientAuth, Files, LiveTls, Pem, TlsError};
 
 use std::time::Duration;

@@ -1,40 +1,26 @@
 //! The server: who wants to be told gets what it is to have.
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::body::Body;
-use tonic::server::{Grpc, NamedService, StreamingService};
-use tonic::transport::Server;
-use tonic::{Request, Response, Status, Streaming};
-use tonic_prost::ProstCodec;
+use tonic::{Status, Streaming};
 
 use super::messages::{Hello, Said, ToControl, ToPlane, Welcome, Word, cut, revision_of};
 use super::planes::{Introduction, Planes, Seat};
 use super::{FOLLOW_PATH, NAME_MAX, PlaneState, Selector, TO_CONTROL_BYTES_MAX, Version, words};
-use crate::link::{KEEP_ALIVE_EVERY, KEEP_ALIVE_TIME, LiveTls, Peer, incoming};
+use crate::link::{Caller, LiveTls, Method, Peer, STALL_TIME, Words, serve};
 use crate::{Bundle, Revision};
 
 /// How long a data plane may take to say who it is.
 const HELLO_TIME: Duration = Duration::from_secs(10);
-/// How long it may take no word of what it is told.
-const STALL_TIME: Duration = Duration::from_secs(60);
 /// How long it may take to say what it made of a bundle: rule sets of hundreds of services take minutes on a busy machine.
 const ANSWER_TIME: Duration = Duration::from_secs(600);
 /// How long a stream lasts, give or take a tenth; then the data plane comes again, by the certificates that are good then.
 const STREAM_AGE: Duration = Duration::from_secs(3600);
-/// Words that wait for one data plane.
-const WORDS_WAITING_MAX: usize = 4;
-/// Streams of one connection. A data plane has one.
-const STREAMS_MAX: u32 = 4;
 
 /// Tells data planes what they are to serve, and knows what they serve. A clone is the same.
 #[derive(Clone, Debug)]
@@ -108,14 +94,28 @@ impl Control {
             end.await;
             shared.ending.send_replace(true);
         };
-        let served = Server::builder()
-            .max_concurrent_streams(STREAMS_MAX)
-            .http2_keepalive_interval(Some(KEEP_ALIVE_EVERY))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE_TIME))
-            .add_service(Service(self.0.clone()))
-            .serve_with_incoming_shutdown(incoming(listener, tls), end)
-            .await;
-        Ok(served?)
+        Ok(serve(Follow(self.0.clone()), listener, tls, end).await?)
+    }
+}
+
+/// The method of the stream.
+#[derive(Clone)]
+struct Follow(Arc<Shared>);
+
+impl Method for Follow {
+    const SERVICE: &'static str = "palisade.control.v1.Control";
+    const PATH: &'static str = FOLLOW_PATH;
+    const HEARD_BYTES_MAX: usize = TO_CONTROL_BYTES_MAX;
+    type Heard = ToControl;
+    type Said = ToPlane;
+
+    async fn converse(
+        self,
+        caller: Caller,
+        heard: Streaming<ToControl>,
+        words: Words<ToPlane>,
+    ) -> Result<(), Status> {
+        converse(&self.0, caller.peer, heard, &words).await
     }
 }
 
@@ -129,14 +129,12 @@ impl Shared {
     }
 }
 
-type Words = mpsc::Sender<Result<ToPlane, Status>>;
-
 /// A stream, to its end.
 async fn converse(
     shared: &Shared,
     peer: Peer,
     mut heard: Streaming<ToControl>,
-    words: &Words,
+    words: &Words<ToPlane>,
 ) -> Result<(), Status> {
     let hello = match timeout(HELLO_TIME, heard.message()).await {
         Ok(Ok(Some(ToControl { said: Some(Said::Hello(hello)) }))) => hello,
@@ -195,7 +193,7 @@ struct Conversation<'c> {
     /// any file: what lay on its disk may not have been good.
     answered: Option<Revision>,
     awaited: Option<Awaited>,
-    words: &'c Words,
+    words: &'c Words<ToPlane>,
 }
 
 /// What it was told and has not answered.
@@ -292,55 +290,5 @@ impl Conversation<'_> {
                 Ok(())
             }
         }
-    }
-}
-
-/// What tonic asks.
-#[derive(Clone)]
-struct Service(Arc<Shared>);
-
-impl NamedService for Service {
-    const NAME: &'static str = "palisade.control.v1.Control";
-}
-
-impl StreamingService<ToControl> for Service {
-    type Response = ToPlane;
-    type ResponseStream = ReceiverStream<Result<ToPlane, Status>>;
-    type Future = std::future::Ready<Result<Response<Self::ResponseStream>, Status>>;
-
-    fn call(&mut self, request: Request<Streaming<ToControl>>) -> Self::Future {
-        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return std::future::ready(Err(Status::internal("nobody knows who asks")));
-        };
-        let (words, said) = mpsc::channel(WORDS_WAITING_MAX);
-        let shared = self.0.clone();
-        tokio::spawn(async move {
-            if let Err(status) = converse(&shared, peer, request.into_inner(), &words).await {
-                let _ = timeout(STALL_TIME, words.send(Err(status))).await;
-            }
-        });
-        std::future::ready(Ok(Response::new(ReceiverStream::new(said))))
-    }
-}
-
-impl tonic::codegen::Service<http::Request<Body>> for Service {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move {
-            if request.uri().path() != FOLLOW_PATH {
-                return Ok(Status::unimplemented("there is one method here: Follow").into_http());
-            }
-            let mut grpc = Grpc::new(ProstCodec::<ToPlane, ToControl>::default())
-                .max_decoding_message_size(TO_CONTROL_BYTES_MAX);
-            Ok(grpc.streaming(service, request).await)
-        })
     }
 }

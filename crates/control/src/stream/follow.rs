@@ -6,15 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::client::Grpc;
-use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Request, Status, Streaming};
-use tonic_prost::ProstCodec;
+use tonic::{Status, Streaming};
 
 use super::messages::{Answer, Hello, Lost, Said, ToControl, ToPlane, Word, cut, revision_bytes};
 use super::{Assembly, FOLLOW_PATH, TO_PLANE_BYTES_MAX};
-use crate::link::{LiveTls, Pause, Target, dial};
+use crate::link::{LiveTls, Pause, Target, call, dial};
 use crate::{Applied, Bundle, Offers, Revision};
 
 /// Answers that wait to be sent. The server takes them at once, or is gone.
@@ -222,13 +218,8 @@ async fn outcome(offering: &mut Option<Offering>) -> Option<Applied> {
 
 async fn open(options: &FollowOptions) -> Result<(mpsc::Sender<ToControl>, Streaming<ToPlane>), String> {
     let channel = dial(&options.target, options.tls.clone()).await.map_err(|error| error.to_string())?;
-    let mut grpc = Grpc::new(channel).max_decoding_message_size(TO_PLANE_BYTES_MAX);
-    grpc.ready().await.map_err(|error| error.to_string())?;
-    let (say, said) = mpsc::channel(SAID_WAITING_MAX);
-    let codec = ProstCodec::<ToControl, ToPlane>::default();
-    let path = PathAndQuery::from_static(FOLLOW_PATH);
-    let answer = grpc.streaming(Request::new(ReceiverStream::new(said)), path, codec).await;
-    Ok((say, answer.map_err(|status| words_of(&status))?.into_inner()))
+    let limits = (TO_PLANE_BYTES_MAX, SAID_WAITING_MAX);
+    call(channel, FOLLOW_PATH, None, limits).await.map_err(|status| words_of(&status))
 }
 
 async fn send(say: &mpsc::Sender<ToControl>, said: Said) -> Result<(), String> {

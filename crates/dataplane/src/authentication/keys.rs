@@ -71,6 +71,11 @@ impl KeySource {
         Arc::new(Self { set: ArcSwapOption::from_pointee(set), fetching: None })
     }
 
+    /// Whether a server publishes them.
+    pub(super) fn is_published(&self) -> bool {
+        self.fetching.is_some()
+    }
+
     /// Keys that a server publishes.
     #[must_use]
     pub fn published(url: &str, server: Server, times: FetchTimes) -> Arc<Self> {

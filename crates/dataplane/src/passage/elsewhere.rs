@@ -3,24 +3,26 @@
 use palisade_http::{RequestHead, Target};
 
 use super::stop::Stop;
+use crate::outgoing::Moved;
 use crate::settings::{Answer, Home, Redirect};
 
 /// Where a request is sent: the host that it names, and its own path and query.
 pub(super) fn elsewhere(redirect: Redirect, head: &RequestHead) -> Stop {
+    moved(
+        redirect.status,
+        &Moved { scheme: "https", host: None, port: Some(redirect.port), path: None },
+        head,
+    )
+}
+
+fn moved(status: u16, to: &Moved, head: &RequestHead) -> Stop {
     let target = Target::new(&head.target, &head.method);
     let authority = Some(target.authority()).filter(|authority| !authority.is_empty());
     let authority = authority.or_else(|| head.headers.first(b"host")).unwrap_or_default();
-    let Some(host) = host(authority) else {
-        return Stop::answer(400, "it names no host that it could be sent to over HTTPS");
-    };
-    let port = match redirect.port {
-        443 => String::new(),
-        port => format!(":{port}"),
-    };
-    // `OPTIONS *` is about no place.
-    let place = Some(target.path_and_query()).filter(|place| place.starts_with(b"/")).unwrap_or(b"/");
-    let location = format!("https://{host}{port}{}", escaped(place));
-    Stop::Elsewhere { status: redirect.status, location }
+    match to.url(host(authority), &target) {
+        Some(location) => Stop::Elsewhere { status, location },
+        None => Stop::answer(400, "it names no host or path that it could be sent to"),
+    }
 }
 
 /// What a service answers by itself; `None` where its requests go on.
@@ -29,6 +31,7 @@ pub(super) fn answered(home: &Home, head: &RequestHead) -> Option<Stop> {
     Some(match answer {
         Answer::Status(status) => Stop::answer(*status, "its route says so"),
         Answer::Https(redirect) => elsewhere(*redirect, head),
+        Answer::Moved { status, to } => moved(*status, to, head),
         Answer::Elsewhere { status, location } => {
             Stop::Elsewhere { status: *status, location: location.clone() }
         }
@@ -50,18 +53,6 @@ fn host(authority: &[u8]) -> Option<&str> {
         None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
     };
     (whole && valid && !host.is_empty()).then_some(host)
-}
-
-/// A target as a header may hold it: what is no character of a URL is escaped.
-fn escaped(place: &[u8]) -> String {
-    let mut out = String::with_capacity(place.len());
-    for byte in place {
-        match byte {
-            b'!'..=b'~' if !b"\"<>\\^`{|}".contains(byte) => out.push(*byte as char),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

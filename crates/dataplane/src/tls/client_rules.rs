@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use palisade_config::{HostPattern, RoutePath};
 use palisade_identity::{Anchors, ClientCertificates, SubjectMatch, Unreadable, verify};
-use palisade_inspect::{PathMatch, RouteTable};
+use palisade_inspect::{RouteTable, RouteTo};
 use palisade_model::{PeerIdentity, SpiffeId};
 
 use crate::arrival::TlsArrival;
@@ -92,7 +92,7 @@ impl ClientRules {
                 rules.push(rule);
                 rules.len() - 1
             });
-            routes.push((hosts, &root, PathMatch::Below, index));
+            routes.push(RouteTo::whole(hosts, &root, index));
         }
         let by_host = RouteTable::new(routes);
         Self { rules, by_host }
@@ -105,7 +105,7 @@ impl ClientRules {
 
     /// Which of them is a host's: its name, a port and all, or none.
     pub(crate) fn index_of(&self, host: Option<&[u8]>) -> usize {
-        self.by_host.find(host, b"/").copied().unwrap_or(0)
+        self.by_host.find(host, b"/", None).copied().unwrap_or(0)
     }
 
     /// What a host asks.

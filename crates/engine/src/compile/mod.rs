@@ -433,13 +433,17 @@ impl<'a> Compiler<'a> {
         let failed = self.diagnostics.iter().any(Diagnostic::is_error);
         let plan = Plan::new(&rules, &programs, self.interner);
         self.names.watch(plan.watched());
+        let rule_fields = rules.iter().map(|rule| self.interner.fields(&rule.describe())).collect();
+        // Not collected: that would keep the memory of the rules for their addresses.
+        let mut shared = Vec::with_capacity(rules.len());
+        shared.extend(rules.into_iter().map(|rule| self.interner.rule(rule)));
         let rule_set = RuleSet {
             settings: Arc::new(self.settings),
             tx_patterns: NamePattern::all(self.tx_patterns.into_values(), &self.names),
             names: Arc::new(self.names),
             keys: Arc::new(self.keys),
-            rule_fields: rules.iter().map(|rule| self.interner.fields(&rule.describe())).collect(),
-            rules,
+            rule_fields,
+            rules: shared,
             plan,
             spares: Spares::default(),
             programs,

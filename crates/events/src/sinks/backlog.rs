@@ -2,10 +2,14 @@
 //!
 //! The order is that of records: files are older than memory. A file is one segment, written as a whole before it has its
 //! name (`NUMBER-COUNT.docs`), and gone when its last record is delivered or refused.
+//!
+//! A [spool](BacklogLimits::spool) is a backlog whose records go to files first, so that a process that is killed loses none
+//! that was pushed, and whose segments have a [`Place`]: whoever takes them can tell what it has already.
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +28,8 @@ pub struct BacklogLimits {
     pub segment_bytes_max: usize,
     /// The wait after a first failure, and the longest.
     pub retry: (Duration, Duration),
+    /// Records go to files before they are delivered, and segments have places.
+    pub spool: bool,
 }
 
 impl Default for BacklogLimits {
@@ -34,6 +40,7 @@ impl Default for BacklogLimits {
             disk_bytes_max: 1 << 30,
             segment_bytes_max: 4 << 20,
             retry: (Duration::from_millis(500), Duration::from_secs(60)),
+            spool: false,
         }
     }
 }
@@ -43,6 +50,8 @@ impl Default for BacklogLimits {
 pub struct Backlog {
     folder: PathBuf,
     limits: BacklogLimits,
+    /// Of a spool.
+    identity: Option<u128>,
     inner: Mutex<Inner>,
     changed: Condvar,
 }
@@ -53,8 +62,10 @@ struct Inner {
     disk_bytes: u64,
     memory: VecDeque<Vec<Document>>,
     memory_bytes: usize,
-    /// The file that is being delivered.
-    in_hand: Option<u64>,
+    /// The number of the next segment.
+    next: u64,
+    /// Of the files that are being delivered, the first and the last.
+    in_hand: Option<(u64, u64)>,
     /// Delivery fails: all goes to files, so that nothing is lost with the process.
     failing: bool,
     closed: bool,
@@ -73,7 +84,30 @@ struct Spilled {
 pub struct Segment {
     /// The records.
     pub documents: Vec<Document>,
-    file: Option<Spilled>,
+    /// Where they stand, in a spool.
+    pub place: Option<Place>,
+    files: Vec<Spilled>,
+    /// How many records each number has, in order.
+    lengths: Vec<(u64, usize)>,
+}
+
+impl Segment {
+    /// Records beyond a number of the spool: those that somebody does not have who has all until there.
+    #[must_use]
+    pub fn beyond(&self, reached: u64) -> &[Document] {
+        let known: usize =
+            self.lengths.iter().filter(|(number, _)| *number <= reached).map(|(_, length)| length).sum();
+        &self.documents[known.min(self.documents.len())..]
+    }
+}
+
+/// Where a segment stands in a spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The spool: one that was empty when its process began is another.
+    pub spool: u128,
+    /// The number of its last record's file. Numbers grow; what lies before it was delivered, refused or dropped.
+    pub number: u64,
 }
 
 impl Backlog {
@@ -102,9 +136,18 @@ impl Backlog {
         }
         disk.sort_by_key(|spilled| spilled.number);
         let disk_bytes = disk.iter().map(|spilled| spilled.bytes).sum();
-        let inner = Inner { failing: !disk.is_empty(), disk: disk.into(), disk_bytes, ..Inner::default() };
+        let identity = limits.spool.then(|| identity(folder, disk.is_empty())).transpose()?;
+        let next = disk.last().map_or(FIRST_NUMBER, |last| last.number + 1);
+        let failing = !disk.is_empty();
+        let inner = Inner { failing, disk: disk.into(), disk_bytes, next, ..Inner::default() };
         let (folder, inner, changed) = (folder.to_owned(), Mutex::new(inner), Condvar::new());
-        Ok(Self { folder, limits, inner, changed })
+        Ok(Self { folder, limits, identity, inner, changed })
+    }
+
+    /// Which spool this is.
+    #[must_use]
+    pub fn identity(&self) -> Option<u128> {
+        self.identity
     }
 
     /// Takes records. Never waits for a delivery; may wait for the disk.
@@ -124,7 +167,7 @@ impl Backlog {
             inner.memory.push_back(segment);
             inner.memory_bytes += bytes;
         }
-        if inner.failing || inner.memory_bytes > self.limits.memory_bytes_max {
+        if self.limits.spool || inner.failing || inner.memory_bytes > self.limits.memory_bytes_max {
             self.spill(&mut inner);
         }
         drop(inner);
@@ -135,16 +178,26 @@ impl Backlog {
     pub fn take(&self) -> Option<Segment> {
         let mut inner = self.inner();
         loop {
-            if let Some(spilled) = inner.disk.front().copied() {
-                inner.in_hand = Some(spilled.number);
+            if let Some(first) = inner.disk.front().copied() {
+                let files = self.together(&inner, first);
+                let last = files.last().copied().unwrap_or(first);
+                inner.in_hand = Some((first.number, last.number));
                 drop(inner);
-                if let Some(documents) = self.read(spilled) {
-                    return Some(Segment { documents, file: Some(spilled) });
+                let (mut documents, mut lengths) = (Vec::new(), Vec::new());
+                for file in &files {
+                    let read = self.read(*file).unwrap_or_default();
+                    lengths.push((file.number, read.len()));
+                    documents.extend(read);
+                }
+                if !documents.is_empty() {
+                    return Some(Segment { documents, place: self.place(last.number), files, lengths });
                 }
                 inner = self.inner();
                 inner.in_hand = None;
-                inner.dropped += spilled.count;
-                self.remove(&mut inner, spilled);
+                for file in files {
+                    inner.dropped += file.count;
+                    self.remove(&mut inner, file);
+                }
                 continue;
             }
             if let Some(mut documents) = inner.memory.pop_front() {
@@ -157,7 +210,10 @@ impl Backlog {
                     inner.memory_bytes -= next;
                     bytes += next;
                 }
-                return Some(Segment { documents, file: None });
+                let number = inner.next;
+                inner.next += 1;
+                let lengths = vec![(number, documents.len())];
+                return Some(Segment { documents, place: self.place(number), files: Vec::new(), lengths });
             }
             if inner.closed {
                 return None;
@@ -170,9 +226,9 @@ impl Backlog {
     pub fn done(&self, segment: Segment) {
         let mut inner = self.inner();
         inner.in_hand = None;
-        inner.failing = inner.disk.len() > 1;
-        if let Some(spilled) = segment.file {
-            self.remove(&mut inner, spilled);
+        inner.failing = inner.disk.len() > segment.files.len();
+        for file in segment.files {
+            self.remove(&mut inner, file);
         }
     }
 
@@ -181,15 +237,16 @@ impl Backlog {
         let mut inner = self.inner();
         inner.in_hand = None;
         inner.failing = true;
-        let whole = segment.file.is_some() && again.len() == segment.documents.len();
+        let whole = !segment.files.is_empty() && again.len() == segment.documents.len();
         if !whole {
             // It comes before everything else, under a number of its own.
-            let number = match segment.file {
-                Some(spilled) => spilled.number,
-                None => inner.disk.front().map_or(FIRST_NUMBER, |front| front.number) - 1,
+            let number = match (segment.files.first(), segment.place) {
+                (Some(first), _) => first.number,
+                (None, Some(place)) => place.number,
+                (None, None) => inner.disk.front().map_or(FIRST_NUMBER, |front| front.number) - 1,
             };
-            if let Some(spilled) = segment.file {
-                self.remove(&mut inner, spilled);
+            for file in segment.files {
+                self.remove(&mut inner, file);
             }
             match self.write(number, &again) {
                 Ok(spilled) => {
@@ -253,9 +310,9 @@ impl Backlog {
     fn spill(&self, inner: &mut Inner) {
         while let Some(documents) = inner.memory.pop_front() {
             let bytes = weight(&documents);
-            let number = inner.disk.back().map_or(FIRST_NUMBER, |back| back.number + 1);
-            match self.write(number, &documents) {
+            match self.write(inner.next, &documents) {
                 Ok(spilled) => {
+                    inner.next += 1;
                     inner.memory_bytes -= bytes;
                     inner.disk_bytes += spilled.bytes;
                     inner.disk.push_back(spilled);
@@ -271,11 +328,29 @@ impl Backlog {
             }
         }
         while inner.disk_bytes > self.limits.disk_bytes_max {
-            let oldest = inner.disk.iter().copied().find(|spilled| inner.in_hand != Some(spilled.number));
+            let is_free = |spilled: &Spilled| {
+                inner.in_hand.is_none_or(|(first, last)| !(first..=last).contains(&spilled.number))
+            };
+            let oldest = inner.disk.iter().copied().find(is_free);
             let Some(oldest) = oldest else { break };
             inner.dropped += oldest.count;
             self.remove(inner, oldest);
         }
+    }
+
+    /// Files that are delivered together: in a spool as many as fit in a segment, since each has what one push had.
+    fn together(&self, inner: &Inner, first: Spilled) -> Vec<Spilled> {
+        let mut bytes = 0;
+        let fits = |spilled: &&Spilled| {
+            bytes += spilled.bytes;
+            spilled.number == first.number
+                || (self.limits.spool && bytes <= self.limits.segment_bytes_max as u64)
+        };
+        inner.disk.iter().take_while(fits).copied().collect()
+    }
+
+    fn place(&self, number: u64) -> Option<Place> {
+        Some(Place { spool: self.identity?, number })
     }
 
     fn write(&self, number: u64, documents: &[Document]) -> io::Result<Spilled> {
@@ -311,6 +386,23 @@ impl Backlog {
         self.folder.join(format!("{:020}-{}.docs", spilled.number, spilled.count))
     }
 }
+
+/// The identity of a spool: that of the files that lie in it, or a new one.
+fn identity(folder: &Path, is_empty: bool) -> io::Result<u128> {
+    let path = folder.join(IDENTITY);
+    let kept = fs::read_to_string(&path).ok().filter(|_| !is_empty);
+    if let Some(kept) = kept.and_then(|kept| u128::from_str_radix(kept.trim(), 16).ok()) {
+        return Ok(kept);
+    }
+    // The standard library draws the keys of each hasher at random.
+    let drawn = |half: u8| u128::from(RandomState::new().hash_one((std::process::id(), half)));
+    let identity = drawn(0) << 64 | drawn(1);
+    crate::replace_file(&path, |out| writeln!(out, "{identity:032x}"))?;
+    Ok(identity)
+}
+
+/// The file with it.
+const IDENTITY: &str = "spool";
 
 /// There is room before it: what was in memory when a delivery failed is older than all files.
 const FIRST_NUMBER: u64 = 1 << 40;

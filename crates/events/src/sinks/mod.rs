@@ -25,7 +25,7 @@ mod tests;
 mod webhook;
 mod worker;
 
-pub use backlog::{Backlog, BacklogLimits};
+pub use backlog::{Backlog, BacklogLimits, Place, Segment};
 pub use backoff::Backoff;
 pub use client::{Auth, HttpSetting};
 pub use document::{Document, Kind};

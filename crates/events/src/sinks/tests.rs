@@ -483,3 +483,68 @@ fn a_transport_that_is_stuck_stops_neither_records_nor_the_end() {
 pub(super) fn closed_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
+
+#[test]
+fn a_spool_lies_on_the_disk_and_knows_which_it_is_and_how_far_it_got() {
+    let folder = Folder::new("spool");
+    let limits = BacklogLimits { segment_bytes_max: 1000, spool: true, ..BacklogLimits::default() };
+    let backlog = Backlog::open(&folder.0, limits).unwrap();
+    for number in 0..20 {
+        backlog.push(vec![document(number)]);
+    }
+    let (memory, disk, dropped) = backlog.waiting();
+    assert!(memory == 0 && disk > 0 && dropped == 0, "before anybody takes it");
+    let first = backlog.take().unwrap();
+    let place = first.place.unwrap();
+    assert!(first.documents.len() > 1, "files are delivered together");
+    assert_eq!(first.beyond(place.number), []);
+    assert_eq!(first.beyond(place.number - 1), &first.documents[first.documents.len() - 1..]);
+    assert_eq!(first.beyond(0), &first.documents[..]);
+    let sent = first.documents.clone();
+    // It was sent, and the process was killed before anybody said to have it.
+    drop(backlog);
+    let backlog = Backlog::open(&folder.0, limits).unwrap();
+    backlog.push(vec![document(20)]);
+    let again = backlog.take().unwrap();
+    assert_eq!((again.place, &again.documents), (Some(place), &sent));
+    backlog.done(again);
+    let mut number = place.number;
+    let mut taken = sent;
+    while taken.len() < 21 {
+        let segment = backlog.take().unwrap();
+        let next = segment.place.unwrap();
+        assert!(next.spool == place.spool && next.number > number);
+        number = next.number;
+        taken.extend(segment.documents.clone());
+        backlog.done(segment);
+    }
+    let ids: Vec<u128> = taken.iter().map(|document| document.id).collect();
+    assert_eq!(ids, (0..=20).map(|number| document(number).id).collect::<Vec<_>>());
+    // Numbers begin anew with a process that finds nothing: it is another spool then.
+    drop(backlog);
+    let backlog = Backlog::open(&folder.0, limits).unwrap();
+    assert_ne!(backlog.identity(), Some(place.spool));
+}
+
+#[test]
+fn a_full_spool_drops_the_oldest_but_what_is_on_its_way() {
+    let folder = Folder::new("spool-full");
+    let limits = BacklogLimits {
+        segment_bytes_max: 500,
+        disk_bytes_max: 3_000,
+        spool: true,
+        ..BacklogLimits::default()
+    };
+    let backlog = Backlog::open(&folder.0, limits).unwrap();
+    backlog.push(vec![document(0)]);
+    let on_its_way = backlog.take().unwrap();
+    for number in 1..200 {
+        backlog.push(vec![document(number)]);
+    }
+    let (_, disk, dropped) = backlog.waiting();
+    assert!(disk <= 3_000 && dropped > 100, "{disk} {dropped}");
+    let place = on_its_way.place.unwrap();
+    backlog.put_back(on_its_way, vec![document(0)]);
+    let again = backlog.take().unwrap();
+    assert!(again.place.unwrap().number >= place.number);
+}

@@ -9,13 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::backlog::{Backlog, BacklogLimits};
+use super::backlog::{Backlog, BacklogLimits, Segment};
 use super::document::Document;
 
 /// Somebody who takes records.
 pub trait Transport: Send {
     /// Delivers records in order; blocks until it is known what came of them.
     fn deliver(&mut self, documents: &[Document]) -> Delivered;
+
+    /// Delivers a segment. Whoever knows what to do with its place says so here.
+    fn deliver_segment(&mut self, segment: &Segment) -> Delivered {
+        self.deliver(&segment.documents)
+    }
 }
 
 /// What came of records.
@@ -133,6 +138,12 @@ impl Outlet {
         self.shared.backlog.push(documents);
     }
 
+    /// Which spool it delivers from, where it has one.
+    #[must_use]
+    pub fn spool(&self) -> Option<u128> {
+        self.shared.backlog.identity()
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -174,7 +185,7 @@ fn send(shared: &Shared, mut transport: Box<dyn Transport>, say: &Say) {
     let mut failing = false;
     while let Some(segment) = shared.backlog.take() {
         let count = segment.documents.len() as u64;
-        let Delivered { again, refused, problem, wait } = transport.deliver(&segment.documents);
+        let Delivered { again, refused, problem, wait } = transport.deliver_segment(&segment);
         let delivered = count - refused - again.len() as u64;
         shared.delivered.fetch_add(delivered, Ordering::Relaxed);
         shared.refused.fetch_add(refused, Ordering::Relaxed);

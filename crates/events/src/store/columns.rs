@@ -45,6 +45,8 @@ pub(crate) struct EventColumns<'j> {
     method: Cow<'j, str>,
     #[serde(borrow)]
     host: Cow<'j, str>,
+    #[serde(borrow)]
+    pub(crate) dataplane: Cow<'j, str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,6 +130,7 @@ impl<'j> EventColumns<'j> {
             &self.client_request_id,
             &self.trace_id,
             &self.host,
+            &self.dataplane,
             &self.service,
             &self.source.ip,
             &self.source.namespace,
@@ -170,6 +173,8 @@ pub(crate) struct TrafficColumns<'j> {
     pub(crate) src_namespace: Cow<'j, str>,
     #[serde(borrow)]
     pub(crate) response_code: Cow<'j, str>,
+    #[serde(borrow)]
+    pub(crate) dataplane: Cow<'j, str>,
 }
 
 impl<'j> TrafficColumns<'j> {

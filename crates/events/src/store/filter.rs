@@ -18,6 +18,8 @@ pub struct Filter {
     pub to_unix_millis: Option<u64>,
     /// Of this service.
     pub service: Option<String>,
+    /// From this data plane, as a collector knows it.
+    pub dataplane: Option<String>,
     /// Of this kind.
     pub kind: Option<String>,
     /// With this action.
@@ -132,6 +134,7 @@ impl Filter {
             "service" => &mut self.service,
             "kind" => &mut self.kind,
             "action" => &mut self.action,
+            "dataplane" => &mut self.dataplane,
             _ => return,
         };
         if column.is_none() {
@@ -181,8 +184,11 @@ impl Filter {
                 ("service", &self.service),
                 ("kind", &self.kind),
                 ("action", &self.action),
+                ("dataplane", &self.dataplane),
             ],
-            Table::Traffic => &[("source", &self.source), ("service", &self.service)],
+            Table::Traffic => {
+                &[("source", &self.source), ("service", &self.service), ("dataplane", &self.dataplane)]
+            }
         };
         let given: Vec<(&str, &String)> =
             columns.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();

@@ -1,12 +1,12 @@
 //! The thread that keeps the store: takes batches, writes them, and takes away what is too much.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Retention, Writer};
+use super::{Portion, Retention, StoreError, Writer};
 use crate::bus::{Subscription, Taken};
 use crate::clock::unix_millis;
 
@@ -21,8 +21,69 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// A store at work. Its thread ends when its subscription does.
 #[derive(Debug)]
 pub struct Keeper {
+    desk: Arc<Desk>,
     counts: Arc<Counts>,
     thread: JoinHandle<()>,
+}
+
+/// The way of other processes' records into a store at work. Each call waits for the disk.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    desk: Arc<Desk>,
+    counts: Arc<Counts>,
+}
+
+/// The one writer, which whoever writes takes for one transaction.
+#[derive(Debug)]
+struct Desk {
+    folder: PathBuf,
+    retention: Retention,
+    durable: bool,
+    writer: Mutex<Option<Writer>>,
+}
+
+impl Desk {
+    fn with_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // After a panic a transaction is rolled back, and the file is as it was.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.is_none() {
+            let opened = Writer::open(&self.folder, self.retention)?;
+            *writer = Some(if self.durable { opened.durable() } else { opened });
+        }
+        work(writer.as_mut().expect("it was opened just now"))
+    }
+}
+
+impl Intake {
+    /// Writes portions, in one transaction: [`Writer::take_in`].
+    ///
+    /// # Errors
+    /// When they could not be written. None of them is in the store then.
+    pub fn take_in(&self, portions: &[Portion]) -> Result<Vec<bool>, StoreError> {
+        let taken = self.desk.with_writer(|writer| writer.take_in(portions, unix_millis()));
+        match &taken {
+            Ok(is_new) => {
+                let new = portions.iter().zip(is_new).filter(|(_, new)| **new);
+                let records: usize = new.map(|(portion, _)| portion.batch.len()).sum();
+                self.counts.written.fetch_add(records as u64, Ordering::Relaxed);
+                self.counts.failing.store(false, Ordering::Relaxed);
+            }
+            // Nothing is lost: whoever sent them has them still.
+            Err(_) => self.counts.failing.store(true, Ordering::Relaxed),
+        }
+        taken
+    }
+
+    /// The number of the last record of a way that is in the store: [`Writer::reached`].
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reached(&self, stream: &str) -> Result<u64, StoreError> {
+        self.desk.with_writer(|writer| writer.reached(stream))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,11 +121,34 @@ impl Keeper {
         subscription: Subscription,
         tell: Tell,
     ) -> std::io::Result<Self> {
-        let counts = Arc::new(Counts::default());
+        Self::at(folder, retention, false, subscription, tell)
+    }
+
+    /// The same for a store that others send their records to: what was said to be in it survives a crash of the system
+    /// ([`Writer::durable`]).
+    ///
+    /// # Errors
+    /// When no thread is to be had.
+    pub fn start_for_others(
+        folder: &Path,
+        retention: Retention,
+        subscription: Subscription,
+        tell: Tell,
+    ) -> std::io::Result<Self> {
+        Self::at(folder, retention, true, subscription, tell)
+    }
+
+    fn at(
+        folder: &Path,
+        retention: Retention,
+        durable: bool,
+        subscription: Subscription,
+        tell: Tell,
+    ) -> std::io::Result<Self> {
+        let desk = Desk { folder: folder.to_owned(), retention, durable, writer: Mutex::default() };
+        let (desk, counts) = (Arc::new(desk), Arc::new(Counts::default()));
         let mut work = Work {
-            folder: folder.to_owned(),
-            retention,
-            writer: None,
+            desk: desk.clone(),
             counts: counts.clone(),
             tell,
             told: None,
@@ -72,7 +156,13 @@ impl Keeper {
         };
         let thread =
             thread::Builder::new().name("event-store".into()).spawn(move || work.run(&subscription))?;
-        Ok(Self { counts, thread })
+        Ok(Self { desk, counts, thread })
+    }
+
+    /// The way of other processes' records into it.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        Intake { desk: self.desk.clone(), counts: self.counts.clone() }
     }
 
     /// What was counted.
@@ -101,9 +191,7 @@ impl Keeper {
 }
 
 struct Work {
-    folder: std::path::PathBuf,
-    retention: Retention,
-    writer: Option<Writer>,
+    desk: Arc<Desk>,
     counts: Arc<Counts>,
     tell: Tell,
     /// When it last said that it cannot write.
@@ -119,7 +207,7 @@ impl Work {
             match subscription.next_within(RETAIN_EVERY) {
                 Taken::Batch(batch) => {
                     let records = batch.len() as u64;
-                    let appended = self.with_writer(|writer| writer.append(&batch, unix_millis()));
+                    let appended = self.desk.with_writer(|writer| writer.append(&batch, unix_millis()));
                     match appended {
                         Ok(appended) => {
                             self.counts.written.fetch_add(appended.written, Ordering::Relaxed);
@@ -142,7 +230,7 @@ impl Work {
     }
 
     fn retain(&mut self) {
-        let retained = self.with_writer(|writer| Ok((writer.retain(unix_millis())?, writer.bytes()?)));
+        let retained = self.desk.with_writer(|writer| Ok((writer.retain(unix_millis())?, writer.bytes()?)));
         match retained {
             Ok((gone, bytes)) => {
                 self.counts.files_removed.fetch_add(gone, Ordering::Relaxed);
@@ -150,16 +238,6 @@ impl Work {
             }
             Err(error) => self.fails(&error.to_string()),
         }
-    }
-
-    fn with_writer<T>(
-        &mut self,
-        work: impl FnOnce(&mut Writer) -> Result<T, super::StoreError>,
-    ) -> Result<T, super::StoreError> {
-        if self.writer.is_none() {
-            self.writer = Some(Writer::open(&self.folder, self.retention)?);
-        }
-        work(self.writer.as_mut().expect("it was opened just now"))
     }
 
     fn writes(&mut self) {

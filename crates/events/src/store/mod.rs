@@ -29,11 +29,11 @@ mod writer;
 use std::path::PathBuf;
 
 pub use filter::{Cursor, Filter, FilterError, Order};
-pub use keeper::{Keeper, KeeperCounts};
+pub use keeper::{Intake, Keeper, KeeperCounts};
 pub use reader::Reader;
 pub use schema::SCHEMA_VERSION;
 pub use sums::{Dimension, EDGE_ATTACK_SEPARATOR, Sum, SumQuery};
-pub use writer::{Appended, Retention, Writer};
+pub use writer::{Appended, Portion, Retention, Writer};
 
 use crate::bus::Record;
 use palisade_model::EventId;

@@ -244,6 +244,9 @@ impl EventStore for Reader {
         let rows = filter.rows(Order::NewestFirst, None);
         let mut groups: HashMap<String, u64> = HashMap::new();
         self.each_file(rows, table, Order::NewestFirst, &mut |connection| {
+            if lacks_dataplanes(connection, &filter)? {
+                return Ok(None);
+            }
             if filter.is_all_sql() {
                 let statement = filter.group(table, rows, &json_path(field), GROUPS_MAX);
                 let mut prepared = connection.prepare(&statement.sql)?;
@@ -301,6 +304,9 @@ fn look(
     limit: usize,
 ) -> rusqlite::Result<Looked> {
     let mut found = Vec::new();
+    if lacks_dataplanes(connection, filter)? {
+        return Ok((found, None));
+    }
     let mut range = rows;
     let mut looked_at = 0;
     let at_once = if filter.is_all_sql() { limit + 1 } else { FETCHED_AT_ONCE };
@@ -330,6 +336,11 @@ fn look(
             Order::OldestFirst => range.0 = last + 1,
         }
     }
+}
+
+/// Whether a data plane is asked for in a file that knows none.
+fn lacks_dataplanes(connection: &Connection, filter: &Filter) -> rusqlite::Result<bool> {
+    Ok(filter.dataplane.is_some() && schema::version(connection)? < schema::DATAPLANES_SINCE)
 }
 
 fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Record)> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// The version of what is below. Older files are brought up to it when they are written; readers know all of them.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// `PALI`: what `file` may know a file by.
 const APPLICATION_ID: i64 = 0x5041_4c49;
@@ -66,6 +66,19 @@ INSERT INTO sum (dimension, width, start, service, value, action, count)
     SELECT dimension + 100, width, start, '', value, action, sum(count) FROM sum GROUP BY 1, 2, 3, 5, 6;
 ";
 
+/// Version 3: which data plane a record came from, and how far the records of each way to here are in the store. The latter
+/// is written in the transaction of the records: whoever was killed in between sends them again, and they are known.
+const VERSION_3: &str = "
+ALTER TABLE event ADD COLUMN dataplane TEXT NOT NULL DEFAULT '';
+CREATE INDEX event_dataplane ON event (dataplane);
+ALTER TABLE traffic ADD COLUMN dataplane TEXT NOT NULL DEFAULT '';
+CREATE INDEX traffic_dataplane ON traffic (dataplane);
+CREATE TABLE stream (name TEXT PRIMARY KEY, last INTEGER NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// The first version whose files know data planes.
+pub(crate) const DATAPLANES_SINCE: i64 = 3;
+
 /// How long a reader or the writer waits for the other at a checkpoint.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -119,6 +132,7 @@ fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         let step = match from {
             0 => VERSION_1,
             1 => VERSION_2,
+            2 => VERSION_3,
             _ => unreachable!("a step for each version below {SCHEMA_VERSION}"),
         };
         let mut take = || -> rusqlite::Result<()> {

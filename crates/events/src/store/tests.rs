@@ -380,3 +380,107 @@ fn an_attack_from_a_million_addresses_makes_few_sums() {
         assert_eq!((late, sums.iter().map(|sum| sum.count).sum()), (Some(200), 3200_u64));
     }
 }
+
+fn portion(stream: &str, last: u64, events: std::ops::Range<u64>) -> Portion {
+    let batch = Batch { events: events.map(event).collect(), ..Batch::default() };
+    Portion { stream: stream.into(), last, batch }
+}
+
+fn count(folder: &Folder) -> usize {
+    let reader = Reader::new(&folder.0);
+    let page = reader.page(Table::Events, &Filter::default(), Order::NewestFirst, None, 10_000).unwrap();
+    page.items.len()
+}
+
+#[test]
+fn what_others_send_again_is_passed_over_by_this_writer_and_the_next() {
+    let folder = Folder::new("portions");
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap().durable();
+    assert_eq!(writer.reached("a/1").unwrap(), 0);
+    let sent = [portion("a/1", 5, 0..10), portion("b/1", 3, 10..20), portion("a/1", 5, 0..10)];
+    assert_eq!(writer.take_in(&sent, NOON).unwrap(), [true, true, false]);
+    assert_eq!(writer.take_in(&[portion("a/1", 4, 20..30)], NOON).unwrap(), [false]);
+    // The one that wrote it was killed before it could say so.
+    drop(writer);
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    assert_eq!((writer.reached("a/1").unwrap(), writer.reached("b/1").unwrap()), (5, 3));
+    // Other records than before: what is passed over is so by its number, not by what is in it.
+    assert_eq!(writer.take_in(&[portion("b/1", 3, 30..40)], NOON).unwrap(), [false]);
+    assert_eq!(writer.take_in(&[portion("b/1", 4, 30..40)], NOON).unwrap(), [true]);
+    assert_eq!(count(&folder), 30);
+}
+
+#[test]
+fn how_far_others_are_outlives_the_file_that_it_was_written_in() {
+    let folder = Folder::new("portions-files");
+    const DAY: u64 = 86_400_000;
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    writer.take_in(&[portion("a/1", 5, 0..10), portion("b/1", 3, 10..20)], NOON).unwrap();
+    writer.take_in(&[portion("a/1", 6, 20..30)], NOON + 3 * DAY).unwrap();
+    drop(writer);
+    let first = writer::files(&folder.0).unwrap().remove(0).path;
+    fs::remove_file(first).unwrap();
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    assert_eq!((writer.reached("a/1").unwrap(), writer.reached("b/1").unwrap()), (6, 3));
+    // Nobody comes by a way that nothing came by for a month: it is not carried on for ever.
+    writer.take_in(&[portion("c/1", 1, 30..40)], NOON + 40 * DAY).unwrap();
+    drop(writer);
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    assert_eq!((writer.reached("b/1").unwrap(), writer.reached("c/1").unwrap()), (0, 1));
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_neither_records_nor_numbers() {
+    let folder = Folder::new("portions-full");
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    writer.take_in(&[portion("a/1", 1, 0..10)], NOON).unwrap();
+    writer.pages_max(2);
+    assert!(writer.take_in(&[portion("a/1", 2, 10..5_000)], NOON).is_err());
+    assert_eq!(writer.reached("a/1").unwrap(), 1);
+    // The disk has room again: the connection is begun anew.
+    assert_eq!(writer.take_in(&[portion("a/1", 2, 10..20)], NOON).unwrap(), [true]);
+    assert_eq!(count(&folder), 20);
+}
+
+#[test]
+fn records_are_found_by_their_data_plane() {
+    let folder = Folder::new("dataplanes");
+    let mut of_plane = event(1);
+    of_plane.json = of_plane.json.replacen('{', "{\"dataplane\":\"web-1\",", 1).into();
+    let mut writer = filled(&folder, 2..12);
+    writer.append(&Batch { events: vec![of_plane], ..Batch::default() }, NOON).unwrap();
+    let reader = Reader::new(&folder.0);
+    let ask = |name: &str| {
+        let filter = Filter { dataplane: Some(name.to_owned()), ..Filter::default() };
+        reader.page(Table::Events, &filter, Order::NewestFirst, None, 100).unwrap().items.len()
+    };
+    assert_eq!((ask("web-1"), ask("web-2")), (1, 0));
+    let by_query = Filter { query: parse("dataplane = \"web-1\"").unwrap(), ..Filter::default() };
+    assert_eq!(reader.page(Table::Events, &by_query, Order::NewestFirst, None, 100).unwrap().items.len(), 1);
+}
+
+#[test]
+fn however_many_processes_meet_in_a_millisecond_none_of_their_records_is_lost() {
+    let folder = Folder::new("meeting");
+    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+    // Each counts from one, all in the same millisecond; one of them says that it counted to the end.
+    let of = |process: u32, number: u64| Record {
+        id: EventId::new(NOON, process, number),
+        ..record(NOON, number, json!({"kind": "waf", "service": "shop"}))
+    };
+    let numbers = (1..=30).chain([(1 << 20) - 1]);
+    let portions: Vec<Portion> = (0..100)
+        .map(|process| {
+            let events = numbers.clone().map(|number| of(process, number)).collect();
+            let batch = Batch { events, ..Batch::default() };
+            Portion { stream: format!("{process}").into(), last: 1, batch }
+        })
+        .collect();
+    let earlier = 90;
+    writer.take_in(&portions[..earlier], NOON).unwrap();
+    writer.take_in(&portions[earlier..], NOON).unwrap();
+    // At the very end of a millisecond there is room for one.
+    assert_eq!(count(&folder), 100 * 30 + 1);
+    let found = Reader::new(&folder.0).event(EventId::new(NOON, 99, 30)).unwrap();
+    assert!(found.is_some_and(|found| found.id == EventId::new(NOON, 99, 30)));
+}

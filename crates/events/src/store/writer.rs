@@ -1,5 +1,6 @@
 //! What writes files, and takes them away when they are too old or too many.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,11 @@ pub struct Appended {
 pub struct Writer {
     folder: PathBuf,
     retention: Retention,
+    durable: bool,
     current: Option<Part>,
     known: Known,
+    /// How far each way to here is in the store; `None` before somebody asked.
+    streams: Option<BTreeMap<Box<str>, Reached>>,
 }
 
 /// The file that is being written.
@@ -53,7 +57,33 @@ struct Part {
     path: PathBuf,
     day: String,
     connection: Connection,
+    /// All ways to here stand in it, not only those that were used since it was begun.
+    has_streams: bool,
 }
+
+/// Records of another process on their way into the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// The way that they come: whose, and which of its spools.
+    pub stream: Box<str>,
+    /// The number of the last of them on that way. Numbers grow.
+    pub last: u64,
+    /// The records.
+    pub batch: Batch,
+}
+
+/// How far a way to here is in the store.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    last: u64,
+    /// When that was, in milliseconds since 1970.
+    time: u64,
+}
+
+/// Ways that nothing came by for so long are forgotten: whoever begins anew has another.
+const STREAM_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Ways that are known at most; those that were quiet for longest are forgotten.
+const STREAMS_MAX: usize = 100_000;
 
 impl Writer {
     /// A writer to a folder, which is made where it is not there.
@@ -65,7 +95,21 @@ impl Writer {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| StoreError::Folder { path: folder.to_owned(), error })?;
         remove_gone(folder);
-        Ok(Self { folder: folder.to_owned(), retention, current: None, known: Known::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            retention,
+            durable: false,
+            current: None,
+            known: Known::default(),
+            streams: None,
+        })
+    }
+
+    /// The same, for records that nobody has once they are written: each transaction waits for the disk, so that a crash of
+    /// the system does not cost what was said to be kept.
+    #[must_use]
+    pub fn durable(self) -> Self {
+        Self { durable: true, ..self }
     }
 
     /// Writes a batch, all of it or nothing. Records whose id is there already are passed over.
@@ -73,10 +117,91 @@ impl Writer {
     /// # Errors
     /// When it could not be written; the batch is lost then, unless it is given again.
     pub fn append(&mut self, batch: &Batch, unix_millis: u64) -> Result<Appended, StoreError> {
+        self.transact(unix_millis, |part, known| write(&mut part.connection, &[batch], known, |_| Ok(())))
+    }
+
+    /// Writes what other processes sent, all of it or nothing, with how far each of their ways has come: a portion that is
+    /// in the store already is passed over, wherever its sender or we were killed. Gives whether each is new, in order.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn take_in(&mut self, portions: &[Portion], unix_millis: u64) -> Result<Vec<bool>, StoreError> {
+        let mut streams = std::mem::take(self.streams()?);
+        let mut moved = BTreeMap::new();
+        let is_new: Vec<bool> = portions
+            .iter()
+            .map(|portion| {
+                let reached = moved.get(&portion.stream).or_else(|| streams.get(&portion.stream));
+                let is_new = reached.is_none_or(|reached: &Reached| reached.last < portion.last);
+                if is_new {
+                    moved.insert(portion.stream.clone(), Reached { last: portion.last, time: unix_millis });
+                }
+                is_new
+            })
+            .collect();
+        let new: Vec<&Batch> =
+            portions.iter().zip(&is_new).filter_map(|(portion, new)| new.then_some(&portion.batch)).collect();
+        let written = if moved.is_empty() {
+            Ok(())
+        } else {
+            self.transact(unix_millis, |part, known| {
+                let carried = (!part.has_streams).then_some(&streams).into_iter().flatten();
+                write(&mut part.connection, &new, known, |transaction| {
+                    let mut reached = transaction
+                        .prepare("INSERT OR REPLACE INTO stream (name, last, time) VALUES (?, ?, ?)")?;
+                    for (name, Reached { last, time }) in carried.chain(&moved) {
+                        reached.execute(params![name, *last as i64, *time as i64])?;
+                    }
+                    Ok(())
+                })?;
+                part.has_streams = true;
+                Ok(())
+            })
+        };
+        if written.is_ok() {
+            streams.extend(moved);
+        }
+        self.streams = Some(streams);
+        written.map(|()| is_new)
+    }
+
+    /// The number of the last record of a way that is in the store; 0 where there is none.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reached(&mut self, stream: &str) -> Result<u64, StoreError> {
+        Ok(self.streams()?.get(stream).map_or(0, |reached| reached.last))
+    }
+
+    /// What all files say of ways to here.
+    fn streams(&mut self) -> Result<&mut BTreeMap<Box<str>, Reached>, StoreError> {
+        if self.streams.is_none() {
+            let mut streams: BTreeMap<Box<str>, Reached> = BTreeMap::new();
+            for file in files(&self.folder)? {
+                // Another cannot be read: what it held is not to be had either.
+                let Ok(connection) = schema::open_to_read(&file.path) else { continue };
+                for (name, found) in streams_of(&connection).unwrap_or_default() {
+                    let reached = streams.entry(name).or_insert(found);
+                    reached.last = reached.last.max(found.last);
+                    reached.time = reached.time.max(found.time);
+                }
+            }
+            forget(&mut streams);
+            self.streams = Some(streams);
+        }
+        Ok(self.streams.as_mut().expect("it was filled just now"))
+    }
+
+    /// Writes to the file for this day.
+    fn transact<T>(
+        &mut self,
+        unix_millis: u64,
+        write: impl FnOnce(&mut Part, &mut Known) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let path = self.current(unix_millis)?.path.clone();
         let failed = |error| StoreError::Sqlite { path: path.clone(), error };
         let Some(part) = &mut self.current else { unreachable!("it was opened above") };
-        let written = write(&mut part.connection, batch, &mut self.known).map_err(failed);
+        let written = write(part, &mut self.known).map_err(failed);
         if written.as_ref().is_err_and(StoreError::is_broken_file) {
             self.set_aside();
         } else if written.is_err() {
@@ -114,7 +239,11 @@ impl Writer {
                 Ok(connection) => {
                     // It knows the sums of the file that was written.
                     self.known = Known::default();
-                    return Ok(Part { path, day, connection });
+                    if self.durable {
+                        let full = connection.pragma_update(None, "synchronous", "full");
+                        full.map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
+                    }
+                    return Ok(Part { path, day, connection, has_streams: false });
                 }
                 Err(error) if error.is_broken_file() || matches!(error, StoreError::Newer { .. }) => {}
                 Err(error) => return Err(error),
@@ -175,53 +304,92 @@ impl Writer {
     }
 }
 
-fn write(connection: &mut Connection, batch: &Batch, known: &mut Known) -> rusqlite::Result<Appended> {
+/// Writes batches, and what is to be written with them, in one transaction.
+fn write(
+    connection: &mut Connection,
+    batches: &[&Batch],
+    known: &mut Known,
+    with: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Appended> {
     let transaction = connection.transaction()?;
     let mut appended = Appended::default();
     let mut sums = Sums::default();
     let mut statements = Statements::prepare(&transaction)?;
-    for record in batch.events.iter().chain(&batch.alerts) {
-        match statements.event(record, &mut sums)? {
-            true => appended.written += 1,
-            false => appended.known += 1,
+    for batch in batches {
+        for record in batch.events.iter().chain(&batch.alerts) {
+            match statements.event(record, &mut sums)? {
+                true => appended.written += 1,
+                false => appended.known += 1,
+            }
         }
-    }
-    for record in &batch.traffic {
-        match statements.traffic(record, &mut sums)? {
-            true => appended.written += 1,
-            false => appended.known += 1,
+        for record in &batch.traffic {
+            match statements.traffic(record, &mut sums)? {
+                true => appended.written += 1,
+                false => appended.known += 1,
+            }
         }
     }
     drop(statements);
     sums.write(known, &transaction)?;
+    with(&transaction)?;
     transaction.commit()?;
     Ok(appended)
+}
+
+/// Ways to here, as one file has them.
+fn streams_of(connection: &Connection) -> rusqlite::Result<Vec<(Box<str>, Reached)>> {
+    if schema::version(connection)? < schema::DATAPLANES_SINCE {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("SELECT name, last, time FROM stream")?;
+    let rows = statement.query_map([], |row| {
+        let (last, time): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((row.get::<_, String>(0)?.into(), Reached { last: last as u64, time: time as u64 }))
+    })?;
+    rows.collect()
+}
+
+/// Forgets ways that nothing came by for long, as seen from the last that something came by.
+fn forget(streams: &mut BTreeMap<Box<str>, Reached>) {
+    let latest = streams.values().map(|reached| reached.time).max().unwrap_or_default();
+    streams.retain(|_, reached| reached.time + STREAM_AGE_MS_MAX >= latest);
+    if streams.len() > STREAMS_MAX {
+        let mut times: Vec<u64> = streams.values().map(|reached| reached.time).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        let oldest = times[STREAMS_MAX];
+        streams.retain(|_, reached| reached.time > oldest);
+    }
 }
 
 /// What a batch is written by, prepared once for all of it.
 struct Statements<'t> {
     event: Statement<'t>,
     event_id: Statement<'t>,
+    event_last: Statement<'t>,
     rule: Statement<'t>,
     text: Statement<'t>,
     traffic: Statement<'t>,
     traffic_id: Statement<'t>,
+    traffic_last: Statement<'t>,
 }
 
 impl<'t> Statements<'t> {
     fn prepare(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             event: transaction.prepare(
-                "INSERT OR IGNORE INTO event (seq, id, kind, action, service, source, attack, json)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO event (seq, id, kind, action, service, source, attack, dataplane, json)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
             event_id: transaction.prepare("SELECT id FROM event WHERE seq = ?")?,
+            event_last: transaction.prepare("SELECT max(seq) FROM event WHERE seq BETWEEN ? AND ?")?,
             rule: transaction.prepare("INSERT OR IGNORE INTO event_rule (rule, seq) VALUES (?, ?)")?,
             text: transaction.prepare("INSERT INTO event_text (rowid, text) VALUES (?, ?)")?,
             traffic: transaction.prepare(
-                "INSERT OR IGNORE INTO traffic (seq, id, service, source, code, json) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO traffic (seq, id, service, source, code, dataplane, json)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?,
             traffic_id: transaction.prepare("SELECT id FROM traffic WHERE seq = ?")?,
+            traffic_last: transaction.prepare("SELECT max(seq) FROM traffic WHERE seq BETWEEN ? AND ?")?,
         })
     }
 
@@ -237,10 +405,13 @@ impl<'t> Statements<'t> {
                 columns.service,
                 columns.source.ip,
                 columns.attack(),
+                columns.dataplane,
                 &*record.json
             ])
         };
-        let Some(row) = place(record, insert, &mut self.event_id)? else { return Ok(false) };
+        let Some(row) = place(record, insert, &mut self.event_id, &mut self.event_last)? else {
+            return Ok(false);
+        };
         let rules = columns.rule_ids();
         for rule in &rules {
             self.rule.execute([*rule, row])?;
@@ -261,10 +432,11 @@ impl<'t> Statements<'t> {
                 columns.service,
                 source,
                 columns.response_code,
+                columns.dataplane,
                 &*record.json
             ])
         };
-        let row = place(record, insert, &mut self.traffic_id)?;
+        let row = place(record, insert, &mut self.traffic_id, &mut self.traffic_last)?;
         if row.is_some() {
             sums.traffic(record.time.0, &columns);
         }
@@ -273,11 +445,13 @@ impl<'t> Statements<'t> {
 }
 
 /// Finds the row of a record and inserts it there; `None` where it is there already. Of two records of the same
-/// millisecond and number, which are of two processes, the second takes the next free row.
+/// millisecond and number, which are of two processes, the second takes the next free row; where many processes meet, the one
+/// after all that there are in the millisecond.
 fn place(
     record: &Record,
     mut insert: impl FnMut(i64, &[u8]) -> rusqlite::Result<usize>,
     id_at: &mut Statement<'_>,
+    last: &mut Statement<'_>,
 ) -> rusqlite::Result<Option<i64>> {
     let id = record.id.0.to_be_bytes();
     let first = row_of(record.id);
@@ -290,10 +464,19 @@ fn place(
             return Ok(None);
         }
     }
+    let last: i64 = last.query_row([first, end], |row| row.get(0))?;
+    // A millisecond has room for a million; where its end is taken, somebody says that it counted so far.
+    for row in (last + 1..=end).take(1).chain((first + PLACES_TRIED_MAX + 1..end).take(FULL_TRIED_MAX)) {
+        if insert(row, &id)? > 0 {
+            return Ok(Some(row));
+        }
+    }
     Ok(None)
 }
 
-/// Rows that are tried for one record; two processes meet in one once in a million.
+/// Rows that are tried for a record whose millisecond has somebody at its end.
+const FULL_TRIED_MAX: usize = 100_000;
+/// Rows that are tried for one record one by one; two processes meet in one once in a million.
 const PLACES_TRIED_MAX: i64 = 64;
 /// Files of a day that are passed over because they are broken.
 const PARTS_TRIED_MAX: u32 = 16;

@@ -31,6 +31,7 @@ pub struct Watched<K> {
 struct Kept<K> {
     objects: Mutex<BTreeMap<Name, Arc<K>>>,
     read: AtomicBool,
+    trouble: Mutex<Option<String>>,
 }
 
 impl<K> Watched<K>
@@ -39,8 +40,14 @@ where
 {
     /// Begins to watch. `changed` is told of every change; several that come together are one.
     pub fn start(api: Api<K>, config: watcher::Config, changed: Arc<Notify>) -> Watched<K> {
-        let kept = Arc::new(Kept { objects: Mutex::default(), read: AtomicBool::new(false) });
-        let task = tokio::spawn(follow(api, config, Arc::clone(&kept), changed)).abort_handle();
+        Self::slim(api, config, changed, |_| {})
+    }
+
+    /// The same, kept without what `slim` takes away: what nobody here reads is most of a Pod.
+    pub fn slim(api: Api<K>, config: watcher::Config, changed: Arc<Notify>, slim: fn(&mut K)) -> Watched<K> {
+        let (objects, trouble) = (Mutex::default(), Mutex::default());
+        let kept = Arc::new(Kept { objects, read: AtomicBool::new(false), trouble });
+        let task = tokio::spawn(follow(api, config, Arc::clone(&kept), changed, slim)).abort_handle();
         Watched { kept, task }
     }
 
@@ -49,9 +56,19 @@ where
         self.kept.objects().values().cloned().collect()
     }
 
+    /// Their namespaces and names.
+    pub fn names(&self) -> Vec<(String, String)> {
+        self.kept.objects().keys().cloned().collect()
+    }
+
     /// One of them.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         self.kept.objects().get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// What keeps objects from being read, if anything does. It is tried again.
+    pub fn trouble(&self) -> Option<String> {
+        self.kept.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether all were read once, or the cluster was found to have no such kind.
@@ -73,15 +90,22 @@ impl<K> Kept<K> {
     }
 }
 
-async fn follow<K>(api: Api<K>, config: watcher::Config, kept: Arc<Kept<K>>, changed: Arc<Notify>)
-where
+async fn follow<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    kept: Arc<Kept<K>>,
+    changed: Arc<Notify>,
+    slim: fn(&mut K),
+) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let mut events = watcher(api, config).default_backoff().boxed();
     let mut first = BTreeMap::new();
+    let trouble = || kept.trouble.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Apply(object)) => {
+            Ok(watcher::Event::Apply(mut object)) => {
+                slim(&mut object);
                 drop(kept.objects().insert(name_of(&object), Arc::new(object)))
             }
             Ok(watcher::Event::Delete(object)) => drop(kept.objects().remove(&name_of(&object))),
@@ -89,7 +113,8 @@ where
                 first.clear();
                 continue;
             }
-            Ok(watcher::Event::InitApply(object)) => {
+            Ok(watcher::Event::InitApply(mut object)) => {
+                slim(&mut object);
                 first.insert(name_of(&object), Arc::new(object));
                 continue;
             }
@@ -102,8 +127,13 @@ where
                 kept.read.store(true, Ordering::Release);
             }
             // The watch begins again by itself, with pauses.
-            Err(_) => continue,
+            Err(error) => {
+                *trouble() = Some(error.to_string());
+                changed.notify_one();
+                continue;
+            }
         }
+        *trouble() = None;
         changed.notify_one();
     }
 }

@@ -33,6 +33,12 @@ impl<'a> Backends<'a> {
         Self { services, slices }
     }
 
+    /// A port of a Service.
+    pub(crate) fn port(&self, namespace: &str, name: &str, number: i32) -> Option<ServicePort> {
+        let service = self.services.get(&(namespace.to_owned(), name.to_owned()))?;
+        service.spec.as_ref()?.ports.iter().flatten().find(|port| port.port == number).cloned()
+    }
+
     /// The URLs of a backend, in order. None where nobody is ready.
     ///
     /// # Errors

@@ -14,11 +14,14 @@
 //! Not here: watching, status, events (`palisade gateway`).
 
 pub mod annotations;
-mod backends;
+pub(crate) mod backends;
+mod leading;
 mod options;
+pub(crate) mod readable;
 mod rules;
-mod secrets;
-mod table;
+pub(crate) mod secrets;
+pub(crate) mod table;
+mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -30,9 +33,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use palisade_control::Bundle;
 use palisade_seclang::Loader;
 
+use self::backends::Backends;
 use self::options::Global;
+use self::readable::Readable;
 use self::rules::Compiled;
+use self::secrets::Secrets;
 use self::table::Table;
+use crate::draft::Draft;
+use crate::gateway_api::{self, StatusOf};
 
 /// The controller that our IngressClasses name.
 pub const CONTROLLER: &str = "palisade.dev/ingress";
@@ -55,6 +63,8 @@ pub struct Observed {
     pub secrets: Vec<Arc<Secret>>,
     /// The controller's ConfigMap, if it has one.
     pub config: Option<Arc<ConfigMap>>,
+    /// What there is of the Gateway API.
+    pub gateway_api: gateway_api::Observed,
 }
 
 /// What the translation is told.
@@ -74,6 +84,8 @@ pub struct Settings {
     pub https: String,
     /// The port of TLS as clients see it.
     pub https_port: u16,
+    /// Where further ports of Gateways are taken.
+    pub ports: BTreeMap<u16, String>,
     /// The certificate and key (PEM) for hosts that have none.
     pub certificate: (Vec<u8>, Vec<u8>),
     /// The OWASP CRS.
@@ -133,7 +145,7 @@ pub struct Report {
 }
 
 /// An object of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Object {
     /// `Ingress`, `ConfigMap`.
     pub kind: &'static str,
@@ -161,6 +173,8 @@ pub struct Translation {
     pub reports: Vec<Report>,
     /// The Ingresses that are ours, namespace and name.
     pub ours: Vec<(String, String)>,
+    /// Statuses of objects of the Gateway API.
+    pub statuses: Vec<StatusOf>,
 }
 
 /// Translates, and remembers what was compiled and what was good.
@@ -169,9 +183,9 @@ pub struct Translator {
     compiled: Compiled,
     good: HashMap<(String, String), Arc<Ingress>>,
     good_config: Option<Arc<ConfigMap>>,
-    /// Parts of configurations that were read, and what was wrong with them.
-    read: HashMap<[u8; 32], Option<String>>,
-    pairs: HashMap<[u8; 32], Result<(), String>>,
+    pub(crate) readable: Readable,
+    pub(crate) pairs: HashMap<[u8; 32], Result<(), String>>,
+    loads: gateway_api::Loads,
 }
 
 /// Translates once.
@@ -198,10 +212,29 @@ impl Translator {
         for ingress in &ours {
             table.take(ingress, &mut reports);
         }
-        let bundle = table.finish(&mut reports);
+        let mut draft = Draft::default();
+        table.finish(&mut draft, &mut reports);
+        let (backends, secrets) = (Backends::new(observed), Secrets::new(&observed.secrets));
+        let given = gateway_api::Given {
+            settings,
+            backends: &backends,
+            secrets: &secrets,
+            readable: &mut self.readable,
+            pairs: &mut self.pairs,
+            loads: &mut self.loads,
+            listening: &|address| global.listening(address),
+        };
+        let statuses = gateway_api::translate(&observed.gateway_api, given, &mut draft, &mut reports);
+        let (bundle, errors) = draft.bundle(&settings.further);
+        reports.extend(errors.into_iter().map(|error| Report {
+            object: Object::default(),
+            reason: "TooLarge",
+            message: error.to_string(),
+            served: false,
+        }));
         reports.sort();
         reports.dedup();
-        Translation { bundle, reports, ours: names }
+        Translation { bundle, reports, ours: names, statuses }
     }
 
     /// The ConfigMap, or the last good one where it cannot be used.
@@ -247,7 +280,7 @@ impl Translator {
     }
 }
 
-fn key(meta: &ObjectMeta) -> (String, String) {
+pub(crate) fn key(meta: &ObjectMeta) -> (String, String) {
     (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 

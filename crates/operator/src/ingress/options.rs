@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::ingress::Settings;
 use crate::ingress::annotations::{self, Honour};
 
@@ -37,6 +39,16 @@ pub(crate) enum Risk {
 }
 
 impl Global {
+    /// A listener at an address.
+    pub(crate) fn listening(&self, address: &str) -> Value {
+        let forwarded = if self.full_forwarded_for { "ingress-nginx-full" } else { "ingress-nginx" };
+        let mut listener = json!({"address": address, "forwardedHeaders": forwarded});
+        if let Some((from, trusted)) = &self.client_address {
+            listener["clientAddress"] = json!({"from": from, "trusted": trusted});
+        }
+        listener
+    }
+
     /// Reads the ConfigMap. What is to be said of it comes beside.
     pub(crate) fn of(data: &BTreeMap<String, String>, settings: &Settings) -> (Self, Vec<String>) {
         let mut said = Vec::new();

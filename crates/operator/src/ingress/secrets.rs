@@ -20,7 +20,7 @@ impl<'a> Secrets<'a> {
         Self(secrets.iter().map(|secret| (key(&secret.metadata), &**secret)).collect())
     }
 
-    fn value(&self, of: &(String, String), name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn value(&self, of: &(String, String), name: &str) -> Option<&'a [u8]> {
         let secret = self.0.get(of)?;
         secret.data.as_ref()?.get(name).map(|value| &value.0[..]).filter(|value| !value.is_empty())
     }

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBackend, ServiceBackendPort};
-use palisade_config::{File, Overrides, read};
-use palisade_control::{Bundle, ENTRY};
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 
+use crate::draft::{Draft, HTTP, HTTPS, short};
 use crate::ingress::backends::Backends;
+use crate::ingress::leading::Leading;
 use crate::ingress::options::{AuthTls, Global, Options};
 use crate::ingress::rules::{Files, RuleFiles};
 use crate::ingress::secrets::Secrets;
@@ -17,65 +16,65 @@ use crate::ingress::{Object, Observed, Report, Settings, Translator, annotations
 
 /// Hosts and paths as they come together.
 pub(crate) struct Table<'a> {
-    settings: &'a Settings,
-    global: &'a Global,
-    memory: &'a mut Translator,
-    backends: Backends<'a>,
-    secrets: Secrets<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) global: &'a Global,
+    pub(super) memory: &'a mut Translator,
+    pub(super) backends: Backends<'a>,
+    pub(super) secrets: Secrets<'a>,
     /// By name; empty is any host.
     hosts: BTreeMap<String, Host>,
     files: Files,
     /// Certificates and authorities.
-    tls: BTreeMap<String, Arc<[u8]>>,
+    pub(super) tls: BTreeMap<String, Arc<[u8]>>,
     /// Certificate files in the order of listeners.
     certificates: Vec<(String, String)>,
     profiles: BTreeMap<String, Value>,
 }
 
 #[derive(Default)]
-struct Host {
+pub(super) struct Host {
     /// It has a certificate of its own.
-    tls: bool,
-    clients: Option<Clients>,
-    locations: Vec<Location>,
+    pub(super) tls: bool,
+    pub(super) clients: Option<Clients>,
+    pub(super) locations: Vec<Location>,
 }
 
 /// What a host asks of clients.
-enum Clients {
+pub(super) enum Clients {
     /// As the configuration has it, and whose Ingress said it.
     Asked(Value, AuthTls),
     /// Nobody can be verified: the host is closed.
     Closed(AuthTls),
 }
 
-struct Location {
-    path: String,
-    exact: bool,
-    to: To,
+pub(super) struct Location {
+    pub(super) path: String,
+    pub(super) exact: bool,
+    pub(super) to: To,
     /// Sent to HTTPS where its host has a certificate.
-    redirects: bool,
+    pub(super) redirects: bool,
     /// Sent there whether it has one or not.
-    forced: bool,
-    body_max: Option<u64>,
-    streams: bool,
-    mode: Option<String>,
+    pub(super) forced: bool,
+    pub(super) body_max: Option<u64>,
+    pub(super) streams: bool,
+    pub(super) mode: Option<String>,
 }
 
 /// Where requests go.
 #[derive(Clone)]
-enum To {
+pub(super) enum To {
     Service { name: String, service: Value },
     Answer(u16),
     Redirect { name: String, status: u16, location: String },
 }
 
 /// What an Ingress leads to, with its rules and headers.
-struct Making<'o> {
-    namespace: String,
-    name: String,
-    options: &'o Options,
-    profile: String,
-    refused: bool,
+pub(super) struct Making<'o> {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) options: &'o Options,
+    pub(super) profile: String,
+    pub(super) refused: bool,
 }
 
 impl<'a> Table<'a> {
@@ -355,374 +354,48 @@ impl<'a> Table<'a> {
         true
     }
 
-    /// What a backend comes to.
-    fn resolved(
-        &mut self,
-        backend: &IngressBackend,
-        making: &Making<'_>,
-        say: &mut impl FnMut(&'static str, String, bool),
-    ) -> To {
-        if making.refused {
-            return To::Answer(503);
-        }
-        if let Some((status, location)) = &making.options.redirect {
-            let name = short(format!("{}.{}.redirect", making.namespace, making.name));
-            return To::Redirect { name, status: *status, location: location.clone() };
-        }
-        let Some(service) = &backend.service else {
-            say("NotHonoured", "a backend that is no Service is answered with 503".to_owned(), false);
-            return To::Answer(503);
-        };
-        match self.upstream(service, making) {
-            Ok(Some(upstream)) => {
-                let port = service.port.as_ref().map(|port| match (&port.name, port.number) {
-                    (Some(name), _) if !name.is_empty() => name.clone(),
-                    (_, number) => number.unwrap_or_default().to_string(),
-                });
-                let name = format!(
-                    "{}.{}.{}.{}",
-                    making.namespace,
-                    making.name,
-                    service.name,
-                    port.unwrap_or_else(|| "0".to_owned())
-                );
-                let mut value = json!({"upstream": upstream, "profile": making.profile});
-                let forward = self.forward(making.options);
-                if !forward.is_empty() {
-                    value["forward"] = Value::Object(forward);
-                }
-                To::Service { name: short(name), service: value }
-            }
-            Ok(None) => {
-                let what = format!("the Service {}/{} has nobody ready: 503", making.namespace, service.name);
-                say("NoEndpoints", what, true);
-                To::Answer(503)
-            }
-            Err(why) => {
-                say("BadBackend", format!("503: {why}"), false);
-                To::Answer(503)
-            }
-        }
-    }
-
-    fn upstream(
-        &mut self,
-        service: &IngressServiceBackend,
-        making: &Making<'_>,
-    ) -> Result<Option<Value>, String> {
-        let options = making.options;
-        let scheme = if options.https { "https" } else { "http" };
-        let urls = self.backends.urls(&making.namespace, service, scheme, options.service_upstream)?;
-        if urls.is_empty() {
-            return Ok(None);
-        }
-        let mut upstream = json!({
-            "url": urls,
-            "connect": format!("{}s", options.connect.unwrap_or(self.global.connect)),
-            "response": format!("{}s", options.read.unwrap_or(self.global.read)),
-        });
-        if options.http2 {
-            upstream["protocol"] = json!("http2");
-        }
-        if options.https {
-            let mut tls = json!({});
-            let name = format!("{}.{}", service.name, making.namespace);
-            tls["serverName"] = json!(options.upstream_name.clone().unwrap_or(name));
-            match (&options.upstream_secret, options.upstream_verify) {
-                (Some(secret), true) => {
-                    let files = self.secrets.authorities(secret)?;
-                    tls["ca"] = json!(files[0].0);
-                    self.tls.extend(files);
-                }
-                (None, true) => {
-                    return Err("proxy-ssl-verify asks for a proxy-ssl-secret with ca.crt".to_owned());
-                }
-                (_, false) => tls["verify"] = json!(false),
-            }
-            if let Some(secret) = options.upstream_secret.as_ref().filter(|of| self.secrets.has_pair(of)) {
-                let files = self.secrets.pair(secret, &self.settings.checks, &mut self.memory.pairs)?;
-                tls["clientCert"] = json!({"cert": files[0].0, "key": files[1].0});
-                self.tls.extend(files);
-            }
-            upstream["tls"] = tls;
-        }
-        Ok(Some(upstream))
-    }
-
-    fn forward(&self, options: &Options) -> Map<String, Value> {
-        let mut forward = Map::new();
-        if options.auth_tls.as_ref().is_some_and(|asked| asked.pass_certificate) {
-            forward.insert("clientCertificate".to_owned(), json!(true));
-        }
-        let headers: Map<String, Value> =
-            options.headers.iter().map(|(name, fact)| (name.clone(), json!(fact))).collect();
-        if !headers.is_empty() {
-            forward.insert("headers".to_owned(), Value::Object(headers));
-        }
-        forward
-    }
-
-    /// What the data plane's own reader would not take of an Ingress, read alone.
-    fn unreadable(&mut self, ingress: &Ingress, options: &Options) -> Option<String> {
-        let spec = ingress.spec.as_ref()?;
-        let mut routes = Vec::new();
-        let mut seen = BTreeSet::new();
-        for path in spec.rules.iter().flatten().flat_map(|rule| rule.http.iter().flat_map(|http| &http.paths))
-        {
-            let exact = path.path_type == "Exact";
-            let written = path.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
-            if seen.insert((written.trim_end_matches('/'), exact)) {
-                routes.push(json!({"path": written, "exact": exact, "service": "s"}));
-            }
-        }
-        routes.push(json!({"path": "/palisade-default", "service": "s"}));
-        let mut service = json!({"name": "s", "upstream": {
-            "url": if options.https { "https://a" } else { "http://a" },
-            "connect": format!("{}s", options.connect.unwrap_or(5)),
-            "response": format!("{}s", options.read.unwrap_or(60)),
-        }, "forward": self.forward(options)});
-        if let Some(name) = options.upstream_name.as_ref().filter(|_| options.https) {
-            service["upstream"]["tls"] = json!({"serverName": name});
-        }
-        let mut services = vec![service];
-        let places = [options.app_root.as_ref(), options.redirect.as_ref().map(|(_, to)| to)];
-        for (number, place) in places.into_iter().flatten().enumerate() {
-            let name = format!("redirect{number}");
-            services.push(json!({"name": name, "answer": {"status": 302, "location": place}}));
-            routes.push(json!({"path": format!("/palisade-{number}"), "service": name}));
-        }
-        let text = json!({"services": services, "routes": routes}).to_string();
-        let known = self.memory.read.entry(Sha256::digest(&text).into()).or_insert_with(|| {
-            let read = read(Some(File { text: text.as_bytes(), folder: "" }), &Overrides::default());
-            let first = read.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
-            first.map(|first| first.message.clone()).or_else(|| read.config.is_none().then(String::new))
-        });
-        known.clone()
-    }
-
-    /// The bundle.
-    pub(crate) fn finish(mut self, reports: &mut Vec<Report>) -> Bundle {
-        let backend = self.settings.default_backend.clone();
-        if let Some((namespace, name)) = &backend {
-            let service =
-                IngressServiceBackend { name: name.clone(), port: Some(ServiceBackendPort::default()) };
-            let options = Options::default();
-            let making = Making {
-                namespace: namespace.clone(),
-                name: "default-backend".to_owned(),
-                options: &options,
-                profile: "default".to_owned(),
-                refused: false,
-            };
-            let backend = IngressBackend { service: Some(service), resource: None };
-            let object = Object {
-                kind: "Service",
-                namespace: namespace.clone(),
-                name: name.clone(),
-                uid: String::new(),
-            };
-            let to = self.resolved(&backend, &making, &mut |reason, message, served| {
-                reports.push(Report { object: object.clone(), reason, message, served });
-            });
-            let location = self.location("/".to_owned(), false, to, &making);
-            self.insert("", location);
-        }
+    /// Puts it all into a gateway's configuration.
+    pub(crate) fn finish(mut self, draft: &mut Draft, reports: &mut Vec<Report>) {
+        self.default_backend(reports);
         let fallback = self.hosts.get("").and_then(|host| {
-            host.locations
-                .iter()
-                .find(|location| location.path == "/" && !location.exact)
-                .map(|at| at.to.clone())
+            let whole = |location: &&Location| location.path == "/" && !location.exact;
+            host.locations.iter().find(whole).map(|at| at.to.clone())
         });
         let fallback = fallback.unwrap_or(To::Answer(404));
-        let mut made = Made::default();
         self.hosts.entry(String::new()).or_default();
+        let leading = Leading { global: self.global, settings: self.settings };
         for (name, host) in &self.hosts {
-            made.host(name, host, &fallback, self.global, self.settings);
+            leading.host(draft, name, host, &fallback);
         }
-        let mut bundle = Bundle::new();
         let default = ("tls/default.crt".to_owned(), "tls/default.key".to_owned());
         self.tls.insert(default.0.clone(), self.settings.certificate.0.clone().into());
         self.tls.insert(default.1.clone(), self.settings.certificate.1.clone().into());
-        let certificates: Vec<Value> = std::iter::once(&default)
-            .chain(&self.certificates)
-            .map(|(cert, key)| json!({"cert": cert, "key": key}))
-            .collect();
-        let mut config = self.settings.further.clone();
-        config.insert("listeners".to_owned(), self.listeners(&certificates));
-        config.insert("services".to_owned(), made.services());
-        config.insert("routes".to_owned(), Value::Array(made.routes));
-        config.insert("profiles".to_owned(), json!(self.profiles));
-        let entry = Value::Object(config).to_string();
-        let files = self.files.0.into_iter().chain(self.tls);
-        for (name, content) in files.chain([(ENTRY.to_owned(), entry.into_bytes().into())]) {
-            if let Err(error) = bundle.put(&name, content) {
-                let object = Object {
-                    kind: "ConfigMap",
-                    namespace: String::new(),
-                    name: String::new(),
-                    uid: String::new(),
-                };
-                reports.push(Report {
-                    object,
-                    reason: "TooLarge",
-                    message: error.to_string(),
-                    served: false,
-                });
-            }
-        }
-        bundle
+        draft.listener(HTTP, || self.global.listening(&self.settings.http));
+        let https = draft.listener(HTTPS, || self.global.listening(&self.settings.https));
+        https.certificates = std::iter::once(default).chain(self.certificates).collect();
+        draft.profiles.extend(self.profiles);
+        draft.files.extend(self.files.0.into_iter().chain(self.tls));
     }
 
-    fn listeners(&self, certificates: &[Value]) -> Value {
-        let forwarded = if self.global.full_forwarded_for { "ingress-nginx-full" } else { "ingress-nginx" };
-        let mut http = json!({"name": "http", "address": self.settings.http, "forwardedHeaders": forwarded});
-        let mut https =
-            json!({"name": "https", "address": self.settings.https, "forwardedHeaders": forwarded});
-        https["tls"] = json!({"certificates": certificates});
-        if let Some((from, trusted)) = &self.global.client_address {
-            for listener in [&mut http, &mut https] {
-                listener["clientAddress"] = json!({"from": from, "trusted": trusted});
-            }
-        }
-        json!([http, https])
-    }
-}
-
-/// Services and routes of the configuration.
-#[derive(Default)]
-struct Made {
-    named: BTreeMap<String, Value>,
-    routes: Vec<Value>,
-}
-
-impl Made {
-    fn host(&mut self, name: &str, host: &Host, fallback: &To, global: &Global, settings: &Settings) {
-        if let Some(Clients::Closed(_)) = &host.clients {
-            self.route(name, None, "/", false, &To::Answer(403), host, None, global);
-            return;
-        }
-        let asks = matches!(&host.clients, Some(Clients::Asked(value, _)) if value["mode"] != "off");
-        let whole = host.locations.iter().any(|location| !location.exact && location.path == "/");
-        for location in &host.locations {
-            let own = Some(location);
-            let (path, exact, to) = (location.path.as_str(), location.exact, &location.to);
-            // What is asked of clients cannot be asked over plain HTTP.
-            if location.redirects && host.tls || location.forced || asks {
-                self.redirected(name, path, exact, settings);
-                self.route(name, Some("https"), path, exact, to, host, own, global);
-            } else {
-                self.route(name, None, path, exact, to, host, own, global);
-            }
-        }
-        if !whole {
-            if asks {
-                self.redirected(name, "/", false, settings);
-            }
-            self.route(name, asks.then_some("https"), "/", false, fallback, host, None, global);
-        }
-    }
-
-    fn redirected(&mut self, host: &str, path: &str, exact: bool, settings: &Settings) {
-        let answer = json!({"answer": {"status": 308, "httpsPort": settings.https_port}});
-        self.named.insert("to-https".to_owned(), answer);
-        self.push(host, Some("http"), path, exact, "to-https", None);
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "a route has as many sides")]
-    fn route(
-        &mut self,
-        name: &str,
-        listener: Option<&str>,
-        path: &str,
-        exact: bool,
-        to: &To,
-        host: &Host,
-        location: Option<&Location>,
-        global: &Global,
-    ) {
-        let clients = match &host.clients {
-            Some(Clients::Asked(value, _)) => Some(value),
-            _ => None,
+    /// The Service that has what no Ingress takes.
+    fn default_backend(&mut self, reports: &mut Vec<Report>) {
+        let Some((namespace, name)) = self.settings.default_backend.clone() else { return };
+        let service = IngressServiceBackend { name: name.clone(), port: Some(ServiceBackendPort::default()) };
+        let options = Options::default();
+        let making = Making {
+            namespace: namespace.clone(),
+            name: "default-backend".to_owned(),
+            options: &options,
+            profile: "default".to_owned(),
+            refused: false,
         };
-        let (base, mut service) = match to {
-            To::Service { name, service } => (name.clone(), service.clone()),
-            To::Answer(status) => (format!("answer-{status}"), json!({"answer": {"status": status}})),
-            To::Redirect { name, status, location } => {
-                (name.clone(), json!({"answer": {"status": status, "location": location}}))
-            }
-        };
-        if let Some(clients) = clients {
-            service["tls"] = json!({"clientCertificates": clients});
-        }
-        if let (Some(hsts), true) = (&global.hsts, host.tls) {
-            service["responseHeaders"] = json!({"set": {"Strict-Transport-Security": hsts}});
-        }
-        let service = self.service(base, name, service);
-        self.push(name, listener, path, exact, &service, location);
-    }
-
-    /// The name under which a service is known: its own, unless another of this name says something else.
-    fn service(&mut self, base: String, host: &str, service: Value) -> String {
-        match self.named.get(&base) {
-            None => {
-                self.named.insert(base.clone(), service);
-                return base;
-            }
-            Some(there) if *there == service => return base,
-            Some(_) => {}
-        }
-        let host = if host.is_empty() { "any" } else { host };
-        let other = short(format!("{base}@{host}").replace(['@', '*'], "_"));
-        let mut name = other.clone();
-        let mut number = 2;
-        while self.named.get(&name).is_some_and(|there| *there != service) {
-            name = short(format!("{other}-{number}"));
-            number += 1;
-        }
-        self.named.insert(name.clone(), service);
-        name
-    }
-
-    fn push(
-        &mut self,
-        host: &str,
-        listener: Option<&str>,
-        path: &str,
-        exact: bool,
-        service: &str,
-        location: Option<&Location>,
-    ) {
-        let mut route = json!({"path": path, "service": service});
-        if !host.is_empty() {
-            route["hosts"] = json!([host]);
-        }
-        if let Some(listener) = listener {
-            route["listener"] = json!(listener);
-        }
-        if exact {
-            route["exact"] = json!(true);
-        }
-        if let Some(location) = location {
-            if let Some(bytes) = location.body_max {
-                route["bodyMax"] = json!(format!("{bytes}B"));
-            }
-            if location.streams {
-                route["body"] = json!("stream");
-            }
-            if let Some(mode) = &location.mode {
-                route["mode"] = json!(mode);
-            }
-        }
-        self.routes.push(route);
-    }
-
-    fn services(&self) -> Value {
-        let named = self.named.iter().map(|(name, service)| {
-            let mut service = service.clone();
-            service["name"] = json!(name);
-            service
+        let backend = IngressBackend { service: Some(service), resource: None };
+        let object = Object { kind: "Service", namespace, name, uid: String::new() };
+        let to = self.resolved(&backend, &making, &mut |reason, message, served| {
+            reports.push(Report { object: object.clone(), reason, message, served });
         });
-        named.collect()
+        let location = self.location("/".to_owned(), false, to, &making);
+        self.insert("", location);
     }
 }
 
@@ -749,7 +422,7 @@ fn plain(path: &str, closed: bool) -> String {
 }
 
 /// Empty, or a name, or `*.` and a name.
-fn is_host(host: &str) -> bool {
+pub(crate) fn is_host(host: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -758,14 +431,4 @@ fn is_host(host: &str) -> bool {
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
     };
     host.is_empty() || name.len() <= 253 && name.split('.').all(label)
-}
-
-/// A name that a configuration may have: a long one ends in a digest of itself.
-fn short(name: String) -> String {
-    if name.len() <= 120 {
-        return name;
-    }
-    let digest = Sha256::digest(&name);
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{digest}", name.chars().take(100).collect::<String>())
 }

@@ -162,18 +162,37 @@ fn protection() -> Value {
                             "Service", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Namespace", "Gateway", "HTTPRoute", "Ingress",
                         ]},
                         "name": {"type": "string", "minLength": 1, "maxLength": 253},
-                        "sectionName": {"type": "string", "maxLength": 253},
+                        "sectionName": {"type": "string", "maxLength": 253, "description": "A listener of a Gateway, a rule of an HTTPRoute."},
                     },
+                    "x-kubernetes-validations": [
+                        {
+                            "rule": "!has(self.sectionName) || self.kind in ['Gateway', 'HTTPRoute']",
+                            "message": "only a Gateway and an HTTPRoute have sections",
+                        },
+                        {
+                            "rule": "!has(self.group) || self.group == (\
+                                self.kind in ['Service', 'Namespace'] ? '' : \
+                                self.kind == 'Ingress' ? 'networking.k8s.io' : \
+                                self.kind in ['Gateway', 'HTTPRoute'] ? 'gateway.networking.k8s.io' : 'apps')",
+                            "message": "group does not have this kind; leave it out",
+                        },
+                    ],
                 },
                 "x-kubernetes-validations": [{
-                    "rule": "self.all(a, self.exists_one(b, a.kind == b.kind && a.name == b.name))",
+                    "rule": "self.all(a, self.exists_one(b, a.kind == b.kind && a.name == b.name && \
+                        (has(a.sectionName) ? a.sectionName : '') == (has(b.sectionName) ? b.sectionName : '')))",
                     "message": "a target is named once",
                 }],
             },
             "profile": {"type": "string", "minLength": 1, "maxLength": 253, "description": "A WafProfile of this namespace; the operator's usual one when absent."},
             "mode": {"type": "string", "enum": ["off", "monitoring", "safe_blocking", "block"], "description": "In place of the profile's."},
-            "strategy": {"type": "string", "enum": ["pool", "sidecar"], "default": "pool", "description": "Whether traffic goes by the pool of data planes or by a sidecar."},
+            "strategy": {"type": "string", "enum": ["pool", "sidecar"], "default": "pool", "description": "Whether traffic goes by the pool of data planes, or by a sidecar: workloads are rolled then."},
         },
+        "x-kubernetes-validations": [{
+            "rule": "self.strategy != 'sidecar' || \
+                self.targetRefs.all(t, !(t.kind in ['Gateway', 'HTTPRoute', 'Ingress', 'ReplicaSet']))",
+            "message": "strategy sidecar is for workloads, Services and namespaces",
+        }],
     })
 }
 

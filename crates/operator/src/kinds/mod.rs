@@ -5,11 +5,14 @@
 
 mod crd;
 mod profile;
+mod protection;
 mod structural;
 mod yaml;
 
 pub use crd::{GROUP, PROTECTION, RULE_SET, VERSION, WAF_PROFILE, crds};
-pub use profile::{Rules, compile, profile_error, resolved, rule_files};
+pub use profile::{BYTES_MAX, Rules, compile, profile_error, resolved, rule_files};
+pub(crate) use profile::{Compiled, compiled, judged};
+pub use protection::{Attachment, Attachments, Target, Way, profile_name};
 pub use structural::breaches;
 
 /// All CRDs as one YAML file for `kubectl apply --server-side`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use palisade_config::Overrides;
 use palisade_engine::{RuleSources, load_rules};
-use palisade_seclang::{MemoryLoader, Style};
+use palisade_seclang::{Diagnostic, MemoryLoader, SourceMap, Style};
 use serde_json::{Value, json};
 
 /// The files of a rule set: those that are loaded, in order, and those that they name.
@@ -19,8 +19,8 @@ pub struct Rules {
     pub crs: Option<String>,
 }
 
-/// Rules of one object, in bytes: etcd takes about 1.5 MiB.
-const BYTES_MAX: usize = 2 << 20;
+/// Bytes of all rule files of one object. etcd takes about 1.5 MiB; a whole CRS 4 has 0.94.
+pub const BYTES_MAX: usize = 2 << 20;
 /// Errors that a message shows.
 const ERRORS_MAX: usize = 5;
 
@@ -57,31 +57,58 @@ pub fn rule_files(
 /// # Errors
 /// The first errors, with place and remedy.
 pub fn compile(rules: &Rules) -> Result<(), String> {
-    let bytes: usize = rules.files.iter().map(|(name, text)| name.len() + text.len()).sum();
+    let files = rules.files.iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
+    compiled(files, &rules.order).error.map_or(Ok(()), Err)
+}
+
+/// What compiling rules found.
+pub(crate) struct Compiled {
+    /// The first errors, with place and remedy.
+    pub(crate) error: Option<String>,
+    /// There are errors that it does not show.
+    pub(crate) has_more: bool,
+    /// Each in a line.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Compiles files in an order, as [`compile`] does.
+pub(crate) fn compiled<'f>(
+    files: impl Iterator<Item = (&'f str, &'f [u8])> + Clone,
+    order: &[String],
+) -> Compiled {
+    let bytes: usize = files.clone().map(|(name, text)| name.len() + text.len()).sum();
     if bytes > BYTES_MAX {
-        return Err(format!("the rules have {bytes} bytes, and at most {BYTES_MAX} are looked at"));
+        let error = format!("the rules have {bytes} bytes, and at most {BYTES_MAX} are looked at");
+        return Compiled { error: Some(error), has_more: false, warnings: Vec::new() };
     }
     // Names without a folder would be those of files here.
-    let at = |name: &String| format!("/{name}");
-    let loader = rules
-        .files
-        .iter()
-        .fold(MemoryLoader::new(), |loader, (name, text)| loader.with(at(name), text.as_bytes()));
-    let sources = RuleSources { rules: rules.order.iter().map(at).collect(), ..RuleSources::default() };
-    let loaded = load_rules(&sources, &loader);
-    let errors: Vec<_> = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
+    let at = |name: &str| format!("/{name}");
+    let loader = files.fold(MemoryLoader::new(), |loader, (name, text)| loader.with(at(name), text));
+    let rules = order.iter().map(|name| at(name)).collect();
+    let loaded = load_rules(&RuleSources { rules, ..RuleSources::default() }, &loader);
+    let (errors, warnings): (Vec<_>, Vec<_>) = loaded.diagnostics.iter().partition(|found| found.is_error());
+    let warnings = warnings.iter().map(|warning| one_line(warning, &loaded.sources)).collect();
     if errors.is_empty() && loaded.rules.is_some() {
-        return Ok(());
+        return Compiled { error: None, has_more: false, warnings };
     }
-    let mut message = format!(
-        "{} in the rules",
-        if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) }
-    );
+    let mut message = match errors.len() {
+        1 => "1 error in the rules".to_owned(),
+        count => format!("{count} errors in the rules"),
+    };
     for error in errors.iter().take(ERRORS_MAX) {
         message.push('\n');
         message.push_str(error.render(&loaded.sources, Style::Plain).replace("--> /", "--> ").trim_end());
     }
-    Err(message)
+    Compiled { error: Some(message), has_more: errors.len() > ERRORS_MAX, warnings }
+}
+
+/// `custom.conf:3:9: unknown variable`.
+fn one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let place = diagnostic.span.map(|span| {
+        let (line, column) = sources.line_column(span);
+        format!("{}:{line}:{column}: ", sources.name(span.file).trim_start_matches('/'))
+    });
+    format!("{}{}", place.unwrap_or_default(), diagnostic.message)
 }
 
 /// A WafProfile's `spec` as a profile of a configuration, with the rules that it names as files of the bundle below
@@ -123,6 +150,11 @@ pub fn resolved<'r>(
 
 /// What the configuration's reader has against a profile, key by key.
 pub fn profile_error(profile: &Value) -> Option<String> {
+    judged(profile).0
+}
+
+/// What the configuration's reader has against a profile: the first errors, and all warnings.
+pub(crate) fn judged(profile: &Value) -> (Option<String>, Vec<String>) {
     let config = json!({
         "profiles": {"default": profile},
         "services": [{"name": "a", "upstream": {"url": "http://a"}}],
@@ -130,18 +162,14 @@ pub fn profile_error(profile: &Value) -> Option<String> {
     let text = config.to_string();
     let file = palisade_config::File { text: text.as_bytes(), folder: "" };
     let read = palisade_config::read(Some(file), &Overrides::default());
-    let told: Vec<String> = read
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.is_error())
-        .take(ERRORS_MAX)
-        .map(|found| {
-            let key = found.key.strip_prefix("profiles.default").unwrap_or(&found.key);
-            let help = found.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-            format!("spec{key}: {}{help}", found.message)
-        })
-        .collect();
-    (!told.is_empty()).then(|| told.join("\n"))
+    let say = |found: &palisade_config::Diagnostic| {
+        let key = found.key.strip_prefix("profiles.default").unwrap_or(&found.key);
+        let help = found.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        format!("spec{key}: {}{help}", found.message)
+    };
+    let (errors, warnings): (Vec<_>, Vec<_>) = read.diagnostics.iter().partition(|found| found.is_error());
+    let errors: Vec<String> = errors.into_iter().take(ERRORS_MAX).map(say).collect();
+    ((!errors.is_empty()).then(|| errors.join("\n")), warnings.into_iter().map(say).collect())
 }
 
 /// Where a data plane's image or volume keeps releases of the CRS.

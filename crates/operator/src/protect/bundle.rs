@@ -66,6 +66,8 @@ pub struct Parts<'a> {
     pub rules: Option<&'a RuleFolder>,
     /// Files of rule sets that profiles name, by their names in the bundle.
     pub rule_files: &'a BTreeMap<String, String>,
+    /// Files of alerts, by name.
+    pub alerts: &'a BTreeMap<String, String>,
     /// Files of policies, by name; `None`: policies decide nothing here.
     pub policies: Option<&'a BTreeMap<String, String>>,
     /// The bundle before this: contents that stay are not copied.
@@ -95,7 +97,7 @@ pub fn bundle(parts: &Parts<'_>) -> Result<Bundle, palisade_control::BundleError
         }
     };
     put(ENTRY, entry(parts).to_string().into_bytes())?;
-    for (name, text) in parts.policies.into_iter().flatten().chain(parts.rule_files) {
+    for (name, text) in parts.policies.into_iter().flatten().chain(parts.rule_files).chain(parts.alerts) {
         put(name, text.as_bytes().to_vec())?;
     }
     if let Some(rules) = parts.rules {

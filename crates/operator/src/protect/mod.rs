@@ -8,6 +8,7 @@
 //!
 //! Everything here is a function of objects that were observed; what reads and writes them is `reconciler`.
 
+mod alerts;
 mod ask;
 mod bundle;
 mod calico;
@@ -23,8 +24,9 @@ mod report;
 mod ruleset;
 mod shapes;
 mod steps;
+mod uninspected;
 
-pub use ask::{Ask, Attachment, Attachments, Target};
+pub use ask::Ask;
 pub use bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names, service_name};
 pub use calico::{
     APPLICATION_LAYER_NAME, ApplicationLayer, Envoy, HONOURED_CONDITION, LogCollection,
@@ -32,9 +34,11 @@ pub use calico::{
 };
 pub use ledger::{Entry, Ledger};
 pub use names::*;
+pub(crate) use plan::controller;
 pub use plan::{Observed, Plan, ServicePlan, Settings, plan};
 pub use policies::{PolicyFiles, policy_files};
 pub use pool::{Member, Pool};
+pub(crate) use refusal::is_of_system;
 pub use refusal::{Grounds, Refusal, refusal};
 pub use report::{Finding, finding, selector_owners};
 pub use ruleset::{RULESET_FIRST, RULESET_NAME, RULESET_NAMESPACE, RuleFolder, RulesRefused};

@@ -19,6 +19,9 @@ pub const FIELD_MANAGER: &str = "palisade-operator";
 /// The type of the condition on Services.
 pub const PROTECTED_CONDITION: &str = "palisade.dev/Protected";
 
+/// The type of the condition about connections from before.
+pub const INSPECTED_CONDITION: &str = "palisade.dev/AllInspected";
+
 pub(super) const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 pub(super) const MANAGED_BY_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 pub(super) const SLICE_CONTROLLER: &str = "endpointslice-controller.k8s.io";

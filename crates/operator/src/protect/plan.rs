@@ -8,24 +8,28 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
-use palisade_config::Overrides;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use palisade_control::Bundle;
 use serde_json::{Map, Value, json};
 
-use super::ask::{Ask, Attachment, Attachments, Target};
+use super::alerts;
+use super::ask::Ask;
 use super::bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names, service_name};
 use super::calico::{ApplicationLayer, Switch};
 use super::endpoints::{Keeper, keeper, ready_by_port};
 use super::ledger::Ledger;
 use super::names::{
-    Key, PROTECT_CALICO, PROTECTED_CONDITION, PortKey, SERVICE_NAME_LABEL, SHADOW_OF, label, shadow_name,
+    INSPECTED_CONDITION, Key, PROTECT_CALICO, PROTECTED_CONDITION, PortKey, SERVICE_NAME_LABEL, SHADOW_OF,
+    label, shadow_name,
 };
 use super::policies::{PolicyFiles, policy_files};
 use super::pool::Pool;
 use super::refusal::{Grounds, Refusal, is_http2, refusal};
 use super::report::{Finding, finding, selector_owners};
 use super::ruleset::RuleFolder;
-use super::steps::{Next, View, Wish, is_touched, next, ours_by_port, port_names};
+use super::steps::{Next, Stage, View, Wish, is_touched, next, ours_by_port, port_names};
+use super::uninspected::{self, since_before};
+use crate::kinds::{Attachment, Attachments, profile_error, profile_name};
 
 /// What the operator was told.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub struct Settings {
     pub base: Map<String, Value>,
     /// The usual profile, where no ConfigMap has rules.
     pub profile: Value,
+    /// What the pool's reader has against an alert, in YAML; an alert that it refuses stays away from the pool.
+    pub alert_error: fn(&str) -> Option<String>,
     /// Whether the pool enforces policies, where Calico's `ApplicationLayer` says nothing.
     pub policies: bool,
 }
@@ -59,6 +65,7 @@ impl Default for Settings {
             pool_on_every_node: false,
             base: base.as_object().cloned().unwrap_or_default(),
             profile: json!({"mode": "monitoring"}),
+            alert_error: |_| None,
             policies: true,
         }
     }
@@ -79,6 +86,8 @@ pub struct Observed {
     pub accounts: Vec<Arc<ServiceAccount>>,
     /// Policies, tiers and sets, of Kubernetes and of Calico.
     pub policies: Vec<Arc<Value>>,
+    /// Calico's alerts, templates and exceptions.
+    pub alerts: Vec<Arc<Value>>,
     /// Of `Protection`s.
     pub attachments: Vec<Attachment>,
     /// `WafProfile`s, as profiles of a configuration.
@@ -105,8 +114,6 @@ pub struct Plan {
     pub serves: BTreeMap<u16, (String, usize)>,
     /// What is to become of Services: of those that are asked for, and of those that something of ours is about.
     pub services: Vec<ServicePlan>,
-    /// `Protection`s that came too late at a target, and others' that were there before: by their places.
-    pub conflicts: Vec<(usize, Target, usize)>,
     /// Objects that cannot be used, and why.
     pub unusable: Vec<(String, String)>,
 }
@@ -122,8 +129,12 @@ pub struct ServicePlan {
     pub next: Next,
     /// Why it is not protected although somebody asks.
     pub refusal: Option<Refusal>,
-    /// What it is told, where that is not what it says already.
-    pub finding: Option<Finding>,
+    /// What is said of it. All of it is written together.
+    pub findings: Vec<Finding>,
+    /// Whether the Service says all of that already, and nothing else.
+    pub is_said: bool,
+    /// Pods that may hold connections which nobody inspects.
+    pub uninspected: usize,
 }
 
 /// Plans from what was observed. Takes time linear in it, but for sorting.
@@ -208,8 +219,20 @@ pub fn plan(
             has_condition(service)
                 .then(|| Finding::no(PROTECTED_CONDITION, "NotProtected", "it is not protected"))
         };
-        let said = said.or_else(off).filter(|said| !is_said(service, said));
-        services.push(ServicePlan { key, wish, next, refusal: refused, finding: said });
+        let mut findings: Vec<_> = said.or_else(off).into_iter().collect();
+        let counted =
+            (next.stage == Stage::Protected).then(|| since_before(service, backends.0.iter().copied()));
+        let counted = counted.flatten();
+        findings.extend(counted.map(uninspected::finding));
+        services.push(ServicePlan {
+            is_said: says(service, &findings),
+            uninspected: counted.map_or(0, |(_, before, _)| before),
+            key,
+            wish,
+            next,
+            refusal: refused,
+            findings,
+        });
     }
     fronts.sort_by_key(|front: &Front| front.port);
 
@@ -219,7 +242,13 @@ pub fn plan(
         .map_or(settings.policies, |layer| layer.application_layer_policy == Switch::Enabled);
     let policies = if enforced { world.policies() } else { PolicyFiles::default() };
     unusable.extend(policies.unusable);
+    let (alerts, unusable_alerts) =
+        alerts::files(observed.alerts.iter().map(|alert| &**alert), settings.alert_error);
+    unusable.extend(unusable_alerts);
     let mut base = settings.base.clone();
+    if !alerts.is_empty() {
+        base.insert("alerts".to_owned(), json!({"files": [alerts::FOLDER]}));
+    }
     if let Some(layer) = &observed.application_layer {
         layer.settings(&mut base);
     }
@@ -231,6 +260,7 @@ pub fn plan(
         profiles: &profiles,
         rules: observed.rules.as_deref(),
         rule_files: &observed.rule_files,
+        alerts: &alerts,
         policies: enforced.then_some(&policies.files),
         before,
     };
@@ -246,7 +276,6 @@ pub fn plan(
         ledger,
         bundle: made.ok(),
         services,
-        conflicts: attachments.conflicts().to_vec(),
         unusable,
     }
 }
@@ -268,9 +297,8 @@ fn front(
         ready = ready_by_port(theirs);
     }
     let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
-    let profile = protection.and_then(|protection| protection.profile.as_deref());
-    let profile =
-        profile.map(|name| format!("{}.{name}", key.namespace)).filter(|name| profiles.contains_key(name));
+    let profile = protection.and_then(Attachment::profile_name);
+    let profile = profile.filter(|name| profiles.contains_key(name));
     let front = |port: &k8s_openapi::api::core::v1::ServicePort| {
         let of = PortKey { service: key.clone(), port: port.name.clone().unwrap_or_default() };
         let endpoints: BTreeSet<SocketAddr> = ready.get(&of.port).cloned().unwrap_or_default();
@@ -308,7 +336,7 @@ fn profiles(observed: &Observed, settings: &Settings) -> (BTreeMap<String, Value
     for (key, profile) in &observed.profiles {
         match profile_error(profile) {
             None => {
-                profiles.insert(format!("{}.{}", key.namespace, key.name), profile.clone());
+                profiles.insert(profile_name(&key.namespace, &key.name), profile.clone());
             }
             Some(error) => {
                 let message = format!("{error}; the usual profile is in its place");
@@ -319,16 +347,6 @@ fn profiles(observed: &Observed, settings: &Settings) -> (BTreeMap<String, Value
     (profiles, unusable)
 }
 
-/// What the configuration's reader has against a profile.
-fn profile_error(profile: &Value) -> Option<String> {
-    let config = json!({"profiles": {"default": profile}, "services": [{"name": "a", "upstream": {"url": "http://a"}}]});
-    let text = config.to_string();
-    let file = palisade_config::File { text: text.as_bytes(), folder: "" };
-    let read = palisade_config::read(Some(file), &Overrides::default());
-    let error = read.diagnostics.iter().find(|diagnostic| diagnostic.is_error())?;
-    Some(format!("{}: {}", error.key, error.message).chars().take(300).collect())
-}
-
 fn conditions(service: &Service) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
     service.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default()
 }
@@ -337,8 +355,12 @@ fn has_condition(service: &Service) -> bool {
     conditions(service).iter().any(|condition| condition.type_ == PROTECTED_CONDITION)
 }
 
-fn is_said(service: &Service, finding: &Finding) -> bool {
-    conditions(service).iter().any(|condition| finding.is_said(condition))
+/// Whether a Service's conditions of ours are these.
+fn says(service: &Service, findings: &[Finding]) -> bool {
+    let ours = |kind: &str| kind == PROTECTED_CONDITION || kind == INSPECTED_CONDITION;
+    let there: Vec<_> = conditions(service).iter().filter(|condition| ours(&condition.type_)).collect();
+    there.len() == findings.len()
+        && findings.iter().all(|finding| there.iter().any(|condition| finding.is_said(condition)))
 }
 
 /// Who belongs to whom.
@@ -406,7 +428,7 @@ impl<'a> Index<'a> {
             true => Vec::new(),
             false => backends.controllers(),
         };
-        match attachments.ask(service, controllers.iter()) {
+        match Ask::of(service, &observed.attachments, attachments, controllers.iter()) {
             // Calico's annotation means what Calico's switches say, where they are.
             Ask::Annotation(PROTECT_CALICO)
                 if observed.application_layer.as_ref().is_some_and(|layer| !layer.takes_services()) =>
@@ -461,25 +483,23 @@ impl<'a> Backends<'a> {
         Workload { labels, account }
     }
 
-    /// The controllers that keep them, by kind and name. A Deployment keeps pods by a ReplicaSet whose name is its own and
-    /// the pods' template hash.
+    /// The controllers that keep them, by kind and name.
     fn controllers(&self) -> Vec<(String, String)> {
-        let mut all: Vec<_> = self
-            .0
-            .iter()
-            .filter_map(|pod| {
-                let owners = pod.metadata.owner_references.as_deref()?;
-                let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
-                let hash = label(&pod.metadata, "pod-template-hash");
-                let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
-                match (owner.kind.as_str(), deployment) {
-                    ("ReplicaSet", Some(name)) => Some(("Deployment".to_owned(), name.to_owned())),
-                    (kind, _) => Some((kind.to_owned(), owner.name.clone())),
-                }
-            })
-            .collect();
+        let mut all: Vec<_> = self.0.iter().filter_map(|pod| controller(&pod.metadata)).collect();
         all.sort();
         all.dedup();
         all
     }
+}
+
+/// The controller that keeps a pod, by kind and name. A Deployment keeps pods by a ReplicaSet whose name is its own and the
+/// pods' template hash.
+pub(crate) fn controller(pod: &ObjectMeta) -> Option<(String, String)> {
+    let owner = pod.owner_references.as_deref()?.iter().find(|owner| owner.controller == Some(true))?;
+    let hash = label(pod, "pod-template-hash");
+    let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
+    Some(match (owner.kind.as_str(), deployment) {
+        ("ReplicaSet", Some(name)) => ("Deployment".to_owned(), name.to_owned()),
+        (kind, _) => (kind.to_owned(), owner.name.clone()),
+    })
 }

@@ -137,7 +137,7 @@ pub fn refusal(service: &Service, grounds: &Grounds<'_>) -> Option<Refusal> {
 }
 
 /// Namespaces of clusters, of Calico, and of OpenShift.
-pub(super) fn is_of_system(namespace: &str) -> bool {
+pub(crate) fn is_of_system(namespace: &str) -> bool {
     const NAMES: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "openshift"];
     const BEGINNINGS: [&str; 3] = ["calico-", "tigera-", "openshift-"];
     NAMES.contains(&namespace) || BEGINNINGS.iter().any(|beginning| namespace.starts_with(beginning))

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use palisade_engine::{RuleSources, load_rules};
-use palisade_seclang::{MemoryLoader, Style};
 use sha2::{Digest as _, Sha256};
+
+use crate::kinds;
 
 /// Where Calico's operator looks for the ConfigMap.
 pub const RULESET_NAMESPACE: &str = "tigera-operator";
@@ -108,16 +108,11 @@ impl RuleFolder {
     /// # Errors
     /// What is wrong, with file, line and remedy, cut to what a condition may hold.
     pub fn check(&self) -> Result<(), RulesRefused> {
-        let loader = self.files.iter().fold(MemoryLoader::new(), |loader, (name, content)| {
-            loader.with(format!("{RULESET_NAME}/{name}"), content.to_vec())
-        });
-        let rules = self.order().map(|name| format!("{RULESET_NAME}/{name}")).collect();
-        let loaded = load_rules(&RuleSources { rules, ..RuleSources::default() }, &loader);
-        if loaded.rules.is_some() {
-            return Ok(());
+        let files = self.files.iter().map(|(name, content)| (name.as_str(), &content[..]));
+        let order: Vec<String> = self.order().map(str::to_owned).collect();
+        match kinds::compiled(files, &order).error {
+            None => Ok(()),
+            Some(error) => Err(RulesRefused::Rules(error.chars().take(MESSAGE_CHARS_MAX).collect())),
         }
-        let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-        let told: Vec<_> = errors.take(3).map(|error| error.render(&loaded.sources, Style::Plain)).collect();
-        Err(RulesRefused::Rules(told.join("\n").chars().take(MESSAGE_CHARS_MAX).collect()))
     }
 }

@@ -3,11 +3,11 @@
 //! Rules and profiles are compiled by the code that runs them. What cannot be used is refused by name, with place and
 //! remedy, and nothing else is touched by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::kinds::{self, Rules};
+use crate::kinds::{self, Attachment, Attachments, Rules, Target};
 
 /// Objects of our kinds, and the ConfigMaps that hold rules (label `palisade.dev/rules: "true"`).
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Observed {
     pub rule_sets: Vec<Value>,
     /// `Protection`s.
     pub protections: Vec<Value>,
+    /// What Protections may be attached to, as far as it is known: kinds that were read, with their namespaces and names.
+    pub targets: BTreeMap<String, BTreeSet<(String, String)>>,
     /// By namespace and name: files by name.
     pub config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
 }
@@ -101,52 +103,77 @@ pub fn judge(observed: &Observed) -> Vec<Judged> {
 
 /// Of two that want the same target the older one has it; of two as old, the first by name.
 fn protections(observed: &Observed, profiles: &BTreeMap<(String, String), bool>) -> Vec<Judged> {
-    let mut all: Vec<&Value> = observed.protections.iter().collect();
-    let age = |object: &Value| {
-        (object["metadata"]["creationTimestamp"].as_str().unwrap_or("").to_owned(), name_of(object))
-    };
-    all.sort_by_key(|object| age(object));
-    let mut taken: BTreeMap<(String, String, String), String> = BTreeMap::new();
+    let attachments: Vec<Attachment> = observed.protections.iter().map(Attachment::read).collect();
+    let sorted = Attachments::new(&attachments);
+    let mut lost: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (late, target, first) in sorted.conflicts() {
+        let (kind, name) = target.kind_and_name();
+        let told = format!("{kind} {name} has {}, which is older", attachments[*first].name);
+        lost.entry(*late).or_default().push(told);
+    }
     let mut judged = Vec::new();
-    for protection in all {
-        let (namespace, name) = name_of(protection);
-        let mut lost = Vec::new();
-        for target in protection["spec"]["targetRefs"].as_array().into_iter().flatten() {
-            let text = |field: &str| target[field].as_str().unwrap_or("").to_owned();
-            let at = (namespace.clone(), text("kind"), text("name"));
-            match taken.get(&at) {
-                Some(other) if *other != name => {
-                    lost.push(format!("{} {} has {other}, which is older", at.1, at.2))
-                }
-                Some(_) => {}
-                None => drop(taken.insert(at, name.clone())),
-            }
-        }
-        let conflicted = if lost.is_empty() {
-            Sentence {
+    for (index, (protection, attachment)) in observed.protections.iter().zip(&attachments).enumerate() {
+        let conflicted = match lost.get(&index) {
+            None => Sentence {
                 condition: CONFLICTED,
                 is: false,
                 reason: "NoConflicts",
                 message: "each target is its own".to_owned(),
-            }
-        } else {
-            Sentence { condition: CONFLICTED, is: true, reason: "Conflicted", message: lost.join("; ") }
-        };
-        let accepted = match protection["spec"]["profile"].as_str() {
-            _ if conflicted.is => no("Conflicted", conflicted.message.clone()),
-            Some(profile) => match profiles.get(&(namespace, profile.to_owned())) {
-                Some(true) => yes("Accepted", format!("by profile {profile}")),
-                Some(false) => no(
-                    "InvalidProfile",
-                    format!("WafProfile {profile} cannot be used; its condition says why"),
-                ),
-                None => no("RefNotFound", format!("there is no WafProfile {profile} here")),
             },
-            None => yes("Accepted", "by the usual profile".to_owned()),
+            Some(lost) => {
+                Sentence { condition: CONFLICTED, is: true, reason: "Conflicted", message: lost.join("; ") }
+            }
+        };
+        let namespace = &attachment.namespace;
+        let accepted = if conflicted.is {
+            no("Conflicted", conflicted.message.clone())
+        } else if let Some((reason, why)) = wrong_target(observed, protection, attachment) {
+            no(reason, why)
+        } else {
+            match &attachment.profile {
+                Some(profile) => match profiles.get(&(namespace.clone(), profile.clone())) {
+                    Some(true) => yes("Accepted", format!("by profile {profile}")),
+                    Some(false) => no(
+                        "InvalidProfile",
+                        format!("WafProfile {profile} cannot be used; its condition says why"),
+                    ),
+                    None => no("RefNotFound", format!("there is no WafProfile {profile} here")),
+                },
+                None => yes("Accepted", "by the usual profile".to_owned()),
+            }
         };
         judged.push(of("Protection", protection, vec![accepted, conflicted]));
     }
     judged
+}
+
+/// A target that is not there, or is another's namespace. Kinds that were not read are believed.
+fn wrong_target(
+    observed: &Observed,
+    protection: &Value,
+    attachment: &Attachment,
+) -> Option<(&'static str, String)> {
+    let namespace = &attachment.namespace;
+    let named = protection["spec"]["targetRefs"].as_array().into_iter().flatten();
+    let elsewhere = named
+        .filter(|target| target["kind"] == "Namespace")
+        .find_map(|target| target["name"].as_str().filter(|name| name != namespace));
+    if let Some(elsewhere) = elsewhere {
+        let why =
+            format!("Namespace {elsewhere} is not its own, {namespace}: a Protection is about where it is");
+        return Some(("InvalidTarget", why));
+    }
+    let missing: Vec<String> = attachment
+        .targets
+        .iter()
+        .filter(|target| **target != Target::Namespace)
+        .filter_map(|target| {
+            let (kind, name) = target.kind_and_name();
+            let there = observed.targets.get(kind)?;
+            (!there.contains(&(namespace.clone(), name.to_owned()))).then(|| format!("{kind} {name}"))
+        })
+        .collect();
+    (!missing.is_empty()).then(|| ("TargetNotFound", format!("there is no {} here", missing.join(", "))))
 }
 
 fn of(kind: &'static str, object: &Value, sentences: Vec<Sentence>) -> Judged {
@@ -247,5 +274,28 @@ mod tests {
         assert_eq!((young.is, young.reason), (false, "Conflicted"));
         assert!(young.message.contains("old"), "{}", young.message);
         assert_eq!(told(&judged, "Protection", "lost").reason, "RefNotFound");
+    }
+
+    #[test]
+    fn a_target_that_is_not_there_is_told_where_its_kind_was_read() {
+        let of = |kind: &str, name: &str| json!({"targetRefs": [{"kind": kind, "name": name}]});
+        let mut observed = Observed {
+            protections: vec![
+                object("there", "", of("Ingress", "web")),
+                object("absent", "", of("Gateway", "edge")),
+                object("elsewhere", "", of("Namespace", "bank")),
+                object("own", "", of("Namespace", "shop")),
+            ],
+            targets: [("Ingress".to_owned(), [("shop".to_owned(), "web".to_owned())].into())].into(),
+            ..Observed::default()
+        };
+        let reasons = |observed: &Observed| {
+            let judged = judge(observed);
+            ["there", "absent", "elsewhere", "own"].map(|name| told(&judged, "Protection", name).reason)
+        };
+        assert_eq!(reasons(&observed), ["Accepted", "Accepted", "InvalidTarget", "Accepted"]);
+        observed.targets.insert("Gateway".to_owned(), BTreeSet::new());
+        observed.targets.insert("Ingress".to_owned(), BTreeSet::new());
+        assert_eq!(reasons(&observed), ["TargetNotFound", "TargetNotFound", "InvalidTarget", "Accepted"]);
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::probes::Told;
+
 /// What `/metrics` and `/readyz` are made of.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -13,11 +15,40 @@ pub struct Metrics {
     writes: AtomicU64,
     write_failures: AtomicU64,
     changes_of_leader: AtomicU64,
+    /// What reconcilers count.
+    gauges: Mutex<BTreeMap<&'static str, Shown>>,
     /// By kind: objects that are used, and those that cannot be.
     objects: Mutex<BTreeMap<&'static str, (usize, usize)>>,
 }
 
+/// What a gauge says, and its values by their labels.
+type Shown = (&'static str, Vec<(String, u64)>);
+
+/// A number of a reconciler's.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge {
+    /// What Prometheus calls it.
+    pub name: &'static str,
+    /// What it says.
+    pub help: &'static str,
+}
+
 impl Metrics {
+    /// A number is this now.
+    pub fn set(&self, gauge: &Gauge, value: usize) {
+        self.keep(gauge, vec![(String::new(), value as u64)]);
+    }
+
+    /// A number is this now, by the words of a label.
+    pub fn set_by(&self, gauge: &Gauge, label: &str, values: &BTreeMap<String, usize>) {
+        let labelled = |(word, value): (&String, &usize)| (format!("{{{label}=\"{word}\"}}"), *value as u64);
+        self.keep(gauge, values.iter().map(labelled).collect());
+    }
+
+    fn keep(&self, gauge: &Gauge, values: Vec<(String, u64)>) {
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner).insert(gauge.name, (gauge.help, values));
+    }
+
     /// Leadership came or went.
     pub fn set_leads(&self, leads: bool) {
         if self.leads.swap(leads, Ordering::Relaxed) != leads {
@@ -45,9 +76,15 @@ impl Metrics {
     pub fn set_objects(&self, kind: &'static str, used: usize, refused: usize) {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, (used, refused));
     }
+}
 
-    /// In Prometheus' text form.
-    pub fn text(&self) -> String {
+impl Told for Metrics {
+    // Whoever waits for leadership is ready too: it has to be there when its turn comes.
+    fn missing(&self) -> Option<&'static str> {
+        (!self.is_read()).then_some("the cluster has not been read yet")
+    }
+
+    fn metrics(&self) -> String {
         let mut out = String::new();
         let mut say = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -89,6 +126,9 @@ impl Metrics {
             })
             .collect();
         say("palisade_operator_objects", "gauge", "Objects of our kinds.", &objects);
+        for (name, (help, values)) in self.gauges.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            say(name, "gauge", help, values);
+        }
         out
     }
 }

@@ -15,7 +15,7 @@
 mod judge;
 mod leader;
 mod metrics;
-mod probes;
+mod pointer;
 mod statuses;
 
 use std::net::SocketAddr;
@@ -25,10 +25,12 @@ use std::time::Duration;
 use kube::Client;
 use tokio::sync::watch;
 
+use crate::probes::Probes;
+
 pub use judge::{Judged, Observed, Sentence, judge};
 pub use leader::{Leader, Settings as LeaderSettings};
-pub use metrics::Metrics;
-pub use probes::Probes;
+pub use metrics::{Gauge, Metrics};
+pub use pointer::Pointer;
 
 /// Who writes: of every field that we own.
 pub const FIELD_MANAGER: &str = "palisade-operator";
@@ -66,7 +68,7 @@ impl Runtime {
     /// When the address of the probes cannot be had.
     pub async fn start(client: Client, settings: &Settings) -> std::io::Result<Runtime> {
         let metrics = Arc::new(Metrics::default());
-        let probes = Probes::start(settings.probes, Arc::clone(&metrics)).await?;
+        let probes = Probes::start(settings.probes, Arc::<Metrics>::clone(&metrics)).await?;
         let leader = Leader::start(
             client.clone(),
             LeaderSettings {

@@ -25,6 +25,16 @@ pub(super) async fn run(client: Client, mut leads: watch::Receiver<bool>, metric
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource(GROUP, VERSION, kind, plural));
         (kind, watch_dynamic(api, &changed))
     });
+    // Only their names: what Protections are attached to.
+    let targets = TARGETS.map(|(group, version, kind, plural)| {
+        let api = Api::<DynamicObject>::all_with(client.clone(), &resource(group, version, kind, plural));
+        let slim = |object: &mut DynamicObject| {
+            object.data = Value::Null;
+            (object.metadata.managed_fields, object.metadata.annotations, object.metadata.labels) =
+                (None, None, None);
+        };
+        (kind, Watched::slim(api, watcher::Config::default(), Arc::clone(&changed), slim))
+    });
     let maps = Watched::<ConfigMap>::start(
         Api::all(client.clone()),
         watcher::Config::default().labels("palisade.dev/rules=true"),
@@ -61,6 +71,11 @@ pub(super) async fn run(client: Client, mut leads: watch::Receiver<bool>, metric
             profiles: objects[WAF_PROFILE.0].clone(),
             rule_sets: objects[RULE_SET.0].clone(),
             protections: objects[PROTECTION.0].clone(),
+            targets: targets
+                .iter()
+                .filter(|(_, kept)| kept.is_read())
+                .map(|(kind, kept)| ((*kind).to_owned(), kept.names().into_iter().collect()))
+                .collect(),
             config_maps: maps.all().iter().map(|map| files(map)).collect(),
         };
         // Rules may take their time to compile.
@@ -192,6 +207,18 @@ impl Writer {
         let _ = self.recorder.publish(&event, &about).await;
     }
 }
+
+/// Group, version, kind and plural.
+const TARGETS: [(&str, &str, &str, &str); 8] = [
+    ("", "v1", "Service", "services"),
+    ("apps", "v1", "Deployment", "deployments"),
+    ("apps", "v1", "StatefulSet", "statefulsets"),
+    ("apps", "v1", "DaemonSet", "daemonsets"),
+    ("apps", "v1", "ReplicaSet", "replicasets"),
+    ("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    ("gateway.networking.k8s.io", "v1", "Gateway", "gateways"),
+    ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+];
 
 const SETTLE: Duration = Duration::from_millis(50);
 const PAUSE_MIN: Duration = Duration::from_millis(500);

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use crate::inject::Skip;
+use crate::probes::Told;
 
-/// Counters, from the start of the process.
+/// Counters, from the start of the process, and whether it is ready.
 #[derive(Debug, Default)]
 pub struct AdmissionMetrics {
+    ready: AtomicBool,
     injected: AtomicU64,
     denied: AtomicU64,
     skipped: [AtomicU64; Skip::ALL.len()],
@@ -23,6 +26,11 @@ pub struct AdmissionMetrics {
 }
 
 impl AdmissionMetrics {
+    /// Certificates are in place and questions are answered; or, again, not.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Release);
+    }
+
     pub(super) fn injected(&self) {
         self.injected.fetch_add(1, Relaxed);
     }
@@ -53,9 +61,14 @@ impl AdmissionMetrics {
         micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
         count.fetch_add(1, Relaxed);
     }
+}
 
-    /// Prometheus text.
-    pub fn text(&self) -> String {
+impl Told for AdmissionMetrics {
+    fn missing(&self) -> Option<&'static str> {
+        (!self.ready.load(Acquire)).then_some("certificates are not in place")
+    }
+
+    fn metrics(&self) -> String {
         let mut out = String::new();
         let mut family = |name: &str, help: &str, kind: &str, lines: Vec<(String, String)>| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::inject::apply;
+use crate::probes::Told as _;
 
 /// Questions of the transcripts: what an API server sent to a webhook.
 fn transcript(file: &str) -> Option<Vec<Value>> {
@@ -32,7 +33,7 @@ fn ask(review: &Value, metrics: &AdmissionMetrics) -> Value {
 }
 
 fn counted(metrics: &AdmissionMetrics, line: &str) -> bool {
-    metrics.text().lines().any(|there| there == line)
+    metrics.metrics().lines().any(|there| there == line)
 }
 
 #[test]
@@ -54,7 +55,11 @@ fn what_an_api_server_asked_is_answered_in_its_shape() {
         }
     }
     assert!(questions > 20, "{questions}");
-    assert!(counted(&metrics, "palisade_injection_skips_total{reason=\"no-port\"} 5"), "{}", metrics.text());
+    assert!(
+        counted(&metrics, "palisade_injection_skips_total{reason=\"no-port\"} 5"),
+        "{}",
+        metrics.metrics()
+    );
 }
 
 #[test]

@@ -7,16 +7,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use palisade_config::Overrides;
-use palisade_engine::{RuleSources, load_rules};
-use palisade_seclang::{Diagnostic, MemoryLoader, SourceMap, Style};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::metrics::AdmissionMetrics;
 use super::review::{Decision, Request};
-
-/// Bytes of all rule files of one object. Above it: denied. etcd takes about 1.5 MiB; a whole CRS 4 has 0.94.
-pub const RULES_BYTES_MAX: usize = 2 << 20;
+use crate::kinds::{self, Compiled};
 
 /// Label of a ConfigMap whose `*.conf` are rules.
 const RULES_LABEL: &str = "palisade.dev/rules";
@@ -24,9 +19,6 @@ const RULES_LABEL: &str = "palisade.dev/rules";
 const CALICO_RULES: &str = "modsecurity-ruleset";
 /// Files that Calico's ConfigMap has to have; they are loaded first, in this order.
 const CALICO_FIRST: [&str; 2] = ["modsecdefault.conf", "crs-setup.conf"];
-/// Errors that a denial shows.
-const ERRORS_MAX: usize = 5;
-
 /// Whether an object may be stored. Kinds that nothing is known of here may.
 pub fn validate(request: &Request<'_>, metrics: &AdmissionMetrics) -> Decision {
     let Some(object) =
@@ -88,42 +80,11 @@ fn rule_set(object: &Value) -> Decision {
 
 /// Compiles rules in the order of their names.
 fn compiled(files: BTreeMap<String, Vec<u8>>, order: Vec<String>) -> Decision {
-    let bytes: usize = files.iter().map(|(name, text)| name.len() + text.len()).sum();
-    if bytes > RULES_BYTES_MAX {
-        return invalid(format!("the rules have {bytes} bytes, and at most {RULES_BYTES_MAX} are looked at"));
-    }
-    // Names without a folder would be those of files here.
-    let at = |name: &str| format!("/{name}");
-    let rules = order.iter().map(|name| at(name)).collect();
-    let loader =
-        files.into_iter().fold(MemoryLoader::new(), |loader, (name, text)| loader.with(at(&name), text));
-    let loaded = load_rules(&RuleSources { rules, ..RuleSources::default() }, &loader);
-    let (errors, warnings): (Vec<_>, Vec<_>) = loaded.diagnostics.iter().partition(|found| found.is_error());
-    let lines = warnings.iter().map(|warning| one_line(warning, &loaded.sources)).collect();
-    if loaded.rules.is_some() && errors.is_empty() {
-        return Decision { warnings: lines, ..Decision::allow() };
-    }
-    let mut message = match errors.len() {
-        1 => "1 error in the rules".to_owned(),
-        count => format!("{count} errors in the rules"),
-    };
-    for error in errors.iter().take(ERRORS_MAX) {
-        message.push('\n');
-        message.push_str(error.render(&loaded.sources, Style::Plain).replace("--> /", "--> ").trim_end());
-    }
-    if errors.len() > ERRORS_MAX {
-        message.push_str("\n...");
-    }
-    Decision { warnings: lines, ..invalid(message) }
-}
-
-/// `custom.conf:3:9: unknown variable`.
-fn one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
-    let place = diagnostic.span.map(|span| {
-        let (line, column) = sources.line_column(span);
-        format!("{}:{line}:{column}: ", sources.name(span.file).trim_start_matches('/'))
-    });
-    format!("{}{}", place.unwrap_or_default(), diagnostic.message)
+    let files = files.iter().map(|(name, text)| (name.as_str(), text.as_slice()));
+    let Compiled { error, has_more, warnings } = kinds::compiled(files, &order);
+    let Some(error) = error else { return Decision { warnings, ..Decision::allow() } };
+    let more = if has_more { "\n..." } else { "" };
+    Decision { warnings, ..invalid(format!("{error}{more}")) }
 }
 
 /// A profile is one of a configuration, where rules are named and not written.
@@ -137,25 +98,11 @@ fn profile(object: &Value) -> Decision {
     if rules.as_ref().is_some_and(|rules| !rules.is_object() && !rules.is_array()) {
         return invalid("spec.rules is no mapping");
     }
-    let config = json!({
-        "services": [{"name": "x", "upstream": {"url": "http://127.0.0.1:1"}}],
-        "profiles": {"default": spec},
-    });
-    let text = config.to_string();
-    let file = palisade_config::File { text: text.as_bytes(), folder: "" };
-    let read = palisade_config::read(Some(file), &Overrides::default());
-    let say = |found: &palisade_config::Diagnostic| {
-        let key = found.key.strip_prefix("profiles.default").unwrap_or(&found.key);
-        let help = found.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-        format!("spec{key}: {}{help}", found.message)
-    };
-    let (errors, warnings): (Vec<_>, Vec<_>) = read.diagnostics.iter().partition(|found| found.is_error());
-    let warnings = warnings.into_iter().map(say).collect();
-    if read.config.is_some() && errors.is_empty() {
-        return Decision { warnings, ..Decision::allow() };
+    let (error, warnings) = kinds::judged(&Value::Object(spec));
+    match error {
+        None => Decision { warnings, ..Decision::allow() },
+        Some(error) => Decision { warnings, ..invalid(error) },
     }
-    let errors: Vec<String> = errors.into_iter().take(ERRORS_MAX).map(say).collect();
-    Decision { warnings, ..invalid(errors.join("\n")) }
 }
 
 /// What a Protection says beyond its schema.

@@ -21,6 +21,7 @@ pub(crate) fn settings() -> Settings {
         http: "127.0.0.1:8080".to_owned(),
         https: "127.0.0.1:8443".to_owned(),
         https_port: 443,
+        ports: Default::default(),
         certificate: (b"certificate".to_vec(), b"key".to_vec()),
         crs: None,
         allow_snippets: false,
@@ -92,6 +93,7 @@ pub(crate) fn observed(objects: &[Value]) -> Observed {
         slices: of(&all, "EndpointSlice"),
         secrets: of(&all, "Secret"),
         config: of(&all, "ConfigMap").into_iter().next(),
+        gateway_api: Default::default(),
     }
 }
 

@@ -5,18 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use palisade_collector::{About, RulesAbout, ServiceAbout};
 use palisade_config::Name;
 use palisade_console::{
-    Control, Explainer, Exposition, Health, Histogram, ListenerStatus, PolicyShown, Records, Reload, Reloads,
-    RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
+    Control, Dataplane, Explainer, Exposition, Health, Histogram, ListenerStatus, PolicyShown, Records,
+    Reload, Reloads, RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Subject, Timestamp,
 };
 use palisade_control::stream::Following;
 use palisade_dataplane::{HistogramValue, Plane, Sample, Value};
 use palisade_engine::RuleSet;
 use palisade_events::LogWriter;
+use palisade_events::sinks::SinkCounts;
+use palisade_identity::hex_lower;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::admin::usage::Usage;
+use crate::collected::Collected;
+use crate::collecting::here;
 use crate::control::Controls;
 use crate::events::Events;
 use crate::flags::VERSION;
@@ -45,6 +51,7 @@ pub(crate) struct Process {
     shared: OnceLock<Arc<palisade_shared::Client>>,
     recording: OnceLock<Arc<Recording>>,
     following: OnceLock<watch::Receiver<Following>>,
+    collected: OnceLock<Arc<Collected>>,
     policies: Arc<ShownPolicies>,
     changing: Mutex<Changing>,
 }
@@ -64,6 +71,8 @@ struct Changing {
 /// What is in force: replaced as one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InForce {
+    /// A digest of what the configuration says and of what its rules are made of.
+    revision: String,
     services: Vec<ServiceStatus>,
     rule_sets: Vec<RuleSetInForce>,
 }
@@ -72,6 +81,8 @@ pub(crate) struct InForce {
 struct RuleSetInForce {
     name: String,
     rules: Arc<RuleSet>,
+    /// Of what they were made of.
+    digest: String,
     loaded_at: Timestamp,
 }
 
@@ -96,10 +107,22 @@ impl InForce {
             }
         };
         let loaded_at = now();
-        let rule_set = |(profile, _): (&Name, _)| {
-            Some(RuleSetInForce { name: profile.to_string(), rules: rules_of(profile)?.clone(), loaded_at })
+        let digest = |profile: &Name| {
+            snapshot.digests.get(profile).map_or_else(String::new, |digest| hex_lower(digest))
         };
+        let rule_set = |(profile, _): (&Name, _)| {
+            Some(RuleSetInForce {
+                name: profile.to_string(),
+                rules: rules_of(profile)?.clone(),
+                digest: digest(profile),
+                loaded_at,
+            })
+        };
+        let mut revision = Sha256::new();
+        revision.update(format!("{config:?}"));
+        config.profiles.iter().for_each(|(profile, _)| revision.update(digest(profile)));
         Self {
+            revision: hex_lower(&revision.finalize()),
             services: config.services.iter().map(service).collect(),
             rule_sets: config.profiles.iter().filter_map(rule_set).collect(),
         }
@@ -130,6 +153,7 @@ impl Process {
             shared: OnceLock::new(),
             recording: OnceLock::new(),
             following: OnceLock::new(),
+            collected: OnceLock::new(),
             policies,
             changing: Mutex::new(Changing {
                 state: State::Starting,
@@ -225,6 +249,56 @@ impl Process {
         let _ = self.following.set(following);
     }
 
+    /// Events go to a console for many data planes.
+    pub(crate) fn sends(&self, collected: Arc<Collected>) {
+        let _ = self.collected.set(collected);
+    }
+
+    /// What an inventory is told.
+    pub(crate) fn about(&self) -> About {
+        let problem = match self.readiness() {
+            Health::Good => None,
+            Health::Bad(why) => Some(why.into_owned()),
+        };
+        let controls = self.controls.get();
+        let (services, places) =
+            controls.map(|controls| (controls.services(), controls.places())).unwrap_or_default();
+        let followed = self.following.get().and_then(|following| following.borrow().held);
+        let changing = self.changing();
+        let rules = changing.in_force.rule_sets.iter().map(|rule_set| RulesAbout {
+            name: rule_set.name.clone(),
+            rules: rule_set.count() as u64,
+            digest: rule_set.digest.clone(),
+        });
+        let services = services.into_iter().map(|service| {
+            let place = places.iter().find(|place| place.service == service.name);
+            ServiceAbout {
+                application: service.application,
+                mode: service.mode.to_owned(),
+                mode_from: service.mode_from.to_owned(),
+                mode_written: service.mode_written.to_owned(),
+                mode_override: service.mode_override.to_owned(),
+                namespace: place.map_or("-", |place| &place.namespace).to_owned(),
+                workload: place.map_or(&service.name, |place| &place.name).clone(),
+                name: service.name,
+            }
+        });
+        let stale = changing.stale.iter();
+        let mut about = About {
+            state: changing.state.as_str().to_owned(),
+            problem,
+            started: (self.started_at.unix_seconds() * 1000.0) as u64,
+            revision: followed.map_or_else(|| changing.in_force.revision.clone(), |held| held.to_string()),
+            rules: rules.collect(),
+            services: services.collect(),
+            stale: stale.map(|stale| format!("{} {}: {}", stale.kind, stale.name, stale.error)).collect(),
+            ..About::default()
+        };
+        drop(changing);
+        self.collected.get().into_iter().for_each(|collected| collected.tell(&mut about));
+        about
+    }
+
     /// New requests should go elsewhere.
     pub(crate) fn draining(&self) {
         self.changing().state = State::Draining;
@@ -312,8 +386,9 @@ impl Subject for Process {
             plane_metrics(plane, into);
         }
         if let Some(outlets) = self.outlets.get() {
-            outlets_metrics(outlets, into);
+            outlets_metrics(outlets, self.collected.get().map(|collected| collected.counts()), into);
         }
+        self.collected.get().into_iter().for_each(|collected| collected.metrics(into));
         if let Some(client) = self.shared.get() {
             crate::shared::metrics(client.counts(), into);
         }
@@ -334,6 +409,10 @@ impl Subject for Process {
 
     fn say(&self, line: &str) {
         say!("palisade: {line}");
+    }
+
+    fn dataplanes(&self) -> Vec<Dataplane> {
+        vec![here(self.about())]
     }
 
     fn policies(&self) -> Vec<PolicyShown> {
@@ -482,8 +561,12 @@ fn policy_metrics(policies: &ShownPolicies, into: &mut Exposition) {
 }
 
 /// What the data plane counted.
-fn outlets_metrics(outlets: &Outlets, into: &mut Exposition) {
-    let counts = outlets.counts();
+pub(crate) fn outlets_metrics(
+    outlets: &Outlets,
+    collector: Option<(String, SinkCounts)>,
+    into: &mut Exposition,
+) {
+    let counts: Vec<_> = outlets.counts().into_iter().chain(collector).collect();
     let help = "Records that sinks and webhooks were to have, by what became of them.";
     for (sink, counts) in &counts {
         for (outcome, count) in

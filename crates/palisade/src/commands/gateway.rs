@@ -1,8 +1,10 @@
 //! `palisade gateway`: an ingress controller and its data plane in one process.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -10,10 +12,10 @@ use palisade_config::{Environment, Overrides};
 use palisade_control::channel;
 use palisade_dataplane::KeyPair;
 use palisade_model::Mode;
+use palisade_operator::certs;
 use palisade_operator::cluster::{ClusterFlags, client};
 use palisade_operator::gateway::{Scope, run as watch};
 use palisade_operator::ingress::{CONTROLLER, Checks, Crs, INGRESS_NGINX, Settings, annotations::PREFIX};
-use palisade_sim::identity::Authority;
 use serde_json::{Map, json};
 
 use crate::Finding;
@@ -53,6 +55,9 @@ pub(crate) struct GatewayFlags {
     /// Port of TLS as clients see it, which redirects name
     #[arg(long, value_name = "PORT", default_value_t = 443)]
     pub(crate) https_port: u16,
+    /// Address for a further port of Gateways; may be repeated. 80 is --http and --https-port is --https without being told
+    #[arg(long, value_name = "PORT=ADDR", value_parser = listen)]
+    pub(crate) listen: Vec<(u16, SocketAddr)>,
     /// Certificate (PEM) for hosts that have none [default: one of our own making]
     #[arg(long, value_name = "FILE", requires = "default_key")]
     pub(crate) default_certificate: Option<PathBuf>,
@@ -77,6 +82,12 @@ pub(crate) struct GatewayFlags {
     /// Address that Ingresses get in their status; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) publish_address: Vec<String>,
+    /// Lease that is held by the one gateway of several that writes statuses and events
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = pair, default_value = "palisade-system/palisade-gateway")]
+    pub(crate) lease: (String, String),
+    /// Who this is among them [default: $POD_NAME, else $HOSTNAME, with the process id]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) identity: Option<String>,
     /// Address of the admin listener (console, API, metrics), or off
     #[arg(long, value_name = "ADDR|off")]
     pub(crate) admin: Option<String>,
@@ -105,6 +116,8 @@ pub(crate) fn run(flags: &GatewayFlags) -> Result<Finding> {
         config: flags.config_map.clone(),
         publish_service: flags.publish_service.clone(),
         publish_addresses: flags.publish_address.clone(),
+        lease: flags.lease.clone(),
+        identity: flags.identity.clone().unwrap_or_else(crate::commands::operator::identity),
     };
     let (offers, offered) = channel();
     // The data plane has a runtime of its own: what the cluster says never waits for requests, nor they for it.
@@ -151,6 +164,11 @@ fn settings(flags: &GatewayFlags) -> Result<Settings> {
         http: flags.http.to_string(),
         https: flags.https.to_string(),
         https_port: flags.https_port,
+        ports: flags
+            .listen
+            .iter()
+            .map(|(port, address)| (*port, address.to_string()))
+            .collect::<BTreeMap<_, _>>(),
         certificate,
         crs: flags.crs.as_deref().map(crs).transpose()?,
         allow_snippets: flags.allow_snippets,
@@ -178,9 +196,8 @@ fn pattern(pattern: &str) -> Result<(), String> {
 
 /// For hosts without a certificate; clients do not know its authority, as they do not know ingress-nginx's.
 fn own_certificate() -> Result<(Vec<u8>, Vec<u8>)> {
-    let authority = Authority::new("Palisade gateway")?;
-    let identity = authority.workload("palisade-system", "gateway", &["palisade-gateway.invalid"])?;
-    Ok((identity.certificate.into_bytes(), identity.key.into_bytes()))
+    let made = certs::Kept::next(None, &["palisade-gateway.invalid".to_owned()], SystemTime::now())?;
+    Ok((made.certificate().as_bytes().to_vec(), made.key().as_bytes().to_vec()))
 }
 
 /// The files of a CRS: a release, or Debian's layout.
@@ -202,6 +219,14 @@ pub(crate) fn crs(folder: &Path) -> Result<Crs> {
     let plugins = above.join("plugins");
     let plugins = plugins.is_dir().then(|| text(&plugins)).transpose()?;
     Ok(Crs { setup: text(setup)?, rules: text(&rules)?, plugins })
+}
+
+fn listen(text: &str) -> Result<(u16, SocketAddr), String> {
+    let parsed =
+        text.split_once('=').and_then(|(port, address)| Some((port.parse().ok()?, address.parse().ok()?)));
+    parsed
+        .filter(|(port, _)| *port > 0)
+        .ok_or_else(|| "write PORT=ADDR, such as 8443=0.0.0.0:8444".to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -40,7 +40,7 @@ pub(crate) struct SidecarFlags {
     #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
     pub(crate) image_pull_policy: Option<String>,
     /// off, monitoring, safe_blocking or block
-    #[arg(long = "sidecar-mode", value_name = "MODE", default_value = "monitoring")]
+    #[arg(id = "sidecar_mode", long = "sidecar-mode", value_name = "MODE", default_value = "monitoring")]
     pub(crate) mode: Mode,
     /// Port that sidecars listen on
     #[arg(long, value_name = "PORT", default_value_t = 16080, value_parser = clap::value_parser!(u16).range(1024..))]
@@ -52,7 +52,7 @@ pub(crate) struct SidecarFlags {
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0", value_parser = ["0.0.0.0", "[::]"])]
     pub(crate) bind: String,
     /// CRS folder in the image, such as /opt/owasp-crs of its variant `crs`; the detector alone inspects when absent
-    #[arg(long = "sidecar-crs", value_name = "DIR")]
+    #[arg(id = "sidecar_crs", long = "sidecar-crs", value_name = "DIR")]
     pub(crate) crs: Option<String>,
     /// What sidecars ask for and may take: cpu=REQUEST/LIMIT,memory=REQUEST/LIMIT [default: cpu=50m,memory=96Mi/512Mi]
     #[arg(long, value_name = "AMOUNTS", value_parser = resources)]

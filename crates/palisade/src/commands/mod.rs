@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod authz;
 pub(crate) mod check;
+pub(crate) mod console;
 pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod drain;

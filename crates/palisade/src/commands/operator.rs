@@ -13,14 +13,17 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use palisade_control::link::{ClientAuth, Files, LiveTls};
 use palisade_control::{Control, Selector};
+use palisade_events::alerts::read_alerts;
 use palisade_operator::cluster::{self, ClusterFlags};
 use palisade_operator::protect::Settings;
 use palisade_operator::protect::reconciler::{self, Folder, Standing, Stream};
-use palisade_operator::runtime::{self as operating, Runtime};
+use palisade_operator::runtime::{self as operating, Gauge, Pointer, Runtime};
+use palisade_operator::sidecars;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::inject::SidecarFlags;
 use crate::Finding;
 use crate::serving::{Signals, Word, runtime};
 
@@ -71,12 +74,21 @@ pub(crate) struct OperatorFlags {
     /// Authorities that data planes' certificates have to be signed by, in PEM
     #[arg(long, value_name = "FILE", requires = "control")]
     control_ca: Option<PathBuf>,
+    /// A Service of our namespace without a selector that is to lead to the operator that leads; needs $POD_IP
+    #[arg(long, value_name = "NAME", requires = "control")]
+    control_service: Option<String>,
     /// The end of the names of the pool's data planes; their certificates have to be for those [default: pool.NAMESPACE]
     #[arg(long, value_name = "NAME", requires = "control")]
     pool_name: Option<String>,
     /// Where probes and metrics answer
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9902")]
     probes: SocketAddr,
+    /// Keep sidecars as the cluster's objects ask for them: workloads of Protections with strategy sidecar, ConfigMaps of
+    /// profiles, NetworkPolicies that close applications' ports, a watch for pods without theirs
+    #[arg(long)]
+    sidecars: bool,
+    #[command(flatten)]
+    sidecar: SidecarFlags,
     /// Name among those that would lead [default: $POD_NAME, else $HOSTNAME, with the process id]
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
@@ -87,7 +99,8 @@ pub(crate) struct OperatorFlags {
 
 #[derive(Debug, Subcommand)]
 enum OperatorCommand {
-    /// Give all Services back their selectors and remove what was put beside them, without an operator running
+    /// Give all Services back their selectors and remove what was put beside them, and into workloads, without an operator
+    /// running
     Restore(RestoreFlags),
 }
 
@@ -120,6 +133,7 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
         drain: flags.drain,
         pool_on_every_node: flags.pool_on_every_node,
         profile,
+        alert_error,
         ..Settings::default()
     };
     runtime()?.block_on(async {
@@ -136,7 +150,16 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
             .await
             .with_context(|| format!("cannot listen on {} (--probes)", flags.probes))?;
         say!("listening on http://{} (probes)", operator.probes());
-        let stream = control_stream(flags).await?;
+        let sidecars = flags.sidecars.then(|| {
+            let mut settings = flags.sidecar.settings();
+            settings.excluded_namespaces.insert(flags.namespace.clone());
+            sidecars::reconciler::run(client.clone(), settings, operator.leads(), operator.metrics().clone())
+        });
+        let _sidecars = sidecars.map(|running| AbortOnDrop(tokio::spawn(running)));
+        let (stream, control) = control_stream(flags).await?.unzip();
+        let pointer = pointer(flags, control)?
+            .map(|pointer| pointer.follow(client.clone(), operator.leads(), operator.metrics().clone()));
+        let _pointer = pointer.map(|running| AbortOnDrop(tokio::spawn(running)));
         let (standing, mut stands) = watch::channel(Standing::default());
         let (labels, leading) = (flags.pool_selector.clone(), operator.leads());
         // Who holds on to `standing` keeps it open where there is no pool.
@@ -172,7 +195,14 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
                     }
                     changed = stands.changed() => {
                         changed.context("the operator ended")?;
-                        let now = line(&stands.borrow_and_update());
+                        let now = {
+                            let standing = stands.borrow_and_update();
+                            operator.metrics().set_by(&SERVICES, "state", &standing.services);
+                            operator.metrics().set(&PORTS, standing.ports);
+                            operator.metrics().set(&UNINSPECTED, standing.uninspected);
+                            operator.metrics().set(&UNUSABLE, standing.unusable.len());
+                            line(&standing)
+                        };
                         if said.as_ref() != Some(&now) {
                             say!("palisade: {now}");
                             said = Some(now);
@@ -187,8 +217,39 @@ fn operate(flags: &OperatorFlags) -> Result<Finding> {
     })
 }
 
+const SERVICES: Gauge = Gauge {
+    name: "palisade_operator_services",
+    help: "Services that somebody wants to be protected, by where they stand.",
+};
+const PORTS: Gauge =
+    Gauge { name: "palisade_operator_pool_ports", help: "Ports of the pool that are taken." };
+const UNINSPECTED: Gauge = Gauge {
+    name: "palisade_operator_pods_with_uninspected_connections",
+    help: "Pods of protected Services that run since before, and may hold connections that nobody inspects.",
+};
+const UNUSABLE: Gauge = Gauge {
+    name: "palisade_operator_unusable_objects",
+    help: "Policies, profiles and alerts that the pool cannot use.",
+};
+
+/// What the pool's reader of alerts has against one.
+fn alert_error(text: &str) -> Option<String> {
+    let read = read_alerts(text.as_bytes());
+    let said = read.diagnostics.first().map(|found| found.message.clone());
+    (read.objects.len() != 1).then(|| said.unwrap_or_else(|| "it cannot be read".to_owned()))
+}
+
+/// A task that ends with whoever holds this.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Begins to serve the control stream, where it is asked for.
-async fn control_stream(flags: &OperatorFlags) -> Result<Option<Stream>> {
+async fn control_stream(flags: &OperatorFlags) -> Result<Option<(Stream, SocketAddr)>> {
     let (Some(address), Some(cert), Some(key), Some(ca)) =
         (flags.control, &flags.control_cert, &flags.control_key, &flags.control_ca)
     else {
@@ -199,7 +260,8 @@ async fn control_stream(flags: &OperatorFlags) -> Result<Option<Stream>> {
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} (--control)"))?;
-    say!("listening on https://{} (control)", listener.local_addr()?);
+    let at = listener.local_addr()?;
+    say!("listening on https://{at} (control)");
     let control = Control::new();
     let serving = control.clone();
     tokio::spawn(async move {
@@ -208,11 +270,20 @@ async fn control_stream(flags: &OperatorFlags) -> Result<Option<Stream>> {
         }
     });
     let pool = flags.pool_name.clone().unwrap_or_else(|| format!("pool.{}", flags.namespace));
-    Ok(Some(Stream::new(control, Selector::Under(pool))))
+    Ok(Some((Stream::new(control, Selector::Under(pool)), at)))
+}
+
+/// How data planes find the one who leads.
+fn pointer(flags: &OperatorFlags, control: Option<SocketAddr>) -> Result<Option<Pointer>> {
+    let Some((service, at)) = flags.control_service.clone().zip(control) else { return Ok(None) };
+    let ip = std::env::var("POD_IP").context("--control-service needs the pod's address in $POD_IP")?;
+    let ip = ip.parse().with_context(|| format!("$POD_IP is {ip:?}, which is no address"))?;
+    let address = SocketAddr::new(ip, at.port());
+    Ok(Some(Pointer { namespace: flags.namespace.clone(), service, address }))
 }
 
 /// A name that no other process has.
-fn identity() -> String {
+pub(crate) fn identity() -> String {
     let host = ["POD_NAME", "HOSTNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
@@ -239,11 +310,21 @@ fn line(standing: &Standing) -> String {
 }
 
 fn restore(flags: &RestoreFlags) -> Result<Finding> {
-    let restored = runtime()?.block_on(async {
+    let (restored, undone) = runtime()?.block_on(async {
         let client = cluster::client(&flags.cluster).await?;
-        anyhow::Ok(reconciler::restore(&client, flags.namespace.as_deref()).await?)
+        let restored = reconciler::restore(&client, flags.namespace.as_deref()).await?;
+        anyhow::Ok((restored, sidecars::reconciler::undo(&client, flags.namespace.as_deref()).await?))
     })?;
     let mut left = false;
+    for (what, error) in undone {
+        match error {
+            None => say!("palisade: {what} has no more of ours"),
+            Some(error) => {
+                left = true;
+                say!("palisade: {what} still has what is ours: {error}");
+            }
+        }
+    }
     for service in restored {
         match service.error {
             None => say!("palisade: {} is as it was", service.service),

@@ -20,6 +20,7 @@ use crate::Finding;
 use crate::exchange::{Exchange, inspect};
 use crate::files::read_requests;
 use crate::flags::{ProfileFlags, Switch};
+use crate::memory;
 use crate::request::RequestLine;
 use crate::rules::{self, Warnings};
 use crate::specifications;
@@ -34,6 +35,7 @@ pub(crate) fn run(flags: &ProfileFlags) -> Result<Finding> {
     }
     let begun = Instant::now();
     let mut rule_set = rules::load_or_fail(&flags.rules, Warnings::Hidden)?;
+    memory::give_back();
     let load = begun.elapsed();
     if rule_set.is_none() && flags.detect != Some(Switch::On) {
         say!("palisade: no rules: only the reading of requests is measured; name rules by --crs or --rules");

@@ -18,21 +18,26 @@ use tokio::sync::mpsc;
 use crate::Finding;
 use crate::admin::{AdminListener, InForce, Process};
 use crate::automatic::{Noting, Spared};
+use crate::collected::Collected;
 use crate::configuration::Told;
 use crate::control::Controls;
 use crate::data_folder::DataFolder;
+use crate::dismissed::Dismissed;
 use crate::environment;
 use crate::events::Events;
+use crate::excepted::{Apply, SetExceptions};
 use crate::files::FileSystem;
 use crate::flags::RunFlags;
 use crate::followed;
 use crate::journal::Logs;
-use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY};
+use crate::lists::{CommonLists, ListStore, PlaceFiles, TIDY_EVERY, ToldLists};
+use crate::memory;
 use crate::modes::Modes;
 use crate::offered::Offered;
 use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
 use crate::recording::Recording;
+use crate::replays::ReplayDesk;
 use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane_among_others, runtime};
 use crate::shared::Shared;
@@ -85,6 +90,7 @@ impl Begun {
         let process = Process::new(maker.policies());
         let admin = AdminListener::start(&config, process.clone())?;
         let snapshot = maker.first(config)?;
+        memory::give_back();
         process.loaded(InForce::of(&snapshot));
         describe(&snapshot);
         inspects(&snapshot, compat)?;
@@ -93,7 +99,7 @@ impl Begun {
 }
 
 fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
-    let Begun { maker, snapshot, process, admin } = begun;
+    let Begun { maker, mut snapshot, process, admin } = begun;
     let config = &snapshot.config;
     let logs = Logs::open(&config.logs)?;
     let following = offered.as_ref().and_then(Offered::following);
@@ -104,16 +110,21 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
     };
     let events = Events::start(&config.events, data.path())?;
     events.iter().for_each(|events| process.records(events.clone(), events.records(data.path())));
-    let outlets = events.as_ref().map(|events| Outlets::start(events, &snapshot, data.path())).transpose()?;
+    let recording = Recording::start(config, data.path())?;
+    let (set_exceptions, applies) = SetExceptions::open(data.path())?;
+    snapshot.excepted = set_exceptions.excepted();
+    let outlets = events
+        .as_ref()
+        .map(|events| Outlets::start(events, &snapshot.config, snapshot.alerts.clone(), data.path()));
+    let outlets = outlets.transpose()?;
     let outlets = outlets.map(Arc::new);
     outlets.iter().for_each(|outlets| process.hears(outlets.clone()));
-    let recording = Recording::start(config, data.path())?;
     recording.iter().for_each(|recording| process.copies(recording.clone()));
     let logs = Arc::new(logs.with_events(events.clone()).with_recording(recording.clone()));
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
     runtime()?.block_on(async {
-        let mut signals = Signals::take()?;
+        let (mut signals, mut applies) = (Signals::take()?, applies);
         process.watch_workers();
         let live = Arc::<LiveLists>::default();
         let shared = Shared::of(&snapshot.config)?;
@@ -124,8 +135,27 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         let collections = shared.as_ref().map(Shared::collections);
         let plane = plane_among_others(journal, data.path(), live, collections);
         let modes = Arc::new(Modes::open(data.path())?);
-        let controls = Controls::of(&snapshot, modes.clone(), lists.clone(), outlets.clone());
+        let replays = ReplayDesk::of(&snapshot, maker.told().clone(), modes.clone(), data.path());
+        let dismissed = Dismissed::open(data.path())?;
+        let controls = Controls::of(
+            &snapshot,
+            modes.clone(),
+            set_exceptions,
+            lists.clone(),
+            outlets.clone(),
+            replays,
+            dismissed,
+        );
         process.controls(controls.clone());
+        let collected = match (&snapshot.config.events.collector, &events) {
+            (Some(setting), Some(events)) => {
+                let follows = (ToldLists::new(lists.clone()), modes.clone());
+                let collected = Collected::start(setting, &events.bus, data.path(), &process, follows)?;
+                process.sends(collected.clone());
+                Some(collected)
+            }
+            _ => None,
+        };
         let mut followers = Followers {
             lists: lists.clone(),
             places: PlaceFiles::default(),
@@ -162,6 +192,10 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
                     true => (Effort::Changed, None),
                     false => continue,
                 },
+                Some(apply) = applies.recv() => {
+                    in_use.except(apply).await;
+                    continue;
+                }
                 offer = next(&mut offered) => (Effort::Changed, Some(offer)),
             };
             match (offer, &mut offered) {
@@ -172,6 +206,8 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
             watcher = Watcher::of(in_use.seen());
         }
         process.draining();
+        // Nobody waits for a change that will not be.
+        drop(applies);
         tokio::select! {
             ended = in_use.serving.end(DRAIN_DEADLINE) => ended?,
             // Somebody who asks twice does not want to wait.
@@ -183,6 +219,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         events.iter().for_each(|events| events.end());
         recording.iter().for_each(|recording| recording.end());
         outlets.iter().for_each(|outlets| outlets.end());
+        collected.iter().for_each(|collected| collected.end());
         logs.flush();
         Ok(Finding::Nothing)
     })
@@ -324,9 +361,30 @@ impl InUse {
         for Stale { kind, name, error } in &stale {
             say!("palisade: {kind} {name} stays as it was: {error}");
         }
+        // The last snapshot is gone by now, but for requests that it has begun.
+        tokio::task::spawn_blocking(memory::give_back);
         self.process.listening(self.serving.status());
         self.process.reloaded(Ok((InForce::of(&self.snapshot), stale.clone())), began.elapsed());
         Ok((stale, restart))
+    }
+
+    /// Puts other exceptions in force, and says so to who waits for it. Files are not looked at for it: whatever state
+    /// they are in, what was clicked is decided by.
+    async fn except(&mut self, Apply { excepted, done }: Apply) {
+        let before = std::mem::replace(&mut self.snapshot.excepted, excepted);
+        let replaced = self.serving.replace(&self.snapshot).await;
+        let answer = match replaced {
+            Ok(_) => {
+                self.followers.controls.follow(&self.snapshot);
+                Ok(())
+            }
+            Err(error) => {
+                self.snapshot.excepted = before;
+                Err(format!("{error:#}"))
+            }
+        };
+        // Who asked may have gone.
+        let _ = done.send(answer);
     }
 
     async fn remake(&mut self, effort: Effort) -> Result<(Vec<Stale>, Vec<String>)> {

@@ -37,7 +37,7 @@ pub(crate) fn client(flags: &SimClientFlags) -> Result<Finding> {
         let stats = stats(flags.common.bind, &settings.common).await?;
         let mut simulator = Simulator::new(settings, statsd, seed(&flags.common), lines());
         if let Some(from) = flags.from {
-            simulator = simulator.from(from);
+            simulator = simulator.by(palisade_sim::Client::default().from(from));
         }
         let counters = simulator.counters().clone();
         let ended = simulator.run(stats, bounds(&flags.common), end(&mut signals)).await;

@@ -11,9 +11,8 @@ use palisade_operator::certs::Kept;
 use palisade_operator::certs::keeper::Client;
 use palisade_operator::certs::keeper::{self, Place};
 use palisade_operator::cluster::{self, ClusterFlags};
-use palisade_operator::webhook::{
-    AdmissionMetrics, Bounds, Identity, Readiness, Server, bind_probes, serve_probes,
-};
+use palisade_operator::probes::Probes;
+use palisade_operator::webhook::{AdmissionMetrics, Bounds, Identity, Server};
 
 use crate::Finding;
 use crate::commands::inject::SidecarFlags;
@@ -71,21 +70,20 @@ pub(crate) fn run(flags: &WebhookFlags) -> Result<Finding> {
 async fn serve(flags: &WebhookFlags) -> Result<Finding> {
     let mut signals = Signals::take()?;
     let metrics = Arc::<AdmissionMetrics>::default();
-    let readiness = Arc::<Readiness>::default();
-    let (probes, address) =
-        bind_probes(flags.probes).await.with_context(|| format!("cannot listen on {}", flags.probes))?;
-    say!("listening on http://{address} (probes)");
-    tokio::spawn(serve_probes(probes, readiness.clone(), metrics.clone()));
+    let probes = Probes::start(flags.probes, metrics.clone())
+        .await
+        .with_context(|| format!("cannot listen on {}", flags.probes))?;
+    say!("listening on http://{} (probes)", probes.address());
     let identity = tokio::select! {
-        identity = identity(flags, &readiness) => identity?,
+        identity = identity(flags, &metrics) => identity?,
         () = end(&mut signals) => return Ok(Finding::Nothing),
     };
     let mut settings = flags.sidecar.settings();
     // The server must start without itself.
     settings.excluded_namespaces.insert(flags.namespace.clone());
-    let server = Server::bind(flags.listen, identity, settings, metrics, Bounds::default()).await?;
+    let server = Server::bind(flags.listen, identity, settings, metrics.clone(), Bounds::default()).await?;
     say!("listening on https://{} (webhook)", server.address());
-    readiness.set(true);
+    metrics.set_ready(true);
     server.serve(end(&mut signals)).await;
     Ok(Finding::Nothing)
 }
@@ -95,7 +93,7 @@ async fn end(signals: &mut Signals) {
 }
 
 /// The first certificate, and somebody who renews it.
-async fn identity(flags: &WebhookFlags, readiness: &Arc<Readiness>) -> Result<Arc<Identity>> {
+async fn identity(flags: &WebhookFlags, metrics: &Arc<AdmissionMetrics>) -> Result<Arc<Identity>> {
     match (&flags.cert, &flags.key) {
         (Some(cert), Some(key)) => {
             let (cert, key) = (cert.clone(), key.clone());
@@ -106,7 +104,7 @@ async fn identity(flags: &WebhookFlags, readiness: &Arc<Readiness>) -> Result<Ar
             tokio::spawn(follow_files(identity.clone(), cert, key, read));
             Ok(identity)
         }
-        (None, None) => keep(flags, readiness).await,
+        (None, None) => keep(flags, metrics).await,
         _ => bail!("--cert and --key belong together"),
     }
 }
@@ -142,7 +140,7 @@ async fn follow_files(identity: Arc<Identity>, cert: PathBuf, key: PathBuf, mut 
 }
 
 /// Certificates of our own: in the Secret, in the webhook configurations, and then shown.
-async fn keep(flags: &WebhookFlags, readiness: &Arc<Readiness>) -> Result<Arc<Identity>> {
+async fn keep(flags: &WebhookFlags, metrics: &Arc<AdmissionMetrics>) -> Result<Arc<Identity>> {
     let client = cluster::client(&flags.cluster).await?;
     let place = Place {
         namespace: flags.namespace.clone(),
@@ -159,7 +157,7 @@ async fn keep(flags: &WebhookFlags, readiness: &Arc<Readiness>) -> Result<Arc<Id
         }
         tokio::time::sleep(KEEP_AGAIN).await;
     };
-    let (watched, readiness) = (identity.clone(), readiness.clone());
+    let (watched, metrics) = (identity.clone(), metrics.clone());
     tokio::spawn(async move {
         let mut pause = KEEP_EVERY;
         loop {
@@ -174,7 +172,7 @@ async fn keep(flags: &WebhookFlags, readiness: &Arc<Readiness>) -> Result<Arc<Id
                     }
                     Err(error) => {
                         say!("palisade: the certificate in use stays: {error}");
-                        readiness.set(false);
+                        metrics.set_ready(false);
                     }
                 },
                 Err(error) => {

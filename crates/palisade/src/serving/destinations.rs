@@ -6,10 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use palisade_config::{CertificateFact, Name, Route, RouteBody};
 use palisade_dataplane::{
-    Answer, BodyMode, Destination, Fact, FingerprintHash, Forward, HeaderChanges, Home, Plane, Protected,
-    Rates, Redirect, Site, Upstream, UpstreamLimits, UpstreamProtocol, UpstreamTls,
+    Answer, BodyMode, Destination, Fact, FingerprintHash, Forward, HeaderChanges, Home, Moved, Outgoing,
+    PathChange, Plane, Protected, Rates, Redirect, Site, Upstream, UpstreamLimits, UpstreamProtocol,
+    UpstreamTls,
 };
-use palisade_inspect::{PathMatch, RouteTable, Service};
+use palisade_inspect::{RouteTable, RouteTo, Service};
 use sha2::{Digest as _, Sha256};
 
 use crate::authenticating;
@@ -78,7 +79,37 @@ fn answer_of(told: &palisade_config::Answer) -> Answer {
     match (&told.location, &told.https_port) {
         (Some(location), _) => Answer::Elsewhere { status, location: location.as_str().to_owned() },
         (None, Some(port)) => Answer::Https(Redirect { status, port: port.get() }),
-        (None, None) => Answer::Status(status),
+        (None, None) => match &told.moved {
+            Some(moved) => Answer::Moved { status, to: moved_of(moved) },
+            None => Answer::Status(status),
+        },
+    }
+}
+
+fn moved_of(told: &palisade_config::Moved) -> Moved {
+    Moved {
+        scheme: told.scheme.as_str(),
+        host: told.host.as_ref().map(|host| host.as_str().to_owned()),
+        port: told.port.map(|port| port.get()),
+        path: told.path.as_ref().map(path_change_of),
+    }
+}
+
+fn path_change_of(told: &palisade_config::PathChange) -> PathChange {
+    let mut to = told.to.as_str().to_owned();
+    if told.to.ends_in_slash() {
+        to.push('/');
+    }
+    PathChange { prefix: told.prefix.as_ref().map(|prefix| prefix.as_str().to_owned()), to }
+}
+
+/// What a service is asked for in place of what clients ask for.
+fn outgoing_of(service: &palisade_config::Service) -> Outgoing {
+    let headers = &service.request_headers;
+    Outgoing {
+        headers: changes(&headers.set, &headers.add, &headers.remove),
+        host: service.rewrite.host.as_ref().map(|host| host.as_str().to_owned()),
+        path: service.rewrite.path.as_ref().map(path_change_of),
     }
 }
 
@@ -181,9 +212,11 @@ impl<'s> Destinations<'s> {
         let (name, profile, ..) = leads;
         let service = *self.services.get(name).context("a checked route leads to a service")?;
         let rates = self.rates_of(service, route);
-        let authentication =
-            authenticating::of_route(&self.snapshot.authenticators, service, route, self.plane)?;
+        let counts = || self.plane.authentication_counts(service.name.as_str());
+        let authentication = authenticating::of_route(&self.snapshot.authenticators, service, route, counts)?;
+        authentication.iter().for_each(|authentication| authenticating::begin(authentication));
         let forward = Arc::new(forward_of(service));
+        let outgoing = Arc::new(outgoing_of(service));
         let profile_name: Arc<str> = profile.as_str().into();
         let service = inspected(self.snapshot, self.modes, service, route)?;
         let below = self.snapshot.config.profiles.get(profile).map(endpoint_headers).unwrap_or_default();
@@ -211,6 +244,7 @@ impl<'s> Destinations<'s> {
                 body_max: route.body_max.map_or(u64::MAX, |size| size.bytes()),
                 site: site.clone(),
                 forward,
+                outgoing,
                 body,
                 rates: rates.clone(),
                 authentication: authentication.clone(),
@@ -254,9 +288,7 @@ impl<'s> Destinations<'s> {
             let route = &self.snapshot.config.routes[number];
             let leads = self.leads(number, route)?;
             let destination = made.get(&leads).context("a checked route leads to what was made")?.clone();
-            let hosts = route.hosts.iter().map(|host| &**host).collect();
-            let matches = if route.exact { PathMatch::Exact } else { PathMatch::Below };
-            routes.push((hosts, &*route.path, matches, destination));
+            routes.push(RouteTo::of(route, destination));
         }
         Ok(RouteTable::new(routes))
     }
@@ -274,8 +306,8 @@ pub(crate) fn inspected(
 ) -> Result<Arc<Service>> {
     let (name, direction) = (&*service.name, direction_of(&snapshot.config, route));
     let profile_name = route.profile.as_deref().unwrap_or(&service.profile);
-    let further: Vec<_> =
-        service.exceptions.iter().chain(&route.exceptions).map(|exception| &**exception).collect();
+    let of_route = route.exceptions.iter().map(|exception| &**exception);
+    let further: Vec<_> = snapshot.exceptions_of(service).chain(of_route).collect();
     let profile = snapshot.profile(profile_name)?.clone();
     let gate = snapshot.gates.get(&(name.clone(), direction)).cloned();
     let specified = snapshot.specifications.get(name).map(|specified| (&service.openapi, specified.digest));

@@ -4,6 +4,10 @@
 //! a zero byte. Everything that a page complains about is kept: exceptions, errors on its console, and what its policy
 //! (CSP) refused.
 
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+pub(crate) mod plane;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -145,8 +149,12 @@ impl Browser {
 
     /// Presses a key where the focus is.
     pub(crate) fn press(&mut self, key: &str) {
+        // By its code and text a key does what it does of itself: Enter opens and sends.
+        let (code, text) = if key == "Enter" { (13, "\r") } else { (0, "") };
         for kind in ["keyDown", "keyUp"] {
-            self.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": key }));
+            let event =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
+            self.call("Input.dispatchKeyEvent", event);
         }
     }
 

@@ -79,6 +79,8 @@ pub(crate) fn gateway(folder: &Folder, cluster: &Server, more: &[&str]) -> Runni
         "127.0.0.1:0",
         "--data-dir",
         &data,
+        "--lease",
+        "shop/palisade-gateway",
         "--publish-address",
         "192.0.2.1",
     ];

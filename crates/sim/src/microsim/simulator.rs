@@ -1,7 +1,6 @@
 //! The client: rounds of an ordinary request, perhaps one to a place outside, and perhaps an attack.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,10 +57,10 @@ impl Simulator {
         }
     }
 
-    /// With connections from an address of this machine.
+    /// With connections of this client's, which waits as long as it was told to.
     #[must_use]
-    pub fn from(self, address: IpAddr) -> Self {
-        Self { client: self.client.from(address), ..self }
+    pub fn by(self, client: Client) -> Self {
+        Self { client, ..self }
     }
 
     /// What it counts.

@@ -10,30 +10,51 @@ import type { Page } from '../types'
 type Named = Record<string, unknown>
 
 export function Alerts({ operates }: PageProps) {
-  const fired = useResource<Page<Named>>('alerts/fired?limit=100', 5000)
+  const [all, setAll] = useState(false)
+  const fired = useResource<Page<Named> & { dismissed: Record<string, { at: string; by: string; reason: string }> }>(`alerts/fired${query({ limit: 100, dismissed: all ? 'all' : 'no' })}`, 5000)
   const alerts = useResource<Page<Named>>('alerts', 10_000)
   const [editing, setEditing] = useState<{ name: string; text: string }>()
   const [error, setError] = useState<ApiError>()
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const choose = (id: string, is: boolean) => setChosen(new Set([...chosen].filter((one) => one !== id).concat(is ? [id] : [])))
+  const dismiss = (ids: string[], again = false) => ask('alerts/fired/dismissed', { method: again ? 'DELETE' : 'POST', body: { ids } }).then(() => { setError(undefined); setChosen(new Set()); fired.reload() }, setError)
   const remove = (kind: string, name: string) => ask(`alerts/${encodeURIComponent(name)}${query({ kind })}`, { method: 'DELETE' }).then(() => { setError(undefined); alerts.reload() }, setError)
   return (
     <>
-      <Panel title="Fired">
-        <Loaded from={fired} what="fired alerts" isEmpty={(page) => page.items.length === 0} empty="No alert has fired.">
+      <Panel
+        title="Fired"
+        aside={
+          <span class="buttons">
+            <label class="quiet"><span>Show dismissed</span><input type="checkbox" name="all" checked={all} onChange={(change) => setAll(change.currentTarget.checked)} /></label>
+            {operates && <button type="button" class="dismiss" disabled={chosen.size === 0} onClick={() => void dismiss([...chosen])}>Dismiss {chosen.size || ''}</button>}
+          </span>
+        }
+      >
+        <Loaded from={fired} what="fired alerts" isEmpty={(page) => page.items.length === 0} empty={all ? 'No alert has fired.' : 'No alert has fired that was not dismissed.'}>
           {(page) => (
             <div class="scroll" tabIndex={0} role="region" aria-label="Fired alerts">
               <table>
-                <thead><tr><th scope="col">Time</th><th scope="col">Alert</th><th scope="col">Severity</th><th scope="col">What happened</th></tr></thead>
+                <thead><tr>{operates && <th scope="col"><span class="hidden">Choose</span></th>}<th scope="col">Time</th><th scope="col">Alert</th><th scope="col">Severity</th><th scope="col">What happened</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>
                 <tbody>
                   {page.items.map((alert, number) => {
                     const at = word(alert, 'time', '@timestamp', 'at')
+                    const id = word(alert, 'id')
+                    const name = word(alert, 'name', 'alert', 'origin')
+                    const dismissal = page.dismissed?.[id]
                     return (
-                      <tr key={word(alert, 'id') || number}>
+                      <tr key={id || number}>
+                        {operates && <td><input type="checkbox" disabled={!!dismissal} checked={chosen.has(id)} aria-label={`Choose ${visible(name)} at ${at}`} onChange={(change) => choose(id, change.currentTarget.checked)} /></td>}
                         <td>{at && <Time at={at} />}</td>
-                        <td><Text>{word(alert, 'name', 'alert', 'origin')}</Text></td>
+                        <td><Text>{name}</Text></td>
                         <td><Text>{word(alert, 'severity')}</Text></td>
                         <td class="wide wrap">
                           <Text>{word(alert, 'description', 'summary', 'message')}</Text>
+                          {dismissal && <div class="sub">dismissed <Ago at={dismissal.at} /> by <Text>{dismissal.by}</Text>{dismissal.reason && <>: <Text>{dismissal.reason}</Text></>}</div>}
                           <details><summary>Record</summary><pre>{visible(JSON.stringify(alert, null, 2))}</pre></details>
+                        </td>
+                        <td class="actions">
+                          {operates && dismissal && <button type="button" onClick={() => void dismiss([id], true)}>Show again</button>}
+                          {operates && <button type="button" class="except" aria-label={`Exception from ${visible(name)}`} onClick={() => setEditing({ name: '', text: exceptionFrom(alert, name) })}>Exception …</button>}
                         </td>
                       </tr>
                     )
@@ -94,7 +115,7 @@ function Editor({ start, close, changed }: { start: { name: string; text: string
     }
   }
   return (
-    <Dialog title={start.name ? `Alert ${visible(start.name)}` : 'New alert'} close={close}>
+    <Dialog title={start.name ? `Alert ${visible(start.name)}` : 'New object of alerts'} close={close}>
       <form onSubmit={(submit) => { submit.preventDefault(); void send() }}>
         <Field label="Name"><input required value={name} readOnly={!!start.name} onInput={(input) => setName(input.currentTarget.value)} /></Field>
         <Field label="Object" hint="YAML or JSON, as in docs/guide/alerts.md">
@@ -128,6 +149,20 @@ function word(of: Named, ...keys: string[]): string {
     if (typeof value === 'string' || typeof value === 'number') return String(value)
   }
   return ''
+}
+
+/** An exception for what fired: its alert, and the source where one is known. It is narrowed or widened by who reads it. */
+function exceptionFrom(alert: Named, name: string): string {
+  const source = word(alert, 'source_ip') || word((alert.source ?? {}) as Named, 'ip')
+  const parts = [`origin = ${JSON.stringify(name)}`, ...(source ? [`source_ip = ${JSON.stringify(source)}`] : [])]
+  return `apiVersion: projectcalico.org/v3
+kind: AlertException
+metadata:
+  name: ${name.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '') || 'alert'}-exception
+spec:
+  description: why this is not worth an alert
+  selector: ${JSON.stringify(parts.join(' AND '))}
+`
 }
 
 const EXAMPLE = `apiVersion: projectcalico.org/v3

@@ -4,19 +4,26 @@ import { useResource } from '../api'
 import { bytes, duration, modeWord, severityWord, visible } from '../format'
 import { ActionBadge, Copy, Empty, Facts, Loaded, Mode, Panel, Share, Text, Time } from '../parts/basics'
 import { href } from '../router'
-import type { Event, PolicyHit } from '../types'
-import { allowance, diff } from '../event/exception'
+import { Apply } from '../parts/exceptions'
+import type { Allowance, Event, PolicyHit } from '../types'
+import { diff } from '../event/exception'
 import { inModes } from '../event/modes'
 import { offences, type Offence, pieces } from '../event/points'
 import { addsUp, reasonOf, sourceOf } from '../event/words'
 
 export function EventPage({ place, operates }: PageProps) {
-  const event = useResource<Event>(`events/${encodeURIComponent(place.path[1] ?? '')}`)
-  return <Loaded from={event} what="the event">{(event) => <Explained event={event} operates={operates} />}</Loaded>
+  const path = `events/${encodeURIComponent(place.path[1] ?? '')}`
+  const event = useResource<Event>(path)
+  const found = useResource<Allowance>(`${path}/allowance`)
+  return (
+    <Loaded from={event} what="the event">
+      {(event) => <Loaded from={found} what="what was seen">{(found) => <Explained event={event} found={found} operates={operates} />}</Loaded>}
+    </Loaded>
+  )
 }
 
-function Explained({ event, operates }: { event: Event; operates: boolean }) {
-  const seen = offences(event)
+function Explained({ event, found, operates }: { event: Event; found: Allowance; operates: boolean }) {
+  const seen = offences(event, found.points)
   return (
     <article class="event">
       <Headline event={event} />
@@ -29,7 +36,7 @@ function Explained({ event, operates }: { event: Event; operates: boolean }) {
         <div>
           <Modes event={event} />
           <Scores event={event} />
-          <Allow event={event} />
+          <Allow event={event} found={found} operates={operates} />
           <Exchange event={event} operates={operates} />
         </div>
       </div>
@@ -179,13 +186,12 @@ function Scores({ event }: { event: Event }) {
   )
 }
 
-function Allow({ event }: { event: Event }) {
-  const found = allowance(event)
-  if (!found) {
+function Allow({ event, found, operates }: { event: Event; found: Allowance; operates: boolean }) {
+  if (found.exceptions.length === 0) {
     if (event.kind !== 'waf') return null
-    return <Panel title="Allow exactly this"><Empty>No exception lets this pass: it was not stopped by a rule or a finding.</Empty></Panel>
+    return <Panel title="Allow exactly this"><Empty>No exception lets this pass: {visible(found.why_not ?? 'nothing was seen')}.</Empty></Panel>
   }
-  const lines = diff(event.service ?? '', found)
+  const lines = diff(event.service ?? '', found.exceptions)
   const added = lines.filter((line) => line.sign === '+').map((line) => line.text).join('\n')
   return (
     <Panel title="Allow exactly this" aside={<Copy text={`${added}\n`}>Copy the lines</Copy>}>
@@ -193,8 +199,9 @@ function Allow({ event }: { event: Event }) {
         {lines.map((line, number) => <span key={number} class={line.sign === '+' ? 'added' : ''}>{`${line.sign} ${visible(line.text)}\n`}</span>)}
       </pre>
       <p class="note">
-        Excepts these rules and attacks at this place below this path, for this service. Add it to the configuration file; it is in
-        force moments after the file is saved, without loading a rule anew. Where the service has exceptions, add to them.
+        Excepts these rules and attacks at this place below this path, for this service. Apply it here, and the next request is decided
+        by it, also after a restart, until it is taken back; or add the lines to the configuration file, which is in force moments
+        after it is saved. Where the service has exceptions there, add to them.
       </p>
       {found.broad.length > 0 && (
         <p class="note warn">
@@ -202,6 +209,8 @@ function Allow({ event }: { event: Event }) {
           SecLang can be narrower.
         </p>
       )}
+      {operates && event.service && <Apply service={event.service} exceptions={found.exceptions} event={event.id} />}
+      {event.service && <p class="note"><a href={href(['tuning'], { service: event.service })}>Exceptions of this service, and others that it may need</a></p>}
     </Panel>
   )
 }

@@ -4,7 +4,8 @@ import { type ApiError, ask } from '../api'
 import { Failure, Field } from '../parts/basics'
 
 export function Login({ ways, done }: { ways: string[]; done: () => void }) {
-  const [way, setWay] = useState(ways.includes('password') ? 'password' : 'token')
+  const here = ways.filter((way) => way !== 'oidc')
+  const [way, setWay] = useState(here.includes('password') ? 'password' : 'token')
   const [user, setUser] = useState('')
   const [secret, setSecret] = useState('')
   const [error, setError] = useState<ApiError>()
@@ -25,21 +26,22 @@ export function Login({ ways, done }: { ways: string[]; done: () => void }) {
     <main class="alone">
       <form class="panel login" onSubmit={(submit) => { submit.preventDefault(); void send() }}>
         <h1>Palisade</h1>
-        {ways.length > 1 && (
+        {ways.includes('oidc') && <p class="buttons"><a class="main" href="/api/v1/login/oidc">Log in by the provider</a></p>}
+        {here.length > 1 && (
           <div class="segments" role="group" aria-label="How to log in">
-            {ways.map((name) => <button key={name} type="button" aria-pressed={name === way} onClick={() => setWay(name)}>{name}</button>)}
+            {here.map((name) => <button key={name} type="button" aria-pressed={name === way} onClick={() => setWay(name)}>{name}</button>)}
           </div>
         )}
-        {way === 'password' && (
+        {here.length > 0 && way === 'password' && (
           <Field label="User">
             <input name="user" autocomplete="username" required value={user} onInput={(input) => setUser(input.currentTarget.value)} />
           </Field>
         )}
-        <Field label={way === 'token' ? 'Token' : 'Password'} hint={way === 'token' ? 'what the token file holds' : undefined}>
+        {here.length > 0 && <Field label={way === 'token' ? 'Token' : 'Password'} hint={way === 'token' ? 'what the token file holds' : undefined}>
           <input name="secret" type="password" autocomplete="current-password" required value={secret} onInput={(input) => setSecret(input.currentTarget.value)} />
-        </Field>
+        </Field>}
         {error && <Failure error={error} />}
-        <p class="buttons"><button class="main" type="submit" disabled={busy}>Log in</button></p>
+        {here.length > 0 && <p class="buttons"><button class="main" type="submit" disabled={busy}>Log in</button></p>}
       </form>
     </main>
   )

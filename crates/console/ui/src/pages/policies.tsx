@@ -1,12 +1,13 @@
 // Policies in the order in which they are asked: what is in force, what is staged, and what each rule says.
 import type { PageProps } from '../app'
-import { useResource } from '../api'
-import { plural, visible } from '../format'
+import { query, useResource } from '../api'
+import { count, plural, visible } from '../format'
 import { Loaded, Panel, Text } from '../parts/basics'
-import { go, withQuery } from '../router'
-import type { Page, Policy } from '../types'
+import { go, href, withQuery } from '../router'
+import type { Page, Policy, PolicyRuleHits } from '../types'
 
-export function Policies({ place }: PageProps) {
+export function Policies({ place, window }: PageProps) {
+  const hits = useResource<Page<PolicyRuleHits>>(`policies/hits${query({ window })}`, 15_000)
   const policies = useResource<Page<Policy>>('policies?limit=1000', 15_000)
   const q = (place.query.get('q') ?? '').toLowerCase()
   const like = (policy: Policy) => !q || `${policy.kind} ${policy.namespace}/${policy.name} ${policy.tier} ${policy.selector}`.toLowerCase().includes(q)
@@ -21,26 +22,39 @@ export function Policies({ place }: PageProps) {
       <Loaded from={policies} what="policies" isEmpty={(page) => page.items.length === 0} empty="No policies are configured: who may ask whom is not restricted here.">
         {(page) => tiers(page.items.filter(like)).map(([tier, policies]) => (
           <Panel key={tier} title={<>Tier {visible(tier)}</>} aside={<span class="dim">{plural(policies.length, 'policy', 'policies')}, asked from the top</span>}>
-            {policies.map((policy) => <PolicyRow key={`${policy.kind}/${policy.namespace}/${policy.name}`} policy={policy} />)}
+            {policies.map((policy) => <PolicyRow key={`${policy.kind}/${policy.namespace}/${policy.name}`} policy={policy} window={window} hits={(hits.data?.items ?? []).filter((hit) => isOf(hit, policy))} />)}
           </Panel>
         ))}
       </Loaded>
+      <p class="note">
+        Hits are requests that a rule stopped, or that a staged one would have; what a rule allows is in no event. Least-privilege
+        policies out of an access log, and what they would have denied in it: <code>palisade policy suggest --input access.log</code>.
+      </p>
     </>
   )
 }
 
-function PolicyRow({ policy }: { policy: Policy }) {
+/** Whether hits are of a policy: events name it by namespace and name, kinds in the short words of flow logs. */
+function isOf(hit: PolicyRuleHits, policy: Policy): boolean {
+  return hit.tier === policy.tier && hit.name === policy.name && (hit.namespace || '') === (policy.namespace || '')
+}
+
+function PolicyRow({ policy, hits, window }: { policy: Policy; hits: PolicyRuleHits[]; window: string }) {
+  const sum = (key: 'stopped' | 'would_stop') => hits.reduce((all, hit) => all + hit[key], 0)
+  const of = (index: number) => hits.filter((hit) => hit.rule_index === index).reduce((all, hit) => all + hit.stopped + hit.would_stop, 0)
   return (
     <details class="policy">
       <summary>
         <strong>{visible([policy.namespace, policy.name].filter(Boolean).join('/'))}</strong>
         <span class={`badge ${policy.staged ? 'would_block' : 'good'}`}>{policy.staged ? 'staged' : 'enforced'}</span>
         <span class="dim">{visible(policy.kind)} · {policy.directions.join(' and ')} · {plural(policy.rules.length, 'rule')}{policy.order !== null && ` · order ${policy.order}`}</span>
+        {sum('stopped') > 0 && <span class="badge deny">stopped {count(sum('stopped'))}</span>}
+        {sum('would_stop') > 0 && <span class="badge would_block">would stop {count(sum('would_stop'))}</span>}
       </summary>
       <p class="dim">applies to <code>{visible(policy.selector || 'all()')}</code></p>
       {policy.rules.length > 0 && (
         <table>
-          <thead><tr><th scope="col" class="number">Rule</th><th scope="col">Direction</th><th scope="col">Action</th><th scope="col">Where</th></tr></thead>
+          <thead><tr><th scope="col" class="number">Rule</th><th scope="col">Direction</th><th scope="col">Action</th><th scope="col">Where</th><th scope="col" class="number">Hits, {window}</th></tr></thead>
           <tbody>
             {policy.rules.map((rule) => (
               <tr key={rule.direction + String(rule.index)}>
@@ -48,6 +62,7 @@ function PolicyRow({ policy }: { policy: Policy }) {
                 <td>{rule.direction}</td>
                 <td><span class={rule.action === 'Deny' ? 'deny' : ''}>{rule.action}</span></td>
                 <td class="wrap mono"><Text>{rule.text || 'anything'}</Text></td>
+                <td class="number">{of(rule.index) ? <a href={href(['events'], { q: 'kind = "policy"', window })}>{count(of(rule.index))}</a> : <span class="dim">0</span>}</td>
               </tr>
             ))}
           </tbody>

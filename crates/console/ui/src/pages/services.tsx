@@ -59,7 +59,7 @@ export function Services({ window, operates }: PageProps) {
                         <td class="number">{count(counts?.requests ?? 0)}</td>
                         <td class={`number ${counts?.blocked ? 'deny' : 'dim'}`}>{count(counts?.blocked ?? 0)}</td>
                         <td class={`number ${counts?.would_block ? 'would_block' : 'dim'}`}>{count(counts?.would_block ?? 0)}</td>
-                        <td class="actions">{operates && <button type="button" onClick={() => setChosen(service)} aria-label={`Change the mode of ${service.name}`}>Mode …</button>}</td>
+                        <td class="actions"><a href={href(['tuning'], { service: service.name, window })}>Tune</a> {operates && <button type="button" onClick={() => setChosen(service)} aria-label={`Change the mode of ${service.name}`}>Mode …</button>}</td>
                       </tr>
                     )
                   })}

@@ -31,8 +31,9 @@ use super::plan::{Observed, Plan, ServicePlan, Settings, plan};
 use super::pool::{Member, Pool};
 use super::report::Finding;
 use super::steps::Stage;
+use crate::cluster::resource;
 use delivery::Deliveries;
-use observe::{World, resource};
+use observe::World;
 use rules::Rules;
 
 /// The ConfigMap that the ledger is in.
@@ -54,6 +55,8 @@ pub struct Standing {
     pub services: BTreeMap<String, usize>,
     /// Ports of the pool that are taken.
     pub ports: usize,
+    /// Pods that may hold connections which nobody inspects, from before their Service was protected.
+    pub uninspected: usize,
     /// Objects that cannot be used, and why.
     pub unusable: Vec<(String, String)>,
     /// What went wrong last, until it goes well again.
@@ -189,8 +192,7 @@ impl Reconciler {
     async fn services(&self, observed: &Observed, planned: &Plan, pool: &Pool) {
         let services: BTreeMap<Key, &Arc<Service>> =
             observed.services.iter().map(|service| (Key::of(&service.metadata), service)).collect();
-        let todo =
-            planned.services.iter().filter(|plan| !plan.next.steps.is_empty() || plan.finding.is_some());
+        let todo = planned.services.iter().filter(|plan| !plan.next.steps.is_empty() || !plan.is_said);
         futures_util::stream::iter(todo)
             .for_each_concurrent(AT_ONCE, |plan| {
                 let service = services.get(&plan.key).copied();
@@ -212,27 +214,33 @@ impl Reconciler {
             let note = format!("a step failed and is tried again: {}", brief(&error));
             self.publish(&reference, EventType::Warning, "StepFailed", &note).await;
         }
-        if let Some(finding) = &plan.finding {
-            self.say(plan, service, finding).await;
+        if !plan.is_said {
+            self.say(plan, service).await;
         }
     }
 
-    /// Writes a Service's condition, and an event about it.
-    async fn say(&self, plan: &ServicePlan, service: &Service, finding: &Finding) {
+    /// Writes a Service's conditions, and an event about whether it is protected, where that changed.
+    async fn say(&self, plan: &ServicePlan, service: &Service) {
         let before =
             service.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
         let now = Time(k8s_openapi::jiff::Timestamp::now());
-        let condition = finding.condition(before, service.metadata.generation, &now);
+        let condition = |finding: &Finding| finding.condition(before, service.metadata.generation, &now);
+        let conditions: Vec<_> = plan.findings.iter().map(condition).collect();
         let api: Api<Service> = Api::namespaced(self.client.clone(), &plan.key.namespace);
         let status = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": plan.key.name},
-            "status": {"conditions": [condition]},
+            "status": {"conditions": conditions},
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         if api.patch_status(&plan.key.name, &params, &Patch::Apply(&status)).await.is_err() {
             // It is said again with the next change, or when time passes.
             return;
         }
+        let Some(finding) =
+            plan.findings.first().filter(|finding| !before.iter().any(|said| finding.is_said(said)))
+        else {
+            return;
+        };
         let reference = reference("v1", "Service", &plan.key, service.metadata.uid.as_deref());
         let severe = !finding.is && (plan.refusal.is_some() || plan.next.stage == Stage::Lost);
         let kind = if severe { EventType::Warning } else { EventType::Normal };
@@ -324,7 +332,8 @@ fn standing(planned: &Plan, trouble: Option<String>) -> Standing {
         *services.entry(word.to_owned()).or_default() += 1;
     }
     let ports = planned.ledger.entries().len();
-    Standing { ready: true, services, ports, unusable: planned.unusable.clone(), trouble }
+    let uninspected = planned.services.iter().map(|plan| plan.uninspected).sum();
+    Standing { ready: true, services, ports, uninspected, unusable: planned.unusable.clone(), trouble }
 }
 
 fn reference(api: &str, kind: &str, key: &Key, uid: Option<&str>) -> ObjectReference {

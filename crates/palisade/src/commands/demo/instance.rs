@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::namespaces::Namespace;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
@@ -36,8 +37,19 @@ impl Instance {
 
     /// Starts one by an environment, as a container is.
     pub(super) fn by_environment(variables: &[(&str, &str)], arguments: &[&str], log: &Path) -> Result<Self> {
+        Self::within(None, variables, arguments, log)
+    }
+
+    /// Starts one by an environment in a network namespace.
+    pub(super) fn within(
+        namespace: Option<&Namespace>,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        log: &Path,
+    ) -> Result<Self> {
         let mut command = Self::command()?;
         command.arg("run").args(arguments).envs(variables.iter().copied());
+        namespace.iter().for_each(|namespace| namespace.enclose(&mut command));
         Self::start(command, log)
     }
 

@@ -4,6 +4,7 @@ mod bank;
 mod folder;
 mod instance;
 mod live;
+mod namespaces;
 mod pods;
 mod scenarios;
 mod shop;

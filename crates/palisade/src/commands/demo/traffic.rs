@@ -9,7 +9,7 @@ use anyhow::Result;
 use palisade_sim::microsim::{
     Attack, Bounds, ClientSettings, Common, Counter, Counters, Ended, Ordinary, Simulator,
 };
-use palisade_sim::{Method, Url};
+use palisade_sim::{Client, Method, Url};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -61,12 +61,12 @@ impl Traffic {
                 let settings = visitor(&url);
                 let simulator =
                     Simulator::new(settings, None, seed.wrapping_add(number.into()), silent.clone());
-                start(simulator.from(bank.pods.at(101 + number)), &mut running)
+                start(simulator.by(Client::default().from(bank.pods.at(101 + number))), &mut running)
             })
             .collect();
         let attacker = attacks.then(|| {
             let simulator = Simulator::new(attacker(&url), None, seed.wrapping_add(1000), silent.clone());
-            start(simulator.from(bank.pods.at(201)), &mut running)
+            start(simulator.by(Client::default().from(bank.pods.at(201))), &mut running)
         });
         Ok(Self { visitors, attacker, intrusions: Arc::default(), end, running })
     }

@@ -131,6 +131,7 @@ impl Asked {
             from_unix_millis: when("--since", &flags.since)?,
             to_unix_millis: when("--until", &flags.until)?,
             service: flags.service.clone(),
+            dataplane: flags.dataplane.clone(),
             kind: flags.kind.clone(),
             action: flags.action.clone(),
             source: flags.source.clone(),

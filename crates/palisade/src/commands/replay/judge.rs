@@ -1,47 +1,25 @@
 //! A configuration as a judge of copies: which service a request belongs to, and what its inspection says.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use palisade_config::{Overrides, RouteBody};
-use palisade_dataplane::{LiveLists, host_of};
+use anyhow::Result;
+use palisade_config::RouteBody;
 use palisade_events::recording::{BodyCopy, Decided, Outcome};
 use palisade_events::unix_millis;
-use palisade_http::Target;
-use palisade_inspect::{
-    Action, Answer, Detail, Lookup, PathMatch, Peer, RouteTable, Service, Standing, UnixMillis,
-};
+use palisade_inspect::{Action, Answer, Detail, Lookup, Service, Standing, UnixMillis};
 use palisade_lists::{Listing, Moment};
 
 use super::compare::Doubt;
 use super::copies::{Connection, Copy};
-use crate::configuration::Told;
+use crate::configured::{FromFile, Inspecting};
 use crate::decision::decided;
 use crate::exchange::{Asked, Inspected, inspect_as};
-use crate::lists::{PlaceFiles, entries_of_file};
 use crate::modes::Modes;
-use crate::serving::inspected;
-use crate::snapshot::Maker;
+use crate::snapshot::{Credentials, Snapshot};
 
 /// What decides about copies.
-pub(crate) struct Judge {
-    /// By listener, and for requests whose listener nobody knows or the configuration does not have.
-    listeners: HashMap<String, RouteTable<Inspecting>>,
-    any: RouteTable<Inspecting>,
-    lists: Arc<LiveLists>,
-    lists_anybody: bool,
-    /// Policies come from an agent, which is not here.
-    policies_elsewhere: bool,
-}
-
-/// A service as a route has it inspected.
-#[derive(Clone, Debug)]
-struct Inspecting {
-    service: Arc<Service>,
-    body: RouteBody,
-}
+pub(crate) struct Judge(FromFile);
 
 /// What a judge says.
 pub(crate) struct Judged {
@@ -64,54 +42,23 @@ impl Judge {
     /// # Errors
     /// When it cannot be used; what is wrong was shown then.
     pub(crate) fn of(file: &Path) -> Result<Self> {
-        let told = Told { file: Some(file.to_owned()), overrides: Overrides::default() };
-        let mut maker = Maker::new(told);
-        let config = maker.config()?;
-        let policies_elsewhere = config.policies.as_ref().is_some_and(|policies| policies.sync.is_some());
-        let snapshot = maker.unserved(config)?;
-        let config = &snapshot.config;
-        let modes = Modes::default();
-        let mut routes = Vec::new();
-        for route in &config.routes {
-            let service = config.services.iter().find(|service| *service.name == *route.service);
-            let service = service.context("a checked route leads to a service")?;
-            let inspecting =
-                Inspecting { service: inspected(&snapshot, &modes, service, route)?, body: route.body };
-            routes.push((route, inspecting));
-        }
-        let table = |listener: Option<&str>| {
-            let here = routes.iter().filter(|(route, _)| {
-                listener.is_none()
-                    || route.listener.as_deref().is_none_or(|only| Some(only.as_str()) == listener)
-            });
-            RouteTable::new(here.map(|(route, inspecting)| {
-                let hosts = route.hosts.iter().map(|host| &**host).collect();
-                let matches = if route.exact { PathMatch::Exact } else { PathMatch::Below };
-                (hosts, &*route.path, matches, inspecting.clone())
-            }))
-        };
-        let names = config.listeners.iter().map(|listener| listener.name.as_str());
-        let names = names.chain(config.envoy.iter().map(|envoy| envoy.name.as_str()));
-        let listeners = names.map(|name| (name.to_owned(), table(Some(name)))).collect();
-        let lists = Arc::<LiveLists>::default();
-        PlaceFiles::default().follow(config, &lists)?;
-        let today = Moment(unix_millis());
-        let entries = entries_of_file(config, today);
-        let lists_anybody = !entries.is_empty();
-        lists
-            .change(|lists| lists.follow_file(entries, today, &"file".into()))
-            .map_err(|full| anyhow::anyhow!("lists of the file: {full}"))?;
-        Ok(Self { listeners, any: table(None), lists, lists_anybody, policies_elsewhere })
+        FromFile::read(file, Credentials::Absent).map(Self)
+    }
+
+    /// What a snapshot decides, by the modes that were set beside it.
+    ///
+    /// # Errors
+    /// When files of places cannot be used, or the lists of the file are too long.
+    pub(crate) fn of_snapshot(snapshot: &Snapshot, modes: &Modes) -> Result<Self> {
+        FromFile::made(snapshot, modes).map(Self)
     }
 
     /// Judges a copy.
     pub(crate) fn judge(&self, copy: &Copy) -> Judged {
         let head = &copy.exchange.head;
         let connection = copy.connection.as_ref();
-        let table =
-            connection.and_then(|connection| self.listeners.get(&connection.listener)).unwrap_or(&self.any);
-        let target = Target::new(&head.target, &head.method);
-        let Some(Inspecting { service, body }) = table.find(host_of(head).as_deref(), target.path()) else {
+        let listener = connection.map(|connection| connection.listener.as_str());
+        let Some(Inspecting { service, body, .. }) = self.0.configured.find(listener, head) else {
             return Judged {
                 service: None,
                 inspected_by: Arc::default(),
@@ -131,22 +78,12 @@ impl Judge {
             }
             _ => service.clone(),
         };
-        if self.policies_elsewhere {
+        if self.0.policies_elsewhere {
             doubts.push(Doubt::PoliciesElsewhere);
         }
         let peer = match connection {
             Some(connection) => connection.peer.clone(),
-            None => Peer {
-                peer_addr: copy.exchange.client,
-                client_addr: copy.exchange.client,
-                server_addr: copy.exchange.server,
-                identity: None,
-                admission: None,
-                towards: None,
-                authenticated: None,
-                secured: None,
-                request_id: copy.id.clone(),
-            },
+            None => copy.exchange.peer(None, copy.id.clone()),
         };
         let asked = Asked { peer, standing, detail: Detail::Normal, at: copy.at.map(UnixMillis) };
         let mut lookups = Lookups::default();
@@ -194,13 +131,13 @@ impl Judge {
     ) -> Standing {
         let standing = Standing::of(service);
         let Some(connection) = connection else {
-            if self.lists_anybody {
+            if self.0.lists_anybody {
                 doubts.push(Doubt::NoSource);
             }
             return standing;
         };
         let address = connection.peer.client_addr.ip();
-        let hit = self.lists.find(address, service.application, Moment(unix_millis()));
+        let hit = self.0.lists.find(address, service.application, Moment(unix_millis()));
         let by_file = hit.map(|hit| hit.list);
         let made = connection.list.as_ref().filter(|list| !list.of_file);
         let made = made.and_then(|list| Listing::ALL.into_iter().find(|one| one.as_str() == list.list));

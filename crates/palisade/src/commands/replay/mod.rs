@@ -25,16 +25,20 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use palisade_events::query::moment;
-use palisade_events::recording::Har;
+use palisade_events::recording::{Har, Key};
 use palisade_events::unix_millis;
+use serde_json::Value;
 
 use crate::Finding;
 use crate::files::read_requests;
 use crate::flags::{FailOn, ReplayFlags};
+use crate::modes::Modes;
 use crate::recording::key_in;
+use crate::snapshot::Snapshot;
 
 use self::compare::compare;
-use self::copies::{Copy, Recordings, Wanted, copy_of};
+pub(crate) use self::copies::Wanted;
+use self::copies::{Copy, Recordings, copy_of};
 use self::judge::Judge;
 use self::progress::Progress;
 use self::tally::Tally;
@@ -88,6 +92,64 @@ pub(crate) fn run(flags: &ReplayFlags) -> Result<Finding> {
     described.print(&mut std::io::stdout().lock())?;
     let fails = |kind: FailOn| tally.count(kind) > 0;
     Ok(if flags.fail_on.iter().copied().any(fails) { Finding::Something } else { Finding::Nothing })
+}
+
+/// A replay within a process that has other things to do: on one thread, of its own recording.
+pub(crate) struct Replaying {
+    recordings: Recordings,
+    judge: Judge,
+    wanted: Wanted,
+    tally: Tally,
+}
+
+/// Makes a replay of a recording against a snapshot ready.
+///
+/// # Errors
+/// When there is no recording, the key does not fit, or the snapshot cannot judge.
+pub(crate) fn replayed(
+    recording: &Path,
+    key: Option<Key>,
+    snapshot: &Snapshot,
+    modes: &Modes,
+    wanted: Wanted,
+) -> Result<Replaying> {
+    let recordings = Recordings::open(recording, key)?;
+    let judge = Judge::of_snapshot(snapshot, modes)?;
+    Ok(Replaying { recordings, judge, wanted, tally: Tally::new(0) })
+}
+
+impl Replaying {
+    /// Replays. `goes_on` is told the share of bytes that was read and how many requests were judged, and says whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// When a file cannot be read any more.
+    pub(crate) fn run(&mut self, examples: usize, goes_on: impl Fn(f64, u64) -> bool) -> Result<()> {
+        self.tally = Tally::new(examples);
+        let all = self.recordings.bytes().max(1) as f64;
+        let mut number = 0;
+        while let Some(copy) = self.recordings.next()? {
+            if !goes_on(self.recordings.bytes_read() as f64 / all, number) {
+                bail!("it was stopped");
+            }
+            if self.wanted.takes(&copy) {
+                replay_one(number, &copy, &self.judge, None, &self.wanted, &mut self.tally);
+                number += 1;
+            }
+        }
+        goes_on(1.0, number);
+        Ok(())
+    }
+
+    /// What came of it.
+    pub(crate) fn result(&self, against: &str) -> Value {
+        shown::json(against, None, &self.tally, self.recordings.read())
+    }
+
+    /// What there is to say beside that.
+    pub(crate) fn notes(&self) -> &[String] {
+        self.recordings.notes()
+    }
 }
 
 /// Where requests come from.

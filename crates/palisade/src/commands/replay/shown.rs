@@ -24,28 +24,14 @@ impl Described<'_> {
     pub(crate) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         match self.flags.format {
             Format::Json => {
-                serde_json::to_writer_pretty(&mut *out, &self.json())?;
+                let before = self.flags.before.as_ref().map(|before| before.display().to_string());
+                let against = self.flags.against.display().to_string();
+                let all = json(&against, before.as_deref(), self.tally, self.read);
+                serde_json::to_writer_pretty(&mut *out, &all)?;
                 writeln!(out)
             }
             Format::Text => self.text(out),
         }
-    }
-
-    fn json(&self) -> Value {
-        let tally = self.tally;
-        let flips: serde_json::Map<String, Value> =
-            Flip::ALL.into_iter().map(|flip| (flip.word().to_owned(), tally.flips(flip).into())).collect();
-        let services: Vec<Value> = tally.services.iter().map(|(name, of)| service_json(name, of)).collect();
-        json!({
-            "against": self.flags.against.display().to_string(),
-            "before": self.flags.before.as_ref().map(|before| before.display().to_string()),
-            "read": self.read,
-            "requests": tally.requests,
-            "same": tally.same,
-            "undecidable": tally.undecidable,
-            "flips": flips,
-            "services": services,
-        })
     }
 
     fn text(&self, out: &mut impl Write) -> std::io::Result<()> {
@@ -73,6 +59,23 @@ impl Described<'_> {
         }
         Ok(())
     }
+}
+
+/// All of it, for a program.
+pub(super) fn json(against: &str, before: Option<&str>, tally: &Tally, read: u64) -> Value {
+    let flips: serde_json::Map<String, Value> =
+        Flip::ALL.into_iter().map(|flip| (flip.word().to_owned(), tally.flips(flip).into())).collect();
+    let services: Vec<Value> = tally.services.iter().map(|(name, of)| service_json(name, of)).collect();
+    json!({
+        "against": against,
+        "before": before,
+        "read": read,
+        "requests": tally.requests,
+        "same": tally.same,
+        "undecidable": tally.undecidable,
+        "flips": flips,
+        "services": services,
+    })
 }
 
 fn service_text(out: &mut impl Write, name: &str, of: &OfService) -> std::io::Result<()> {

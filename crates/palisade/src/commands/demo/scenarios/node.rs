@@ -1,6 +1,7 @@
 //! 001, a container before a gateway: its environment through all four modes.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use palisade_sim::microsim::{Attack, Counter, Server, ServerSettings};
@@ -15,13 +16,17 @@ use crate::commands::demo::bank::put;
 use crate::commands::demo::folder::Folder;
 use crate::commands::demo::instance::Instance;
 
-/// Mode, and the answers to a harmless request, an attack, and an attack of a source on the gray list.
-const MODES: [(&str, [&str; 3]); 4] = [
-    ("off", ["200", "200", "200"]),
-    ("monitoring", ["200", "200", "200"]),
-    ("safe_blocking", ["200", "200", "403"]),
-    ("block", ["200", "403", "403"]),
+/// Mode; the answers to a harmless request, an attack, and an attack of a source on the gray list; and of the two attacks,
+/// what the console's charts show as blocked and as would be blocked.
+const MODES: [(&str, [&str; 3], [u64; 2]); 4] = [
+    ("off", ["200", "200", "200"], [0, 0]),
+    ("monitoring", ["200", "200", "200"], [0, 2]),
+    ("safe_blocking", ["200", "200", "403"], [1, 1]),
+    ("block", ["200", "403", "403"], [2, 0]),
 ];
+
+/// Charts follow requests by the interval of traffic records, on a machine that may be busy.
+const CHART_MAX: Duration = Duration::from_secs(120);
 
 pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
     let mut walk = Walk::begin(
@@ -47,7 +52,7 @@ pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
     )?;
     walk.step("attacks that reached it", 1, attacks())?;
 
-    for (mode, [harmless, attack, gray]) in MODES {
+    for (mode, [harmless, attack, gray], charted) in MODES {
         walk.part(&format!("WALLARM_MODE={mode}"))?;
         let name = |what: &str| folder.at(&format!("{mode}-{what}")).to_string_lossy().into_owned();
         let (backend, data, error, crs) = (
@@ -102,6 +107,12 @@ pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
             format!("12, {mode}"),
             format!("{}, {}", service["application"], service["mode"].as_str().unwrap_or_default()),
         )?;
+        let chart = charted_as(&client, &api("/api/v1/stats?by=attack")?, charted).await;
+        walk.step(
+            "the chart of attacks: blocked, would block, by kind",
+            chart_of(charted, charted.iter().sum()),
+            chart,
+        )?;
         if mode == "monitoring" {
             let log = || folder.read("monitoring-error.log");
             let seen = line(log, &["SQL", "[client 127.0.0.1]"]).await;
@@ -118,6 +129,7 @@ pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
             )?;
         }
         if mode == "block" {
+            walk.step("the console's page", "200", status(&client, Call::get(api("/")?)).await)?;
             let page = client.ask(Call::get(api("/metrics")?)).await?;
             let page = page.text().into_owned();
             let value = page
@@ -130,4 +142,33 @@ pub(super) async fn walk(crs: Option<PathBuf>) -> Result<Finding> {
         palisade.end().await?;
     }
     walk.end()
+}
+
+/// What the console's chart of attacks shows, once it shows what it should or patience is over.
+async fn charted_as(client: &Client, stats: &Url, charted: [u64; 2]) -> String {
+    let expected = chart_of(charted, charted.iter().sum());
+    let begun = Instant::now();
+    loop {
+        let reply = client.ask(Call::get(stats.clone())).await;
+        let stats: Value =
+            reply.ok().and_then(|reply| serde_json::from_slice(&reply.body).ok()).unwrap_or_default();
+        let sum = |key: &str| {
+            let points = stats["series"].as_array().into_iter().flatten();
+            points.filter_map(|point| point[key].as_u64()).sum::<u64>()
+        };
+        let groups = stats["groups"].as_array().into_iter().flatten();
+        let kind =
+            groups.filter(|group| group["key"] == "sqli").filter_map(|group| group["requests"].as_u64());
+        let seen = chart_of([sum("blocked"), sum("would_block")], kind.sum());
+        // Where nothing is to be seen, something may still come: requests themselves have to be there.
+        let has_come = stats["total"]["requests"].as_u64().is_some_and(|requests| requests >= 3);
+        if seen == expected && has_come || begun.elapsed() > CHART_MAX {
+            return seen;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn chart_of([blocked, would]: [u64; 2], sqli: u64) -> String {
+    format!("{blocked} blocked, {would} would block, {sqli} of kind sqli")
 }

@@ -1,6 +1,6 @@
 //! 002, security sidecars: three services that attack each other, a sidecar before each, and the way past it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use palisade_sim::microsim::{
 };
 use palisade_sim::{Call, Client, Method, Url, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,7 @@ use super::walk::{Walk, status, waited};
 use crate::Finding;
 use crate::commands::demo::folder::Folder;
 use crate::commands::demo::instance::Instance;
+use crate::commands::demo::namespaces::{Namespace, Namespaces};
 use crate::commands::demo::pods::Pods;
 
 /// Names of the services, and the last numbers of their pods' addresses.
@@ -29,35 +30,100 @@ const WAF_PORT: u16 = 8000;
 /// Ordinary requests of a run.
 const REQUESTS: u64 = 60;
 
+/// Where the pods are.
+enum Network {
+    /// Each has a network of its own.
+    Namespaces(Namespaces),
+    /// Each is an address; and why they are no namespaces.
+    Loopback(Pods, String),
+}
+
+impl Network {
+    async fn take() -> Result<Self> {
+        Ok(match Namespaces::make(&SERVICES) {
+            Ok(namespaces) => Self::Namespaces(namespaces),
+            Err(error) => Self::Loopback(Pods::take().await?, format!("{error:#}")),
+        })
+    }
+
+    fn leaves_out(&self) -> Vec<String> {
+        match self {
+            Self::Namespaces(_) => vec![
+                "the cluster and its Services: pods are network namespaces, clients ask sidecars directly, at port 8000 for 80"
+                    .to_owned(),
+            ],
+            Self::Loopback(_, why) => vec![
+                "the cluster and its Services: pods are addresses of loopback, clients ask sidecars directly, at port 8000 for 80"
+                    .to_owned(),
+                format!(
+                    "a NetworkPolicy in the kernel ({why}): the way past the sidecar is closed by policy, where Palisade takes \
+                     the pod's other port as well"
+                ),
+            ],
+        }
+    }
+
+    fn at(&self, pod: &str, port: u16) -> SocketAddr {
+        let last = SERVICES.iter().find(|(known, _)| *known == pod).map_or(99, |(_, last)| *last);
+        let address = match self {
+            Self::Namespaces(_) => Namespaces::address(last),
+            Self::Loopback(pods, _) => pods.at(last),
+        };
+        SocketAddr::new(address, port)
+    }
+
+    fn namespace(&self, pod: &str) -> Option<&Namespace> {
+        match self {
+            Self::Namespaces(namespaces) => namespaces.of(pod),
+            Self::Loopback(..) => None,
+        }
+    }
+
+    /// The place of a pod's application, as its own sidecar asks it.
+    fn beside(&self, pod: &str) -> SocketAddr {
+        match self {
+            Self::Namespaces(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), APP_PORT),
+            Self::Loopback(..) => self.at(pod, APP_PORT),
+        }
+    }
+
+    /// A listener for a pod's application.
+    async fn listen(&self, pod: &str) -> Result<TcpListener> {
+        let at = self.at(pod, APP_PORT);
+        let listener = match self.namespace(pod) {
+            Some(namespace) => namespace.listen((Ipv4Addr::UNSPECIFIED, APP_PORT).into()),
+            None => TcpListener::bind(at).await,
+        };
+        listener.with_context(|| format!("cannot listen on {at}"))
+    }
+
+    /// Who asks from a pod.
+    fn client(&self, pod: &str) -> Client {
+        match self.namespace(pod) {
+            Some(namespace) => Client::default().by(namespace.sockets()),
+            None => Client::default().from(self.at(pod, 0).ip()),
+        }
+    }
+}
+
 pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
     let crs =
         crs.context("this walk is about a rule set of CRS's: name one by --crs, or install modsecurity-crs")?;
     let crs = crs.to_string_lossy().into_owned();
-    let mut walk = Walk::begin(
-        "002  Security sidecars before www, auth and db",
-        &[
-            "the cluster and its Services: pods are addresses of loopback, clients ask sidecars directly, at port 8000 for 80",
-            "a NetworkPolicy in the kernel: the way past the sidecar is closed by policy, where Palisade takes the pod's other port as well",
-        ],
-    )?;
-    let (folder, pods) = (Folder::new()?, Pods::take().await?);
-    let at = |name: &str, port| {
-        SocketAddr::new(
-            pods.at(SERVICES.iter().find(|(known, _)| *known == name).map_or(99, |(_, last)| *last)),
-            port,
-        )
-    };
+    let network = Network::take().await?;
+    let mut walk = Walk::begin("002  Security sidecars before www, auth and db", &network.leaves_out())?;
+    let folder = Folder::new()?;
+    let at = |name: &str, port| network.at(name, port);
     let mut apps = Apps::default();
     for (name, _) in SERVICES {
-        apps.start(at(name, APP_PORT)).await?;
+        apps.start(network.listen(name).await?)?;
     }
     let sqli = |apps: &Apps| {
         apps.servers.iter().map(|server| server.counters().get(Counter::Attack(Attack::Sqli))).sum::<u64>()
     };
-    let client = Client::default();
 
     walk.part("Without sidecars")?;
-    let open = client_of(&[at("auth", APP_PORT), at("db", APP_PORT)], seed, at("www", 0)).await?;
+    let open = client_of(&[at("auth", APP_PORT), at("db", APP_PORT)], seed, network.client("www")).await?;
     walk.holds("www's client sends SQL injections among its requests", "some", sent(&open) > 0, sent(&open))?;
     walk.step("SQL injections that auth and db received", sent(&open), sqli(&apps))?;
 
@@ -65,7 +131,7 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
     let before = sqli(&apps);
     let mut sidecars = Vec::new();
     for (name, _) in SERVICES {
-        let (listen, to) = (at(name, WAF_PORT).to_string(), format!("http://{}/", at(name, APP_PORT)));
+        let (listen, to) = (at(name, WAF_PORT).to_string(), format!("http://{}/", network.beside(name)));
         let (data, audit) =
             (path(&folder, &format!("{name}-data")), path(&folder, &format!("{name}-audit.log")));
         let variables = [
@@ -77,14 +143,16 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
             ("PALISADE_DATA_DIR", data.as_str()),
             ("PALISADE_AUDIT_LOG", audit.as_str()),
         ];
-        sidecars.push(Instance::by_environment(&variables, &[], &folder.at(&format!("{name}.log")))?);
+        let log = folder.at(&format!("{name}.log"));
+        sidecars.push(Instance::within(network.namespace(name), &variables, &[], &log)?);
     }
     for sidecar in &mut sidecars {
         sidecar.listener("web").await?;
     }
     let requests = apps.requests();
     let guarded =
-        client_of(&[at("auth", WAF_PORT), at("db", WAF_PORT)], seed.wrapping_add(1), at("www", 0)).await?;
+        client_of(&[at("auth", WAF_PORT), at("db", WAF_PORT)], seed.wrapping_add(1), network.client("www"))
+            .await?;
     walk.step(
         "ordinary requests that www's client sent, and had answered",
         REQUESTS,
@@ -98,13 +166,9 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
         guarded.get(Counter::BlockedAttack(Attack::Sqli)),
     )?;
     walk.step("SQL injections that auth and db received", 0, sqli(&apps) - before)?;
-    walk.step(
-        "curl -X POST ADDRESS, with neither body nor length",
-        "403",
-        raw_post(at("www", WAF_PORT)).await?,
-    )?;
+    walk.step("curl -X POST ADDRESS, with neither body nor length", "403", raw_post(&network, "www").await?)?;
     let url = Url::parse(&format!("http://{}/", at("db", WAF_PORT)))?;
-    let page = client.ask(Call::get(url.clone())).await?;
+    let page = network.client("www").ask(Call::get(url.clone())).await?;
     walk.holds(
         "the application sees the sidecar, and the Host that was asked for (the article's was rewritten)",
         "its own Host",
@@ -133,7 +197,7 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
     }
 
     walk.part("The way past the sidecar")?;
-    let auth = Client::default().from(at("auth", 0).ip());
+    let auth = network.client("auth");
     let injection =
         |at: SocketAddr| Url::parse(&format!("http://{at}/?{}", Attack::Sqli.query())).map(Call::get);
     let before = sqli(&apps);
@@ -145,24 +209,40 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
     walk.step("the same at db's own port", "200", status(&auth, injection(at("db", APP_PORT))?).await)?;
     walk.step("SQL injections that db received", 1, sqli(&apps) - before)?;
 
-    walk.part("Closed by policy: the article's NetworkPolicy, at both ports of db")?;
     let before = sqli(&apps);
-    let last = sidecars.pop().context("db has a sidecar")?;
-    last.end().await?;
-    let app = apps.move_away(at("db", APP_PORT)).await?;
-    folder.write("policies/objects.yaml", objects(&pods))?;
-    folder.write("policies/policies.yaml", POLICY)?;
-    let config = folder.write("db.yaml", intercepting(at("db", WAF_PORT), at("db", APP_PORT), app, &crs))?;
-    let mut db = Instance::by_file(&config, &folder.at("db-by-file.log"))?;
-    db.listener("web").await?;
-    db.listener("other").await?;
+    let guard = match &network {
+        Network::Namespaces(namespaces) => {
+            walk.part("Closed: the article's NetworkPolicy, as a network plugin puts it into db's pod")?;
+            namespaces.only_from("db", "www", WAF_PORT)?;
+            None
+        }
+        Network::Loopback(pods, _) => {
+            walk.part("Closed by policy: the article's NetworkPolicy, at both ports of db")?;
+            let last = sidecars.pop().context("db has a sidecar")?;
+            last.end().await?;
+            let app = apps.move_away(at("db", APP_PORT)).await?;
+            folder.write("policies/objects.yaml", objects(pods))?;
+            folder.write("policies/policies.yaml", POLICY)?;
+            let config = intercepting(at("db", WAF_PORT), at("db", APP_PORT), app, &crs);
+            let config = folder.write("db.yaml", config)?;
+            let mut db = Instance::by_file(&config, &folder.at("db-by-file.log"))?;
+            db.listener("web").await?;
+            db.listener("other").await?;
+            Some(db)
+        }
+    };
     walk.step(
         "from auth's pod: the injection at db's own port",
         "no answer",
         status(&auth, injection(at("db", APP_PORT))?).await,
     )?;
     walk.step("at db's sidecar", "no answer", status(&auth, injection(at("db", WAF_PORT))?).await)?;
-    let www = Client::default().from(at("www", 0).ip());
+    walk.step(
+        "from www's pod: the injection at db's own port",
+        "no answer",
+        status(&network.client("www"), injection(at("db", APP_PORT))?).await,
+    )?;
+    let www = network.client("www");
     let post = Call::with_body(Method::POST, url.clone(), "application/json", "{\"data\": \"x\"}");
     walk.step("from www's pod: an ordinary request at db's sidecar", "200", status(&www, post).await)?;
     walk.step(
@@ -171,8 +251,7 @@ pub(super) async fn walk(crs: Option<PathBuf>, seed: u64) -> Result<Finding> {
         status(&www, injection(at("db", WAF_PORT))?).await,
     )?;
     walk.step("SQL injections that db received", 0, sqli(&apps) - before)?;
-    db.end().await?;
-    for sidecar in sidecars {
+    for sidecar in sidecars.into_iter().chain(guard) {
         sidecar.end().await?;
     }
     walk.end()
@@ -216,7 +295,7 @@ fn sent(client: &Counters) -> u64 {
 }
 
 /// A client of www's, with as many requests as a run has, to services in turns.
-async fn client_of(services: &[SocketAddr], seed: u64, from: SocketAddr) -> Result<Arc<Counters>> {
+async fn client_of(services: &[SocketAddr], seed: u64, client: Client) -> Result<Arc<Counters>> {
     let urls: Vec<String> = services.iter().map(|at| format!("http://{at}/")).collect();
     let urls = urls.join(",");
     let environment = |name: &str| {
@@ -230,7 +309,7 @@ async fn client_of(services: &[SocketAddr], seed: u64, from: SocketAddr) -> Resu
         Some(value.to_owned())
     };
     let settings = ClientSettings::read(&environment)?;
-    let simulator = Simulator::new(settings, None, seed, Arc::new(|_: &str| {})).from(from.ip());
+    let simulator = Simulator::new(settings, None, seed, Arc::new(|_: &str| {})).by(client);
     let counters = simulator.counters().clone();
     let bounds = Bounds { requests: Some(REQUESTS), duration: None };
     simulator.run(None, bounds, std::future::pending()).await;
@@ -238,8 +317,13 @@ async fn client_of(services: &[SocketAddr], seed: u64, from: SocketAddr) -> Resu
 }
 
 /// The article's POST, as its curl sends it: hyper would add a length.
-async fn raw_post(to: SocketAddr) -> Result<String> {
-    let mut stream = TcpStream::connect(to).await?;
+async fn raw_post(network: &Network, pod: &str) -> Result<String> {
+    let to = network.at(pod, WAF_PORT);
+    let socket = match network.namespace(pod) {
+        Some(namespace) => namespace.sockets()(to)?,
+        None => TcpSocket::new_v4()?,
+    };
+    let mut stream = socket.connect(to).await?;
     let post = format!("POST / HTTP/1.1\r\nHost: {to}\r\nUser-Agent: curl/7.64.0\r\nAccept: */*\r\n\r\n");
     stream.write_all(post.as_bytes()).await?;
     let mut head = [0; 12];
@@ -256,10 +340,9 @@ struct Apps {
 }
 
 impl Apps {
-    async fn start(&mut self, at: SocketAddr) -> Result<SocketAddr> {
+    fn start(&mut self, listener: TcpListener) -> Result<SocketAddr> {
         let settings = ServerSettings::read(&|name| (name == "RESPOND_BYTES").then(|| "100".to_owned()))?;
         let server = Server::new(settings, None, 0, Arc::new(|_: &str| {}));
-        let listener = TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"))?;
         let at = listener.local_addr()?;
         let (end, mut ends) = watch::channel(false);
         let serving = serve(listener, server.clone(), async move {
@@ -292,6 +375,6 @@ impl Apps {
                 break;
             }
         }
-        self.start(([127, 0, 0, 1], 0).into()).await
+        self.start(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
     }
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Walk {
     /// Begins, with what it leaves out of the article's.
-    pub(super) fn begin(title: &str, leaves_out: &[&str]) -> Result<Self> {
+    pub(super) fn begin(title: &str, leaves_out: &[impl Display]) -> Result<Self> {
         print(&format!("{title}\n"))?;
         for left_out in leaves_out {
             print(&format!("  leaves out: {left_out}\n"))?;

@@ -1,29 +1,39 @@
 //! `palisade explain`: what would happen to a request, and why. No server, no upstream.
 
+mod met;
+mod text;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_engine::{Match, RuleSet, Transaction};
+use palisade_events::unix_millis;
 use palisade_inspect::{
     Action, Cause, Detail, Detector, MemoryStore, Outcome, Profile, RuleSources, Service, shortfall_text,
 };
-use palisade_model::{Mode, Verdict};
+use palisade_lists::Moment;
+use palisade_model::{Listing, Mode, Verdict};
 use palisade_seclang::Style;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use self::met::Met;
+pub(crate) use self::met::Who;
+use self::text::{ERROR_CHARS_MAX, printable, shown};
 use crate::Finding;
-use crate::exchange::{Exchange, Inspected, inspect};
+use crate::configured::{FromFile, Inspecting};
+use crate::exchange::{Exchange, Inspected, inspect_with};
 use crate::files::read_requests;
 use crate::flags::{ExplainFlags, Format, Switch};
 use crate::request::{RequestLine, parse_message};
 use crate::rules::{self, Warnings};
+use crate::snapshot::Credentials;
 use crate::specifications;
 
 /// Explains a request, or each of several; exit 1 when one of them is stopped or cannot be explained.
@@ -32,19 +42,33 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
         bail!("--debug-rules has no place in the text form: add --format json");
     }
     let input = read_requests(&flags.request)?;
-    let requests = parse(&input, &flags.request)?;
-    // Nobody asks for the common rules when every request brings its own.
-    let needs_rules =
-        requests.iter().any(|request| matches!(request, Ok(request) if request.rules.is_none()));
-    let rule_set = if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
-    let specification = flags.openapi.as_deref().map(specifications::named).transpose()?;
-    let common = service(rule_set, flags, flags.detect != Some(Switch::Off)).specified(specification);
+    let mut requests = parse(&input, &flags.request)?;
+    let who = Who { listener: flags.listener.clone(), principal: flags.principal.clone() };
+    for request in requests.iter_mut().flatten() {
+        request.who = std::mem::take(&mut request.who).or(&who);
+        if let (Some(from), false) = (flags.from, request.says_from) {
+            request.exchange.client.set_ip(from);
+        }
+    }
+    let subject = match &flags.config {
+        Some(file) => Subject::Configuration(Box::new(FromFile::read(file, Credentials::Judged)?)),
+        None => {
+            // Nobody asks for the common rules when every request brings its own.
+            let needs_rules =
+                requests.iter().any(|request| matches!(request, Ok(request) if request.rules.is_none()));
+            let rule_set =
+                if needs_rules { rules::load_or_fail(&flags.rules, Warnings::Hidden)? } else { None };
+            let specification = flags.openapi.as_deref().map(specifications::named).transpose()?;
+            let detect = flags.detect != Some(Switch::Off);
+            Subject::Service(service(rule_set, flags, detect).specified(specification))
+        }
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut finding = Finding::Nothing;
     let mut store = MemoryStore::default();
     for (number, request) in requests.iter().enumerate() {
         let explained = match request {
-            Ok(request) => explain_one(flags, &common, request, number, &mut store),
+            Ok(request) => explain_one(flags, &subject, request, number, &mut store),
             Err(refused) => refused.explained(&flags.request),
         };
         if explained.finding == Finding::Something {
@@ -64,10 +88,19 @@ pub(crate) fn run(flags: &ExplainFlags) -> Result<Finding> {
     Ok(finding)
 }
 
+/// What requests are put to.
+enum Subject {
+    Service(Arc<Service>),
+    Configuration(Box<FromFile>),
+}
+
 /// A request, and rules of its own if it brings some.
 struct Request {
     id: Value,
     rules: Option<String>,
+    who: Who,
+    /// It says from where it comes.
+    says_from: bool,
     exchange: Exchange,
 }
 
@@ -95,7 +128,10 @@ fn parse(input: &[u8], name: &Path) -> Result<Vec<Result<Request, Refused>>> {
         bail!("the request is empty: give a JSON object, or an HTTP message");
     }
     if !is_json(input, name) {
-        return Ok(vec![Ok(Request { id: Value::Null, rules: None, exchange: parse_message(input)? })]);
+        let exchange = parse_message(input)?;
+        let request =
+            Request { id: Value::Null, rules: None, who: Who::default(), says_from: false, exchange };
+        return Ok(vec![Ok(request)]);
     }
     let lines =
         || input.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
@@ -132,16 +168,23 @@ fn parse_object(object: &[u8], line: usize) -> Result<Request, Refused> {
         message: unreadable.message,
         line: line + unreadable.line - 1,
     })?;
-    let exchange = request.exchange().map_err(|error| Refused {
-        id: request.id.clone(),
-        message: format!("{error:#}"),
-        line,
-    })?;
-    Ok(Request { id: request.id, rules: request.rules, exchange })
+    let refused = |message: String| Refused { id: request.id.clone(), message, line };
+    let exchange = request.exchange().map_err(|error| refused(format!("{error:#}")))?;
+    let principal = request.principal.as_deref().map(str::parse).transpose();
+    let principal = principal.map_err(|error| refused(format!("`principal`: {error}")))?;
+    let who = Who { listener: request.listener, principal };
+    Ok(Request {
+        id: request.id,
+        rules: request.rules,
+        who,
+        says_from: request.client_ip.is_some(),
+        exchange,
+    })
 }
 
 fn service(rules: Option<Arc<RuleSet>>, flags: &ExplainFlags, detect: bool) -> Arc<Service> {
-    let profile = Profile::new(flags.mode, rules).with_detector(detect.then(Detector::default));
+    let profile =
+        Profile::new(flags.mode.unwrap_or(Mode::Block), rules).with_detector(detect.then(Detector::default));
     Service::new("explain", profile)
 }
 
@@ -164,16 +207,25 @@ impl Explained {
 
 fn explain_one(
     flags: &ExplainFlags,
-    common: &Arc<Service>,
+    subject: &Subject,
     request: &Request,
     number: usize,
     store: &mut MemoryStore,
 ) -> Explained {
-    let Request { id, rules: own_rules, exchange } = request;
-    let own;
-    let service = match own_rules {
-        None => common,
-        Some(text) => {
+    let Request { id, rules: own_rules, who, exchange, .. } = request;
+    let detail = if flags.debug_rules { Detail::Debug } else { Detail::Explain };
+    let how = (detail, format!("explain-{}", number + 1));
+    let met = match (own_rules, subject) {
+        (None, Subject::Service(service)) => Met::of_service(service, exchange, how),
+        (None, Subject::Configuration(file)) => match put(file, flags.mode, who.clone(), exchange, how) {
+            Ok(met) => met,
+            Err(why) => return Explained::failed(id, format!("ERROR  {why}\n"), why, None, None),
+        },
+        (Some(_), Subject::Configuration(_)) => {
+            let why = "`rules` are not taken beside --config: those of the service are asked".to_owned();
+            return Explained::failed(id, format!("ERROR  {why}\n"), why, None, None);
+        }
+        (Some(text), Subject::Service(_)) => {
             let text = Some(("<request>".to_owned(), text.as_bytes().to_vec(), String::new()));
             let loaded = rules::load(&RuleSources { text, ..RuleSources::default() });
             let Some(rule_set) = loaded.rules else {
@@ -193,25 +245,44 @@ fn explain_one(
                 );
             };
             // Such a line asks about its rules: the detector joins only when it is called.
-            own = service(Some(rule_set), flags, flags.detect == Some(Switch::On));
+            let own = service(Some(rule_set), flags, flags.detect == Some(Switch::On));
             // Collections of one rule text are nothing to another.
             *store = MemoryStore::default();
-            &own
+            Met::of_service(&own, exchange, how)
         }
     };
-    let detail = if flags.debug_rules { Detail::Debug } else { Detail::Explain };
-    let request_id = format!("explain-{}", number + 1);
     let begun = Instant::now();
-    let inspected = inspect(exchange, service, detail, request_id, store);
+    let inspected = inspect_with(exchange, &met.service, met.asked.clone(), store);
     let took = begun.elapsed();
     let finding = if inspected.action == Action::Forward { Finding::Nothing } else { Finding::Something };
-    let json = to_json(id, &inspected, flags.debug_rules, took);
-    let text = to_text(exchange, &inspected, flags.mode, service.profile.rules.as_deref(), took);
+    let json = to_json(id, &met, &inspected, flags.debug_rules, took);
+    let text = text::to_text(exchange, &met, &inspected, took);
     Explained { json, text, finding }
 }
 
-/// The answer to one request as JSON through a service as it is in force; what cannot be read is told in it.
-pub(crate) fn explained(object: &[u8], service: &Arc<Service>) -> Value {
+/// Puts a request to a configuration.
+fn put(
+    file: &FromFile,
+    mode: Option<Mode>,
+    who: Who,
+    exchange: &Exchange,
+    how: (Detail, String),
+) -> Result<Met, String> {
+    let inspecting = met::way(&file.configured, &who, exchange)?;
+    let on_list = |address, application| {
+        file.lists.find(address, application, Moment(unix_millis())).map(|hit| hit.list)
+    };
+    let met = Met::at(inspecting, mode, exchange, who, on_list, how);
+    Ok(if file.policies_elsewhere { met.without_policies() } else { met })
+}
+
+/// The answer to one request as JSON, put to what is in force; what cannot be read is told in it.
+pub(crate) fn explained(
+    object: &[u8],
+    mode: Option<Mode>,
+    find: impl FnOnce(&Exchange, Option<&str>) -> Result<Inspecting, String>,
+    on_list: impl FnOnce(IpAddr, Option<u32>) -> Option<Listing>,
+) -> Value {
     let request = match parse_object(object, 1) {
         Ok(request) => request,
         Err(refused) => return refused.explained(Path::new("-")).json,
@@ -220,13 +291,19 @@ pub(crate) fn explained(object: &[u8], service: &Arc<Service>) -> Value {
         let why = "`rules` are not taken here: the service's are asked".to_owned();
         return Explained::failed(&request.id, String::new(), why, None, None).json;
     }
+    let Request { id, who, exchange, .. } = request;
+    let inspecting = match find(&exchange, who.listener.as_deref()) {
+        Ok(inspecting) => inspecting,
+        Err(why) => return Explained::failed(&id, String::new(), why, None, None).json,
+    };
+    let how = (Detail::Explain, "explain-1".to_owned());
+    let met = Met::at(&inspecting, mode, &exchange, who, on_list, how);
     let begun = Instant::now();
-    let mut store = MemoryStore::default();
-    let inspected = inspect(&request.exchange, service, Detail::Explain, "explain-1".to_owned(), &mut store);
-    to_json(&request.id, &inspected, false, begun.elapsed())
+    let inspected = inspect_with(&exchange, &met.service, met.asked.clone(), &mut MemoryStore::default());
+    to_json(&id, &met, &inspected, false, begun.elapsed())
 }
 
-fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Value {
+fn to_json(id: &Value, met: &Met, inspected: &Inspected, debug: bool, took: Duration) -> Value {
     let transaction = inspected.report.transaction();
     let (verdict, status, redirect) = match &inspected.action {
         Action::Forward => ("pass", None, None),
@@ -256,6 +333,9 @@ fn to_json(id: &Value, inspected: &Inspected, debug: bool, took: Duration) -> Va
         "time_us": took.as_micros() as u64,
         "error": null,
     });
+    if let Some(way) = met.json(&inspected.report) {
+        answer["configured"] = way;
+    }
     if debug {
         let evaluated = transaction.map_or(&[][..], Transaction::evaluated);
         answer["evaluated"] = evaluated
@@ -321,207 +401,6 @@ fn would(inspected: &Inspected) -> Option<&'static str> {
         .then(|| outcome.verdict.as_str())
 }
 
-fn to_text(
-    exchange: &Exchange,
-    inspected: &Inspected,
-    mode: Mode,
-    rules: Option<&RuleSet>,
-    took: Duration,
-) -> String {
-    let mut out = String::new();
-    let transaction = inspected.report.transaction();
-    let by =
-        inspected.outcome.as_ref().and_then(cause).map_or_else(String::new, |cause| format!(" by {cause}"));
-    let headline = match &inspected.action {
-        Action::Forward => "PASS".to_owned(),
-        Action::Answer { status } => format!("DENY {status}{by}"),
-        Action::Close => format!("DROP{by}"),
-        Action::Redirect { status, location } => {
-            format!("REDIRECT {status} to {}{by}", shown(location.as_bytes(), LINE_CHARS_MAX))
-        }
-    };
-    let _ = writeln!(out, "{headline}");
-    if let Some(would) = would(inspected) {
-        let _ = writeln!(out, "  in mode {mode} nothing is stopped; block mode would {would} it{by}");
-    }
-    let _ = writeln!(out, "  {}", shown(&exchange.head.line, LINE_CHARS_MAX));
-    if rules.is_none() {
-        let _ = writeln!(out, "  no rules, the detector alone: name rules by --crs or --rules");
-    }
-    for finding in inspected.report.findings() {
-        describe_finding(&mut out, finding);
-    }
-    for finding in inspected.report.excepted_findings() {
-        let point = finding.point.to_string();
-        let point = shown(point.as_bytes(), LINE_CHARS_MAX);
-        let _ = writeln!(out, "\n  {:<9} allowed at {point} by an exception", finding.attack.name());
-    }
-    let matches = transaction.map_or(&[][..], Transaction::matches);
-    let told = |matched: &&Match| matched.logged || matched.interrupted.is_some();
-    for matched in matches.iter().filter(told) {
-        let transaction = transaction.expect("matches come from a transaction");
-        describe_match(&mut out, transaction, matched);
-    }
-    let silent = matches.iter().filter(|matched| !told(matched)).count();
-    let _ = writeln!(out);
-    let scores = inspected.report.scores();
-    if !scores.is_empty() {
-        let list: Vec<String> = scores.iter().map(|(name, score)| format!("{name} {score}")).collect();
-        let _ = writeln!(out, "  scores    {}", list.join(", "));
-    }
-    for shortfall in inspected.report.shortfalls() {
-        let _ = writeln!(out, "  unseen    {}", shortfall_text(shortfall));
-    }
-    if silent > 0 {
-        let _ = writeln!(
-            out,
-            "  silent    {silent} {} that only set things up; --format json lists them",
-            if silent == 1 { "match of a rule" } else { "matches of rules" }
-        );
-    }
-    let _ = writeln!(out, "  time      {} us", took.as_micros());
-    out
-}
-
-fn describe_finding(out: &mut String, finding: &palisade_inspect::Finding) {
-    let (attack, confidence) = (finding.attack, finding.confidence.get());
-    let _ = writeln!(out, "\n  {:<9} {confidence:>3} %     {}", attack.name(), attack.title());
-    let _ = writeln!(out, "    where     {}", shown(finding.point.to_string().as_bytes(), LINE_CHARS_MAX));
-    if !finding.decode_path.is_empty() {
-        let _ = writeln!(out, "    decoded   {}", shown(finding.decoded().as_bytes(), LINE_CHARS_MAX));
-    }
-    let _ = writeln!(out, "    saw       {}", shown(&finding.excerpt, LINE_CHARS_MAX));
-    let _ = writeln!(out, "    reads     {}", shown(finding.why.as_bytes(), LINE_CHARS_MAX));
-    let point = shown(finding.point.to_string().as_bytes(), LINE_CHARS_MAX);
-    let _ =
-        writeln!(out, "    to allow  exceptions: [{{attacks: [{}], points: [\"{point}\"]}}]", attack.name());
-}
-
-fn describe_match(out: &mut String, transaction: &Transaction, matched: &Match) {
-    let rules = transaction.rules();
-    let rule = rules.rule(matched.rule);
-    let severity = matched.severity.and_then(|level| SEVERITIES.get(usize::from(level))).unwrap_or(&"");
-    let title = format!("{:<9} {severity:9} {}", matched.id, shown(&matched.msg, LINE_CHARS_MAX));
-    let _ = writeln!(out, "\n  {}", title.trim_end());
-    if !matched.target.is_empty() {
-        let _ = writeln!(out, "    where     {}", shown(place(&matched.target).as_bytes(), LINE_CHARS_MAX));
-        if !matched.transformations.is_empty() {
-            let _ = writeln!(out, "    decoded   {}", matched.transformations.join(", "));
-        }
-        let value = shown(&matched.value, LINE_CHARS_MAX);
-        let _ = writeln!(out, "    saw       {}", if value.is_empty() { "(nothing)" } else { &value });
-    }
-    if let Some((operator, negated, argument)) = &matched.operator {
-        let not = if *negated { "!" } else { "" };
-        let argument = shown(argument.as_bytes(), LINE_CHARS_MAX);
-        let _ = writeln!(out, "    matched   {}", format!("{not}@{operator} {argument}").trim_end());
-    }
-    for (name, value) in
-        matched.assigned.iter().filter(|(name, _)| name.windows(5).any(|w| w.eq_ignore_ascii_case(b"score")))
-    {
-        let _ = writeln!(
-            out,
-            "    score     {} = {}",
-            shown(name, LINE_CHARS_MAX).to_lowercase(),
-            shown(value, LINE_CHARS_MAX)
-        );
-    }
-    if let Some(action) = &matched.interrupted {
-        let status = matched.status.map_or_else(String::new, |status| format!(" with status {status}"));
-        let word = match action {
-            palisade_engine::InterruptionAction::Deny => "denied here",
-            palisade_engine::InterruptionAction::Drop => "dropped here",
-            palisade_engine::InterruptionAction::Redirect { .. } => "redirected here",
-        };
-        let _ = writeln!(out, "    action    {word}{status}, phase {}", matched.phase as u8);
-    }
-    let _ = writeln!(out, "    rule      {}:{}", rules.file_of(rule), rule.line);
-}
-
-/// A variable's name in the words of a request.
-fn place(target: &[u8]) -> String {
-    let name = printable(target);
-    let (collection, key) = name.split_once(':').unwrap_or((&name, ""));
-    let words = match collection {
-        "ARGS" | "ARGS_GET" | "ARGS_POST" => "argument",
-        "ARGS_NAMES" | "ARGS_GET_NAMES" | "ARGS_POST_NAMES" => "name of argument",
-        "REQUEST_HEADERS" => "request header",
-        "REQUEST_HEADERS_NAMES" => "name of request header",
-        "REQUEST_COOKIES" => "cookie",
-        "REQUEST_COOKIES_NAMES" => "name of cookie",
-        "REQUEST_URI" | "REQUEST_URI_RAW" => "request target",
-        "REQUEST_FILENAME" | "PATH_INFO" => "path",
-        "REQUEST_BASENAME" => "last part of the path",
-        "REQUEST_BODY" => "request body",
-        "REQUEST_LINE" => "request line",
-        "REQUEST_METHOD" => "method",
-        "QUERY_STRING" => "query string",
-        "FILES" => "file name of upload",
-        "FILES_NAMES" => "field name of upload",
-        "XML" => "XML body",
-        "RESPONSE_BODY" => "response body",
-        "RESPONSE_HEADERS" => "response header",
-        "TX" => "variable",
-        _ => return name,
-    };
-    if key.is_empty() { format!("{words} ({name})") } else { format!("{words} `{key}` ({name})") }
-}
-
-/// Characters of a text that one line shows.
-const LINE_CHARS_MAX: usize = 160;
-
-/// Characters of an error; one that lists the keys there are is long.
-const ERROR_CHARS_MAX: usize = 1000;
-
 /// Names of severities, by number.
 pub(crate) const SEVERITIES: [&str; 8] =
     ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
-
-/// Text as it is; bytes that are not UTF-8 as `\xHH`.
-fn printable(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02X}");
-        }
-    }
-    out
-}
-
-/// One line of text for a terminal: control characters escaped, cut with a word of how much is missing.
-fn shown(bytes: &[u8], chars_max: usize) -> String {
-    let text = printable(bytes);
-    let mut out = String::new();
-    for (count, char) in text.chars().enumerate() {
-        if count == chars_max {
-            let _ = write!(out, "... ({} bytes in all)", bytes.len());
-            break;
-        }
-        if char.is_control() {
-            let _ = write!(out, "{}", char.escape_default());
-        } else {
-            out.push(char);
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_text_show_as_numbers() {
-        assert_eq!(printable(b"a\xff\xfeb\xc3\xa9"), "a\\xFF\\xFEb\u{e9}");
-        assert_eq!(shown(b"a\x1b[2Jb", 10), "a\\u{1b}[2Jb");
-        assert_eq!(shown(b"abcdef", 3), "abc... (6 bytes in all)");
-    }
-
-    #[test]
-    fn places_are_named_in_words_of_a_request() {
-        assert_eq!(place(b"ARGS:q"), "argument `q` (ARGS:q)");
-        assert_eq!(place(b"REQUEST_URI"), "request target (REQUEST_URI)");
-        assert_eq!(place(b"MULTIPART_STRICT_ERROR"), "MULTIPART_STRICT_ERROR");
-    }
-}

@@ -1,0 +1,90 @@
+// Exceptions of a service: applied with one click, shown, and taken back.
+import { useEffect, useState } from 'preact/hooks'
+import { type ApiError, ask, useResource } from '../api'
+import { visible } from '../format'
+import { flow } from '../event/exception'
+import { href } from '../router'
+import type { Exception, ExceptionChange, ExceptionInForce, Page } from '../types'
+import { Empty, Failure, Loaded, Panel, Text, Time } from './basics'
+
+/** A button that sets exceptions, and what came of it. */
+export function Apply({ service, exceptions, event, done, label = 'Apply now' }: {
+  service: string
+  exceptions: Exception[]
+  event?: string
+  done?: () => void
+  label?: string
+}) {
+  const [state, setState] = useState<'idle' | 'busy' | 'done'>('idle')
+  const [error, setError] = useState<ApiError>()
+  const apply = async () => {
+    setState('busy')
+    setError(undefined)
+    try {
+      await ask(`services/${encodeURIComponent(service)}/exceptions`, { method: 'POST', body: { items: exceptions, event, reason: 'allowed in the console' } })
+      setState('done')
+      done?.()
+    } catch (error) {
+      setState('idle')
+      setError(error as ApiError)
+    }
+  }
+  return (
+    <>
+      <p class="buttons">
+        <button type="button" class="main apply" disabled={state !== 'idle'} onClick={() => void apply()}>{state === 'done' ? 'Applied' : label}</button>
+      </p>
+      <p class="note" role="status">{state === 'done' && 'In force: the next request like this passes.'}</p>
+      {error && <Failure error={error} />}
+    </>
+  )
+}
+
+/** What a service is excepted from, with what was set here to be taken back. */
+export function ExceptionsInForce({ service, operates, turn = 0 }: { service: string; operates: boolean; turn?: number }) {
+  const path = `services/${encodeURIComponent(service)}/exceptions`
+  const found = useResource<Page<ExceptionInForce> & { changes: ExceptionChange[] }>(`${path}?limit=1000`, 5000)
+  // Set anew when something was applied beside this.
+  useEffect(() => { if (turn) found.reload() }, [turn])
+  const [error, setError] = useState<ApiError>()
+  const remove = (id: number) => ask(`${path}/${id}`, { method: 'DELETE' }).then(() => { setError(undefined); found.reload() }, setError)
+  return (
+    <Panel title="Exceptions in force">
+      {error && <Failure error={error} />}
+      <Loaded from={found} what="exceptions">
+        {({ items, changes }) => (
+          <>
+            {items.length === 0 ? <Empty>Nothing is excepted: rules and detector look at every part of every request.</Empty> : (
+              <div class="scroll" tabIndex={0} role="region" aria-label="Exceptions in force">
+                <table class="exceptions">
+                  <thead><tr><th scope="col">Exception</th><th scope="col">Stands in</th><th scope="col">Since</th><th scope="col">By</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>
+                  <tbody>
+                    {items.map((item, number) => (
+                      <tr key={item.id ?? `file ${number}`}>
+                        <td class="wide wrap mono">{visible(flow(item.exception))}</td>
+                        <td>{visible(item.of)}{item.event && <> <a href={href(['events', item.event])}>event</a></>}</td>
+                        <td>{item.at ? <Time at={item.at} /> : <span class="dim">–</span>}</td>
+                        <td class="wide"><Text>{[item.by, item.reason].filter(Boolean).join(': ')}</Text></td>
+                        <td class="actions">{operates && item.id !== null && <button type="button" onClick={() => void remove(item.id!)} aria-label={`Take back ${visible(flow(item.exception))}`}>Take back</button>}</td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+            )}
+            {changes.length > 0 && (
+              <details>
+                <summary>Changes</summary>
+                <ul class="history">
+                  {changes.slice(0, 20).map((change, number) => (
+                    <li key={number}><Time at={change.at} /> {change.what} <code>{visible(flow(change.exception))}</code> by <Text>{change.by}</Text>{change.reason && <>: <Text>{change.reason}</Text></>}</li>
+                  ))}
+                </ul>
+              </details>
+            )}
+          </>
+        )}
+      </Loaded>
+    </Panel>
+  )
+}

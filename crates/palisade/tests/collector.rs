@@ -1,0 +1,441 @@
+//! A console for many data planes, as people run it: what they send is there once, whoever is killed; what is set there
+//! counts at all of them; who may not come does not.
+
+mod pki;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use pki::Pki;
+use serde_json::Value;
+use support::{Folder, Response, Running, Upstream, command, eventually, get, send};
+
+/// A console, and certificates for it and for data planes.
+struct Stage {
+    folder: Folder,
+    upstream: Upstream,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = Folder::new();
+        let pki = Pki(&folder);
+        pki.authority("ca");
+        pki.server("ca", "console", &["localhost"]);
+        folder.write("rules.conf", RULES);
+        Self { folder, upstream: Upstream::start() }
+    }
+
+    fn console(&self, listen: &str, more: &[&str]) -> Running {
+        let mut more = more.to_vec();
+        more.extend(["--admin", "127.0.0.1:0"]);
+        Running::start(self.command(listen, &more))
+    }
+
+    fn command(&self, listen: &str, more: &[&str]) -> Command {
+        let [ca, cert, key, data] =
+            ["ca.crt", "console.crt", "console.key", "console-data"].map(|name| self.folder.at(name));
+        let arguments =
+            ["console", "--listen", listen, "--ca", &ca, "--cert", &cert, "--key", &key, "--data-dir", &data];
+        let mut command = command(&arguments);
+        command.args(more);
+        command
+    }
+
+    /// A data plane that has a certificate for its name.
+    fn plane(&self, name: &str, listen: &str, console: SocketAddr) -> Running {
+        if !self.folder.path().join(format!("{name}.crt")).exists() {
+            Pki(&self.folder).server("ca", name, &[name]);
+        }
+        let [cert, key] = ["crt", "key"].map(|end| self.folder.at(&format!("{name}.{end}")));
+        self.plane_with(name, listen, console, &format!("cert: {cert}, key: {key}"))
+    }
+
+    /// A data plane that says by something else who it is.
+    fn plane_with(&self, name: &str, listen: &str, console: SocketAddr, by: &str) -> Running {
+        let [ca, rules, data] =
+            [self.folder.at("ca.crt"), self.folder.at("rules.conf"), self.folder.at(name)];
+        let config = self.folder.write(
+            &format!("{name}.yaml"),
+            format!(
+                "listeners: [{{name: web, address: \"{listen}\"}}]\n\
+                 services: [{{name: shop, upstream: {{url: \"{}\"}}}}]\n\
+                 profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{rules}]}}}}}}\n\
+                 dataDir: {data}\nadmin: {{address: \"127.0.0.1:0\"}}\nlogs: {{access: \"off\", error: \"off\"}}\n\
+                 events: {{l7: {{flushInterval: 1s}}, collector: {{url: \"https://localhost:{}\", name: {name}, ca: {ca}, {by}}}}}\n",
+                self.upstream.url,
+                console.port()
+            ),
+        );
+        Running::start(command(&["run", "--config", &config]))
+    }
+}
+
+const RULES: &str = "SecRuleEngine On\nSecRule REQUEST_URI \"@contains evil\" \"id:1,phase:1,deny,status:403,log,msg:'evil'\"\n";
+
+/// A JSON answer.
+fn json(admin: SocketAddr, target: &str) -> Value {
+    let answer = ask_admin(admin, target);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+fn ask_admin(admin: SocketAddr, target: &str) -> Response {
+    send(admin, format!("GET {target} HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes())
+}
+
+fn items(answer: &Value) -> &[Value] {
+    answer["items"].as_array().unwrap()
+}
+
+/// A change by the API.
+fn change(admin: SocketAddr, method: &str, target: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {admin}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let answer = send(admin, request.as_bytes());
+    (answer.status, answer.body)
+}
+
+/// How often each path of an event is in a store, as its API tells.
+fn paths(admin: SocketAddr) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    let mut cursor = String::new();
+    loop {
+        let page = json(admin, &format!("/api/v1/events?kind=waf&limit=1000{cursor}"));
+        for event in items(&page) {
+            *found.entry(event["path"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return found,
+        }
+    }
+}
+
+#[test]
+fn an_attack_on_a_data_plane_is_seen_at_the_console_which_knows_its_data_planes() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let at = console.listener("collector");
+    let mut plane = stage.plane("web-1.shop", "127.0.0.1:0", at);
+    let proxy = plane.listener("web");
+    let admin = console.admin();
+    eventually("the data plane is there", || {
+        let planes = json(admin, "/api/v1/dataplanes");
+        let plane = items(&planes).first()?.clone();
+        (plane["state"] == "ready").then_some(plane)
+    });
+    let began = Instant::now();
+    assert_eq!(get(proxy, "/evil?n=1", "").status, 403);
+    let event = eventually("the attack is seen", || {
+        items(&json(admin, "/api/v1/events?dataplane=web-1.shop")).first().cloned()
+    });
+    // Measured for people; a slow machine may take longer.
+    println!("seen after {:?}", began.elapsed());
+    assert_eq!(
+        (&event["path"], &event["dataplane"]),
+        (&Value::from("/evil?n=1"), &Value::from("web-1.shop"))
+    );
+    assert!(items(&json(admin, "/api/v1/events?dataplane=web-2.shop")).is_empty());
+    let id = event["id"].as_str().unwrap();
+    assert_eq!(json(admin, &format!("/api/v1/events/{id}"))["rules"][0]["id"], "1");
+
+    // L7 records come as well: the graph has the service.
+    get(proxy, "/", "");
+    eventually("traffic is seen", || {
+        let stats = json(admin, "/api/v1/stats");
+        (stats["total"]["requests"].as_u64()? >= 2).then_some(())
+    });
+
+    let planes = json(admin, "/api/v1/dataplanes");
+    let shown = &items(&planes)[0];
+    assert_eq!((shown["name"].as_str(), items(&planes).len()), (Some("web-1.shop"), 1));
+    assert_eq!(shown["services"][0]["name"], "shop");
+    assert_eq!(shown["rule_sets"][0]["rules"], 1);
+    assert_eq!(shown["rule_sets"][0]["digest"].as_str().map(str::len), Some(64));
+    assert_eq!(shown["revision"].as_str().map(str::len), Some(64));
+    assert_eq!(items(&json(plane.admin(), "/api/v1/dataplanes"))[0]["revision"], shown["revision"]);
+    assert_eq!(items(&json(admin, "/api/v1/services"))[0]["mode"], "block");
+    let metrics = ask_admin(admin, "/metrics").body;
+    assert!(metrics.contains("palisade_collector_dataplanes 1"), "{metrics}");
+
+    assert_eq!(plane.end(), 0);
+    eventually("the data plane has gone", || {
+        let planes = json(admin, "/api/v1/dataplanes");
+        (items(&planes)[0]["state"] == "gone").then_some(())
+    });
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn who_may_not_be_called_that_is_turned_away_and_a_token_serves_who_has_no_certificate() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    stage.folder.write("tokens", "\n one-of-two \nother\n");
+    stage.folder.write("token", "one-of-two\n");
+    stage.folder.write("wrong", "one-of\n");
+    let pki = Pki(&stage.folder);
+    pki.server("ca", "web-2", &["web-2"]);
+    pki.authority("others");
+    pki.server("others", "stranger", &["stranger"]);
+    let mut console = stage.console("127.0.0.1:0", &["--token-file", &stage.folder.at("tokens")]);
+    let at = console.listener("collector");
+    let admin = console.admin();
+    let by = |file: &str| format!("cert: {0}.crt, key: {0}.key", stage.folder.at(file));
+    let token = |file: &str| format!("tokenFile: {}", stage.folder.at(file));
+    // A certificate of another name.
+    let plane = stage.plane_with("web-1", "127.0.0.1:0", at, &by("web-2"));
+    plane.wait_err("its certificate is not for the DNS name `web-1`");
+    // One of another authority.
+    let stranger = stage.plane_with("stranger", "127.0.0.1:0", at, &by("stranger"));
+    stranger.wait_err("events wait on the disk");
+    assert!(!stranger.err().contains("is there"), "{}", stranger.err());
+    // A token that is none.
+    let wrong = stage.plane_with("wrong-token", "127.0.0.1:0", at, &token("wrong"));
+    wrong.wait_err("neither a certificate nor a token");
+    // One that is.
+    let mut good = stage.plane_with("web-3", "127.0.0.1:0", at, &token("token"));
+    assert_eq!(get(good.listener("web"), "/evil?n=3", "").status, 403);
+    eventually("the event of the one with the token", || {
+        items(&json(admin, "/api/v1/events?dataplane=web-3")).first().map(|_| ())
+    });
+    let planes = json(admin, "/api/v1/dataplanes");
+    let names: Vec<_> = items(&planes).iter().filter_map(|plane| plane["name"].as_str()).collect();
+    assert_eq!(names, ["web-3"]);
+    assert_eq!((good.end(), console.end()), (0, 0));
+}
+
+#[test]
+fn lists_and_modes_of_the_console_count_at_its_data_planes() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let at = console.listener("collector");
+    let admin = console.admin();
+    let deny = r#"{"address": "127.0.0.1", "expires": "1h", "reason": "a test"}"#;
+    assert_eq!(change(admin, "POST", "/api/v1/lists/deny?by=alice", deny).0, 200);
+
+    let mut one = stage.plane("web-1", "127.0.0.1:0", at);
+    let mut two = stage.plane("web-2", "127.0.0.1:0", at);
+    let (proxy_one, proxy_two) = (one.listener("web"), two.listener("web"));
+    // What was listed before they came, they are told.
+    for proxy in [proxy_one, proxy_two] {
+        eventually("the entry counts", || (get(proxy, "/", "").status == 403).then_some(()));
+    }
+    let entries = json(one.admin(), "/api/v1/lists/deny");
+    let entry = &items(&entries)[0];
+    assert_eq!((&entry["origin"], &entry["reason"]), (&Value::from("console"), &Value::from("a test")));
+    assert!(entry["expires"].is_string(), "{entry}");
+    // What is taken away is taken away, by those as well who were not there.
+    kill(two);
+    assert_eq!(change(admin, "DELETE", "/api/v1/lists/deny?address=127.0.0.1", "").0, 200);
+    eventually("the entry is gone", || (get(proxy_one, "/", "").status == 200).then_some(()));
+    let mut two = stage.plane("web-2", &proxy_two.to_string(), at);
+    assert_eq!(two.listener("web"), proxy_two);
+    eventually("the entry is gone there", || (get(proxy_two, "/", "").status == 200).then_some(()));
+
+    // A mode for all, then another for one of them.
+    for proxy in [proxy_one, proxy_two] {
+        assert_eq!(get(proxy, "/evil", "").status, 403);
+    }
+    eventually("the service is known", || {
+        items(&json(admin, "/api/v1/services")).first().filter(|shop| shop["name"] == "shop").map(|_| ())
+    });
+    let (status, body) =
+        change(admin, "PUT", "/api/v1/services/shop/mode?by=alice", r#"{"mode": "monitoring"}"#);
+    assert_eq!(status, 200, "{body}");
+    for proxy in [proxy_one, proxy_two] {
+        eventually("the mode counts", || (get(proxy, "/evil", "").status == 200).then_some(()));
+    }
+    let at_two = "/api/v1/services/shop/mode?dataplane=web-2";
+    assert_eq!(change(admin, "PUT", at_two, r#"{"mode": "block"}"#).0, 200);
+    eventually("its own mode counts", || (get(proxy_two, "/evil", "").status == 403).then_some(()));
+    assert_eq!(get(proxy_one, "/evil", "").status, 200);
+    assert_eq!(
+        change(admin, "PUT", "/api/v1/services/shop/mode?dataplane=nobody", r#"{"mode": "off"}"#).0,
+        404
+    );
+    assert!(console.err().contains("audit: "), "{}", console.err());
+    // The console is away, and back: what was set counts all the while, and is taken back then.
+    kill(console);
+    one.wait_err("events wait on the disk");
+    assert_eq!((get(proxy_one, "/evil", "").status, get(proxy_two, "/evil", "").status), (200, 403));
+    let mut console = stage.console(&at.to_string(), &[]);
+    let admin = console.admin();
+    eventually("the services are known again", || {
+        let planes = json(admin, "/api/v1/dataplanes");
+        (items(&planes).iter().filter(|plane| plane["state"] == "ready").count() == 2).then_some(())
+    });
+    assert_eq!(change(admin, "DELETE", "/api/v1/services/shop/mode", "").0, 200);
+    eventually("the file's mode counts", || (get(proxy_one, "/evil", "").status == 403).then_some(()));
+    assert_eq!((one.end(), two.end(), console.end()), (0, 0, 0));
+}
+
+/// Kills somebody at once, and waits until that is so.
+fn kill(running: Running) {
+    running.signal("KILL");
+    let gone = || !std::path::Path::new(&format!("/proc/{}/fd", running.id())).exists();
+    eventually("the process is gone", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap_or_default();
+        (gone() || stat.contains(") Z ")).then_some(())
+    });
+}
+
+/// A data plane under traffic: requests that were answered, and when.
+struct Traffic {
+    stop: Arc<AtomicBool>,
+    answered: Arc<Mutex<Vec<(String, Instant)>>>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Traffic {
+    fn start(proxy: SocketAddr, name: &str) -> Self {
+        let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<_>>>::default());
+        let (stopped, noted, name) = (stop.clone(), answered.clone(), name.to_owned());
+        let thread = std::thread::spawn(move || {
+            for number in 0.. {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let path = format!("/evil?n={name}-{number}");
+                if ask(proxy, &path).is_some_and(|answer| answer.starts_with("HTTP/1.1 403")) {
+                    noted.lock().unwrap().push((path, Instant::now()));
+                }
+                std::thread::sleep(Duration::from_millis(4));
+            }
+        });
+        Self { stop, answered, thread }
+    }
+
+    fn end(self) -> Vec<(String, Instant)> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        Arc::into_inner(self.answered).unwrap().into_inner().unwrap()
+    }
+}
+
+/// An answer, where somebody gives one.
+fn ask(proxy: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(proxy).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// Events of requests that were answered so long before a data plane was killed are in its spool. The bus waits a tenth of
+/// a second for others; a machine that is busy writes them later.
+const SPOOLED_AFTER: Duration = Duration::from_secs(3);
+
+#[test]
+fn no_event_is_lost_or_doubled_whoever_is_killed_under_traffic() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let at = console.listener("collector");
+    let names = ["web-1", "web-2", "web-3"];
+    let mut planes: Vec<Running> = names.map(|name| stage.plane(name, "127.0.0.1:0", at)).into();
+    let proxies: Vec<SocketAddr> = planes.iter_mut().map(|plane| plane.listener("web")).collect();
+    let traffic: Vec<Traffic> =
+        names.iter().zip(&proxies).map(|(name, proxy)| Traffic::start(*proxy, name)).collect();
+    let mut killed: Vec<(usize, Instant)> = Vec::new();
+    for round in 0..3 {
+        std::thread::sleep(Duration::from_millis(500));
+        // At a moment when something is on its way, most likely: each round at another.
+        std::thread::sleep(Duration::from_millis(37 * round as u64));
+        kill(console);
+        std::thread::sleep(Duration::from_millis(300));
+        kill(planes.remove(round));
+        // Requests were answered until it was gone.
+        killed.push((round, Instant::now()));
+        planes.insert(round, stage.plane(names[round], &proxies[round].to_string(), at));
+        planes[round].listener("web");
+        console = stage.console(&at.to_string(), &[]);
+        assert_eq!(console.listener("collector"), at);
+    }
+    // Twice in a row, without a data plane in between, and right after it has come back.
+    for _ in 0..3 {
+        kill(console);
+        console = stage.console(&at.to_string(), &[]);
+        console.listener("collector");
+        std::thread::sleep(Duration::from_millis(350));
+    }
+    let answered: Vec<Vec<(String, Instant)>> = traffic.into_iter().map(Traffic::end).collect();
+    let must: BTreeSet<String> = answered
+        .iter()
+        .enumerate()
+        .flat_map(|(plane, answered)| {
+            let killed = &killed;
+            answered.iter().filter(move |(_, when)| {
+                let may_be_lost = |(other, at): &&(usize, Instant)| {
+                    *other == plane && when < at && at.duration_since(*when) < SPOOLED_AFTER
+                };
+                !killed.iter().any(|kill| may_be_lost(&kill))
+            })
+        })
+        .map(|(path, _)| path.clone())
+        .collect();
+    let all: usize = answered.iter().map(Vec::len).sum();
+    println!("{all} requests were answered, {} of them long enough before a kill", must.len());
+    assert!(must.len() > 100, "{}", must.len());
+    let admin = console.admin();
+    let mut found = BTreeMap::new();
+    let missing = |found: &BTreeMap<String, usize>| -> Vec<String> {
+        must.iter().filter(|path| !found.contains_key(*path)).cloned().collect()
+    };
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(60) {
+        found = paths(admin);
+        if missing(&found).is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(missing(&found), Vec::<String>::new());
+    let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "{doubled:?}");
+    // Those that end by themselves leave nothing behind.
+    for plane in &mut planes {
+        assert_eq!(plane.end(), 0);
+    }
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn a_console_that_cannot_be_is_said() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    stage.folder.write("console.yaml", "services: [{name: a, upstream: {url: \"http://127.0.0.1:1\"}}]\n");
+    stage.folder.write("tokens", "\n");
+    for (more, says) in [
+        (&["--config", &stage.folder.at("console.yaml")][..], "a console has no services"),
+        (&["--token-file", &stage.folder.at("tokens")], "holds no token"),
+        (&["--admin", "0.0.0.0:0"], "token"),
+    ] {
+        let output = stage.command("127.0.0.1:0", more).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {said}");
+        assert!(said.contains(says), "{more:?}: {said}");
+    }
+}
