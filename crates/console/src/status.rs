@@ -26,6 +26,8 @@ pub struct Status {
     pub reloads: Reloads,
     /// Objects that are not as they are configured; none as a rule.
     pub stale: Vec<StaleStatus>,
+    /// What this process cannot do at the moment, in words, while it serves; none as a rule.
+    pub problems: Vec<String>,
 }
 
 /// Where in its life a process is.

@@ -85,6 +85,12 @@ impl Events {
         self.store.is_some()
     }
 
+    /// What a person should see to, in words.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let failing = self.store.as_ref().is_some_and(|store| store.counts().failing);
+        failing.then_some("events are lost: their store cannot be written")
+    }
+
     /// Ends it, with all that has come in written, but not for ever.
     pub(crate) fn end(&self) {
         let taken = self.bus.end_within(END_PATIENCE);

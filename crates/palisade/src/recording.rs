@@ -174,6 +174,13 @@ impl Recording {
         }
         let help = "Bytes of the recording, but for the file that is being written.";
         into.gauge("palisade_recording_bytes", help, &[], counts.bytes as f64);
+        let help = "1 while the recording cannot be written: requests are not recorded.";
+        into.gauge("palisade_recording_paused", help, &[], if counts.paused { 1.0 } else { 0.0 });
+    }
+
+    /// What a person should see to, in words.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        self.recorder.counts().paused.then_some("the recording pauses: its folder cannot be written")
     }
 }
 

@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 use support::{Answer, Folder, Running, Upstream, command, crs, eventually, get, palisade, send};
@@ -316,6 +317,115 @@ fn a_killed_process_leaves_a_recording_that_reads_to_its_last_whole_request() {
     let (requests, same, undecidable, flips) = counts(&answer);
     assert_eq!((answer.code, undecidable, flips), (0, 0, [0; 4]), "{answer:?}");
     assert!(requests == same && requests > 60 && requests < sent, "{requests} of {sent}");
+}
+
+/// The command in a mount namespace of its own, in which a small disk lies at a folder. `None` where that may not be made.
+fn with_small_disk(folder: &str, file: &str) -> Option<Command> {
+    std::fs::create_dir_all(folder).unwrap();
+    let unshare = ["--user", "--map-root-user", "--mount", "sh", "-c"];
+    let mount = format!("mount -t tmpfs -o size=256k none '{folder}'");
+    let may = Command::new("unshare").args(unshare).arg(&mount).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let run = command(&["run", "--config", file]);
+    let mut command = Command::new("unshare");
+    command
+        .args(unshare)
+        .arg(format!("{mount} && exec \"$0\" \"$@\""))
+        .arg(run.get_program())
+        .args(run.get_args());
+    Some(command)
+}
+
+#[test]
+fn a_full_disk_pauses_a_recording_that_reads_whole_and_goes_on_when_there_is_room() {
+    let upstream = Upstream::start();
+    let folders = [(Folder::new(), ""), (Folder::new(), ", keyFile: KEY")];
+    let mut running = Vec::new();
+    for (folder, sealed) in &folders {
+        let key = folder.write("key", "ab".repeat(32));
+        let recording =
+            format!("recording: {{enabled: true, keep: all, body: 64KiB{}}}", sealed.replace("KEY", &key));
+        let file = config(folder, "recorded.yaml", &upstream.url, "block", "", &recording);
+        let Some(command) = with_small_disk(&folder.at("data/recording"), &file) else {
+            eprintln!("skipped: no mount namespace is to be had here");
+            return;
+        };
+        running.push((Running::start(command), folder, key));
+    }
+    for (proxy, folder, key) in &mut running {
+        let (address, admin) = (proxy.address(), proxy.admin());
+        let disk = PathBuf::from(format!("/proc/{}/root{}", proxy.id(), folder.at("data/recording")));
+        let ask = |path: &str| {
+            send(
+                admin,
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .body
+        };
+        let metric = |name: &str| -> u64 {
+            let page = ask("/metrics");
+            let line = page
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or_else(|| panic!("{name} in {page}"));
+            line.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        let written = "palisade_recorded_requests_total{outcome=\"written\"}";
+        let failed = "palisade_recorded_requests_total{outcome=\"failed\"}";
+        assert_eq!(post(address, FORM, "a=first"), 200);
+        eventually("the first copy", || (metric(written) == 1).then_some(()));
+        std::fs::write(disk.join("in-the-way"), vec![0; 100 * 1024]).unwrap();
+        // Of what is longer than a page the beginning still finds room.
+        let long = format!("a={}", "x".repeat(20_000));
+        for _ in 0..12 {
+            assert_eq!(
+                post(address, FORM, &long),
+                200,
+                "requests are served whatever becomes of their copies"
+            );
+        }
+        proxy.wait_err("the recording pauses, requests are not recorded");
+        eventually("the metrics", || {
+            (metric(failed) > 0 && metric("palisade_recording_paused") == 1).then_some(())
+        });
+        let status: Value = serde_json::from_str(&ask("/api/v1/status")).unwrap();
+        let problem = status["problems"][0].as_str().unwrap_or_default();
+        assert!(problem.contains("the recording pauses"), "{status:#}");
+        let before = metric(written);
+        std::fs::remove_file(disk.join("in-the-way")).unwrap();
+        eventually("it goes on", || {
+            assert_eq!(post(address, FORM, "a=again&q=evil"), 403);
+            (metric("palisade_recording_paused") == 0).then_some(())
+        });
+        proxy.wait_err("the recording goes on");
+        eventually("what came since", || (metric(written) > before).then_some(()));
+        let status: Value = serde_json::from_str(&ask("/api/v1/status")).unwrap();
+        assert_eq!(status["problems"], serde_json::json!([]), "{status:#}");
+        // Not a file that does not read to its end, and no word about any.
+        let (copies, against) = (folder.at("copies"), folder.at("recorded.yaml"));
+        std::fs::create_dir(&copies).unwrap();
+        for entry in std::fs::read_dir(&disk).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, PathBuf::from(&copies).join(path.file_name().unwrap())).unwrap();
+        }
+        let now = metric(written);
+        let answer = palisade(&[
+            "replay",
+            "--recording",
+            &copies,
+            "--key-file",
+            key,
+            "--against",
+            &against,
+            "--format",
+            "json",
+        ]);
+        let (requests, same, undecidable, flips) = counts(&answer);
+        assert_eq!((answer.code, requests, same, undecidable, flips), (0, now, now, 0, [0; 4]), "{answer:?}");
+        assert!(answer.json()["notes"].as_array().is_none_or(Vec::is_empty), "{answer:?}");
+    }
 }
 
 #[test]

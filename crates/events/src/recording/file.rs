@@ -109,7 +109,12 @@ impl<W: Write> Frames<W> {
         Ok(())
     }
 
-    /// Bytes so far.
+    /// Whether nothing was written but what tells keys apart.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frame == u64::from(self.key.is_some())
+    }
+
+    /// Bytes of its head and whole frames so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ pub struct RecorderCounts {
     pub failed: u64,
     /// Bytes of all files but the one that is being written.
     pub bytes: u64,
+    /// The files cannot be written at the moment: nothing is recorded.
+    pub paused: bool,
 }
 
 /// Tells a person something.
@@ -76,6 +78,7 @@ struct Shared {
     dropped: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
+    paused: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +106,7 @@ impl Recorder {
             say,
             open: None,
             number: 0,
-            failing: None,
+            paused: None,
         };
         std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run())?;
         Ok(Self { shared })
@@ -132,13 +135,14 @@ impl Recorder {
     /// What became of copies.
     #[must_use]
     pub fn counts(&self) -> RecorderCounts {
-        let Shared { written, dropped, failed, bytes, .. } = &*self.shared;
+        let Shared { written, dropped, failed, bytes, paused, .. } = &*self.shared;
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         RecorderCounts {
             written: count(written),
             dropped: count(dropped),
             failed: count(failed),
             bytes: count(bytes),
+            paused: paused.load(Ordering::Relaxed),
         }
     }
 
@@ -227,8 +231,8 @@ struct Writer {
     say: Say,
     open: Option<Open>,
     number: u32,
-    /// Since when nothing can be written.
-    failing: Option<Instant>,
+    /// When it last turned out that nothing can be written.
+    paused: Option<Instant>,
 }
 
 struct Open {
@@ -265,28 +269,40 @@ impl Writer {
     /// Whether it was written.
     fn write(&mut self, record: &[u8]) -> bool {
         // A disk that is full is not asked for every request.
-        if self.failing.is_some_and(|since| since.elapsed() < LOOK_EVERY) {
+        if self.paused.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return false;
         }
         match self.try_write(record) {
             Ok(()) => {
-                if self.failing.take().is_some() {
-                    (self.say)("the recording can be written again");
+                if self.paused.take().is_some() {
+                    self.shared.paused.store(false, Ordering::Relaxed);
+                    (self.say)("the recording goes on: it can be written again");
                 }
                 true
             }
             Err(error) => {
-                // It may end in the middle of a frame: another file begins where this one ended.
-                self.open = None;
-                if self.failing.is_none() {
+                self.close_whole();
+                self.shared.paused.store(true, Ordering::Relaxed);
+                if self.paused.replace(Instant::now()).is_none() {
                     (self.say)(&format!(
-                        "the recording cannot be written, requests are not recorded: {error}"
+                        "the recording pauses, requests are not recorded: it cannot be written: {error}"
                     ));
                 }
-                self.failing = Some(Instant::now());
                 self.tidy();
                 false
             }
+        }
+    }
+
+    /// Closes the file with the last frame that is whole, after one that may not be. It is not written on: what is sealed must
+    /// not be sealed again under the same number.
+    fn close_whole(&mut self) {
+        let Some(Open { frames, path, .. }) = self.open.take() else { return };
+        if frames.is_empty() {
+            let _ = std::fs::remove_file(path);
+        } else {
+            // Where that fails as well a reader stops at the frame that is not whole.
+            let _ = frames.get_ref().set_len(frames.bytes());
         }
     }
 
@@ -321,10 +337,14 @@ impl Writer {
             let path = self.folder.join(name_of(now, self.number));
             self.number = self.number.wrapping_add(1);
             match OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path) {
-                Ok(file) => {
-                    let frames = Frames::begin(file, self.key.as_ref(), salt, now)?;
-                    return Ok(Open { frames, path, begun: now });
-                }
+                Ok(file) => match Frames::begin(file, self.key.as_ref(), salt, now) {
+                    Ok(frames) => return Ok(Open { frames, path, begun: now }),
+                    Err(error) => {
+                        // Without its head it is no recording, and every further attempt would leave another.
+                        let _ = std::fs::remove_file(path);
+                        return Err(error);
+                    }
+                },
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }

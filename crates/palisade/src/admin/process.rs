@@ -440,6 +440,14 @@ impl Subject for Process {
             rule_sets: changing.in_force.rule_sets.iter().map(rule_set).collect(),
             reloads: changing.reloads.clone(),
             stale: changing.stale.clone(),
+            problems: [
+                self.recording.get().and_then(|recording| recording.problem()),
+                changing.events.as_ref().and_then(|events| events.problem()),
+            ]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect(),
         }
     }
 }

@@ -131,6 +131,7 @@ impl Subject for Collecting {
             rule_sets: Vec::new(),
             reloads: Reloads::default(),
             stale: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
