@@ -121,22 +121,26 @@ impl OwnPage {
     }
 }
 
-/// How gRPC says that a call went wrong. The message names nothing but the request.
+/// The code of gRPC that stands for a status of HTTP.
 ///
-/// Source: "HTTP to gRPC Status Code Mapping" of the gRPC core documentation; 413 and 504 say more than it does.
+/// Source: "HTTP to gRPC Status Code Mapping" of the gRPC core documentation; 408, 413 and 504 say more than it does.
+pub(crate) fn grpc_code(status: u16) -> u32 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        408 | 504 => 4,
+        413 => 8,
+        429 | 502 | 503 => 14,
+        _ => 2,
+    }
+}
+
+/// How gRPC says that a call went wrong. The message names nothing but the request.
 pub(crate) fn grpc_status(status: u16, request_id: &str) -> Fields {
-    let code: &[u8] = match status {
-        400 => b"13",
-        401 => b"16",
-        403 => b"7",
-        404 => b"12",
-        408 | 504 => b"4",
-        413 => b"8",
-        429 | 502 | 503 => b"14",
-        _ => b"2",
-    };
     let mut fields = Fields::new();
-    fields.push(b"grpc-status", code);
+    fields.push(b"grpc-status", grpc_code(status).to_string().as_bytes());
     fields.push(b"grpc-message", format!("request {request_id}").as_bytes());
     fields
 }

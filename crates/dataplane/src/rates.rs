@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use palisade_authn::Identity;
 use palisade_config::RateKey;
-use palisade_http::{RequestHead, Target, normal_path};
+use palisade_http::{RequestHead, Target, normal_path, percent_decode};
 use palisade_lists::{Actor, Counting, Meter, Moment, Pace, Rate, Seed, Together};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
@@ -355,22 +355,8 @@ fn split(text: &[u8], at: u8) -> (&[u8], &[u8]) {
 
 /// Undoes `+` and %HH; what is no escape stays.
 fn decoded(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (first, byte) {
-            (_, Some(byte)) => {
-                out.push(byte);
-                rest = &after[2..];
-            }
-            (b'+', _) => out.push(b' '),
-            (first, _) => out.push(*first),
-        }
-    }
-    out
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced)
 }
 
 #[cfg(test)]
@@ -396,6 +382,7 @@ mod tests {
             assert_eq!(argument(target), "a b\n", "{target}");
         }
         assert_eq!(argument("/?user=1&user=%zz"), "1\n%zz\n");
+        assert_eq!(argument("/?user=%+1&user=%1"), "% 1\n%1\n", "a sign is no digit");
         assert_eq!(argument("/user"), "");
         let cookie = |value_of| value(RateKey::Cookie("s".into()), "/", &[("Cookie", value_of)]);
         assert_eq!((cookie("a=1; s=2;ss=3"), cookie("a=s")), ("2".to_owned(), String::new()));

@@ -53,6 +53,6 @@ pub use multipart::{Multipart, MultipartFile, MultipartFlags, MultipartParser};
 pub use params::{MediaType, content_type};
 pub use path::normal_path;
 pub use recurring::is_recurring_header;
-pub use target::{Target, TargetForm, host_of_authority};
+pub use target::{Target, TargetForm, host_of_authority, percent_decode};
 pub use xml::{XmlDocument, XmlParser};
 pub use xpath::{XPath, XPathError, XPathValues};

@@ -117,16 +117,3 @@ pub(super) fn asked(shared: &Shared, shown: &HttpHeaders, attributes: &HashMap<S
     asked.identity = vouched(principal, "").map(Arc::new);
     asked
 }
-
-/// The status of gRPC that stands for one of HTTP.
-/// Source: the table of gRPC's `http-grpc-status-mapping`.
-pub(super) fn grpc_status(status: u16) -> u32 {
-    match status {
-        400 => 13,
-        401 => 16,
-        403 => 7,
-        404 => 12,
-        429 | 502..=504 => 14,
-        _ => 2,
-    }
-}

@@ -9,9 +9,8 @@ use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use palisade_inspect::{Action, End};
 
 use super::{About, Conversation};
-use crate::block_page::AnswerForm;
+use crate::block_page::{AnswerForm, grpc_code};
 use crate::envoy::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, set};
-use crate::envoy::messages::grpc_status;
 use crate::envoy::{Asked, NOBODY};
 use crate::exchange::{Exchange, Failed};
 use crate::hold::HoldError;
@@ -132,7 +131,7 @@ impl Conversation {
             status: Some(HttpStatus { code: i32::from(refusal.status) }),
             headers: Some(HeaderMutation { set_headers, ..HeaderMutation::default() }),
             body: refusal.body.into_bytes(),
-            grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_status(refusal.status) }),
+            grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_code(refusal.status) }),
             details: "palisade".to_owned(),
         };
         let response = ProcessingResponse {
