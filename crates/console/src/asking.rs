@@ -27,6 +27,11 @@ const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Requests that are explained at a time: each inspects as much as a worker does.
 static EXPLAINING: Semaphore = Semaphore::const_new(1);
 
+/// That something is asked at a data plane.
+pub(crate) fn elsewhere(what: &str) -> String {
+    format!("{what} at the data planes: a console for many has no rules itself. Ask the admin address of one")
+}
+
 /// Answers a question that the guard let in.
 pub(crate) async fn answer(
     request: Request<Incoming>,
@@ -34,6 +39,9 @@ pub(crate) async fn answer(
     operation: &'static Operation,
     subject: &dyn Subject,
 ) -> Answer {
+    if subject.collects() {
+        return refused((StatusCode::NOT_FOUND, elsewhere("rules, policies and explanations are")));
+    }
     let Some(explainer) = subject.explainer() else {
         return refused((StatusCode::SERVICE_UNAVAILABLE, "starting: this is not there yet".to_owned()));
     };

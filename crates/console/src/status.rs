@@ -12,6 +12,8 @@ pub struct Status {
     pub version: String,
     /// Where in its life the process is.
     pub state: State,
+    /// Whether it is a console for many data planes, and protects nothing itself.
+    pub collects: bool,
     /// When it started.
     pub started_at: Timestamp,
     /// Seconds since then.

@@ -39,6 +39,11 @@ pub trait Subject: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether this is a console for many data planes, which decides nothing itself: what is in force is asked there.
+    fn collects(&self) -> bool {
+        false
+    }
+
     /// Policies, in force and staged, in the order in which they are asked.
     fn policies(&self) -> Vec<PolicyShown> {
         Vec::new()

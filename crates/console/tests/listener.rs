@@ -45,6 +45,7 @@ impl Subject for Scripted {
         Status {
             version: "0.1.0".into(),
             state: State::Ready,
+            collects: false,
             started_at: at(0),
             uptime_seconds: 7,
             listeners: vec![ListenerStatus { name: "web".into(), url: "http://127.0.0.1:8080".into() }],

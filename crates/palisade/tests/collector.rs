@@ -1,108 +1,21 @@
 //! A console for many data planes, as people run it: what they send is there once, whoever is killed; what is set there
 //! counts at all of them; who may not come does not.
 
+mod collected;
 mod pki;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use collected::{Stage, ask_admin, change, items, json};
 use pki::Pki;
 use serde_json::Value;
-use support::{Folder, Response, Running, Upstream, command, eventually, get, send};
-
-/// A console, and certificates for it and for data planes.
-struct Stage {
-    folder: Folder,
-    upstream: Upstream,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let folder = Folder::new();
-        let pki = Pki(&folder);
-        pki.authority("ca");
-        pki.server("ca", "console", &["localhost"]);
-        folder.write("rules.conf", RULES);
-        Self { folder, upstream: Upstream::start() }
-    }
-
-    fn console(&self, listen: &str, more: &[&str]) -> Running {
-        let mut more = more.to_vec();
-        more.extend(["--admin", "127.0.0.1:0"]);
-        Running::start(self.command(listen, &more))
-    }
-
-    fn command(&self, listen: &str, more: &[&str]) -> Command {
-        let [ca, cert, key, data] =
-            ["ca.crt", "console.crt", "console.key", "console-data"].map(|name| self.folder.at(name));
-        let arguments =
-            ["console", "--listen", listen, "--ca", &ca, "--cert", &cert, "--key", &key, "--data-dir", &data];
-        let mut command = command(&arguments);
-        command.args(more);
-        command
-    }
-
-    /// A data plane that has a certificate for its name.
-    fn plane(&self, name: &str, listen: &str, console: SocketAddr) -> Running {
-        if !self.folder.path().join(format!("{name}.crt")).exists() {
-            Pki(&self.folder).server("ca", name, &[name]);
-        }
-        let [cert, key] = ["crt", "key"].map(|end| self.folder.at(&format!("{name}.{end}")));
-        self.plane_with(name, listen, console, &format!("cert: {cert}, key: {key}"))
-    }
-
-    /// A data plane that says by something else who it is.
-    fn plane_with(&self, name: &str, listen: &str, console: SocketAddr, by: &str) -> Running {
-        let [ca, rules, data] =
-            [self.folder.at("ca.crt"), self.folder.at("rules.conf"), self.folder.at(name)];
-        let config = self.folder.write(
-            &format!("{name}.yaml"),
-            format!(
-                "listeners: [{{name: web, address: \"{listen}\"}}]\n\
-                 services: [{{name: shop, upstream: {{url: \"{}\"}}}}]\n\
-                 profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{rules}]}}}}}}\n\
-                 dataDir: {data}\nadmin: {{address: \"127.0.0.1:0\"}}\nlogs: {{access: \"off\", error: \"off\"}}\n\
-                 events: {{l7: {{flushInterval: 1s}}, collector: {{url: \"https://localhost:{}\", name: {name}, ca: {ca}, {by}}}}}\n",
-                self.upstream.url,
-                console.port()
-            ),
-        );
-        Running::start(command(&["run", "--config", &config]))
-    }
-}
-
-const RULES: &str = "SecRuleEngine On\nSecRule REQUEST_URI \"@contains evil\" \"id:1,phase:1,deny,status:403,log,msg:'evil'\"\n";
-
-/// A JSON answer.
-fn json(admin: SocketAddr, target: &str) -> Value {
-    let answer = ask_admin(admin, target);
-    assert_eq!(answer.status, 200, "{target}: {}", answer.body);
-    serde_json::from_str(&answer.body).unwrap()
-}
-
-fn ask_admin(admin: SocketAddr, target: &str) -> Response {
-    send(admin, format!("GET {target} HTTP/1.1\r\nHost: {admin}\r\n\r\n").as_bytes())
-}
-
-fn items(answer: &Value) -> &[Value] {
-    answer["items"].as_array().unwrap()
-}
-
-/// A change by the API.
-fn change(admin: SocketAddr, method: &str, target: &str, body: &str) -> (u16, String) {
-    let length = body.len();
-    let request = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {admin}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    let answer = send(admin, request.as_bytes());
-    (answer.status, answer.body)
-}
+use support::{Running, eventually, get};
 
 /// How often each path of an event is in a store, as its API tells.
 fn paths(admin: SocketAddr) -> BTreeMap<String, usize> {
@@ -167,6 +80,16 @@ fn an_attack_on_a_data_plane_is_seen_at_the_console_which_knows_its_data_planes(
     assert_eq!(shown["revision"].as_str().map(str::len), Some(64));
     assert_eq!(items(&json(plane.admin(), "/api/v1/dataplanes"))[0]["revision"], shown["revision"]);
     assert_eq!(items(&json(admin, "/api/v1/services"))[0]["mode"], "block");
+    assert_eq!(
+        (&json(admin, "/api/v1/status")["collects"], &json(plane.admin(), "/api/v1/status")["collects"]),
+        (&Value::from(true), &Value::from(false))
+    );
+    // What only a data plane can do says so.
+    for asked in ["/api/v1/rules", "/api/v1/policies", "/api/v1/replays"] {
+        let answer = ask_admin(admin, asked);
+        assert_eq!(answer.status, 404, "{asked}: {}", answer.body);
+        assert!(answer.body.contains("at the data planes"), "{asked}: {}", answer.body);
+    }
     let metrics = ask_admin(admin, "/metrics").body;
     assert!(metrics.contains("palisade_collector_dataplanes 1"), "{metrics}");
 

@@ -5,6 +5,7 @@ use palisade_events::query::moment;
 use serde_json::{Value, json};
 
 use super::{Refused, bad, failed, time};
+use crate::asking::elsewhere;
 use crate::control::{Author, Control};
 use crate::replays::{ReplayAsked, Replays};
 
@@ -61,5 +62,5 @@ pub(super) fn remove(id: u64, control: &dyn Control) -> Result<Value, Refused> {
 }
 
 fn of(control: &dyn Control) -> Result<std::sync::Arc<dyn Replays>, Refused> {
-    control.replays().ok_or_else(|| (StatusCode::NOT_FOUND, "nothing is replayed here".to_owned()))
+    control.replays().ok_or_else(|| (StatusCode::NOT_FOUND, elsewhere("what was recorded is replayed")))
 }

@@ -1,10 +1,10 @@
 // The frame of every page: where one can go, what window of time pages are about, who is there, light or dark.
 import type { ComponentChildren, ComponentType } from 'preact'
 import { useCallback, useEffect, useErrorBoundary, useState } from 'preact/hooks'
-import { ask, onLoggedOut, session as askSession, WINDOWS } from './api'
+import { ask, onLoggedOut, session as askSession, useResource, WINDOWS } from './api'
 import { Failure, Loading } from './parts/basics'
 import { go, href, type Place, usePlace, withQuery } from './router'
-import type { Session } from './types'
+import type { Session, Status } from './types'
 import { Alerts } from './pages/alerts'
 import { EventPage } from './pages/event'
 import { Events } from './pages/events'
@@ -27,6 +27,8 @@ export interface PageProps {
   window: string
   /** Whether who is there may change something. */
   operates: boolean
+  /** Whether this is a console for many data planes. */
+  collects: boolean
 }
 
 interface Entry {
@@ -80,6 +82,8 @@ export function App() {
   }, [])
   useEffect(refresh, [])
   useEffect(() => onLoggedOut(refresh), [])
+  // What it is stays so while it runs, and is asked once.
+  const status = useResource<Status>(session && session.role !== 'anybody' ? 'status' : null)
 
   const section = place.path[0] ?? ''
   const entry = ENTRIES.find((entry) => entry.path === section)
@@ -93,8 +97,10 @@ export function App() {
   if (!session) return <main class="alone"><Loading what="the console" /></main>
   if (session.login && session.user === null) return <Login ways={session.ways} done={refresh} />
 
+  if (!status.data) return <main class="alone">{status.error ? <Failure error={status.error} again={status.reload} /> : <Loading what="the console" />}</main>
+
   const window = WINDOWS[place.query.get('window') ?? ''] ? place.query.get('window')! : '1h'
-  const props: PageProps = { place, window, operates: session.role === 'operator' }
+  const props: PageProps = { place, window, operates: session.role === 'operator', collects: status.data.collects }
   const PageOf = isEvent ? EventPage : entry?.page
   return (
     <div class="frame">

@@ -74,6 +74,8 @@ export interface Event {
   gray?: boolean
   verdict?: string
   host?: string
+  /** Where it came from, at a console for many. */
+  dataplane?: string
   service?: string
   application?: number
   listener?: string
@@ -171,6 +173,8 @@ export interface ModeChange {
 export interface Status {
   version: string
   state: string
+  /** Whether this is a console for many data planes. */
+  collects: boolean
   started_at: string
   uptime_seconds: number
   listeners: { name: string; url: string }[]
@@ -178,6 +182,26 @@ export interface Status {
   rule_sets: { name: string; rules: number; loaded_at: string }[]
   reloads: { succeeded: number; failed: number; last: { at: string; error: string | null; seconds: number } | null }
   stale: { kind: string; name: string; error: string; since: string }[]
+}
+
+export interface Dataplane {
+  name: string
+  instance: string
+  version: string
+  /** Null where it is the process that answers. */
+  address: string | null
+  connected_since: string | null
+  last_seen: string
+  /** Empty before it has said. */
+  state: string
+  problem: string | null
+  started_at: string | null
+  revision: string
+  rule_sets: { name: string; rules: number; digest: string }[]
+  services: { name: string; mode: string; mode_from: string }[]
+  stale: string[]
+  spool: { bytes: number; dropped: number }
+  received: { records: number; refused: number; latest: string | null }
 }
 
 export interface ListEntry {

@@ -431,6 +431,7 @@ impl Subject for Process {
             loaded_at: rule_set.loaded_at,
         };
         Status {
+            collects: false,
             version: VERSION.to_owned(),
             state: changing.state,
             started_at: self.started_at,

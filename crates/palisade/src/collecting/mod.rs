@@ -124,6 +124,7 @@ impl Subject for Collecting {
         Status {
             version: VERSION.to_owned(),
             state: self.state(),
+            collects: self.collects(),
             started_at: self.started_at,
             uptime_seconds: self.started.elapsed().as_secs(),
             listeners: begun.map(|begun| begun.listeners.clone()).unwrap_or_default(),
@@ -137,6 +138,10 @@ impl Subject for Collecting {
 
     fn say(&self, line: &str) {
         say!("palisade: {line}");
+    }
+
+    fn collects(&self) -> bool {
+        true
     }
 
     fn dataplanes(&self) -> Vec<Dataplane> {

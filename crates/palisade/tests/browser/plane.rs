@@ -113,12 +113,18 @@ impl Plane {
 
     /// Whether the console is part of this program. Says so where it is not.
     pub(crate) fn has_console(&self) -> bool {
-        let has = self.ask("GET", "/", "", "").body.contains("id=\"app\"");
-        if !has {
-            println!("skipped: this program was built without the web console: scripts/build-ui");
-        }
-        has
+        has_console(self.admin)
     }
+}
+
+/// Whether what answers at an address has the pages of the console. Says so where it has not.
+pub(crate) fn has_console(admin: SocketAddr) -> bool {
+    let request = format!("GET / HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    let has = send(admin, request.as_bytes()).body.contains("id=\"app\"");
+    if !has {
+        println!("skipped: this program was built without the web console: scripts/build-ui");
+    }
+    has
 }
 
 /// A browser and a data plane with the console; none where one of them is not here.

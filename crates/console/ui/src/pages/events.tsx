@@ -3,14 +3,15 @@ import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { ApiError, ask, query, since } from '../api'
 import { Empty, Failure, Loading, Panel } from '../parts/basics'
+import { ChooseDataplane } from '../parts/choose-dataplane'
 import { EventTable } from '../parts/event-table'
 import { go, withQuery } from '../router'
 import type { Event, Page } from '../types'
 
-const FILTERS = ['service', 'action', 'rule', 'source', 'q'] as const
+const FILTERS = ['dataplane', 'service', 'action', 'rule', 'source', 'q'] as const
 const LIMIT = 50
 
-export function Events({ place, window }: PageProps) {
+export function Events({ place, window, collects }: PageProps) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, place.query.get(name) ?? '']))
   const asked = `events${query({ ...filters, window, limit: LIMIT })}`
   const [found, setFound] = useState<{ asked: string; events: Event[]; next: string | null }>()
@@ -42,6 +43,7 @@ export function Events({ place, window }: PageProps) {
     <>
       <form class="bar" role="search" onSubmit={(submit) => { submit.preventDefault(); void load() }}>
         <Filter name="q" label="Words" value={filters.q ?? ''} set={set} placeholder="union select, a request id" wide />
+        {collects && <ChooseDataplane place={place} />}
         <Filter name="service" label="Service" value={filters.service ?? ''} set={set} placeholder="any" />
         <label class="quiet">
           <span>Action</span>
@@ -63,7 +65,7 @@ export function Events({ place, window }: PageProps) {
       <Panel>
         {!current && !error && <Loading what="events" />}
         {current?.events.length === 0 && <Empty>No events like this in the last {window}.</Empty>}
-        {current && current.events.length > 0 && <EventTable events={current.events} />}
+        {current && current.events.length > 0 && <EventTable events={current.events} dataplanes={collects} />}
         {current?.next && (
           <p class="more">
             <button type="button" disabled={busy} onClick={() => void load(current.next!)}>Show more</button>

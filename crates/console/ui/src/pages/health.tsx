@@ -1,53 +1,27 @@
-// What runs: this process, its listeners, its rules, and what is not as configured.
+// What runs: data planes, this process, its listeners, its rules, and what is not as configured.
 import type { PageProps } from '../app'
 import { useResource } from '../api'
 import { count, span, visible } from '../format'
 import { Ago, Empty, Facts, Loaded, Panel, Text, Time } from '../parts/basics'
-import type { Status } from '../types'
+import { Dataplanes } from '../parts/dataplanes'
+import type { Dataplane, Page, Status } from '../types'
 
 export function Health(_: PageProps) {
   const status = useResource<Status>('status', 5000)
-  return <Loaded from={status} what="the status">{(status) => <Shown status={status} />}</Loaded>
+  const planes = useResource<Page<Dataplane>>('dataplanes', 5000)
+  return (
+    <Loaded from={status} what="the status">
+      {(status) => <Loaded from={planes} what="data planes">{(planes) => <Shown status={status} planes={planes.items} />}</Loaded>}
+    </Loaded>
+  )
 }
 
-function Shown({ status }: { status: Status }) {
+function Shown({ status, planes }: { status: Status; planes: Dataplane[] }) {
   const { last } = status.reloads
   return (
     <>
-      <Panel title="Data planes">
-        <table>
-          <thead>
-            <tr><th scope="col">Data plane</th><th scope="col">State</th><th scope="col">Version</th><th scope="col">Up for</th><th scope="col">Reloads</th><th scope="col">Last reload</th></tr>
-          </thead>
-          <tbody>
-            <tr>
-              <td>this process</td>
-              <td><span class={`badge ${status.state === 'ready' ? 'good' : 'would_block'}`}>{status.state}</span></td>
-              <td><Text>{status.version}</Text></td>
-              <td>{span(status.uptime_seconds)}</td>
-              <td>{count(status.reloads.succeeded)} done, <span class={status.reloads.failed ? 'deny' : ''}>{count(status.reloads.failed)} failed</span></td>
-              <td>{last ? <><Ago at={last.at} /> in {last.seconds.toFixed(2)} s</> : <span class="dim">none</span>}</td>
-            </tr>
-          </tbody>
-        </table>
-        {last?.error && <p class="note warn"><Text>{last.error}</Text></p>}
-      </Panel>
-      <Panel title="Not as configured">
-        {status.stale.length === 0 ? <Empty>Everything in force is what the configuration says.</Empty> : (
-          <table>
-            <thead><tr><th scope="col">Object</th><th scope="col">Since</th><th scope="col">Why it stays as it was</th></tr></thead>
-            <tbody>
-              {status.stale.map((stale) => (
-                <tr key={stale.kind + stale.name}>
-                  <td><Text>{`${stale.kind} ${stale.name}`}</Text></td>
-                  <td><Time at={stale.since} /></td>
-                  <td class="wrap">{visible(stale.error)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        )}
-      </Panel>
+      <Panel title="Data planes" aside={status.collects && <There of={planes} />}><Dataplanes of={planes} /></Panel>
+      <NotAsConfigured status={status} planes={planes} />
       <div class="pair">
         <Panel title="Listeners">
           <table>
@@ -57,6 +31,20 @@ function Shown({ status }: { status: Status }) {
             </tbody>
           </table>
         </Panel>
+        <Panel title="This process">
+          <Facts
+            of={[
+              ['State', <span class={`badge ${status.state === 'ready' ? 'good' : 'would_block'}`}>{status.state}</span>],
+              ['Version', status.version],
+              ['Up for', span(status.uptime_seconds)],
+              ['Reloads', !status.collects && <>{count(status.reloads.succeeded)} done, <span class={status.reloads.failed ? 'deny' : ''}>{count(status.reloads.failed)} failed</span></>],
+              ['Last reload', last && <><Ago at={last.at} /> in {last.seconds.toFixed(2)} s</>],
+            ]}
+          />
+          {last?.error && <p class="note warn"><Text>{last.error}</Text></p>}
+        </Panel>
+      </div>
+      {!status.collects && (
         <Panel title="Rule sets">
           {status.rule_sets.length === 0 ? <Empty>No rules are loaded: the built-in detector alone protects.</Empty> : (
             <table>
@@ -67,7 +55,7 @@ function Shown({ status }: { status: Status }) {
             </table>
           )}
         </Panel>
-      </div>
+      )}
       <Panel title="Elsewhere">
         <Facts
           of={[
@@ -78,5 +66,36 @@ function Shown({ status }: { status: Status }) {
         />
       </Panel>
     </>
+  )
+}
+
+/** How many are there, of those that are known. */
+function There({ of }: { of: Dataplane[] }) {
+  const there = of.filter((plane) => plane.state !== 'gone').length
+  return <span class={there < of.length ? 'warn' : 'dim'}>{count(there)} of {count(of.length)} there</span>
+}
+
+function NotAsConfigured({ status, planes }: { status: Status; planes: Dataplane[] }) {
+  // Of this process it is known since when.
+  const own = status.stale.map(({ kind, name, since, error }) => ({ plane: 'this process', what: `${kind} ${name}: ${error}`, since }))
+  const others = planes.filter((plane) => plane.address !== null)
+  const stale = [...own, ...others.flatMap(({ name, stale }) => stale.map((what) => ({ plane: name, what, since: null })))]
+  return (
+    <Panel title="Not as configured">
+      {stale.length === 0 ? <Empty>Everything in force is what the configuration says.</Empty> : (
+        <table>
+          <thead><tr><th scope="col">Data plane</th><th scope="col">Since</th><th scope="col">What stays as it was, and why</th></tr></thead>
+          <tbody>
+            {stale.map(({ plane, what, since }, number) => (
+              <tr key={number}>
+                <td><Text>{plane}</Text></td>
+                <td>{since ? <Time at={since} /> : <span class="dim">–</span>}</td>
+                <td class="wrap">{visible(what)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
   )
 }

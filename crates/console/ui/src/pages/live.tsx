@@ -1,9 +1,11 @@
 // Events as they come.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
-import { ask } from '../api'
+import { ask, query } from '../api'
 import { Empty, Panel } from '../parts/basics'
+import { ChooseDataplane } from '../parts/choose-dataplane'
 import { EventTable } from '../parts/event-table'
+import { go, withQuery } from '../router'
 import type { Event, Page } from '../types'
 
 /** Rows that stay; the oldest go. */
@@ -13,12 +15,18 @@ const DRAW_EVERY_MS = 200
 
 type Connection = 'connecting' | 'live' | 'interrupted'
 
-export function Live(_: PageProps) {
+export function Live({ place, collects }: PageProps) {
+  const dataplane = place.query.get('dataplane') ?? ''
+  // Another choice begins anew.
+  return <Following key={dataplane} place={place} dataplane={dataplane} collects={collects} />
+}
+
+function Following({ place, dataplane, collects }: Pick<PageProps, 'place' | 'collects'> & { dataplane: string }) {
   const [events, setEvents] = useState<Event[]>([])
   const [fresh, setFresh] = useState<Set<string>>(new Set())
   const [connection, setConnection] = useState<Connection>('connecting')
   const [paused, setPaused] = useState(false)
-  const [action, setAction] = useState('')
+  const action = place.query.get('action') ?? ''
   const waiting = useRef<Event[]>([])
   const isPaused = useRef(paused)
   isPaused.current = paused
@@ -31,13 +39,15 @@ export function Live(_: PageProps) {
         return [...added, ...before].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, ROWS_MAX)
       })
     // What was a moment ago says what to expect; what comes meanwhile is told apart by its id.
-    ask<Page<Event>>('events?limit=50').then((page) => take(page.items), () => {})
+    ask<Page<Event>>(`events${query({ dataplane, limit: 50 })}`).then((page) => take(page.items), () => {})
     const stream = new EventSource('/api/v1/stream')
     stream.onopen = () => setConnection('live')
     stream.onerror = () => setConnection('interrupted')
     stream.addEventListener('event', (message) => {
       try {
-        waiting.current.push(JSON.parse((message as MessageEvent<string>).data) as Event)
+        const event = JSON.parse((message as MessageEvent<string>).data) as Event
+        if (dataplane && event.dataplane !== dataplane) return
+        waiting.current.push(event)
       } catch {
         return
       }
@@ -64,19 +74,20 @@ export function Live(_: PageProps) {
         </span>
         <label class="quiet">
           <span>Action</span>
-          <select value={action} onChange={(change) => setAction(change.currentTarget.value)}>
+          <select value={action} onChange={(change) => go(withQuery(place, { action: change.currentTarget.value }), true)}>
             <option value="">all</option>
             <option value="deny">blocked</option>
             <option value="would_block">would block</option>
             <option value="pass">passed</option>
           </select>
         </label>
+        {collects && <ChooseDataplane place={place} />}
         <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
           {paused ? 'Go on' : 'Pause'}
         </button>
       </div>
       <Panel>
-        {shown.length === 0 ? <Empty>Waiting for events. Requests that pass unremarked make none.</Empty> : <EventTable events={shown} fresh={fresh} withDay={false} />}
+        {shown.length === 0 ? <Empty>Waiting for events. Requests that pass unremarked make none.</Empty> : <EventTable events={shown} fresh={fresh} withDay={false} dataplanes={collects} />}
       </Panel>
     </>
   )

@@ -2,11 +2,50 @@
 import type { PageProps } from '../app'
 import { query, useResource } from '../api'
 import { count, plural, visible } from '../format'
-import { Loaded, Panel, Text } from '../parts/basics'
+import { Ago, Loaded, Panel, Text } from '../parts/basics'
+import { Elsewhere } from '../parts/elsewhere'
 import { go, href, withQuery } from '../router'
 import type { Page, Policy, PolicyRuleHits } from '../types'
 
-export function Policies({ place, window }: PageProps) {
+export function Policies(props: PageProps) {
+  return props.collects ? <PoliciesOfMany window={props.window} /> : <PoliciesHere {...props} />
+}
+
+/** What events say of policies: those that never stopped anything are in none. */
+function PoliciesOfMany({ window }: { window: string }) {
+  const hits = useResource<Page<PolicyRuleHits>>(`policies/hits${query({ window })}`, 15_000)
+  return (
+    <>
+      <Panel title="Rules of policies that stopped requests, or would have">
+        <Loaded from={hits} what="hits" isEmpty={(page) => page.items.length === 0} empty="No policy stopped anything in this window.">
+          {(page) => (
+            <table>
+              <thead><tr><th scope="col">Tier</th><th scope="col">Policy</th><th scope="col" class="number">Rule</th><th scope="col" class="number">Stopped</th><th scope="col" class="number">Would stop</th><th scope="col">Last</th></tr></thead>
+              <tbody>
+                {page.items.map((hit, number) => (
+                  <tr key={number}>
+                    <td><Text>{hit.tier}</Text></td>
+                    <td><Text>{`${hit.kind} ${[hit.namespace, hit.name].filter(Boolean).join('/')}`}</Text></td>
+                    <td class="number">{hit.rule_index ?? <span class="dim">end</span>}</td>
+                    <td class="number">{count(hit.stopped)}</td>
+                    <td class="number">{count(hit.would_stop)}</td>
+                    <td><Ago at={hit.last} /></td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </Loaded>
+      </Panel>
+      <Elsewhere title="All policies are shown at a data plane" command="palisade policy check">
+        Which policies there are, in which order they are asked and what each rule says, is known to the data planes that decide by them. Events
+        here name the one that decided, and say on their page which were asked.
+      </Elsewhere>
+    </>
+  )
+}
+
+function PoliciesHere({ place, window }: PageProps) {
   const hits = useResource<Page<PolicyRuleHits>>(`policies/hits${query({ window })}`, 15_000)
   const policies = useResource<Page<Policy>>('policies?limit=1000', 15_000)
   const q = (place.query.get('q') ?? '').toLowerCase()

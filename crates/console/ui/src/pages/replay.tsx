@@ -5,10 +5,21 @@ import { type ApiError, ask, useResource } from '../api'
 import { bytes, count, plural, visible } from '../format'
 import { Ago, Empty, Failure, Field, Loaded, Panel, Text } from '../parts/basics'
 import { useService } from '../parts/choose-service'
+import { Elsewhere } from '../parts/elsewhere'
 import { href } from '../router'
 import type { Replay, ReplayedService, ReplayExample, Replays } from '../types'
 
-export function ReplayPage({ place, operates }: PageProps) {
+export function ReplayPage(props: PageProps) {
+  if (!props.collects) return <Replaying {...props} />
+  return (
+    <Elsewhere title="Recordings are replayed at a data plane" command="palisade replay">
+      Recordings hold requests as they came, secrets included. They stay in the data folder of the data plane that made them, and are never sent
+      here; what they are replayed against stays there as well.
+    </Elsewhere>
+  )
+}
+
+function Replaying({ place, operates }: PageProps) {
   const replays = useResource<Replays>('replays', 1000)
   return (
     <Loaded from={replays} what="replays">

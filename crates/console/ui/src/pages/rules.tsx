@@ -5,11 +5,78 @@ import { query, useResource } from '../api'
 import { count, severityWord, visible } from '../format'
 import { Loaded, Panel, Text } from '../parts/basics'
 import { go, href, withQuery } from '../router'
-import type { Page, Rule, Stats } from '../types'
+import type { Dataplane, Page, Rule, Stats } from '../types'
 
 const LIMIT = 100
 
-export function Rules({ place, window }: PageProps) {
+export function Rules(props: PageProps) {
+  return props.collects ? <RulesOfMany window={props.window} /> : <RulesHere {...props} />
+}
+
+/** What events say of rules, and which rule sets data planes have in force. */
+function RulesOfMany({ window }: { window: string }) {
+  const stats = useResource<Stats>(`stats${query({ window, by: 'rule', limit: 1000 })}`, 10_000)
+  const planes = useResource<Page<Dataplane>>('dataplanes', 10_000)
+  return (
+    <>
+      <Panel title="Rules that matched">
+        <Loaded from={stats} what="rules" isEmpty={(stats) => stats.groups.length === 0} empty="No rule matched in this window.">
+          {(stats) => (
+            <table>
+              <thead><tr><th scope="col">Rule</th><th scope="col" class="number">Blocked</th><th scope="col" class="number">Would block</th><th scope="col" class="number">Requests with it</th></tr></thead>
+              <tbody>
+                {stats.groups.map(({ key, requests, blocked, would_block }) => (
+                  <tr key={key}>
+                    <td><a href={href(['events'], { rule: key, window })}>{visible(key)}</a></td>
+                    <td class="number">{count(blocked)}</td>
+                    <td class="number">{count(would_block)}</td>
+                    <td class="number">{count(requests)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </Loaded>
+      </Panel>
+      <Panel title="Rule sets in force">
+        <Loaded from={planes} what="rule sets" isEmpty={(page) => page.items.every((plane) => plane.rule_sets.length === 0)} empty="No data plane has told of rules.">
+          {(page) => (
+            <table>
+              <thead><tr><th scope="col">Rule set</th><th scope="col">Digest</th><th scope="col" class="number">Rules</th><th scope="col">At</th></tr></thead>
+              <tbody>
+                {ruleSets(page.items).map(({ name, digest, rules, at }) => (
+                  <tr key={name + digest}>
+                    <td><Text>{name}</Text></td>
+                    <td><code title={visible(digest)}>{visible(digest.slice(0, 8))}</code></td>
+                    <td class="number">{count(rules)}</td>
+                    <td class="wrap">{visible(at.slice(0, 8).join(', '))}{at.length > 8 && ` and ${at.length - 8} more`}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </Loaded>
+        <p class="note">The same digest is the same rules. What each rule says, and what is excepted from it, is on this page of a data plane's own console.</p>
+      </Panel>
+    </>
+  )
+}
+
+/** Each rule set once, with the data planes that have it. */
+function ruleSets(planes: Dataplane[]): { name: string; digest: string; rules: number; at: string[] }[] {
+  const sets = new Map<string, { name: string; digest: string; rules: number; at: string[] }>()
+  for (const plane of planes.filter((plane) => plane.state !== 'gone')) {
+    for (const { name, digest, rules } of plane.rule_sets) {
+      const key = JSON.stringify([name, digest])
+      const set = sets.get(key) ?? { name, digest, rules, at: [] }
+      set.at.push(plane.name)
+      sets.set(key, set)
+    }
+  }
+  return [...sets.values()]
+}
+
+function RulesHere({ place, window }: PageProps) {
   const q = place.query.get('q') ?? ''
   const [cursors, setCursors] = useState<string[]>([])
   useEffect(() => setCursors([]), [q])

@@ -4,9 +4,20 @@ import type { PageProps } from '../app'
 import { type ApiError, ask, query, useResource } from '../api'
 import { duration, MODES, modeWord, severityWord, visible } from '../format'
 import { Empty, Failure, Field, Panel, Text } from '../parts/basics'
+import { Elsewhere } from '../parts/elsewhere'
 import type { Event, Explained, Page, Service } from '../types'
 
-export function Try({ place }: PageProps) {
+export function Try(props: PageProps) {
+  if (!props.collects) return <Trying {...props} />
+  return (
+    <Elsewhere title="Requests are tried at a data plane" command="palisade explain">
+      What would become of a request is said by the rules, lists and policies that would decide about it, and a console for many data planes
+      has none of its own: data planes tell it digests of theirs. What was decided is explained here, on the page of each event.
+    </Elsewhere>
+  )
+}
+
+function Trying({ place }: PageProps) {
   const services = useResource<Page<Service>>('services')
   const from = place.query.get('event')
   const event = useResource<Event>(from ? `events/${encodeURIComponent(from)}` : null)

@@ -5,8 +5,8 @@ import type { Event } from '../types'
 import { reasonOf, sourceOf } from '../event/words'
 import { ActionBadge, Text } from './basics'
 
-export function EventTable({ events, fresh, withDay = true }: { events: Event[]; fresh?: Set<string>; withDay?: boolean }) {
-  const planes = new Set(events.map((event) => event.host ?? ''))
+/** `dataplanes`: whether events come from several. */
+export function EventTable({ events, fresh, withDay = true, dataplanes }: { events: Event[]; fresh?: Set<string>; withDay?: boolean; dataplanes: boolean }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Events">
       <table class="events">
@@ -14,12 +14,12 @@ export function EventTable({ events, fresh, withDay = true }: { events: Event[];
           <tr>
             <th scope="col">Time</th>
             <th scope="col">Action</th>
+            {dataplanes && <th scope="col">Data plane</th>}
             <th scope="col">Service</th>
             <th scope="col">Source</th>
             <th scope="col">Request</th>
             <th scope="col">Why</th>
             <th scope="col" class="number">Status</th>
-            {planes.size > 1 && <th scope="col">Data plane</th>}
           </tr>
         </thead>
         <tbody>
@@ -31,6 +31,7 @@ export function EventTable({ events, fresh, withDay = true }: { events: Event[];
                 </a>
               </td>
               <td><ActionBadge action={event.action} /></td>
+              {dataplanes && <td><Text>{event.dataplane}</Text></td>}
               <td><Text>{event.service}</Text></td>
               <td>
                 <Text>{sourceOf(event)}</Text>
@@ -39,7 +40,6 @@ export function EventTable({ events, fresh, withDay = true }: { events: Event[];
               <td class="wide mono"><Text>{`${event.method ?? ''} ${event.path ?? ''}`.trim()}</Text></td>
               <td class="wide"><Text>{reasonOf(event)}</Text></td>
               <td class="number"><Text>{event.status}</Text></td>
-              {planes.size > 1 && <td><Text>{event.host}</Text></td>}
             </tr>
           ))}
         </tbody>
