@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use palisade_collector::messages::Exceptions;
 use palisade_collector::{About, Obeys, PORTION_BYTES_MAX, UplinkOptions, uplink};
 use palisade_control::link::{ClientAuth, Files, LiveTls};
 use palisade_events::sinks::{BacklogLimits, Delivered, Document, Kind, Outlet, Say, Segment, Transport};
@@ -128,6 +129,8 @@ impl Obeys for Nothing {
     fn lists(&self, _: Vec<Record>, _: bool, _: bool) {}
 
     fn modes(&self, _: Vec<(String, Mode)>) {}
+
+    fn exceptions(&self, _: Exceptions) {}
 }
 
 /// An event of the length that one with a rule and a finding has: about 1.3 KB.

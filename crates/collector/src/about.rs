@@ -24,6 +24,20 @@ pub struct About {
     pub spool_bytes: u64,
     /// Records that were dropped because its spool was full.
     pub spool_dropped: u64,
+    /// How far it has done what the console said of exceptions.
+    pub excepted: ExceptedAbout,
+}
+
+/// What has become of exceptions that were set at the console.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExceptedAbout {
+    /// Whether it does what the console says; one of an older version does not say that it would.
+    pub follows: bool,
+    /// The revision that it has put in force as far as it could.
+    pub revision: u64,
+    /// Services whose exceptions could not be put in force, and why.
+    pub refused: Vec<(String, String)>,
 }
 
 /// Rules in force.
@@ -78,6 +92,8 @@ impl About {
             return said;
         }
         let fewer = Self { rules: Vec::new(), services: Vec::new(), stale: Vec::new(), ..self };
+        let excepted = ExceptedAbout { refused: Vec::new(), ..fewer.excepted };
+        let fewer = Self { excepted, ..fewer };
         serde_json::to_string(&fewer).unwrap_or_default()
     }
 
@@ -92,6 +108,9 @@ impl About {
         self.rules.truncate(ITEMS_MAX);
         self.services.truncate(ITEMS_MAX);
         self.stale.truncate(STALE_MAX);
+        self.excepted.refused.truncate(STALE_MAX);
+        let refused = self.excepted.refused.iter_mut();
+        refused.flat_map(|(service, why)| [service, why]).for_each(cut);
         let texts = [&mut self.state, &mut self.revision].into_iter().chain(&mut self.problem);
         let texts = texts.chain(&mut self.stale);
         let texts = texts.chain(self.rules.iter_mut().flat_map(|rules| [&mut rules.name, &mut rules.digest]));

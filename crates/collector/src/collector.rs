@@ -19,7 +19,7 @@ use tonic::{Status, Streaming};
 use crate::about::cut;
 use crate::intake::{Desk, Unkept};
 use crate::lists::Told;
-use crate::messages::{ModeSaid, Modes, Said, Taken, ToCollector, ToPlane, Welcome, Word};
+use crate::messages::{Exceptions, ModeSaid, Modes, Said, Taken, ToCollector, ToPlane, Welcome, Word};
 use crate::roster::{Roster, Seat};
 use crate::{About, DELIVER_PATH, ListFeed, PlaneShown, TO_COLLECTOR_BYTES_MAX, is_name, read_portion};
 
@@ -45,6 +45,8 @@ pub struct CollectorOptions {
     pub modes: ModesOf,
     /// Tells that modes have changed.
     pub modes_changed: watch::Receiver<u64>,
+    /// What services are excepted from, for all data planes.
+    pub exceptions: watch::Receiver<Arc<Exceptions>>,
     /// Where data planes without certificates may come, their tokens.
     pub tokens: Option<Tokens>,
     /// The time, in milliseconds since 1970.
@@ -275,6 +277,8 @@ impl Conversation<'_> {
         let mut lists_changed = options.lists.as_ref().map(ListFeed::changes);
         let mut modes_changed = options.modes_changed.clone();
         modes_changed.mark_changed();
+        let mut excepted = options.exceptions.clone();
+        excepted.mark_changed();
         let mut told = Told::Nothing;
         let mut pending: Option<Pending> = None;
         loop {
@@ -283,6 +287,10 @@ impl Conversation<'_> {
                 let modes = (options.modes)(self.name).into_iter();
                 let modes = modes.map(|(service, mode)| ModeSaid { service, mode: mode.to_string() });
                 self.say(Word::Modes(Modes { modes: modes.collect() })).await?;
+            }
+            if excepted.has_changed().unwrap_or(false) {
+                let all = excepted.borrow_and_update().clone();
+                self.say(Word::Exceptions(Exceptions::clone(&all))).await?;
             }
             if let (Some(lists), Some(changed)) = (&options.lists, &mut lists_changed) {
                 changed.mark_unchanged();
@@ -309,6 +317,10 @@ impl Conversation<'_> {
                 changed = modes_changed.changed() => {
                     changed.map_err(|_| Status::unavailable("the collector ends"))?;
                     modes_changed.mark_changed();
+                }
+                changed = excepted.changed() => {
+                    changed.map_err(|_| Status::unavailable("the collector ends"))?;
+                    excepted.mark_changed();
                 }
                 () = sleep_until(old), if pending.is_none() => return Ok(()),
             }

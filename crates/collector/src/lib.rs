@@ -7,7 +7,7 @@
 //!    Portion{after, number, records}         ────▶  records, and `number`, in one transaction
 //!                                            ◀────  Taken{number}
 //!    About{...}                              ────▶  inventory
-//!                                            ◀────  Lists{records}, Modes{...}
+//!                                            ◀────  Lists{records}, Modes{...}, Exceptions{...}
 //! ```
 //!
 //! The one idea to hold: a record is in the data plane's spool until the collector has said that it is in the store, and how
@@ -17,7 +17,7 @@
 //! A data plane has one portion on its way. While the collector does not take it, the spool grows on the data plane's disk,
 //! within its bound; no request waits for any of it.
 //!
-//! Not here: what a data plane makes of lists and modes, and where the console keeps them (`palisade`); the transport
+//! Not here: what a data plane makes of lists, modes and exceptions, and where the console keeps them (`palisade`); the transport
 //! ([`palisade_control::link`]); the spool and the store ([`palisade_events`]).
 
 mod about;
@@ -29,7 +29,7 @@ mod portion;
 mod roster;
 mod uplink;
 
-pub use about::{About, RulesAbout, ServiceAbout};
+pub use about::{About, ExceptedAbout, RulesAbout, ServiceAbout};
 pub use collector::{Collector, CollectorCounts, CollectorError, CollectorOptions, ModesOf, Tokens};
 pub use lists::{ListFeed, ListsAtHand};
 pub use portion::{Arrived, Misfit, read_portion};

@@ -71,7 +71,7 @@ pub struct RecordSaid {
 #[derive(Clone, PartialEq, Message)]
 pub struct ToPlane {
     /// One word.
-    #[prost(oneof = "Word", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "Word", tags = "1, 2, 3, 4, 5")]
     pub word: Option<Word>,
 }
 
@@ -90,6 +90,9 @@ pub enum Word {
     /// Modes of services.
     #[prost(message, tag = "4")]
     Modes(Modes),
+    /// What services are excepted from.
+    #[prost(message, tag = "5")]
+    Exceptions(Exceptions),
 }
 
 /// See [`Word::Welcome`].
@@ -153,6 +156,28 @@ pub struct ModeSaid {
     /// `off`, `monitoring`, `safe_blocking` or `block`.
     #[prost(string, tag = "2")]
     pub mode: String,
+}
+
+/// See [`Word::Exceptions`]: all that services are excepted from by the console.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Exceptions {
+    /// Of what is said here: the same, the same. A data plane says it back in what it says of itself.
+    #[prost(uint64, tag = "1")]
+    pub revision: u64,
+    /// For a service each.
+    #[prost(message, repeated, tag = "2")]
+    pub services: Vec<ServiceExceptions>,
+}
+
+/// What a service is excepted from.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ServiceExceptions {
+    /// The service.
+    #[prost(string, tag = "1")]
+    pub service: String,
+    /// Each as JSON, in the words of the configuration.
+    #[prost(string, repeated, tag = "2")]
+    pub exceptions: Vec<String>,
 }
 
 impl From<Said> for ToCollector {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{Status, Streaming};
 
-use crate::messages::{Hello, PortionSaid, RecordSaid, Said, ToCollector, ToPlane, Word};
+use crate::messages::{Exceptions, Hello, PortionSaid, RecordSaid, Said, ToCollector, ToPlane, Word};
 use crate::portion::number_of;
 use crate::{About, DELIVER_PATH, RECORD_BYTES_MAX, TO_PLANE_BYTES_MAX};
 
@@ -37,6 +37,9 @@ pub trait Obeys: Send + Sync {
 
     /// These modes are set at the console, and no others.
     fn modes(&self, modes: Vec<(String, Mode)>);
+
+    /// Services are excepted from this at the console, and from nothing else. Called on the stream's own task: it does not wait.
+    fn exceptions(&self, exceptions: Exceptions);
 }
 
 /// Whom to send to, and as whom.
@@ -251,6 +254,7 @@ impl Following {
                             let modes = modes.filter_map(|said| Some((said.service, said.mode.parse().ok()?)));
                             self.options.obeys.modes(modes.collect());
                         }
+                        Some(Word::Exceptions(exceptions)) => self.options.obeys.exceptions(exceptions),
                         // A word that a newer collector knows, and we do not, is none.
                         None => {}
                     }

@@ -5,7 +5,7 @@ use crate::value::{FilePath, FromText, Located, Refused, Size, decode_as_text};
 
 section! {
     /// A console for many data planes: `palisade console`. Events and L7 records go there, whatever it is that is kept here,
-    /// and lists and modes come from it. What it has not said to have waits in `collector` of the data folder, and survives a
+    /// and lists, modes and exceptions come from it. What it has not said to have waits in `collector` of the data folder, and survives a
     /// restart; nothing is there twice, and no request waits for it.
     pub struct Collector {
         /// Where it listens for data planes: `https://HOST:PORT`.
@@ -23,7 +23,7 @@ section! {
         token_file: Option<FilePath>,
         /// How much may wait on the disk. Above it the oldest are dropped, and an event tells how many.
         spill: Size = "1GiB",
-        /// Whether lists and modes of the console are taken over here.
+        /// Whether lists, modes and exceptions of the console are taken over here.
         follow: bool = "true",
     }
 }

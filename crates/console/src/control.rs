@@ -99,6 +99,12 @@ pub trait Control: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// How far what a service is excepted from at run time has come, where data planes are told of it; none where this is one.
+    fn exceptions_at(&self, service: &str) -> Vec<ExceptionsAt> {
+        let _ = service;
+        Vec::new()
+    }
+
     /// Entries of a list.
     fn page(&self, query: &Query<'_>) -> Page;
 
@@ -196,6 +202,19 @@ pub struct ExceptionChange {
     pub reason: String,
     /// The exception.
     pub exception: Value,
+}
+
+/// How far exceptions that were set at a console have come, at one data plane that has the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExceptionsAt {
+    /// Its name.
+    pub dataplane: String,
+    /// Which of those that are called so.
+    pub instance: String,
+    /// `in_force`, `waiting`, `away` (told when it comes back) or `refused`.
+    pub state: &'static str,
+    /// Why they are refused.
+    pub why: Option<String>,
 }
 
 /// Where a service stands.

@@ -46,7 +46,8 @@ mod users;
 
 pub use control::{
     AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
-    Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, RouteInForce, ServiceInForce,
+    Dismissal, ExceptionChange, ExceptionInForce, ExceptionsAt, ModeChange, Place, RouteInForce,
+    ServiceInForce,
 };
 pub use dataplane::{Dataplane, DataplaneReceived, DataplaneRules, DataplaneService, DataplaneSpool};
 pub use explainer::{Explainer, PolicyRuleShown, PolicyShown, Question, RuleQuery, RuleShown, Rules};

@@ -279,7 +279,7 @@ pub(crate) static ROUTES: &[Route] = &[
             Operation::get(
                 "what a service is excepted from: by its configuration, and by what was set at run time, which has an id",
                 &[LIMIT, CURSOR],
-                "a page of exceptions, and the latest `changes` of those set at run time",
+                "a page of exceptions, and the latest `changes` of those set at run time; at a console for many `dataplanes`, how far they have come",
             ),
             Operation::change(
                 "POST",

@@ -1,5 +1,5 @@
 //! A data plane whose events go to a console for many: `events.collector`. What waits for it lies in the data folder; what
-//! it says of lists and modes is done here.
+//! it says of lists, modes and exceptions is done here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use palisade_collector::messages::Exceptions;
 use palisade_collector::{About, Obeys, PORTION_BYTES_MAX, UplinkOptions, UplinkState, uplink};
 use palisade_console::Exposition;
 use palisade_control::link::{ClientAuth, Files, LiveTls};
@@ -18,6 +19,8 @@ use tokio::sync::watch;
 
 use crate::admin::Process;
 use crate::events::host;
+use crate::excepted::SetExceptions;
+use crate::excepting::Excepting;
 use crate::flags::VERSION;
 use crate::lists::ToldLists;
 use crate::modes::Modes;
@@ -39,6 +42,7 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Collected {
     outlet: Arc<Outlet>,
     state: watch::Receiver<UplinkState>,
+    excepting: Arc<Excepting>,
 }
 
 impl Collected {
@@ -51,8 +55,9 @@ impl Collected {
         bus: &Bus,
         data: &Path,
         process: &Arc<Process>,
-        (lists, modes): (ToldLists, Arc<Modes>),
+        (lists, modes, set): (ToldLists, Arc<Modes>, Arc<SetExceptions>),
     ) -> Result<Arc<Self>> {
+        let excepting = Excepting::start(set, setting.follow)?;
         let path = |path: &palisade_config::FilePath| path.as_str().into();
         let own = setting.cert.as_ref().zip(setting.key.as_ref());
         let files = Files { ca: path(&setting.ca), own: own.map(|(cert, key)| (path(cert), path(key))) };
@@ -74,7 +79,7 @@ impl Collected {
             about: Box::new(move || about.about()),
             now: unix_millis,
             say: Box::new(|line| say!("palisade: {line}")),
-            obeys: Box::new(Follows { lists, modes, follows: setting.follow }),
+            obeys: Box::new(Follows { lists, modes, excepting: excepting.clone(), follows: setting.follow }),
         };
         let (sends, following) = uplink(options);
         let state = sends.state();
@@ -100,7 +105,7 @@ impl Collected {
             .name("collector".into())
             .spawn(move || runtime.block_on(following.run(spool)))
             .context("the thread of the collector's stream cannot be started")?;
-        Ok(Arc::new(Self { outlet, state }))
+        Ok(Arc::new(Self { outlet, state, excepting }))
     }
 
     /// What was counted, as of a sink.
@@ -119,6 +124,7 @@ impl Collected {
         let counts = self.outlet.counts();
         about.spool_bytes = counts.waiting_bytes + counts.spilled_bytes;
         about.spool_dropped = counts.dropped;
+        about.excepted = self.excepting.about();
     }
 
     /// Ends it once the bus has ended: what waits is delivered, or kept for the next process.
@@ -153,6 +159,7 @@ fn read_token(path: &str) -> Result<String, String> {
 struct Follows {
     lists: ToldLists,
     modes: Arc<Modes>,
+    excepting: Arc<Excepting>,
     follows: bool,
 }
 
@@ -170,6 +177,11 @@ impl Obeys for Follows {
         match self.modes.told(modes) {
             Ok(changed) => changed.iter().for_each(|line| say!("palisade: {line}")),
             Err(error) => say!("palisade: modes of the console: {error:#}"),
+        }
+    }
+    fn exceptions(&self, exceptions: Exceptions) {
+        if self.follows {
+            self.excepting.told(exceptions);
         }
     }
 }

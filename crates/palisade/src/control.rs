@@ -225,27 +225,12 @@ impl Control for Controls {
             );
             return Err(ControlError::Refused(why));
         }
-        let set = self.excepted.add(service, &add, &by)?;
-        for ExceptionInForce { id, exception, .. } in &set {
-            let id = id.unwrap_or_default();
-            say!(
-                "palisade: service {service} excepted by {} from {exception} ({id}){}",
-                by.name,
-                why(&by.reason)
-            );
-        }
-        Ok(set)
+        add_exceptions(&self.excepted, service, &add, &by)
     }
 
     fn remove_exception(&self, service: &str, id: u64, by: Author) -> Result<(), ControlError> {
         self.service(service)?;
-        let exception = self.excepted.remove(service, id, &by)?;
-        say!(
-            "palisade: service {service} no longer excepted from {exception} ({id}) by {}{}",
-            by.name,
-            why(&by.reason)
-        );
-        Ok(())
+        remove_exception(&self.excepted, service, id, &by)
     }
 
     fn replays(&self) -> Option<Arc<dyn Replays>> {
@@ -257,10 +242,7 @@ impl Control for Controls {
     }
 
     fn dismiss(&self, ids: &[EventId], dismissed: bool, by: &Author) -> Result<usize, ControlError> {
-        let changed = self.dismissed.change(ids, dismissed.then_some(by))?;
-        let what = if dismissed { "dismissed" } else { "showed again" };
-        say!("palisade: alerts: {} {what} {changed} that fired{}", by.name, why(&by.reason));
-        Ok(changed)
+        dismiss(&self.dismissed, ids, dismissed, by)
     }
 
     fn exception_changes(&self, service: &str) -> Vec<ExceptionChange> {
@@ -307,6 +289,47 @@ impl Control for Controls {
     fn delete_alert(&self, kind: &'static str, name: &str, by: &Author) -> Result<(), ControlError> {
         self.alerts.delete(kind, name, by)
     }
+}
+
+/// Excepts a service from more, and says so.
+pub(crate) fn add_exceptions(
+    excepted: &SetExceptions,
+    service: &str,
+    add: &AddExceptions,
+    by: &Author,
+) -> Result<Vec<ExceptionInForce>, ControlError> {
+    let set = excepted.add(service, add, by)?;
+    for ExceptionInForce { id, exception, .. } in &set {
+        let (id, why) = (id.unwrap_or_default(), why(&by.reason));
+        say!("palisade: service {service} excepted by {} from {exception} ({id}){why}", by.name);
+    }
+    Ok(set)
+}
+
+/// Takes back what a service is excepted from, and says so.
+pub(crate) fn remove_exception(
+    excepted: &SetExceptions,
+    service: &str,
+    id: u64,
+    by: &Author,
+) -> Result<(), ControlError> {
+    let exception = excepted.remove(service, id, by)?;
+    let why = why(&by.reason);
+    say!("palisade: service {service} no longer excepted from {exception} ({id}) by {}{why}", by.name);
+    Ok(())
+}
+
+/// Puts alerts aside, or shows them again, and says so.
+pub(crate) fn dismiss(
+    all: &Dismissed,
+    ids: &[EventId],
+    dismissed: bool,
+    by: &Author,
+) -> Result<usize, ControlError> {
+    let changed = all.change(ids, dismissed.then_some(by))?;
+    let what = if dismissed { "dismissed" } else { "showed again" };
+    say!("palisade: alerts: {} {what} {changed} that fired{}", by.name, why(&by.reason));
+    Ok(changed)
 }
 
 /// Lists, as the API changes them.

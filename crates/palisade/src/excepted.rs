@@ -46,6 +46,9 @@ struct Kept {
     /// The number of the last one that was set. None is given twice.
     last: u64,
     services: BTreeMap<String, Vec<KeptException>>,
+    /// What a console for many excepts services from, as it said last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    console: BTreeMap<String, Vec<Value>>,
     /// The latest last.
     changes: VecDeque<KeptChange>,
 }
@@ -75,6 +78,8 @@ struct KeptChange {
 const CHANGES_MAX: usize = 1_000;
 /// Changes of a service that are shown.
 const CHANGES_SHOWN_MAX: usize = 100;
+/// Bytes of all that is excepted, as JSON: what a console tells its data planes in one message.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 const FILE: &str = "exceptions.json";
 
 impl SetExceptions {
@@ -100,10 +105,11 @@ impl SetExceptions {
         self.inner().excepted.clone()
     }
 
-    /// Those of a service, the oldest first.
+    /// Those of a service: what a console said, and what was set here, the oldest first.
     pub(crate) fn of(&self, service: &str) -> Vec<ExceptionInForce> {
         let inner = self.inner();
-        inner.kept.services.get(service).into_iter().flatten().map(shown).collect()
+        let told = inner.kept.console.get(service).into_iter().flatten().map(shown_told);
+        told.chain(inner.kept.services.get(service).into_iter().flatten().map(shown)).collect()
     }
 
     /// Changes of a service, the latest first.
@@ -185,10 +191,40 @@ impl SetExceptions {
         Ok(gone.exception)
     }
 
+    /// Excepts services from what a console says, in the place of what it said before; what was set here stays. Gives the services
+    /// of which something cannot be used here, and why: they are excepted from nothing by the console.
+    ///
+    /// Waits until it is in force: not to be called on a thread of the runtime.
+    ///
+    /// # Errors
+    /// When it cannot be kept or put in force; all stays as it was.
+    pub(crate) fn told(
+        &self,
+        said: Vec<(String, Vec<String>)>,
+    ) -> Result<Vec<(String, String)>, ControlError> {
+        let (mut console, mut refused) = (BTreeMap::new(), Vec::new());
+        for (service, texts) in said {
+            match told(&texts) {
+                Ok(exceptions) => drop(console.insert(service, exceptions)),
+                Err(why) => refused.push((service, why)),
+            }
+        }
+        let mut inner = self.inner();
+        if inner.kept.console != console {
+            let kept = Kept { console, ..inner.kept.clone() };
+            self.put_in_force(&mut inner, kept)?;
+        }
+        Ok(refused)
+    }
+
     /// Keeps what is to be, and puts it in force; all stays as it was where one of the two fails.
     fn put_in_force(&self, inner: &mut Inner, mut kept: Kept) -> Result<(), ControlError> {
         let gone = kept.changes.len().saturating_sub(CHANGES_MAX);
         kept.changes.drain(..gone);
+        if kept.bytes() > BYTES_MAX {
+            let why = "all exceptions together are longer than 4 MiB: take some back, or write them to the configuration";
+            return Err(ControlError::Full(why.to_owned()));
+        }
         let excepted = kept.excepted().map_err(ControlError::Invalid)?;
         self.write(&kept)?;
         if let Err(why) = self.apply(excepted.clone()) {
@@ -219,14 +255,28 @@ impl SetExceptions {
 }
 
 impl Kept {
+    /// Exceptions of each service, whoever set them.
+    fn all(&self) -> BTreeMap<&String, Vec<&Value>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for (service, its) in &self.services {
+            all.entry(service).or_default().extend(its.iter().map(|one| &one.exception));
+        }
+        for (service, its) in &self.console {
+            all.entry(service).or_default().extend(its);
+        }
+        all
+    }
+
+    fn bytes(&self) -> usize {
+        self.all().into_values().flatten().map(|exception| exception.to_string().len()).sum()
+    }
+
     fn excepted(&self) -> Result<Excepted, String> {
-        let read = |one: &KeptException| {
-            read_exception(one.exception.to_string().as_bytes()).map_err(|wrong| in_words(&wrong))
+        let read = |one: &Value| read_exception(one.to_string().as_bytes()).map_err(|wrong| in_words(&wrong));
+        let of = |(service, its): (&String, Vec<&Value>)| {
+            Ok((service.clone(), its.into_iter().map(read).collect::<Result<_, String>>()?))
         };
-        let of = |(service, its): (&String, &Vec<KeptException>)| {
-            Ok((service.clone(), its.iter().map(read).collect::<Result<_, String>>()?))
-        };
-        Ok(Arc::new(self.services.iter().map(of).collect::<Result<_, String>>()?))
+        Ok(Arc::new(self.all().into_iter().map(of).collect::<Result<_, String>>()?))
     }
 }
 
@@ -259,6 +309,20 @@ pub(crate) fn as_written(exception: &Exception) -> Value {
     ];
     let said = parts.into_iter().filter(|(_, values)| !values.is_empty());
     Value::Object(said.map(|(key, values)| (key.to_owned(), Value::from(values))).collect())
+}
+
+/// What a console excepts one service from.
+fn told(texts: &[String]) -> Result<Vec<Value>, String> {
+    if texts.len() > EXCEPTIONS_MAX {
+        return Err(format!("more than {EXCEPTIONS_MAX} exceptions of one service"));
+    }
+    let read = |text: &String| read_exception(text.as_bytes()).map(|read| as_written(&read));
+    texts.iter().map(read).collect::<Result<_, _>>().map_err(|wrong| in_words(&wrong))
+}
+
+fn shown_told(exception: &Value) -> ExceptionInForce {
+    let (exception, of) = (exception.clone(), "console".to_owned());
+    ExceptionInForce { id: None, of, exception, at: None, by: None, reason: None, event: None }
 }
 
 fn shown(kept: &KeptException) -> ExceptionInForce {
@@ -349,6 +413,33 @@ mod tests {
         assert_eq!(serving_it.join().unwrap(), 2);
         std::fs::write(folder.join(FILE), "{").unwrap();
         assert!(format!("{:#}", SetExceptions::open(&folder).unwrap_err()).contains("mend it, or remove it"));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_console_says_stands_beside_what_was_set_here_and_goes_when_it_says_so() {
+        let folder = folder("told");
+        let by = Author { name: "alice".to_owned(), reason: String::new() };
+        let (set, applies) = SetExceptions::open(&folder).unwrap();
+        let serving_it = serving(applies, Ok(()));
+        set.add("web", &add(&[r#"{"attacks": ["xss"]}"#]), &by).unwrap();
+        let said = |service: &str, texts: &[&str]| (service.to_owned(), add(texts).exceptions);
+        let refused =
+            set.told(vec![said("web", &[QUERY]), said("shop", &[QUERY, r#"{"rules": ["x"]}"#])]).unwrap();
+        assert!(refused.len() == 1 && refused[0].0 == "shop" && refused[0].1.contains("no rule's id"));
+        let of: Vec<_> = set.of("web").into_iter().map(|one| (one.of, one.id)).collect();
+        assert_eq!(of, [("console".to_owned(), None), ("run-time".to_owned(), Some(1))]);
+        assert!(set.of("shop").is_empty());
+        // What it said outlives a restart, so that a data plane that begins without its console goes on as it was.
+        drop(set);
+        assert_eq!(serving_it.join().unwrap(), 2);
+        let (set, applies) = SetExceptions::open(&folder).unwrap();
+        let serving_it = serving(applies, Ok(()));
+        assert_eq!(set.excepted()["web"].len(), 2);
+        set.told(Vec::new()).unwrap();
+        assert_eq!(set.excepted()["web"].len(), 1);
+        drop(set);
+        assert_eq!(serving_it.join().unwrap(), 1);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -27,6 +27,7 @@ mod dismissed;
 mod environment;
 mod events;
 mod excepted;
+mod excepting;
 mod exchange;
 mod explaining;
 mod fetch;

@@ -209,6 +209,120 @@ fn lists_and_modes_of_the_console_count_at_its_data_planes() {
     assert_eq!((one.end(), two.end(), console.end()), (0, 0, 0));
 }
 
+#[test]
+fn exceptions_of_the_console_count_at_its_data_planes_and_it_knows_at_which() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let (at, admin) = (console.listener("collector"), console.admin());
+    let mut one = stage.plane("web-1", "127.0.0.1:0", at);
+    let mut two = stage.plane("web-2", "127.0.0.1:0", at);
+    Pki(&stage.folder).server("ca", "web-3", &["web-3"]);
+    let [cert, key] = ["web-3.crt", "web-3.key"].map(|name| stage.folder.at(name));
+    let mut three =
+        stage.plane_with("web-3", "127.0.0.1:0", at, &format!("cert: {cert}, key: {key}, follow: false"));
+    let proxies = [&mut one, &mut two, &mut three].map(|plane| plane.listener("web"));
+    let status = |proxy: usize, target: &str| get(proxies[proxy], target, "").status;
+    let path = "/api/v1/services/shop/exceptions";
+    let states = |admin: SocketAddr| -> Vec<String> {
+        let shown = json(admin, path);
+        let planes = shown["dataplanes"].as_array().unwrap().iter();
+        planes.map(|at| at["state"].as_str().unwrap().to_owned()).collect()
+    };
+    eventually("the data planes are known", || {
+        (items(&json(admin, "/api/v1/dataplanes")).iter().filter(|plane| plane["state"] == "ready").count()
+            == 3)
+            .then_some(())
+    });
+    let allow = r#"{"rules": [1], "paths": ["/evil/allowed"], "reason": "a test"}"#;
+    assert_eq!(change(admin, "POST", "/api/v1/services/nobody/exceptions", allow).0, 404);
+    let (wrong, said) = change(admin, "POST", path, r#"{"rules": ["x"]}"#);
+    assert!(wrong == 400 && said.contains("no rule's id"), "{said}");
+    let (answer, said) = change(admin, "POST", &format!("{path}?by=alice"), allow);
+    assert_eq!(answer, 200, "{said}");
+    // It counts there, and nothing else does; one that takes over nothing stays as it was, and that is said.
+    for proxy in [0, 1] {
+        eventually("it counts", || (status(proxy, "/evil/allowed") == 200).then_some(()));
+        assert_eq!(status(proxy, "/evil"), 403);
+    }
+    eventually("it is known where", || (states(admin) == ["in_force", "in_force", "refused"]).then_some(()));
+    assert_eq!(status(2, "/evil/allowed"), 403);
+    let shown = json(admin, path);
+    assert!(shown["dataplanes"][2]["why"].as_str().unwrap().contains("follow"), "{shown}");
+    assert!(items(&shown)[0]["by"].as_str().unwrap().starts_with("alice ("), "{shown}");
+    console.wait_err("excepted by alice (api, 127.0.0.1) from");
+    console.wait_err(&format!("POST {path}?by=alice: 200"));
+    let there = json(one.admin(), path);
+    assert_eq!((&items(&there)[0]["of"], &items(&there)[0]["id"]), (&Value::from("console"), &Value::Null));
+
+    // Who is away goes on by what it was told, is known to be away, and does what was said meanwhile when it is back.
+    kill(two);
+    eventually("it has gone", || {
+        let planes = json(admin, "/api/v1/dataplanes");
+        items(&planes).iter().any(|plane| plane["state"] == "gone").then_some(())
+    });
+    let id = items(&shown)[0]["id"].as_u64().unwrap();
+    assert_eq!(change(admin, "DELETE", &format!("{path}/{id}"), "").0, 200);
+    eventually("it is taken back", || (status(0, "/evil/allowed") == 403).then_some(()));
+    eventually("it is known where", || (states(admin) == ["in_force", "away", "refused"]).then_some(()));
+    let mut two = stage.plane("web-2", &proxies[1].to_string(), at);
+    two.listener("web");
+    eventually("it is taken back there", || (status(1, "/evil/allowed") == 403).then_some(()));
+    eventually("it is known there", || (states(admin) == ["in_force", "in_force", "refused"]).then_some(()));
+
+    // What is set outlives the console, and counts while that is away.
+    assert_eq!(change(admin, "POST", path, allow).0, 200);
+    eventually("it counts again", || (status(0, "/evil/allowed") == 200).then_some(()));
+    kill(console);
+    one.wait_err("events wait on the disk");
+    assert_eq!(status(0, "/evil/allowed"), 200);
+    let mut console = stage.console(&at.to_string(), &[]);
+    let admin = console.admin();
+    eventually("they are back, and as they were", || {
+        (states(admin) == ["in_force", "in_force", "refused"]).then_some(())
+    });
+    assert_eq!(items(&json(admin, path)).len(), 1);
+    assert_eq!((one.end(), two.end(), three.end(), console.end()), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_fired_alert_is_put_aside_at_the_console_and_stays_so() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let (at, admin) = (console.listener("collector"), console.admin());
+    let mut plane = stage.plane("web-1", "127.0.0.1:0", at);
+    let alert = "apiVersion: projectcalico.org/v3\nkind: GlobalAlert\nmetadata: {name: evil}\nspec: {summary: evil, description: evil was asked for, severity: 90, dataSet: waf, period: 1m, lookback: 10m, metric: count, condition: gt, threshold: 0}\n";
+    let (status, said) = change(admin, "PUT", "/api/v1/alerts/evil", alert);
+    assert_eq!(status, 200, "{said}");
+    get(plane.listener("web"), "/evil", "");
+    // It is asked once a minute.
+    let began = Instant::now();
+    let fired = loop {
+        if let Some(fired) = items(&json(admin, "/api/v1/alerts/fired")).first() {
+            break fired["id"].as_str().unwrap().to_owned();
+        }
+        assert!(began.elapsed() < Duration::from_secs(180), "the alert never fires");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let body = format!("{{\"ids\": [\"{fired}\"]}}");
+    let (status, said) = change(admin, "POST", "/api/v1/alerts/fired/dismissed?by=bob&reason=seen", &body);
+    assert!(status == 200 && said.contains("\"changed\":1"), "{said}");
+    let left = |admin| items(&json(admin, "/api/v1/alerts/fired?dismissed=no")).len();
+    assert_eq!(left(admin), 0);
+    assert_eq!(console.end(), 0);
+    let mut console = stage.console(&at.to_string(), &[]);
+    let admin = console.admin();
+    assert_eq!(json(admin, "/api/v1/alerts/fired")["dismissed"][&fired]["reason"], "seen");
+    assert_eq!((left(admin), change(admin, "DELETE", "/api/v1/alerts/fired/dismissed", &body).0), (0, 200));
+    assert_eq!(left(admin), 1);
+    assert_eq!((plane.end(), console.end()), (0, 0));
+}
+
 /// Kills somebody at once, and waits until that is so.
 fn kill(running: Running) {
     running.signal("KILL");

@@ -185,3 +185,38 @@ fn a_mode_is_set_at_one_data_plane_from_the_page_of_services() {
     many.browser.wait("document.querySelector('.mode-monitoring') && document.querySelector('.mode-block')");
     many.console.wait_err("audit: ");
 }
+
+#[test]
+fn what_is_allowed_on_the_page_of_an_event_counts_at_all_data_planes_that_have_the_service() {
+    let Some(mut many) = Many::start() else { return };
+    let [one, two] = many.proxies[..] else { panic!("two data planes") };
+    get(one, "/evil/search?n=1", "");
+    many.has_events(1);
+    let id = items(&json(many.admin, "/api/v1/events"))[0]["id"].as_str().unwrap().to_owned();
+    many.open(&format!("events/{id}"));
+    // The change of the configuration, to be copied.
+    many.browser.wait("document.querySelector('.diff .added')");
+    assert!(
+        many.browser
+            .eval("document.querySelector('.diff').innerText")
+            .as_str()
+            .unwrap()
+            .contains("rules: [1]")
+    );
+    many.browser.click("button.apply");
+    many.browser.wait("document.querySelectorAll('.reached .badge.good').length === 2");
+    for proxy in [one, two] {
+        assert_eq!(get(proxy, "/evil/search?n=2", "").status, 200);
+        assert_eq!(get(proxy, "/evil", "").status, 403);
+    }
+    assert_eq!(axe(&mut many.browser), [""; 0]);
+    many.browser.picture("many-applied");
+    many.open("tuning?service=shop");
+    many.browser.wait("document.querySelectorAll('.reached .badge.good').length === 2");
+    many.browser.click("table.exceptions button");
+    many.browser.wait_text("Nothing was excepted here");
+    for proxy in [one, two] {
+        eventually("it is taken back", || (get(proxy, "/evil/search?n=3", "").status == 403).then_some(()));
+    }
+    assert!(many.browser.complaints().is_empty());
+}

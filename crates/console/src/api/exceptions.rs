@@ -21,8 +21,8 @@ pub(super) fn all(service: &str, parameters: &Parameters, control: &dyn Control)
     let all = control.exceptions(service).map_err(failed)?;
     let rest = all.get(after..).unwrap_or_default();
     let next = (rest.len() > limit).then(|| (after + limit).to_string());
-    let changes = control.exception_changes(service);
-    Ok(json!({ "items": &rest[..limit.min(rest.len())], "next": next, "changes": changes }))
+    let (changes, at) = (control.exception_changes(service), control.exceptions_at(service));
+    Ok(json!({ "items": &rest[..limit.min(rest.len())], "next": next, "changes": changes, "dataplanes": at }))
 }
 
 /// Sets one exception or several; who, why and for which event may stand beside them.
@@ -64,5 +64,5 @@ pub(super) fn add(
     let exceptions = exceptions.iter().map(Value::to_string).collect();
     let items =
         control.add_exceptions(service, AddExceptions { exceptions, event }, author).map_err(failed)?;
-    Ok(json!({ "items": items, "next": null }))
+    Ok(json!({ "items": items, "next": null, "dataplanes": control.exceptions_at(service) }))
 }

@@ -250,6 +250,19 @@ export interface ExceptionInForce {
   event: string | null
 }
 
+/** How far exceptions that were set at a console for many have come. */
+export interface ExceptionsAt {
+  dataplane: string
+  instance: string
+  state: 'in_force' | 'waiting' | 'away' | 'refused'
+  why: string | null
+}
+
+export interface Exceptions extends Page<ExceptionInForce> {
+  changes: ExceptionChange[]
+  dataplanes: ExceptionsAt[]
+}
+
 export interface ExceptionChange {
   at: string
   what: string

@@ -4,15 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use palisade_collector::messages::Exceptions;
 use palisade_collector::{Collector, ListFeed, ServiceAbout};
 use palisade_console::{
-    AddedCounts, AlertInForce, AlertPut, Author, Control, ControlError, ModeChange, Place, ServiceInForce,
+    AddExceptions, AddedCounts, AlertInForce, AlertPut, Author, Control, ControlError, Dismissal,
+    ExceptionChange, ExceptionInForce, ExceptionsAt, ModeChange, Place, ServiceInForce,
 };
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
-use palisade_model::Mode;
+use palisade_model::{EventId, Mode};
 use tokio::sync::watch;
 
-use crate::control::{AlertControls, ListControls, say_change, shown_changes};
+use super::excepted::Excepted;
+use crate::control::{
+    AlertControls, ListControls, add_exceptions, dismiss, remove_exception, say_change, shown_changes,
+};
+use crate::dismissed::Dismissed;
 use crate::lists::ListStore;
 use crate::modes::Modes;
 use crate::outlets::Outlets;
@@ -23,8 +29,10 @@ pub(crate) struct PlanesControl {
     /// By service; `SERVICE@NAME` at data planes of that name alone.
     modes: Arc<Modes>,
     modes_changed: watch::Sender<u64>,
+    excepted: Excepted,
     lists: ListControls,
     alerts: AlertControls,
+    dismissed: Dismissed,
     collector: OnceLock<Collector>,
 }
 
@@ -32,13 +40,21 @@ pub(crate) struct PlanesControl {
 const AT: char = '@';
 
 impl PlanesControl {
-    pub(crate) fn new(modes: Arc<Modes>, lists: Arc<ListStore>, outlets: Arc<Outlets>) -> Arc<Self> {
+    pub(crate) fn new(
+        modes: Arc<Modes>,
+        excepted: Excepted,
+        lists: Arc<ListStore>,
+        outlets: Arc<Outlets>,
+        dismissed: Dismissed,
+    ) -> Arc<Self> {
         let (modes_changed, _) = watch::channel(0);
         Arc::new(Self {
             modes,
             modes_changed,
+            excepted,
             lists: ListControls(lists),
             alerts: AlertControls(Some(outlets)),
+            dismissed,
             collector: OnceLock::new(),
         })
     }
@@ -51,6 +67,11 @@ impl PlanesControl {
     /// Tells that modes have changed.
     pub(crate) fn modes_changed(&self) -> watch::Receiver<u64> {
         self.modes_changed.subscribe()
+    }
+
+    /// What services are excepted from, for data planes.
+    pub(crate) fn exceptions_told(&self) -> watch::Receiver<Arc<Exceptions>> {
+        self.excepted.told()
     }
 
     /// What lists have, for data planes.
@@ -84,6 +105,17 @@ impl PlanesControl {
             }
         }
         known
+    }
+
+    fn may_except(&self, service: &str) -> Result<(), ControlError> {
+        let known = self.known();
+        let own = known.get(service).ok_or_else(|| no_service(service))?;
+        match own.iter().any(|(_, about)| about.mode_override == "on") {
+            true => Ok(()),
+            false => Err(ControlError::Refused(format!(
+                "no data plane lets anybody loosen the protection of {service} at run time: its modeOverride is strict or off"
+            ))),
+        }
     }
 
     fn set(
@@ -158,6 +190,10 @@ impl PlanesControl {
     }
 }
 
+fn no_service(service: &str) -> ControlError {
+    ControlError::NotFound(format!("there is no service `{service}` at any data plane"))
+}
+
 /// The mode that protects least, of those that data planes have in force.
 fn weakest(own: &[(String, ServiceAbout)]) -> Mode {
     let modes = own.iter().filter_map(|(_, about)| about.mode.parse().ok());
@@ -199,6 +235,50 @@ impl Control for PlanesControl {
 
     fn mode_changes(&self, service: &str) -> Vec<ModeChange> {
         shown_changes(&self.modes, service)
+    }
+
+    fn exceptions(&self, service: &str) -> Result<Vec<ExceptionInForce>, ControlError> {
+        let set = self.excepted.set.of(service);
+        match set.is_empty() && !self.known().contains_key(service) {
+            true => Err(no_service(service)),
+            false => Ok(set),
+        }
+    }
+
+    fn add_exceptions(
+        &self,
+        service: &str,
+        add: AddExceptions,
+        by: Author,
+    ) -> Result<Vec<ExceptionInForce>, ControlError> {
+        self.may_except(service)?;
+        add_exceptions(&self.excepted.set, service, &add, &by)
+    }
+
+    fn remove_exception(&self, service: &str, id: u64, by: Author) -> Result<(), ControlError> {
+        // That of a service whose data planes have all gone can be taken back.
+        remove_exception(&self.excepted.set, service, id, &by)
+    }
+
+    fn exception_changes(&self, service: &str) -> Vec<ExceptionChange> {
+        self.excepted.set.changes(service)
+    }
+
+    fn exceptions_at(&self, service: &str) -> Vec<ExceptionsAt> {
+        let planes = self.collector.get().map(Collector::planes).unwrap_or_default();
+        let at = planes.iter().filter_map(|plane| {
+            let about = plane.about.services.iter().find(|about| about.name == service)?;
+            Some(self.excepted.at(plane, service, &about.mode_override))
+        });
+        at.collect()
+    }
+
+    fn dismissals(&self) -> BTreeMap<String, Dismissal> {
+        self.dismissed.all()
+    }
+
+    fn dismiss(&self, ids: &[EventId], dismissed: bool, by: &Author) -> Result<usize, ControlError> {
+        dismiss(&self.dismissed, ids, dismissed, by)
     }
 
     fn page(&self, query: &Query<'_>) -> Page {

@@ -34,8 +34,9 @@ pub(crate) fn here(about: About) -> Dataplane {
 }
 
 fn of(name: String, about: About) -> Dataplane {
-    let About { state, problem, started, revision, rules, services, stale, spool_bytes, spool_dropped } =
-        about;
+    let About {
+        state, problem, started, revision, rules, services, stale, spool_bytes, spool_dropped, ..
+    } = about;
     let started_at = (started > 0).then(|| at(started));
     Dataplane {
         name,

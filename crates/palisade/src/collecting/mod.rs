@@ -1,6 +1,7 @@
 //! A console for many data planes, as the admin listener shows it: what it says of itself, of them, and what may be changed.
 
 mod control;
+mod excepted;
 mod inventory;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use palisade_console::{
 use tokio::sync::watch;
 
 pub(crate) use self::control::PlanesControl;
+pub(crate) use self::excepted::Excepted;
 pub(crate) use self::inventory::{dataplane, here};
 use crate::admin::{Usage, outlets_metrics};
 use crate::events::Events;

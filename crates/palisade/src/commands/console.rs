@@ -17,10 +17,11 @@ use tokio::net::TcpListener;
 use crate::Finding;
 use crate::admin::AdminListener;
 use crate::alerting::AlertFiles;
-use crate::collecting::{Begun, Collecting, PlanesControl};
+use crate::collecting::{Begun, Collecting, Excepted, PlanesControl};
 use crate::commands::alerts::paths;
 use crate::configuration::Told;
 use crate::data_folder::DataFolder;
+use crate::dismissed::Dismissed;
 use crate::events::Events;
 use crate::files::FileSystem;
 use crate::lists::{ListStore, TIDY_EVERY};
@@ -31,8 +32,8 @@ use crate::serving::{Signals, Word, runtime};
 /// Bytes of a file of tokens.
 const TOKEN_FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Data planes send their events here (`events.collector` in their configuration); lists and modes that are set here count
-/// at all of them.
+/// Data planes send their events here (`events.collector` in their configuration); lists, modes and exceptions that are
+/// set here count at all of them.
 #[derive(Args, Debug)]
 pub(crate) struct ConsoleFlags {
     /// Configuration file: `admin`, `dataDir`, `events`, `alerts` and `lists`
@@ -61,7 +62,7 @@ pub(crate) struct ConsoleFlags {
     /// File with a token that its API asks for; off loopback there has to be one, or users
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// Folder for events, lists and modes [default: palisade-data]
+    /// Folder for events, lists, modes and exceptions [default: palisade-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -89,7 +90,9 @@ pub(crate) fn run(flags: &ConsoleFlags) -> Result<Finding> {
         let lists = Arc::new(ListStore::open(data.path(), Arc::<LiveLists>::default(), None)?);
         lists.follow(&config);
         let modes = Arc::new(Modes::open(data.path())?);
-        let control = PlanesControl::new(modes, lists.clone(), outlets.clone());
+        let dismissed = Dismissed::open(data.path())?;
+        let excepted = Excepted::start(data.path())?;
+        let control = PlanesControl::new(modes, excepted, lists.clone(), outlets.clone(), dismissed);
         let of_planes = control.clone();
         let collector = Collector::start(CollectorOptions {
             intake: events.intake().context("a console keeps events")?,
@@ -97,6 +100,7 @@ pub(crate) fn run(flags: &ConsoleFlags) -> Result<Finding> {
             lists: Some(control.feed()),
             modes: Box::new(move |plane| of_planes.modes_of(plane)),
             modes_changed: control.modes_changed(),
+            exceptions: control.exceptions_told(),
             tokens,
             now: unix_millis,
             say: Arc::new(|line| say!("palisade: {line}")),

@@ -140,7 +140,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         let controls = Controls::of(
             &snapshot,
             modes.clone(),
-            set_exceptions,
+            set_exceptions.clone(),
             lists.clone(),
             outlets.clone(),
             replays,
@@ -149,7 +149,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         process.controls(controls.clone());
         let collected = match (&snapshot.config.events.collector, &events) {
             (Some(setting), Some(events)) => {
-                let follows = (ToldLists::new(lists.clone()), modes.clone());
+                let follows = (ToldLists::new(lists.clone()), modes.clone(), set_exceptions);
                 let collected = Collected::start(setting, &events.bus, data.path(), &process, follows)?;
                 process.sends(collected.clone());
                 Some(collected)

@@ -199,8 +199,8 @@ function Allow({ event, found, operates }: { event: Event; found: Allowance; ope
         {lines.map((line, number) => <span key={number} class={line.sign === '+' ? 'added' : ''}>{`${line.sign} ${visible(line.text)}\n`}</span>)}
       </pre>
       <p class="note">
-        Excepts these rules and attacks at this place below this path, for this service. Apply it here, and the next request is decided
-        by it, also after a restart, until it is taken back; or add the lines to the configuration file, which is in force moments
+        Excepts these rules and attacks at this place below this path, for this service{event.dataplane !== undefined && ', at all data planes that have it'}. Apply
+        it here, and the next request is decided by it, also after a restart, until it is taken back; or add the lines to the configuration file, which is in force moments
         after it is saved. Where the service has exceptions there, add to them.
       </p>
       {found.broad.length > 0 && (
