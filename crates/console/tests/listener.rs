@@ -60,6 +60,7 @@ impl Subject for Scripted {
                 failed: 1,
                 last: Some(Reload { at: at(86_400), error: Some("<no>".into()), seconds: 0.25 }),
             },
+            problems: Vec::new(),
             stale: Vec::new(),
         }
     }

@@ -182,6 +182,8 @@ export interface Status {
   rule_sets: { name: string; rules: number; loaded_at: string }[]
   reloads: { succeeded: number; failed: number; last: { at: string; error: string | null; seconds: number } | null }
   stale: { kind: string; name: string; error: string; since: string }[]
+  /** What cannot be done at the moment, in words. */
+  problems: string[]
 }
 
 export interface Dataplane {

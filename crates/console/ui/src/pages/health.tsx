@@ -41,6 +41,7 @@ function Shown({ status, planes }: { status: Status; planes: Dataplane[] }) {
               ['Last reload', last && <><Ago at={last.at} /> in {last.seconds.toFixed(2)} s</>],
             ]}
           />
+          {status.problems.map((problem) => <p class="note warn" key={problem}>{visible(problem)}</p>)}
           {last?.error && <p class="note warn"><Text>{last.error}</Text></p>}
         </Panel>
       </div>
