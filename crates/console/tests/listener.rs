@@ -245,7 +245,7 @@ fn status_is_json_with_the_keys_that_scripts_read() {
     let admin = Running::with(None, Bounds::default());
     let status = admin.ask("GET", "/api/v1/status", "").json();
     let expected = serde_json::json!({
-        "version": "0.1.0", "state": "ready", "started_at": "1970-01-01T00:00:00Z", "uptime_seconds": 7,
+        "version": "0.1.0", "state": "ready", "collects": false, "problems": [], "started_at": "1970-01-01T00:00:00Z", "uptime_seconds": 7,
         "listeners": [{"name": "web", "url": "http://127.0.0.1:8080"}],
         "services": [{"name": "web", "mode": "block", "rule_set": "web"}],
         "rule_sets": [{"name": "web", "rules": 2, "loaded_at": "1970-01-01T00:00:01Z"}],
