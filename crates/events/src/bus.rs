@@ -305,6 +305,15 @@ impl Subscription {
         }
     }
 
+    /// Records that wait already, after others were taken.
+    pub fn next_waiting(&self) -> Option<Arc<Batch>> {
+        let mut waiting = self.lane.waiting();
+        let batch = waiting.batches.pop_front()?;
+        waiting.records -= batch.len();
+        waiting.taken = true;
+        Some(batch)
+    }
+
     /// Waits for records, but no longer than this.
     pub fn next_within(&self, patience: Duration) -> Taken {
         let deadline = Instant::now() + patience;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rusqlite::types::Value as Sql;
 
 use super::columns::EventColumns;
-use super::{NUMBER_MASK, Table, first_row_at};
+use super::{NUMBER_MASK, Table, first_row_at, schema};
 use crate::query::{Comparison, Expr, Key, Query};
 
 /// Which records. What is absent does not matter.
@@ -142,8 +142,15 @@ impl Filter {
         }
     }
 
-    /// Rows and JSON of what is meant, as far as SQL can tell.
-    pub(super) fn select(&self, table: Table, rows: (i64, i64), order: Order, limit: usize) -> Statement {
+    /// Rows and JSON of what is meant in a file of a version, as far as SQL can tell.
+    pub(super) fn select(
+        &self,
+        (table, version): (Table, i64),
+        rows: (i64, i64),
+        order: Order,
+        limit: usize,
+    ) -> Statement {
+        let json = schema::json_of(table.name(), version);
         let direction = match order {
             Order::NewestFirst => "DESC",
             Order::OldestFirst => "ASC",
@@ -153,20 +160,27 @@ impl Filter {
         values.extend([rows.0.into(), rows.1.into()]);
         let conditions = conditions.join(" AND ");
         let sql = format!(
-            "SELECT r.seq, r.id, r.json FROM {from} WHERE {conditions} ORDER BY {row} {direction} LIMIT {limit}"
+            "SELECT r.seq, r.id, {json} FROM {from} WHERE {conditions} ORDER BY {row} {direction} LIMIT {limit}"
         );
         Statement { sql, values }
     }
 
-    /// How many have which value of a field, as far as SQL can tell.
-    pub(super) fn group(&self, table: Table, rows: (i64, i64), json_path: &str, limit: usize) -> Statement {
+    /// How many have which value of a field in a file of a version, as far as SQL can tell.
+    pub(super) fn group(
+        &self,
+        (table, version): (Table, i64),
+        rows: (i64, i64),
+        json_path: &str,
+        limit: usize,
+    ) -> Statement {
+        let json = schema::json_of(table.name(), version);
         let (from, mut conditions, mut values, row) = self.from(table);
         conditions.push(format!("{row} BETWEEN ? AND ?"));
         values.extend([rows.0.into(), rows.1.into()]);
         values.insert(0, json_path.to_owned().into());
         let conditions = conditions.join(" AND ");
         let sql = format!(
-            "SELECT CAST(coalesce(json_extract(r.json, ?), '') AS TEXT) AS value, count(*) AS count FROM {from}
+            "SELECT CAST(coalesce(json_extract({json}, ?), '') AS TEXT) AS value, count(*) AS count FROM {from}
              WHERE {conditions} GROUP BY value ORDER BY count DESC, value LIMIT {limit}"
         );
         Statement { sql, values }
@@ -194,10 +208,6 @@ impl Filter {
             columns.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
         let words = self.text.as_deref().filter(|_| table == Table::Events).and_then(match_of);
         let rule = self.rule.filter(|_| table == Table::Events);
-        let name = match table {
-            Table::Events => "event",
-            Table::Traffic => "traffic",
-        };
         let (from, row) = if let Some(words) = words {
             conditions.push("event_text MATCH ?".to_owned());
             values.push(words.into());
@@ -216,12 +226,18 @@ impl Filter {
             let index = match &given[..] {
                 [] => "NOT INDEXED".to_owned(),
                 [("service", _), ("action", _)] => "INDEXED BY event_service_action".to_owned(),
-                [(column, _), ..] => format!("INDEXED BY {name}_{column}"),
+                // What is empty in nearly all rows is in no index there: `schema`.
+                [("attack" | "dataplane", value), ..] if value.is_empty() => "NOT INDEXED".to_owned(),
+                [(column, _), ..] => format!("INDEXED BY {}_{column}", table.name()),
             };
-            (format!("{name} r {index}"), "r.seq")
+            (format!("{} r {index}", table.name()), "r.seq")
         };
         for (column, value) in given {
             conditions.push(format!("r.{column} = ?"));
+            if matches!(column, "attack" | "dataplane") && !value.is_empty() {
+                // Without a word SQLite does not know that the index has it.
+                conditions.push(format!("r.{column} != ''"));
+            }
             values.push(value.clone().into());
         }
         (from, conditions, values, row)

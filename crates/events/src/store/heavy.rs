@@ -5,8 +5,9 @@
 //! *count* begins at what was really seen of it, and what was counted for the one that went is counted as others. So every
 //! count is a lower bound, and all of them together are exact.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
+use super::counts;
 use super::sums::{Actions, ByValue, count};
 
 /// Values with their counts, bounded.
@@ -21,15 +22,6 @@ pub(super) struct Heavy {
 struct Value {
     weight: u64,
     actions: Actions,
-}
-
-/// What is to be changed in the file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// These are the counts of a value; the empty one is all others together.
-    Set { value: Box<str>, actions: Actions },
-    /// A value is counted with the others from now on.
-    Remove { value: Box<str> },
 }
 
 impl Heavy {
@@ -51,57 +43,49 @@ impl Heavy {
         self.values.len()
     }
 
-    /// Adds counts; what changes thereby. At most `values_max` values are counted one by one afterwards, or as many as were
-    /// before.
-    pub(super) fn add(&mut self, sums: ByValue, values_max: usize) -> Vec<Change> {
+    /// Adds counts. At most `values_max` values are counted one by one afterwards, or as many as were before.
+    pub(super) fn add(&mut self, sums: ByValue, values_max: usize) {
         let mut sums: Vec<(Box<str>, Actions)> = sums.into_iter().collect();
         // Those that are here first, then the largest: who comes once does not drive out who comes in the same breath.
         sums.sort_by_cached_key(|(value, actions)| {
             (!self.values.contains_key(value), std::cmp::Reverse(weight(actions)), value.clone())
         });
-        let (mut changed, mut gone) = (HashSet::new(), HashSet::new());
-        let mut others_changed = false;
         for (value, actions) in sums {
-            let by = weight(&actions);
             if value.is_empty() {
-                actions.iter().for_each(|(action, by)| count(&mut self.others, action, *by));
-                others_changed = true;
+                self.count_others(&actions);
                 continue;
             }
+            let by = weight(&actions);
             if let Some(own) = self.values.get_mut(&value) {
                 self.by_weight.remove(&(own.weight, value.clone()));
                 own.weight += by;
                 actions.iter().for_each(|(action, by)| count(&mut own.actions, action, *by));
-                self.by_weight.insert((own.weight, value.clone()));
-                changed.insert(value);
+                self.by_weight.insert((own.weight, value));
                 continue;
             }
             let mut inherited = 0;
             if self.values.len() >= values_max {
                 let Some((weight, least)) = self.by_weight.pop_first() else {
-                    actions.iter().for_each(|(action, by)| count(&mut self.others, action, *by));
-                    others_changed = true;
+                    self.count_others(&actions);
                     continue;
                 };
                 inherited = weight;
-                let least_actions = self.values.remove(&least).map(|value| value.actions).unwrap_or_default();
-                least_actions.iter().for_each(|(action, by)| count(&mut self.others, action, *by));
-                others_changed = true;
-                changed.remove(&least);
-                gone.insert(least);
+                let least = self.values.remove(&least).map(|value| value.actions).unwrap_or_default();
+                self.count_others(&least);
             }
-            self.insert(value.clone(), inherited + by, actions);
-            changed.insert(value);
+            self.insert(value, inherited + by, actions);
         }
-        let mut changes: Vec<Change> = gone.into_iter().map(|value| Change::Remove { value }).collect();
-        if others_changed {
-            changes.push(Change::Set { value: "".into(), actions: self.others.clone() });
-        }
-        changes.extend(changed.into_iter().filter_map(|value| {
-            let actions = self.values.get(&value)?.actions.clone();
-            Some(Change::Set { value, actions })
-        }));
-        changes
+    }
+
+    /// All of it, as a file has it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let others = (!self.others.is_empty()).then_some(("", &self.others));
+        let values = self.values.iter().map(|(value, own)| (&**value, &own.actions));
+        counts::to_bytes(others.into_iter().chain(values))
+    }
+
+    fn count_others(&mut self, actions: &Actions) {
+        actions.iter().for_each(|(action, by)| count(&mut self.others, action, *by));
     }
 
     fn insert(&mut self, value: Box<str>, weight: u64, actions: Actions) {
@@ -122,38 +106,39 @@ mod tests {
         HashMap::from([(value.into(), vec![("deny".into(), by)])])
     }
 
+    fn read(bytes: &[u8]) -> ByValue {
+        let mut sums = ByValue::new();
+        counts::each(bytes, |value, action, by| count(sums.entry(value.into()).or_default(), action, by))
+            .unwrap();
+        sums
+    }
+
     #[test]
     fn who_comes_most_stays_and_every_sum_is_exact_together() {
         let mut heavy = Heavy::default();
-        let mut file: HashMap<Box<str>, u64> = HashMap::new();
         let mut sent = 0;
         for round in 0..2000_u64 {
             // One in four is the same, the others come once.
             let value = if round % 4 == 0 { "often".to_owned() } else { format!("once-{round}") };
             sent += 1;
-            for change in heavy.add(one(&value, 1), 8) {
-                match change {
-                    Change::Set { value, actions } => drop(file.insert(value, weight(&actions))),
-                    Change::Remove { value } => drop(file.remove(&value)),
-                }
-            }
+            heavy.add(one(&value, 1), 8);
             assert!(heavy.len() <= 8);
         }
-        assert_eq!(file.values().sum::<u64>(), sent);
-        assert_eq!(file["often"], 500);
+        let file = read(&heavy.to_bytes());
+        assert_eq!(file.values().map(weight).sum::<u64>(), sent);
+        assert_eq!(weight(&file["often"]), 500);
         assert_eq!(file.len(), 9);
         // What a file has goes on where it was.
-        let read = file.iter().map(|(value, by)| (value.clone(), vec![("deny".into(), *by)])).collect();
-        let mut again = Heavy::of(read);
-        let changes = again.add(one("often", 1), 8);
-        assert_eq!(changes, [Change::Set { value: "often".into(), actions: vec![("deny".into(), 501)] }]);
+        let mut again = Heavy::of(file);
+        again.add(one("often", 1), 8);
+        assert_eq!(weight(&read(&again.to_bytes())["often"]), 501);
     }
 
     #[test]
     fn without_room_everything_is_others() {
         let mut heavy = Heavy::default();
-        let changes = heavy.add(one("a", 3), 0);
-        assert_eq!(changes, [Change::Set { value: "".into(), actions: vec![("deny".into(), 3)] }]);
+        heavy.add(one("a", 3), 0);
+        assert_eq!(read(&heavy.to_bytes()), one("", 3));
         assert_eq!(heavy.len(), 0);
     }
 }

@@ -7,12 +7,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Portion, Retention, StoreError, Writer};
-use crate::bus::{Subscription, Taken};
+use crate::bus::{Batch, Subscription, Taken};
 use crate::clock::unix_millis;
 
 /// What is told to people: a line.
 type Tell = Box<dyn Fn(&str) + Send>;
 
+/// Batches that go into one transaction at most.
+const BATCHES_MAX: usize = 8;
 /// How often it looks for what is too old or too much.
 const RETAIN_EVERY: Duration = Duration::from_secs(10);
 /// How often it says that it still cannot write.
@@ -206,8 +208,13 @@ impl Work {
         loop {
             match subscription.next_within(RETAIN_EVERY) {
                 Taken::Batch(batch) => {
-                    let records = batch.len() as u64;
-                    let appended = self.desk.with_writer(|writer| writer.append(&batch, unix_millis()));
+                    // Whoever is behind writes what waits in one transaction: that is what makes it faster.
+                    let more = std::iter::from_fn(|| subscription.next_waiting());
+                    let batches: Vec<Arc<Batch>> =
+                        [batch].into_iter().chain(more.take(BATCHES_MAX - 1)).collect();
+                    let batches: Vec<&Batch> = batches.iter().map(|batch| &**batch).collect();
+                    let records = batches.iter().map(|batch| batch.len() as u64).sum();
+                    let appended = self.desk.with_writer(|writer| writer.append_all(&batches, unix_millis()));
                     match appended {
                         Ok(appended) => {
                             self.counts.written.fetch_add(appended.written, Ordering::Relaxed);

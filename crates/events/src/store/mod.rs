@@ -12,15 +12,17 @@
 //! old or too much goes as a file, without a word to who writes.
 //!
 //! Sums by minute and by hour are written with the rows, so that an overview of a day reads thousands of rows and not
-//! millions.
+//! millions. Records are packed: a file of a million events is mostly what differs between them.
 //!
 //! A process that is killed loses what had not been committed: at most one batch. A disk that is full costs the events
 //! that cannot be written; requests do not wait for it.
 
 mod columns;
+mod counts;
 mod filter;
 mod heavy;
 mod keeper;
+mod packed;
 mod reader;
 mod schema;
 mod sums;
@@ -45,6 +47,16 @@ pub enum Table {
     Events,
     /// L7 records.
     Traffic,
+}
+
+impl Table {
+    /// Its name in a file.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events => "event",
+            Self::Traffic => "traffic",
+        }
+    }
 }
 
 /// Some records, and where to go on.

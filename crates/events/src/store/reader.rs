@@ -1,14 +1,17 @@
 //! What reads files, while somebody else writes them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palisade_model::{EventId, Moment};
+use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
-use super::sums::{HOUR, MINUTE, OVERALL};
+use super::counts;
+use super::sums::{ByValue, HOUR, MINUTE, OVERALL, count};
 use super::{
     Cursor, EventStore, Filter, NUMBER_BITS, NUMBER_MASK, Order, Page, StoreError, Sum, SumQuery, Table,
     first_row_at, row_of, schema, writer,
@@ -160,8 +163,10 @@ impl EventStore for Reader {
         let wanted = id.0.to_be_bytes();
         let mut found = None;
         self.each_file(rows, Table::Events, Order::NewestFirst, &mut |connection| {
-            let mut statement =
-                connection.prepare("SELECT seq, id, json FROM event WHERE seq BETWEEN ? AND ? AND id = ?")?;
+            let json = schema::json_of("event", schema::version(connection)?);
+            let mut statement = connection.prepare(&format!(
+                "SELECT r.seq, r.id, {json} FROM event r WHERE r.seq BETWEEN ? AND ? AND r.id = ?"
+            ))?;
             let mut answer = statement.query((rows.0, rows.1, &wanted[..]))?;
             if let Some(row) = answer.next()? {
                 found = Some(record(row)?.1);
@@ -186,49 +191,50 @@ impl EventStore for Reader {
         } else {
             vec![(MINUTE, from, to)]
         };
-        let group_service = if *by_service { "service" } else { "''" };
-        let group_start = step.map_or("0".to_owned(), |step| format!("start / {step} * {step}"));
-        let of_service = if service.is_some() { "AND service = ?" } else { "" };
-        let sql = format!(
-            "SELECT {group_start}, {group_service}, value, action, sum(count) FROM sum
-             WHERE dimension = ? AND width = ? AND start >= ? AND start < ? {of_service} GROUP BY 1, 2, 3, 4"
-        );
-        let mut sums: BTreeMap<(i64, String, String, String), u64> = BTreeMap::new();
         let table = match dimension {
             super::Dimension::Requests | super::Dimension::Edge => Table::Traffic,
             _ => Table::Events,
         };
         let overall = service.is_none() && !by_service;
+        let mut sums: HashMap<(i64, String), ByValue> = HashMap::new();
         self.each_file(rows, table, Order::NewestFirst, &mut |connection| {
-            let dimension = match overall && schema::version(connection)? >= 2 {
+            let version = schema::version(connection)?;
+            let dimension = match overall && version >= schema::OVERALL_SINCE {
                 true => *dimension as i64 + OVERALL,
                 false => *dimension as i64,
             };
-            for (width, from, to) in ranges.iter().filter(|(_, from, to)| from < to) {
-                let mut statement = connection.prepare(&sql)?;
-                let mut values: Vec<rusqlite::types::Value> =
-                    vec![dimension.into(), (*width).into(), (*from).into(), (*to).into()];
-                values.extend(service.iter().map(|service| service.clone().into()));
-                let mut answer = statement.query(params_from_iter(values))?;
-                while let Some(row) = answer.next()? {
-                    let count: i64 = row.get(4)?;
-                    *sums.entry((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)).or_default() +=
-                        count as u64;
+            let mut add = |start: i64, service: &str, value: &str, action: &str, by: u64| {
+                let start = step.map_or(0, |step| start / step * step);
+                let service = if *by_service { service } else { "" };
+                let values = sums.entry((start, service.to_owned())).or_default();
+                match values.get_mut(value) {
+                    Some(actions) => count(actions, action, by),
+                    None => drop(values.insert(value.into(), vec![(action.into(), by)])),
                 }
+            };
+            for (width, from, to) in ranges.iter().filter(|(_, from, to)| from < to) {
+                let asked = Family { dimension, range: (*width, *from, *to), service: service.as_deref() };
+                asked.each_sum(connection, version, &mut add)?;
             }
             Ok(None)
         })?;
-        let sum = |((start, service, value, action), count): ((i64, _, _, _), u64)| Sum {
-            start_unix_millis: step.map(|_| start as u64 * 60_000),
-            service,
-            value,
-            action,
-            count,
-        };
-        let mut sums: Vec<Sum> = sums.into_iter().map(sum).collect();
-        if step.is_none() {
-            sums.sort_by_key(|sum| std::cmp::Reverse(sum.count));
-        }
+        let sums = sums.into_iter().flat_map(|((start, service), values)| {
+            values.into_iter().flat_map(move |(value, actions)| {
+                let service = service.clone();
+                actions.into_iter().map(move |(action, count)| Sum {
+                    start_unix_millis: step.map(|_| start as u64 * 60_000),
+                    service: service.clone(),
+                    value: value.to_string(),
+                    action: action.into(),
+                    count,
+                })
+            })
+        });
+        let mut sums: Vec<Sum> = sums.collect();
+        sums.sort_unstable_by(|a, b| {
+            let by_count = if step.is_none() { b.count.cmp(&a.count) } else { Ordering::Equal };
+            by_count.then_with(|| place_of(a).cmp(&place_of(b)))
+        });
         sums.truncate(query.limit);
         Ok(sums)
     }
@@ -247,8 +253,9 @@ impl EventStore for Reader {
             if lacks_dataplanes(connection, &filter)? {
                 return Ok(None);
             }
+            let place = (table, schema::version(connection)?);
             if filter.is_all_sql() {
-                let statement = filter.group(table, rows, &json_path(field), GROUPS_MAX);
+                let statement = filter.group(place, rows, &json_path(field), GROUPS_MAX);
                 let mut prepared = connection.prepare(&statement.sql)?;
                 let mut answer = prepared.query(params_from_iter(statement.values))?;
                 while let Some(row) = answer.next()? {
@@ -256,7 +263,7 @@ impl EventStore for Reader {
                 }
                 return Ok(None);
             }
-            let statement = filter.select(table, rows, Order::NewestFirst, LOOKED_AT_MAX);
+            let statement = filter.select(place, rows, Order::NewestFirst, LOOKED_AT_MAX);
             let mut prepared = connection.prepare(&statement.sql)?;
             let mut answer = prepared.query(params_from_iter(statement.values))?;
             while let Some(row) = answer.next()? {
@@ -274,6 +281,54 @@ impl EventStore for Reader {
         groups.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         groups.truncate(limit);
         Ok(groups)
+    }
+}
+
+/// By what sums are in order that are as large as each other.
+fn place_of(sum: &Sum) -> (Option<u64>, &str, &str, &str) {
+    (sum.start_unix_millis, &sum.service, &sum.value, &sum.action)
+}
+
+/// Families of sums in a file: those of a dimension, of a width from a start to another, of a service or all.
+struct Family<'q> {
+    dimension: i64,
+    range: (i64, i64, i64),
+    service: Option<&'q str>,
+}
+
+impl Family<'_> {
+    /// Gives each sum: start, service, value, action, count.
+    fn each_sum(
+        &self,
+        connection: &Connection,
+        version: i64,
+        add: &mut impl FnMut(i64, &str, &str, &str, u64),
+    ) -> rusqlite::Result<()> {
+        let packed = version >= schema::PACKED_SINCE;
+        let counted = if packed { "counts" } else { "value, action, count" };
+        let of_service = if self.service.is_some() { "AND service = ?" } else { "" };
+        let mut statement = connection.prepare(&format!(
+            "SELECT start, service, {counted} FROM sum
+             WHERE dimension = ? AND width = ? AND start >= ? AND start < ? {of_service}"
+        ))?;
+        let (width, from, to) = self.range;
+        let mut values: Vec<Sql> = [self.dimension, width, from, to].map(Sql::from).into();
+        values.extend(self.service.map(|service| Sql::from(service.to_owned())));
+        let mut answer = statement.query(params_from_iter(values))?;
+        while let Some(row) = answer.next()? {
+            let start: i64 = row.get(0)?;
+            let service = row.get_ref(1)?.as_str()?;
+            if packed {
+                // What is damaged is not told; what is before it is.
+                let _ = counts::each(row.get_ref(2)?.as_blob()?, |value, action, by| {
+                    add(start, service, value, action, by);
+                });
+            } else {
+                let count: i64 = row.get(4)?;
+                add(start, service, row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?, count as u64);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -310,8 +365,9 @@ fn look(
     let mut range = rows;
     let mut looked_at = 0;
     let at_once = if filter.is_all_sql() { limit + 1 } else { FETCHED_AT_ONCE };
+    let place = (table, schema::version(connection)?);
     loop {
-        let statement = filter.select(table, range, order, at_once);
+        let statement = filter.select(place, range, order, at_once);
         let mut prepared = connection.prepare(&statement.sql)?;
         let mut answer = prepared.query(params_from_iter(statement.values))?;
         let mut fetched = 0;

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Statement, Transaction, params};
 
 use super::columns::{EventColumns, TrafficColumns};
-use super::heavy::{Change, Heavy};
+use super::counts;
+use super::heavy::Heavy;
 
 /// What is counted by. Numbers are those in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +118,7 @@ struct Family {
 /// What the last minutes and hours of the file that is written have.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    families: HashMap<Family, Heavy>,
+    families: HashMap<Family, Kept>,
     values: HashMap<(i64, i64), usize>,
 }
 
@@ -192,63 +193,53 @@ impl Sums {
             let key = |family: &Family| (family.dimension, family.width, family.start);
             key(a).cmp(&key(b)).then_with(|| a.service.cmp(&b.service))
         });
-        let mut set = transaction.prepare(
-            "INSERT INTO sum (dimension, width, start, service, value, action, count) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET count = excluded.count",
-        )?;
-        let mut remove = transaction.prepare(
-            "DELETE FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ? AND value = ?",
-        )?;
+        let mut statements = Statements {
+            find: transaction.prepare(
+                "SELECT id, counts FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
+            )?,
+            begin: transaction.prepare(
+                "INSERT INTO sum (dimension, width, start, service, counts) VALUES (?, ?, ?, ?, ?)",
+            )?,
+            set: transaction.prepare("UPDATE sum SET counts = ? WHERE id = ?")?,
+        };
         for (family, sums) in families {
-            let Family { dimension, width, start, ref service } = family;
-            for change in known.add(&family, sums, transaction)? {
-                match change {
-                    Change::Set { value, actions } => {
-                        for (action, count) in actions {
-                            set.execute(params![
-                                dimension,
-                                width,
-                                start,
-                                service,
-                                value,
-                                action,
-                                count as i64
-                            ])?;
-                        }
-                    }
-                    Change::Remove { value } => {
-                        remove.execute(params![dimension, width, start, service, value])?;
-                    }
-                }
-            }
+            known.add(family, sums, &mut statements)?;
         }
         known.forget();
         Ok(())
     }
 }
 
+struct Statements<'t> {
+    find: Statement<'t>,
+    begin: Statement<'t>,
+    set: Statement<'t>,
+}
+
 impl Known {
-    /// Adds sums to those of a family; what changes thereby.
+    /// Adds sums to those of a family, here and in the file.
     fn add(
         &mut self,
-        family: &Family,
+        family: Family,
         sums: ByValue,
-        transaction: &Transaction<'_>,
-    ) -> rusqlite::Result<Vec<Change>> {
-        let all = self.values.entry((family.width, family.start)).or_default();
-        let heavy = match self.families.entry(family.clone()) {
+        statements: &mut Statements<'_>,
+    ) -> rusqlite::Result<()> {
+        let Family { width, start, .. } = family;
+        let all = self.values.entry((width, start)).or_default();
+        let Kept { row, heavy } = match self.families.entry(family) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let heavy = read(family, transaction)?;
-                *all += heavy.len();
-                entry.insert(heavy)
+                let kept = Kept::read(entry.key(), statements)?;
+                *all += kept.heavy.len();
+                entry.insert(kept)
             }
         };
-        let values_max = if family.width == MINUTE { VALUES_OF_MINUTE_MAX } else { VALUES_OF_HOUR_MAX };
+        let values_max = if width == MINUTE { VALUES_OF_MINUTE_MAX } else { VALUES_OF_HOUR_MAX };
         let before = heavy.len();
-        let changes = heavy.add(sums, values_max.min(before + VALUES_MAX.saturating_sub(*all)));
+        heavy.add(sums, values_max.min(before + VALUES_MAX.saturating_sub(*all)));
         *all = *all + heavy.len() - before;
-        Ok(changes)
+        statements.set.execute(params![heavy.to_bytes(), *row])?;
+        Ok(())
     }
 
     /// Keeps the last minutes and hours alone; others are read again where they are needed.
@@ -270,16 +261,31 @@ impl Known {
     }
 }
 
-/// What a family has in the file.
-fn read(family: &Family, transaction: &Transaction<'_>) -> rusqlite::Result<Heavy> {
-    let mut sums: ByValue = HashMap::new();
-    let mut select = transaction.prepare(
-        "SELECT value, action, count FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
-    )?;
-    let mut rows = select.query(params![family.dimension, family.width, family.start, family.service])?;
-    while let Some(row) = rows.next()? {
-        let (value, action): (Box<str>, Box<str>) = (row.get(0)?, row.get(1)?);
-        sums.entry(value).or_default().push((action, row.get::<_, i64>(2)? as u64));
+/// A family as the file has it, and its row there.
+#[derive(Debug)]
+struct Kept {
+    row: i64,
+    heavy: Heavy,
+}
+
+impl Kept {
+    /// What the file has; a new row where it has nothing.
+    fn read(family: &Family, statements: &mut Statements<'_>) -> rusqlite::Result<Self> {
+        let Family { dimension, width, start, service } = family;
+        let mut rows = statements.find.query(params![dimension, width, start, service])?;
+        if let Some(row) = rows.next()? {
+            let mut sums = ByValue::new();
+            let read = counts::each(row.get_ref(1)?.as_blob()?, |value, action, by| {
+                count(sums.entry(value.into()).or_default(), action, by);
+            });
+            // What is damaged is counted from here on.
+            return Ok(Self {
+                row: row.get(0)?,
+                heavy: read.map_or_else(Heavy::default, |()| Heavy::of(sums)),
+            });
+        }
+        drop(rows);
+        let row = statements.begin.insert(params![dimension, width, start, service, &[][..]])?;
+        Ok(Self { row, heavy: Heavy::default() })
     }
-    Ok(Heavy::of(sums))
 }

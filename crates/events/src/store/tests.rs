@@ -207,10 +207,21 @@ fn what_is_too_old_or_too_much_goes_as_files_under_readers() {
     assert_eq!(reader.page(Table::Events, &filter, Order::NewestFirst, None, 100).unwrap().items.len(), 30);
     // A day that is larger than all that may be kept comes in several files.
     let now = NOON + 4 * 86_400_000;
-    let long = "x".repeat(2000);
+    // What is different every time is not packed to nothing.
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut long = || -> String {
+        let words = (0..125).map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            format!("{state:016x}")
+        });
+        words.collect()
+    };
     for batch in 0..40_u64 {
         let events = (0..100).map(|number| {
-            let json = json!({"kind": "waf", "action": "pass", "service": "shop", "host": "n", "note": long});
+            let json =
+                json!({"kind": "waf", "action": "pass", "service": "shop", "host": "n", "note": long()});
             record(now + batch, batch * 100 + number, json)
         });
         writer.append(&Batch { events: events.collect(), ..Batch::default() }, now).unwrap();
@@ -258,40 +269,85 @@ fn a_broken_file_and_a_later_one_are_left_alone() {
     assert_eq!(newest(&Reader::new(&folder.0), &Filter::default(), 1), [9]);
 }
 
-#[test]
-fn a_file_of_the_first_version_is_read_and_written_on() {
-    let folder = Folder::new("first");
+/// A file as an older version wrote it.
+fn of_version(folder: &Folder, version: i64) {
     fs::create_dir_all(&folder.0).unwrap();
-    let path = folder.0.join("2026-11-22.000.sqlite");
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/events/schema-1.sql");
-    rusqlite::Connection::open(&path).unwrap().execute_batch(&fs::read_to_string(fixture).unwrap()).unwrap();
-    let reader = Reader::new(&folder.0);
-    assert_eq!(newest(&reader, &Filter { rule: Some(942_100), ..Filter::default() }, 10), [0]);
-    assert_eq!(newest(&reader, &Filter { text: Some("injection".into()), ..Filter::default() }, 10), [0]);
-    let actions = |reader: &Reader| {
-        let query = SumQuery {
-            dimension: Dimension::All,
-            from_unix_millis: NOON - 3_600_000,
-            to_unix_millis: NOON + 3_600_000,
-            service: None,
-            by_service: false,
-            step_minutes: None,
-            limit: 10,
-        };
-        let mut sums: Vec<(String, u64)> =
-            reader.sums(&query).unwrap().into_iter().map(|sum| (sum.action, sum.count)).collect();
-        sums.sort();
-        sums
+    let fixture = format!("{}/../../testdata/events/schema-{version}.sql", env!("CARGO_MANIFEST_DIR"));
+    let connection = rusqlite::Connection::open(folder.0.join("2026-11-22.000.sqlite")).unwrap();
+    connection.execute_batch(&fs::read_to_string(fixture).unwrap()).unwrap();
+    assert_eq!(schema::version(&connection).unwrap(), version);
+}
+
+fn actions(reader: &Reader) -> Vec<(String, u64)> {
+    let query = SumQuery {
+        dimension: Dimension::All,
+        from_unix_millis: NOON - 3_600_000,
+        to_unix_millis: NOON + 3_600_000,
+        service: None,
+        by_service: false,
+        step_minutes: None,
+        limit: 10,
     };
-    let before = actions(&reader);
-    let mut writer = Writer::open(&folder.0, LARGE).unwrap();
-    append(&mut writer, 10..20);
-    assert_eq!(newest(&reader, &Filter::default(), 100).len(), 12);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    assert_eq!(schema::version(&connection).unwrap(), SCHEMA_VERSION);
-    // What was summed by service alone is there over all of them.
-    assert_eq!(before, [("deny".to_owned(), 2)]);
-    assert_eq!(actions(&reader), [("deny".to_owned(), 3), ("pass".to_owned(), 9)]);
+    let sums = reader.sums(&query).unwrap();
+    let mut sums: Vec<(String, u64)> = sums.into_iter().map(|sum| (sum.action, sum.count)).collect();
+    sums.sort();
+    sums
+}
+
+#[test]
+fn files_of_older_versions_are_read_and_the_next_file_goes_on() {
+    let some = |value: &str| Some(value.to_owned());
+    let counts = |deny, pass| [("deny".to_owned(), deny), ("pass".to_owned(), pass)];
+    let all = Filter::default();
+    for version in [1, 3] {
+        let folder = Folder::new(&format!("older-{version}"));
+        of_version(&folder, version);
+        let reader = Reader::new(&folder.0);
+        assert_eq!(newest(&reader, &Filter { rule: Some(942_100), ..all.clone() }, 10), [0]);
+        assert_eq!(newest(&reader, &Filter { text: some("injection"), ..all.clone() }, 10), [0]);
+        assert_eq!(newest(&reader, &Filter { attack: some("sqli"), ..all.clone() }, 10), [0]);
+        assert_eq!(newest(&reader, &Filter { attack: some(""), ..all.clone() }, 10), [1]);
+        let of_plane = newest(&reader, &Filter { dataplane: some("web-1"), ..all.clone() }, 10);
+        assert_eq!(of_plane, if version < 3 { vec![] } else { vec![1] });
+        assert_eq!(actions(&reader), counts(2, 0)[..1]);
+        let older = folder.0.join("2026-11-22.000.sqlite");
+        let before = fs::read(&older).unwrap();
+        let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+        assert_eq!(writer.reached("a/1").unwrap(), if version < 3 { 0 } else { 5 });
+        append(&mut writer, 10..60);
+        // One page, one sum and one count by a field over both forms.
+        assert_eq!(newest(&reader, &all, 100).len(), 52);
+        let sqli = newest(&reader, &Filter { attack: some("sqli"), ..all.clone() }, 10);
+        assert_eq!(sqli, [50, 40, 30, 20, 10, 0]);
+        assert_eq!(actions(&reader), counts(7, 45));
+        let kinds = reader.groups(Table::Events, &all, "kind", 10).unwrap();
+        assert_eq!(kinds, [("waf".to_owned(), 51), ("policy".to_owned(), 1)]);
+        drop(writer);
+        // The next one goes on in the same file, with the dictionary and the sums that are in it.
+        append(&mut Writer::open(&folder.0, LARGE).unwrap(), 60..70);
+        assert_eq!(newest(&reader, &all, 100).len(), 62);
+        assert_eq!(actions(&reader), counts(8, 54));
+        assert_eq!(fs::read(&older).unwrap(), before, "it stays as it is");
+        assert_eq!(writer::files(&folder.0).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn records_come_back_as_they_were_and_take_little() {
+    let folder = Folder::new("packed");
+    let _writer = filled(&folder, 0..5000);
+    let reader = Reader::new(&folder.0);
+    for number in [0, 1, 23, 24, 25, 4999] {
+        assert_eq!(reader.event(event(number).id).unwrap(), Some(event(number)), "{number}");
+    }
+    let path = writer::files(&folder.0).unwrap().remove(0).path;
+    let packed = "SELECT sum(length(record)), count(*) FROM event";
+    let (bytes, count): (i64, i64) = rusqlite::Connection::open(path)
+        .unwrap()
+        .query_row(packed, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let json: i64 = (0..5000).map(|number| event(number).json.len() as i64).sum();
+    assert!(count == 5000 && bytes * 4 < json, "{bytes} of {json}");
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use palisade_model::Calendar;
-use rusqlite::{Connection, Statement, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, params};
 
 use super::columns::{EventColumns, TrafficColumns};
+use super::packed::Packer;
 use super::sums::{Known, Sums};
 use super::{NUMBER_MASK, StoreError, row_of, schema};
 use crate::bus::{Batch, Record};
@@ -57,8 +58,28 @@ struct Part {
     path: PathBuf,
     day: String,
     connection: Connection,
+    packers: Packers,
     /// All ways to here stand in it, not only those that were used since it was begun.
     has_streams: bool,
+}
+
+/// What packs the records of a file's tables.
+#[derive(Debug)]
+struct Packers {
+    event: Packer,
+    traffic: Packer,
+}
+
+impl Packers {
+    /// With the dictionaries of a file.
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let packer = |name: &str| -> rusqlite::Result<Packer> {
+            let text = "SELECT text FROM dictionary WHERE name = ?";
+            let found = connection.query_row(text, [name], |row| row.get(0)).optional()?;
+            Ok(Packer::new(found.unwrap_or_default()))
+        };
+        Ok(Self { event: packer("event")?, traffic: packer("traffic")? })
+    }
 }
 
 /// Records of another process on their way into the store.
@@ -117,7 +138,15 @@ impl Writer {
     /// # Errors
     /// When it could not be written; the batch is lost then, unless it is given again.
     pub fn append(&mut self, batch: &Batch, unix_millis: u64) -> Result<Appended, StoreError> {
-        self.transact(unix_millis, |part, known| write(&mut part.connection, &[batch], known, |_| Ok(())))
+        self.append_all(&[batch], unix_millis)
+    }
+
+    /// Writes batches, all of them or nothing: fewer transactions for whoever is behind.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_all(&mut self, batches: &[&Batch], unix_millis: u64) -> Result<Appended, StoreError> {
+        self.transact(unix_millis, |part, known| write(part, batches, known, |_| Ok(())))
     }
 
     /// Writes what other processes sent, all of it or nothing, with how far each of their ways has come: a portion that is
@@ -146,7 +175,7 @@ impl Writer {
         } else {
             self.transact(unix_millis, |part, known| {
                 let carried = (!part.has_streams).then_some(&streams).into_iter().flatten();
-                write(&mut part.connection, &new, known, |transaction| {
+                write(part, &new, known, |transaction| {
                     let mut reached = transaction
                         .prepare("INSERT OR REPLACE INTO stream (name, last, time) VALUES (?, ?, ?)")?;
                     for (name, Reached { last, time }) in carried.chain(&moved) {
@@ -236,15 +265,18 @@ impl Writer {
         for number in number..number + PARTS_TRIED_MAX {
             let path = self.folder.join(format!("{day}.{number:03}.{EXTENSION}"));
             match schema::open_to_write(&path) {
-                Ok(connection) => {
+                Ok(Some(connection)) => {
+                    let failed = |error| StoreError::Sqlite { path: path.clone(), error };
                     // It knows the sums of the file that was written.
                     self.known = Known::default();
                     if self.durable {
-                        let full = connection.pragma_update(None, "synchronous", "full");
-                        full.map_err(|error| StoreError::Sqlite { path: path.clone(), error })?;
+                        connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
                     }
-                    return Ok(Part { path, day, connection, has_streams: false });
+                    let packers = Packers::of(&connection).map_err(failed)?;
+                    return Ok(Part { path, day, connection, packers, has_streams: false });
                 }
+                // Of an older version: it stays as it is, and the next one goes on.
+                Ok(None) => {}
                 Err(error) if error.is_broken_file() || matches!(error, StoreError::Newer { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -306,7 +338,7 @@ impl Writer {
 
 /// Writes batches, and what is to be written with them, in one transaction.
 fn write(
-    connection: &mut Connection,
+    Part { connection, packers, .. }: &mut Part,
     batches: &[&Batch],
     known: &mut Known,
     with: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
@@ -317,13 +349,13 @@ fn write(
     let mut statements = Statements::prepare(&transaction)?;
     for batch in batches {
         for record in batch.events.iter().chain(&batch.alerts) {
-            match statements.event(record, &mut sums)? {
+            match statements.event(record, &mut packers.event, &mut sums)? {
                 true => appended.written += 1,
                 false => appended.known += 1,
             }
         }
         for record in &batch.traffic {
-            match statements.traffic(record, &mut sums)? {
+            match statements.traffic(record, &mut packers.traffic, &mut sums)? {
                 true => appended.written += 1,
                 false => appended.known += 1,
             }
@@ -371,13 +403,14 @@ struct Statements<'t> {
     traffic: Statement<'t>,
     traffic_id: Statement<'t>,
     traffic_last: Statement<'t>,
+    dictionary: Statement<'t>,
 }
 
 impl<'t> Statements<'t> {
     fn prepare(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             event: transaction.prepare(
-                "INSERT OR IGNORE INTO event (seq, id, kind, action, service, source, attack, dataplane, json)
+                "INSERT OR IGNORE INTO event (seq, id, kind, action, service, source, attack, dataplane, record)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
             event_id: transaction.prepare("SELECT id FROM event WHERE seq = ?")?,
@@ -385,17 +418,19 @@ impl<'t> Statements<'t> {
             rule: transaction.prepare("INSERT OR IGNORE INTO event_rule (rule, seq) VALUES (?, ?)")?,
             text: transaction.prepare("INSERT INTO event_text (rowid, text) VALUES (?, ?)")?,
             traffic: transaction.prepare(
-                "INSERT OR IGNORE INTO traffic (seq, id, service, source, code, dataplane, json)
+                "INSERT OR IGNORE INTO traffic (seq, id, service, source, code, dataplane, record)
                  VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?,
             traffic_id: transaction.prepare("SELECT id FROM traffic WHERE seq = ?")?,
             traffic_last: transaction.prepare("SELECT max(seq) FROM traffic WHERE seq BETWEEN ? AND ?")?,
+            dictionary: transaction.prepare("INSERT INTO dictionary (name, text) VALUES (?, ?)")?,
         })
     }
 
     /// Writes an event; tells whether it is new.
-    fn event(&mut self, record: &Record, sums: &mut Sums) -> rusqlite::Result<bool> {
+    fn event(&mut self, record: &Record, packer: &mut Packer, sums: &mut Sums) -> rusqlite::Result<bool> {
         let columns = EventColumns::of(&record.json);
+        let packed = self.pack("event", packer, record)?;
         let insert = |row: i64, id: &[u8]| {
             self.event.execute(params![
                 row,
@@ -406,7 +441,7 @@ impl<'t> Statements<'t> {
                 columns.source.ip,
                 columns.attack(),
                 columns.dataplane,
-                &*record.json
+                packed
             ])
         };
         let Some(row) = place(record, insert, &mut self.event_id, &mut self.event_last)? else {
@@ -421,9 +456,18 @@ impl<'t> Statements<'t> {
         Ok(true)
     }
 
+    /// The record as it lies in the file. Where the file has no dictionary yet it may get one by this.
+    fn pack(&mut self, table: &str, packer: &mut Packer, record: &Record) -> rusqlite::Result<Vec<u8>> {
+        if let Some(dictionary) = packer.learn(&record.json) {
+            self.dictionary.execute(params![table, dictionary])?;
+        }
+        Ok(packer.pack(&record.json))
+    }
+
     /// Writes an L7 record; tells whether it is new.
-    fn traffic(&mut self, record: &Record, sums: &mut Sums) -> rusqlite::Result<bool> {
+    fn traffic(&mut self, record: &Record, packer: &mut Packer, sums: &mut Sums) -> rusqlite::Result<bool> {
         let columns = TrafficColumns::of(&record.json);
+        let packed = self.pack("traffic", packer, record)?;
         let source = columns.source();
         let insert = |row: i64, id: &[u8]| {
             self.traffic.execute(params![
@@ -433,7 +477,7 @@ impl<'t> Statements<'t> {
                 source,
                 columns.response_code,
                 columns.dataplane,
-                &*record.json
+                packed
             ])
         };
         let row = place(record, insert, &mut self.traffic_id, &mut self.traffic_last)?;
