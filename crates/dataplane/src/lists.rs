@@ -1,17 +1,13 @@
 //! The lists in use: asked by every request, changed now and then.
 
 use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use arc_swap::ArcSwapOption;
-use palisade_lists::{
-    Application, Behaviour, Hit, Limits, Listing, Lists, Moment, Nowhere, Places, Seed, Source,
-};
+use palisade_lists::{Application, Behaviour, Hit, Limits, Listing, Lists, Moment, Nowhere, Places, Source};
 
 use crate::metrics::{Count, Sample, Take, Value};
 
@@ -29,9 +25,8 @@ pub struct LiveLists {
 
 impl Default for LiveLists {
     fn default() -> Self {
-        let random = || RandomState::new().hash_one(0);
         Self {
-            lists: RwLock::new(Lists::new(Limits::default(), Seed(random(), random()))),
+            lists: RwLock::new(Lists::new(Limits::default())),
             is_empty: AtomicBool::new(true),
             places: ArcSwapOption::empty(),
             shared: RwLock::default(),

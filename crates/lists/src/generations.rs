@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::slots::Seed;
+use crate::seed::Seed;
 
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,14 +11,14 @@ use crate::entry::{Application, Entry, EntryId, Origin};
 use crate::history::{Change, History, TOMBSTONE_TIME, Tombstone, What};
 use crate::page::{Page, Query};
 use crate::record::Record as SharedRecord;
-use crate::sieve::{Line, Sieve};
-use crate::slots::{Record, Seed, Slots};
+use crate::slot::{Record, Slot};
 use crate::subject::{Places, Subject};
+use crate::trie::{Prefix, Trie};
 
 /// Bounds of the lists.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Entries of all lists. One more is refused. Default 4,000,000, some 800 MB.
+    /// Entries of all lists, fewer than 2³¹. One more is refused. Default 4,000,000, some 1.1 GB.
     pub entries_max: usize,
     /// Entries that sources earned by what they did, which is for strangers to decide. One more is not made. Default
     /// 200,000.
@@ -48,10 +47,10 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Lists {
     limits: Limits,
-    v4: Networks<u32>,
-    v6: Networks<u128>,
-    countries: HashMap<Country, Vec<Record>>,
-    asns: HashMap<u32, Vec<Record>>,
+    v4: Trie<u32, Slot>,
+    v6: Trie<u128, Slot>,
+    countries: HashMap<Country, Slot>,
+    asns: HashMap<u32, Slot>,
     /// Who came when.
     order: BTreeMap<u64, Subject>,
     next_number: u64,
@@ -60,7 +59,7 @@ pub struct Lists {
     automatic: usize,
     of_file: HashSet<EntryId>,
     history: History,
-    /// The piece that is swept next.
+    /// The part that is swept next.
     sweeps: usize,
 }
 
@@ -130,16 +129,16 @@ impl std::error::Error for Full {}
 
 /// Entries that one page looks at.
 const LOOKED_AT_MAX: usize = 50_000;
-/// Pieces that one sweep looks at; a round takes 64 of them.
-const SWEPT_AT_ONCE: usize = 4;
+/// Sweeps that look at everything once.
+const SWEEPS_OF_A_ROUND: usize = 64;
 
 impl Lists {
     /// Empty lists.
-    pub fn new(limits: Limits, seed: Seed) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            v4: Networks::new(seed),
-            v6: Networks::new(seed),
+            v4: Trie::new(0),
+            v6: Trie::new(0),
             countries: HashMap::new(),
             asns: HashMap::new(),
             order: BTreeMap::new(),
@@ -173,26 +172,26 @@ impl Lists {
         let first = Listing::ALL.into_iter().find(|list| self.len(*list) > 0);
         let mut best = Best { found: None, first, application: source.application, now };
         let done = match source.address.to_canonical() {
-            IpAddr::V4(address) => self.v4.visit(address.to_bits(), |records, bits| {
-                best.of(records, || Subject::Network(Network::around(IpAddr::V4(address), bits)))
-            }),
-            IpAddr::V6(address) => self.v6.visit(address.to_bits(), |records, bits| {
-                best.of(records, || Subject::Network(Network::around(IpAddr::V6(address), bits)))
-            }),
+            IpAddr::V4(address) => self
+                .v4
+                .visit(address.to_bits(), |slot, bits| best.of(slot, || subject(IpAddr::V4(address), bits))),
+            IpAddr::V6(address) => self
+                .v6
+                .visit(address.to_bits(), |slot, bits| best.of(slot, || subject(IpAddr::V6(address), bits))),
         };
         if !done
             && !self.countries.is_empty()
             && let Some(country) = source.places.country(source.address)
-            && let Some(records) = self.countries.get(&country)
+            && let Some(slot) = self.countries.get(&country)
         {
-            best.of(records, || Subject::Country(country));
+            best.of(slot, || Subject::Country(country));
         }
         if !done
             && !self.asns.is_empty()
             && let Some(asn) = source.places.asn(source.address)
-            && let Some(records) = self.asns.get(&asn)
+            && let Some(slot) = self.asns.get(&asn)
         {
-            best.of(records, || Subject::Asn(asn));
+            best.of(slot, || Subject::Asn(asn));
         }
         best.found.map(|(record, subject)| Hit {
             list: record.list,
@@ -288,22 +287,18 @@ impl Lists {
     /// Takes away some of what is over; sixty-four calls look at everything. What stands in the file stays, so that it does
     /// not come back. Gives what went.
     pub fn sweep(&mut self, now: Moment) -> Vec<Entry> {
-        let pieces = self.v4.pieces();
         let mut over: Vec<Subject> = Vec::new();
         let is_over = |record: &Record| record.is_over(now) && record.origin != Origin::File;
-        for _ in 0..SWEPT_AT_ONCE {
-            let piece = self.sweeps % pieces;
-            self.sweeps = self.sweeps.wrapping_add(1);
-            self.v4.subjects_with(piece, is_over, |bits, length| {
-                over.push(Subject::Network(Network::around(IpAddr::V4(bits.into()), length)));
-            });
-            self.v6.subjects_with(piece, is_over, |bits, length| {
-                over.push(Subject::Network(Network::around(IpAddr::V6(bits.into()), length)));
-            });
-        }
-        let countries = self.countries.iter().filter(|(_, slot)| slot.iter().any(is_over));
+        let has_over = |slot: &Slot| slot.records().iter().any(is_over);
+        let part = self.sweeps;
+        self.sweeps = (part + 1) % SWEEPS_OF_A_ROUND;
+        let v4 = self.v4.part(part, SWEEPS_OF_A_ROUND).filter(|(_, slot)| has_over(slot));
+        over.extend(v4.map(|(network, _)| subject(IpAddr::V4(network.first.into()), network.bits)));
+        let v6 = self.v6.part(part, SWEEPS_OF_A_ROUND).filter(|(_, slot)| has_over(slot));
+        over.extend(v6.map(|(network, _)| subject(IpAddr::V6(network.first.into()), network.bits)));
+        let countries = self.countries.iter().filter(|(_, slot)| has_over(slot));
         over.extend(countries.map(|(country, _)| Subject::Country(*country)));
-        let asns = self.asns.iter().filter(|(_, slot)| slot.iter().any(is_over));
+        let asns = self.asns.iter().filter(|(_, slot)| has_over(slot));
         over.extend(asns.map(|(asn, _)| Subject::Asn(*asn)));
         let mut gone = Vec::new();
         let by: Arc<str> = "time".into();
@@ -344,18 +339,14 @@ impl Lists {
     /// Those that an address is in; few enough for one page.
     fn page_about(&self, address: IpAddr, query: &Query<'_>, now: Moment) -> Page {
         let mut found: Vec<(u64, Entry)> = Vec::new();
-        let mut take = |records: &[Record], network: Network| {
-            let subject = Subject::Network(network);
-            found.extend(records.iter().map(|record| (record.number, record.entry(subject))));
+        let mut take = |slot: &Slot, bits: u8| {
+            let subject = subject(address, bits);
+            found.extend(slot.records().iter().map(|record| (record.number, record.entry(subject))));
             false
         };
         match address.to_canonical() {
-            IpAddr::V4(v4) => {
-                self.v4.visit(v4.to_bits(), |records, bits| take(records, Network::around(address, bits)))
-            }
-            IpAddr::V6(v6) => {
-                self.v6.visit(v6.to_bits(), |records, bits| take(records, Network::around(address, bits)))
-            }
+            IpAddr::V4(v4) => self.v4.visit(v4.to_bits(), &mut take),
+            IpAddr::V6(v6) => self.v6.visit(v6.to_bits(), &mut take),
         };
         found.retain(|(number, entry)| {
             query.before.is_none_or(|before| *number < before) && query.wants(entry, now)
@@ -434,24 +425,46 @@ impl Lists {
     }
 
     fn records(&self, subject: Subject) -> &[Record] {
+        let slot = match subject {
+            Subject::Network(network) => match network.address() {
+                IpAddr::V4(address) => self.v4.get(Prefix { first: address.to_bits(), bits: network.bits() }),
+                IpAddr::V6(address) => self.v6.get(Prefix { first: address.to_bits(), bits: network.bits() }),
+            },
+            Subject::Country(country) => self.countries.get(&country),
+            Subject::Asn(asn) => self.asns.get(&asn),
+        };
+        slot.map_or(&[], Slot::records)
+    }
+
+    /// The slot of a subject, empty where nothing is known of it.
+    fn slot(&mut self, subject: Subject) -> &mut Slot {
         match subject {
             Subject::Network(network) => match network.address() {
-                IpAddr::V4(address) => self.v4.get(address.to_bits(), network.bits()),
-                IpAddr::V6(address) => self.v6.get(address.to_bits(), network.bits()),
+                IpAddr::V4(address) => {
+                    self.v4.entry(Prefix { first: address.to_bits(), bits: network.bits() })
+                }
+                IpAddr::V6(address) => {
+                    self.v6.entry(Prefix { first: address.to_bits(), bits: network.bits() })
+                }
             },
-            Subject::Country(country) => self.countries.get(&country).map_or(&[], Vec::as_slice),
-            Subject::Asn(asn) => self.asns.get(&asn).map_or(&[], Vec::as_slice),
+            Subject::Country(country) => self.countries.entry(country).or_default(),
+            Subject::Asn(asn) => self.asns.entry(asn).or_default(),
         }
     }
 
-    fn change<T>(&mut self, subject: Subject, change: impl FnOnce(&mut Vec<Record>) -> T) -> T {
+    /// Forgets a subject.
+    fn forget(&mut self, subject: Subject) -> Option<Slot> {
         match subject {
             Subject::Network(network) => match network.address() {
-                IpAddr::V4(address) => self.v4.change(address.to_bits(), network.bits(), change),
-                IpAddr::V6(address) => self.v6.change(address.to_bits(), network.bits(), change),
+                IpAddr::V4(address) => {
+                    self.v4.remove(Prefix { first: address.to_bits(), bits: network.bits() })
+                }
+                IpAddr::V6(address) => {
+                    self.v6.remove(Prefix { first: address.to_bits(), bits: network.bits() })
+                }
             },
-            Subject::Country(country) => change_in(&mut self.countries, country, change),
-            Subject::Asn(asn) => change_in(&mut self.asns, asn, change),
+            Subject::Country(country) => self.countries.remove(&country),
+            Subject::Asn(asn) => self.asns.remove(&asn),
         }
     }
 
@@ -465,13 +478,17 @@ impl Lists {
             self.of_file.insert(id);
         }
         let (subject, record) = Record::new(number, entry);
-        self.change(subject, |slot| slot.push(record));
+        self.slot(subject).push(record);
     }
 
     fn take(&mut self, id: &EntryId) -> Option<Entry> {
         // A slot that does not hold it is left alone: most of what is added is new.
         let at = self.records(id.subject).iter().position(|record| record.is(id))?;
-        let record = self.change(id.subject, |slot| slot.remove(at));
+        let slot = self.slot(id.subject);
+        let record = slot.take(at)?;
+        if slot.records().is_empty() {
+            self.forget(id.subject);
+        }
         self.order.remove(&record.number);
         self.counts[record.list as usize] -= 1;
         self.automatic -= usize::from(record.origin == Origin::Automatic);
@@ -493,8 +510,8 @@ struct Best<'l> {
 
 impl<'l> Best<'l> {
     /// Sees the entries about one subject. Whether nothing better can come.
-    fn of(&mut self, records: &'l [Record], subject: impl Fn() -> Subject) -> bool {
-        for record in records {
+    fn of(&mut self, slot: &'l Slot, subject: impl Fn() -> Subject) -> bool {
+        for record in slot.records() {
             let better = self.found.as_ref().is_none_or(|(best, _)| record.list < best.list);
             if better && !record.is_over(self.now) && record.scope.holds(self.application) {
                 self.found = Some((record, subject()));
@@ -505,133 +522,7 @@ impl<'l> Best<'l> {
     }
 }
 
-fn change_in<K: Eq + Hash, T>(
-    map: &mut HashMap<K, Vec<Record>>,
-    key: K,
-    change: impl FnOnce(&mut Vec<Record>) -> T,
-) -> T {
-    let mut slot = map.remove(&key).unwrap_or_default();
-    let result = change(&mut slot);
-    if !slot.is_empty() {
-        map.insert(key, slot);
-    }
-    result
-}
-
-/// Networks of one family: a table by address and length, which lengths are in use, and where they may be.
-#[derive(Debug)]
-struct Networks<A> {
-    slots: Slots<(A, u8)>,
-    /// Subjects of each length.
-    lengths: [u32; 129],
-    /// The lengths of which there are some, the longest first: what a lookup goes through.
-    in_use: Vec<u8>,
-    sieve: Sieve,
-    seed: Seed,
-}
-
-/// A stride as a network of its own: a length that no network has.
-fn stride_mark(before: u8) -> u8 {
-    129 + before / 8
-}
-
-/// The bits of an address.
-trait Bits: Copy + Eq + Hash + Into<u128> {
-    /// Lengths that are asked about together.
-    const STRIDE: u8;
-
-    /// The first address of the network of so many bits.
-    fn cut(self, bits: u8) -> Self;
-
-    /// The stride that a length belongs to: the bits before it, and how many they are.
-    fn stride(self, bits: u8) -> (u128, u8) {
-        let before = bits.saturating_sub(1) / Self::STRIDE * Self::STRIDE;
-        (self.cut(before).into(), before)
-    }
-}
-
-impl Bits for u32 {
-    const STRIDE: u8 = 8;
-
-    fn cut(self, bits: u8) -> Self {
-        self & Self::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)
-    }
-}
-
-impl Bits for u128 {
-    const STRIDE: u8 = 16;
-
-    fn cut(self, bits: u8) -> Self {
-        self & Self::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)
-    }
-}
-
-impl<A: Bits> Networks<A> {
-    fn new(seed: Seed) -> Self {
-        Self { slots: Slots::new(seed), lengths: [0; 129], in_use: Vec::new(), sieve: Sieve::new(seed), seed }
-    }
-
-    /// Shows the entries of every network that an address is in, the smallest first, until that is enough. Whether it was.
-    fn visit<'l>(&'l self, address: A, mut enough: impl FnMut(&'l [Record], u8) -> bool) -> bool {
-        let (mut line, mut stride_before) = (None, u8::MAX);
-        self.in_use.iter().any(|bits| {
-            let (first, before) = address.stride(*bits);
-            if before != stride_before {
-                // Most strides hold nothing that begins as this address does.
-                line = self
-                    .sieve
-                    .line(first, before)
-                    .filter(|line| line.may_hold(self.seed, first, stride_mark(before)));
-                stride_before = before;
-            }
-            let network = address.cut(*bits);
-            if !line.is_some_and(|line: Line<'_>| line.may_hold(self.seed, network.into(), *bits)) {
-                return false;
-            }
-            let records = self.slots.get((network, *bits));
-            !records.is_empty() && enough(records, *bits)
-        })
-    }
-
-    fn get(&self, address: A, bits: u8) -> &[Record] {
-        self.slots.get((address, bits))
-    }
-
-    fn change<T>(&mut self, address: A, bits: u8, change: impl FnOnce(&mut Vec<Record>) -> T) -> T {
-        let (mut before, mut after) = (false, false);
-        let result = self.slots.change((address, bits), |slot| {
-            before = !slot.is_empty();
-            let result = change(slot);
-            after = !slot.is_empty();
-            result
-        });
-        let (stride, network) = (address.stride(bits), (address.into(), bits));
-        let Some(count) = self.lengths.get_mut(usize::from(bits)) else { return result };
-        match (before, after) {
-            (false, true) => {
-                *count += 1;
-                self.sieve.add(stride, network);
-                self.sieve.add(stride, (stride.0, stride_mark(stride.1)));
-            }
-            (true, false) => {
-                *count -= 1;
-                self.sieve.remove(stride, network);
-                self.sieve.remove(stride, (stride.0, stride_mark(stride.1)));
-            }
-            _ => return result,
-        }
-        if *count == 0 || self.in_use.binary_search_by(|other| bits.cmp(other)).is_err() {
-            let used = (0..=128).rev().filter(|bits| self.lengths[usize::from(*bits)] > 0);
-            self.in_use = used.collect();
-        }
-        result
-    }
-
-    fn pieces(&self) -> usize {
-        self.slots.pieces()
-    }
-
-    fn subjects_with(&self, piece: usize, so: impl Fn(&Record) -> bool, mut take: impl FnMut(A, u8)) {
-        self.slots.subjects_with(piece, so).into_iter().for_each(|(address, bits)| take(address, bits));
-    }
+/// The network of so many bits that an address is in.
+fn subject(address: IpAddr, bits: u8) -> Subject {
+    Subject::Network(Network::around(address, bits))
 }

@@ -12,7 +12,7 @@ use palisade_model::Moment;
 
 use crate::generations::Generations;
 
-use crate::slots::Seed;
+use crate::seed::Seed;
 use crate::watch::Window;
 
 /// How often.

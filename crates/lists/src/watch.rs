@@ -10,7 +10,7 @@ use palisade_model::{Listing, Moment, Network};
 
 use crate::entry::Application;
 use crate::generations::Generations;
-use crate::slots::Seed;
+use crate::seed::Seed;
 
 /// Something that earns an entry when it happens too often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

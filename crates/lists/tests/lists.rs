@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use palisade_lists::{
     Added, Country, Entry, EntryId, Full, Hit, Limits, Listing, Lists, Moment, Nowhere, Origin, Places,
-    Query, Scope, Seed, Source, Subject, What,
+    Query, Scope, Source, Subject, What,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ const NOW: Moment = Moment(1_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn lists() -> Lists {
-    Lists::new(Limits::default(), Seed(0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03))
+    Lists::new(Limits::default())
 }
 
 fn entry(list: Listing, subject: &str) -> Entry {
@@ -147,7 +147,7 @@ fn the_file_takes_away_what_it_put_there_and_nothing_else() {
 #[test]
 fn bounds_refuse_and_say_which() {
     let limits = Limits { entries_max: 4, automatic_max: 1, entries_of_subject_max: 2, ..Limits::default() };
-    let mut lists = Lists::new(limits, Seed(1, 2));
+    let mut lists = Lists::new(limits);
     let earned = |subject: &str| Entry { origin: Origin::Automatic, ..entry(Listing::Gray, subject) };
     let by: Arc<str> = "x".into();
     let mut add = |entry| lists.add(entry, NOW, &by);
@@ -165,7 +165,7 @@ fn bounds_refuse_and_say_which() {
 #[test]
 fn history_and_tombstones_are_bounded_and_a_tombstone_goes_when_its_entry_is_back() {
     let limits = Limits { changes_max: 3, tombstones_max: 2, ..Limits::default() };
-    let mut lists = Lists::new(limits, Seed(1, 2));
+    let mut lists = Lists::new(limits);
     let by: Arc<str> = "somebody".into();
     let ids: Vec<EntryId> = (1..=4)
         .map(|number| {

@@ -140,7 +140,7 @@ fn write_line(out: &mut impl std::io::Write, line: Line) -> std::io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use palisade_lists::{Entry, Limits, Scope, Seed};
+    use palisade_lists::{Entry, Limits, Scope};
 
     use super::*;
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn lists() -> Lists {
-        Lists::new(Limits::default(), Seed(1, 2))
+        Lists::new(Limits::default())
     }
 
     fn added(subject: &str, expires: Option<u64>) -> Change {
