@@ -2,17 +2,22 @@
 //!
 //! One thread takes part in the bus while somebody listens, and writes each batch once for all of them. Nobody is waited
 //! for: who has not read what waits for it is cut, and comes again with the id of the last event that it saw.
+//!
+//! What came last is remembered, and for a while after the last listener has gone: who comes again is sent what *came* since
+//! the event that it saw last. By their times alone that cannot be said, since a data plane that was away brings what is older.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Bytes, Frame};
 use palisade_events::{Batch, Bus, Record, Subscription, Taken};
+use palisade_model::EventId;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -26,6 +31,10 @@ const WAITING_RECORDS_MAX: usize = 8 * 1024;
 const BEAT_EVERY: Duration = Duration::from_secs(15);
 /// How soon the thread sees that nobody listens any more.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long it takes part after that: somebody whose connection broke comes again.
+const STAYS: Duration = Duration::from_secs(60);
+/// Bytes of what came last that are remembered.
+const RECENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A connection, as who answers on it may change its end.
 #[derive(Debug, Default)]
@@ -56,8 +65,38 @@ pub(crate) struct Listeners {
 #[derive(Debug, Default)]
 struct Hub {
     listeners: Vec<Listener>,
+    recent: Recent,
     /// A thread serves them.
     running: bool,
+}
+
+/// What came last, in the order in which it came; the first goes first.
+#[derive(Debug, Default)]
+struct Recent {
+    records: VecDeque<Record>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn add(&mut self, batch: &Batch) {
+        for record in batch.events.iter().chain(&batch.alerts) {
+            self.bytes += record.json.len();
+            self.records.push_back(record.clone());
+        }
+        while self.bytes > RECENT_BYTES_MAX
+            && let Some(gone) = self.records.pop_front()
+        {
+            self.bytes -= gone.json.len();
+        }
+    }
+
+    /// What came behind an event, as it is sent; `None` where that is not remembered.
+    fn behind(&self, last: EventId) -> Option<String> {
+        let place = self.records.iter().rposition(|record| record.id == last)?;
+        let mut text = String::new();
+        self.records.range(place + 1..).for_each(|record| push(record, &mut text));
+        Some(text)
+    }
 }
 
 #[derive(Debug)]
@@ -72,8 +111,13 @@ impl Listeners {
         Self { bus, hub: Arc::default() }
     }
 
-    /// One more listener, on a connection. `None`: there are too many.
-    pub(crate) fn listen(&self, life: Arc<ConnectionLife>) -> Option<Listening> {
+    /// One more listener, on a connection, that saw an event last; and whether it is sent what came behind that. `None`:
+    /// there are too many.
+    pub(crate) fn listen(
+        &self,
+        life: Arc<ConnectionLife>,
+        last: Option<EventId>,
+    ) -> Option<(Listening, bool)> {
         let mut hub = lock(&self.hub);
         hub.listeners.retain(|listener| !listener.chunks.is_closed());
         if hub.listeners.len() >= LISTENERS_MAX {
@@ -93,11 +137,17 @@ impl Listeners {
         let mut beat = interval(BEAT_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beat.reset();
-        Some(Listening { first: Some(Bytes::from_static(b"retry: 2000\n\n")), takes, waiting, beat })
+        let first = Some(Bytes::from_static(b"retry: 2000\n\n"));
+        let mut listening = Listening { first, takes, waiting, beat };
+        let missed = last.and_then(|last| hub.recent.behind(last));
+        let goes_on = missed.is_some();
+        missed.into_iter().for_each(|missed| listening.begin_with(missed));
+        Some((listening, goes_on))
     }
 }
 
 fn serve(subscription: &Subscription, hub: &Mutex<Hub>) {
+    let mut listened = Instant::now();
     loop {
         let taken = subscription.next_within(LOOK_EVERY);
         let chunk = match &taken {
@@ -105,12 +155,15 @@ fn serve(subscription: &Subscription, hub: &Mutex<Hub>) {
             Taken::Nothing | Taken::End => Bytes::new(),
         };
         let mut hub = lock(hub);
-        hub.listeners.retain(|listener| listener.takes(&chunk));
-        if matches!(taken, Taken::End) {
-            hub.listeners.clear();
+        if let Taken::Batch(batch) = &taken {
+            hub.recent.add(batch);
         }
-        if hub.listeners.is_empty() {
-            hub.running = false;
+        hub.listeners.retain(|listener| listener.takes(&chunk));
+        if !hub.listeners.is_empty() {
+            listened = Instant::now();
+        }
+        if matches!(taken, Taken::End) || listened.elapsed() >= STAYS {
+            *hub = Hub::default();
             return;
         }
     }
@@ -188,4 +241,47 @@ impl Body for Listening {
 fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
     // What stands there is whole after every statement.
     hub.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_model::Moment;
+
+    use super::*;
+
+    fn record(millis: u64, number: u64, bytes: usize) -> Record {
+        let json = format!("{{\"n\":\"{}\"}}", "x".repeat(bytes)).into();
+        Record { id: EventId::new(millis, 1, number), time: Moment(millis), json }
+    }
+
+    fn batch(events: &[Record]) -> Batch {
+        Batch { events: events.to_vec(), ..Batch::default() }
+    }
+
+    #[test]
+    fn who_comes_again_is_sent_what_came_since_however_old_it_is() {
+        let mut recent = Recent::default();
+        let (seen, late, newer) = (record(2000, 1, 1), record(1000, 7, 1), record(2000, 2, 1));
+        recent.add(&batch(std::slice::from_ref(&seen)));
+        assert_eq!(recent.behind(seen.id).as_deref(), Some(""));
+        recent.add(&batch(&[late.clone(), newer.clone()]));
+        let ids = |text: &str| -> Vec<String> {
+            text.lines().filter_map(|line| Some(line.strip_prefix("id: ")?.to_owned())).collect()
+        };
+        let behind = recent.behind(seen.id).unwrap();
+        assert_eq!(ids(&behind), [late.id.to_string(), newer.id.to_string()]);
+        assert_eq!(recent.behind(newer.id).as_deref(), Some(""));
+        assert_eq!(recent.behind(EventId(7)), None, "nothing is known of it");
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound() {
+        let mut recent = Recent::default();
+        for number in 0..100 {
+            recent.add(&batch(&[record(1000, number, RECENT_BYTES_MAX / 10)]));
+        }
+        assert!(recent.bytes <= RECENT_BYTES_MAX && recent.records.len() >= 9);
+        assert!(recent.behind(record(1000, 1, 1).id).is_none());
+        assert!(recent.behind(record(1000, 99, 1).id).is_some());
+    }
 }

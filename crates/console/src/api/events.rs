@@ -94,8 +94,10 @@ fn shown(page: Page) -> String {
             text.push(',');
         }
         text.push_str(&record.json);
-        if text.len() > PAGE_BYTES_MAX && number + 1 < page.items.len() {
-            next = Some(Cursor::of(record.id));
+        // No cursor stands between records that share a row.
+        let goes_on = page.places.get(number + 1).is_some_and(|next| *next != page.places[number]);
+        if text.len() > PAGE_BYTES_MAX && goes_on {
+            next = Some(page.places[number]);
             break;
         }
     }
@@ -140,17 +142,17 @@ pub(super) async fn stream(
         (StatusCode::SERVICE_UNAVAILABLE, why.to_owned())
     };
     // Before the store is asked: what comes in between is sent twice rather than never.
-    let mut listening = records.listeners.listen(life).ok_or_else(many)?;
-    if let Some(last) = last.filter(|_| records.keeps()) {
+    let (mut listening, went_on) = records.listeners.listen(life, last).ok_or_else(many)?;
+    if let Some(last) = last.filter(|_| !went_on && records.keeps()) {
         let filter = Filter::default();
         let missed = records
             .read(move |store| {
-                let after = Some(Cursor::of(last));
+                let after = Some(store.before(last)?);
                 store.page(Table::Events, &filter, Order::OldestFirst, after, MISSED_MAX)
             })
             .await?;
         let mut text = String::new();
-        missed.items.iter().for_each(|record| push(record, &mut text));
+        missed.items.iter().filter(|record| record.id != last).for_each(|record| push(record, &mut text));
         if let (Some(_), Some(last)) = (missed.next, missed.items.last()) {
             text.push_str(&format!("event: gap\ndata: {{\"after\":\"{}\"}}\n\n", last.id));
         }

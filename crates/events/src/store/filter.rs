@@ -51,12 +51,6 @@ pub enum Order {
 pub struct Cursor(pub(crate) i64);
 
 impl Cursor {
-    /// Right behind a record.
-    #[must_use]
-    pub fn of(id: palisade_model::EventId) -> Self {
-        Self(super::row_of(id))
-    }
-
     /// What was there before this time is on the one side, what is there from then on is on the other.
     #[must_use]
     pub fn at(unix_millis: u64) -> Self {

@@ -62,8 +62,11 @@ impl Table {
 /// Some records, and where to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The records, in the order that was asked for.
+    /// The records, in the order that was asked for: as many as were asked for at most, and those that share the last one's row
+    /// in files that overlap, since no cursor could stand between them.
     pub items: Vec<Record>,
+    /// For each of them, where a page begins that goes on behind it. Those that share a row have the same.
+    pub places: Vec<Cursor>,
     /// Where the next page begins; `None` where there is nothing further. With a query that few records answer a page may
     /// be shorter than asked for, even empty, and have one.
     pub next: Option<Cursor>,
@@ -89,6 +92,13 @@ pub trait EventStore {
     /// # Errors
     /// When a file cannot be read.
     fn event(&self, id: EventId) -> Result<Option<Record>, StoreError>;
+
+    /// Right before an event, whatever row it has: where it is itself the first of a page, the oldest first. Where it is no longer
+    /// there, before the first row that it could have had.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn before(&self, id: EventId) -> Result<Cursor, StoreError>;
 
     /// Sums, the largest first, or by time where that is asked for.
     ///

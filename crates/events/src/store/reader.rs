@@ -113,6 +113,34 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// An event and its row.
+    fn found(&self, id: EventId) -> Result<Option<(i64, Record)>, StoreError> {
+        let first = row_of(id);
+        let rows = (first_row_at(id.unix_millis()), first | NUMBER_MASK);
+        let wanted = id.0.to_be_bytes();
+        let mut found = None;
+        self.each_file(rows, Table::Events, Order::NewestFirst, &mut |connection| {
+            let json = schema::json_of("event", schema::version(connection)?);
+            let mut statement = connection.prepare(&format!(
+                "SELECT r.seq, r.id, {json} FROM event r WHERE r.seq BETWEEN ? AND ? AND r.id = ?"
+            ))?;
+            let mut answer = statement.query((rows.0, rows.1, &wanted[..]))?;
+            if let Some(row) = answer.next()? {
+                found = Some(record(row)?);
+            }
+            Ok(found.is_some().then_some(i64::MAX))
+        })?;
+        Ok(found)
+    }
+}
+
+/// Where a page of so many ends: behind those that share the row of its last.
+fn end_of_page(found: &[(i64, Record)], limit: usize) -> usize {
+    let Some((last, _)) = limit.checked_sub(1).and_then(|last| found.get(last)) else { return found.len() };
+    limit + found[limit..].iter().take_while(|(row, _)| row == last).count()
+}
+
 impl EventStore for Reader {
     fn page(
         &self,
@@ -140,9 +168,10 @@ impl EventStore for Reader {
                 Order::NewestFirst => found.sort_by_key(|(row, _)| std::cmp::Reverse(*row)),
                 Order::OldestFirst => found.sort_by_key(|(row, _)| *row),
             }
-            // One more than asked for is enough to know that there are more.
-            found.truncate(limit + 1);
-            Ok(found.get(limit).map(|(row, _)| *row).or(horizon))
+            // One more than the page takes is enough to know that there are more.
+            let end = end_of_page(&found, limit);
+            found.truncate(end + 1);
+            Ok(found.get(end).map(|(row, _)| *row).or(horizon))
         })?;
         if let Some(horizon) = horizon {
             found.retain(|(row, _)| match order {
@@ -150,30 +179,22 @@ impl EventStore for Reader {
                 Order::OldestFirst => *row <= horizon,
             });
         }
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().map(|(row, _)| Cursor(*row));
-        let next = if more { last } else { horizon.map(Cursor) };
-        Ok(Page { items: found.into_iter().map(|(_, record)| record).collect(), next })
+        let end = end_of_page(&found, limit);
+        let more = found.len() > end;
+        found.truncate(end);
+        let (places, items): (Vec<Cursor>, Vec<Record>) =
+            found.into_iter().map(|(row, record)| (Cursor(row), record)).unzip();
+        let next = if more { places.last().copied() } else { horizon.map(Cursor) };
+        Ok(Page { items, places, next })
     }
 
     fn event(&self, id: EventId) -> Result<Option<Record>, StoreError> {
-        let first = row_of(id);
-        let rows = (first_row_at(id.unix_millis()), first | NUMBER_MASK);
-        let wanted = id.0.to_be_bytes();
-        let mut found = None;
-        self.each_file(rows, Table::Events, Order::NewestFirst, &mut |connection| {
-            let json = schema::json_of("event", schema::version(connection)?);
-            let mut statement = connection.prepare(&format!(
-                "SELECT r.seq, r.id, {json} FROM event r WHERE r.seq BETWEEN ? AND ? AND r.id = ?"
-            ))?;
-            let mut answer = statement.query((rows.0, rows.1, &wanted[..]))?;
-            if let Some(row) = answer.next()? {
-                found = Some(record(row)?.1);
-            }
-            Ok(found.is_some().then_some(i64::MAX))
-        })?;
-        Ok(found)
+        Ok(self.found(id)?.map(|(_, record)| record))
+    }
+
+    fn before(&self, id: EventId) -> Result<Cursor, StoreError> {
+        let row = self.found(id)?.map_or_else(|| row_of(id), |(row, _)| row);
+        Ok(Cursor(row.saturating_sub(1)))
     }
 
     fn sums(&self, query: &SumQuery) -> Result<Vec<Sum>, StoreError> {

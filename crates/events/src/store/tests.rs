@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use palisade_model::Moment;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -539,4 +540,59 @@ fn however_many_processes_meet_in_a_millisecond_none_of_their_records_is_lost() 
     assert_eq!(count(&folder), 100 * 30 + 1);
     let found = Reader::new(&folder.0).event(EventId::new(NOON, 99, 30)).unwrap();
     assert!(found.is_some_and(|found| found.id == EventId::new(NOON, 99, 30)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Processes that count alike meet in the same rows; the second file, begun on the next day, has rows that the first has.
+    #[test]
+    fn pages_have_each_record_once_however_many_share_a_millisecond(
+        first in proptest::collection::btree_set((0..3_u64, 1..4_u32, 1..6_u64), 0..40),
+        second in proptest::collection::btree_set((0..3_u64, 4..7_u32, 1..6_u64), 0..40),
+        limit in 1..9_usize,
+        is_newest_first: bool,
+    ) {
+        let folder = Folder::new(&format!("once-{:?}", std::thread::current().id()));
+        let of = |(millis, process, number): &(u64, u32, u64)| {
+            let id = EventId::new(NOON + millis, *process, *number);
+            Record { id, time: Moment(NOON + millis), json: r#"{"kind":"waf"}"#.into() }
+        };
+        let mut writer = Writer::open(&folder.0, LARGE).unwrap();
+        for (day, events) in [&first, &second].into_iter().enumerate() {
+            let batch = Batch { events: events.iter().map(of).collect(), ..Batch::default() };
+            writer.append(&batch, NOON + day as u64 * 86_400_000).unwrap();
+        }
+        let reader = Reader::new(&folder.0);
+        let order = if is_newest_first { Order::NewestFirst } else { Order::OldestFirst };
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = reader.page(Table::Events, &Filter::default(), order, after, limit).unwrap();
+            prop_assert_eq!(page.items.len(), page.places.len());
+            // Those that share the last one's row come with it: one of each file.
+            prop_assert!(page.items.len() <= limit + 1);
+            for (record, place) in page.items.iter().zip(&page.places) {
+                // Whoever saw this one last is given all that come behind it.
+                let before = reader.before(record.id).unwrap();
+                let rest = reader.page(Table::Events, &Filter::default(), Order::OldestFirst, Some(before), 1).unwrap();
+                prop_assert!(rest.items.iter().any(|one| one.id == record.id), "{:?}", place);
+            }
+            found.extend(page.items.into_iter().map(|record| record.id));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let millis: Vec<u64> = found.iter().map(|id| id.unix_millis()).collect();
+        let is_ordered = match order {
+            Order::NewestFirst => millis.is_sorted_by(|one, next| one >= next),
+            Order::OldestFirst => millis.is_sorted(),
+        };
+        prop_assert!(is_ordered);
+        found.sort_unstable();
+        let mut all: Vec<EventId> = first.iter().chain(&second).map(|event| of(event).id).collect();
+        all.sort_unstable();
+        prop_assert_eq!(found, all);
+    }
 }

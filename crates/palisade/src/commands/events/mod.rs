@@ -71,9 +71,7 @@ pub(crate) fn tail(flags: &EventsTailFlags) -> Result<Finding> {
         for record in page.items.iter().rev() {
             asked.print(&mut out, &record.json)?;
         }
-        if let Some(newest) = page.items.first() {
-            after = Cursor::of(newest.id).max(after);
-        }
+        after = page.places.first().copied().unwrap_or(began).max(began);
     }
     out.flush()?;
     loop {
@@ -86,9 +84,7 @@ pub(crate) fn tail(flags: &EventsTailFlags) -> Result<Finding> {
             after = next;
             continue;
         }
-        if let Some(last) = page.items.last() {
-            after = Cursor::of(last.id).max(after);
-        }
+        after = page.places.last().copied().unwrap_or(after);
         // What is older than this has been looked at and need not be again.
         after = after.max(Cursor::at(unix_millis().saturating_sub(COMMITTED_WITHIN_MILLIS)));
         std::thread::sleep(LOOK_EVERY);
