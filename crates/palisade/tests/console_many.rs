@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 
 use browser::Browser;
 use browser::plane::{axe, has_console};
+use collected::rogue::Rogue;
 use collected::{Stage, items, json};
-use serde_json::json;
+use palisade_events::sinks::Kind;
+use serde_json::{Value, json};
 use support::{Running, eventually, get};
 
 /// A console that two data planes are at, and a browser.
@@ -219,4 +221,146 @@ fn what_is_allowed_on_the_page_of_an_event_counts_at_all_data_planes_that_have_t
         eventually("it is taken back", || (get(proxy, "/evil/search?n=3", "").status == 403).then_some(()));
     }
     assert!(many.browser.complaints().is_empty());
+}
+
+/// What no page may run. The number that it would set is looked for.
+const SCRIPT: &str = "<img src=x onerror=window.ran=1><script>window.ran=1</script>'\"</title><svg onload=window.ran=1>\u{202e}";
+
+/// An event that says this wherever it may say something.
+fn event_that_says(text: &str) -> Value {
+    let end = json!({"ip": text, "peer_ip": text, "hostname": text, "namespace": text, "name": text, "country": text,
+        "spiffe_id": text, "upstream": text, "service_account": text});
+    let hit =
+        json!({"kind": text, "namespace": text, "name": text, "tier": text, "action": text, "rule_index": 0});
+    let rule = json!({"id": "1", "message": text, "severity": text, "file": text, "line": text, "target": text, "data": text,
+        "tags": [text], "phase": 2});
+    let finding = json!({"attack": text, "detector": text, "confidence": 98, "point": text, "decode_path": text,
+        "excerpt": text, "why": text, "phase": 2});
+    let policy = json!({"verdict": text, "reason": text, "pending_verdict": text, "pending_reason": text, "nearest": text,
+        "enforced": [hit], "pending": [hit]});
+    let mut event = json!({"@timestamp": "2026-11-23T00:00:00Z", "kind": "waf", "action": "deny", "mode": "block", "status": 403,
+        "cause": "rule", "path": format!("/{text}?q={text}"), "source": end, "destination": end, "attacks": [text],
+        "shortfalls": [text], "scores": {text: 7}, "tls": {"version": text, "cipher": text, "sni": text},
+        "rules": [rule], "findings": [finding], "policy": policy});
+    for name in [
+        "verdict",
+        "host",
+        "service",
+        "listener",
+        "method",
+        "protocol",
+        "authority",
+        "user_agent",
+        "msg",
+        "rule_info",
+        "attack",
+        "reason",
+        "framing",
+        "request_id",
+        "client_request_id",
+        "trace_id",
+        "answered_by",
+    ] {
+        event[name] = text.into();
+    }
+    event
+}
+
+/// An event of which nothing is what it is in others.
+fn event_of_no_shape(wrong: Value) -> Value {
+    let names = event_that_says("").as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut event: Value = names.into_iter().map(|name| (name, wrong.clone())).collect();
+    event["kind"] = "waf".into();
+    event["action"] = "deny".into();
+    event
+}
+
+#[test]
+fn whatever_a_data_plane_says_stays_text_on_every_page_and_no_page_stumbles() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let tokens = stage.folder.write("tokens", "one\n");
+    let mut console = stage.console("127.0.0.1:0", &["--token-file", &tokens]);
+    let (at, admin) = (console.listener("collector"), console.admin());
+    if !has_console(admin) {
+        return;
+    }
+    let Some(mut browser) = Browser::start() else { return };
+    let rogue = Rogue::start(at.port(), stage.folder.path(), "web-9.shop", "one", SCRIPT);
+    let mut ids = vec![rogue.send(Kind::Waf, event_that_says(SCRIPT))];
+    for wrong in
+        [json!(7), json!("x"), json!([[]]), json!({"a": {"b": []}}), json!([7, null, "x"]), Value::Null]
+    {
+        ids.push(rogue.send(Kind::Waf, event_of_no_shape(wrong)));
+    }
+    let l7 = json!({"@timestamp": "2026-11-23T00:00:00Z", "service": SCRIPT, "src_name_aggr": SCRIPT, "src_namespace": SCRIPT,
+        "src_type": "wep", "dest_name_aggr": SCRIPT, "dest_namespace": SCRIPT, "dest_type": "wep", "method": SCRIPT, "url": SCRIPT,
+        "response_code": "200", "count": 3, "blocked": 1, "would_block": 0});
+    rogue.send(Kind::L7, l7);
+    let alert = json!({"@timestamp": "2026-11-23T00:00:00Z", "time": "x", "kind": "alert", "name": SCRIPT, "origin": SCRIPT,
+        "severity": SCRIPT, "description": SCRIPT, "source": SCRIPT});
+    rogue.send(Kind::Alerts, alert);
+    // One that says that it is from another data plane is none.
+    let mut other = event_that_says("x");
+    other["dataplane"] = "web-1.shop".into();
+    rogue.send(Kind::Waf, other);
+    eventually("what it sent is here", || {
+        let came = items(&json(admin, "/api/v1/events?limit=1000")).len() >= ids.len();
+        (came && rogue.refused() == 1).then_some(())
+    });
+    eventually("it is in the inventory", || {
+        (items(&json(admin, "/api/v1/dataplanes")).first()?["revision"] != "").then_some(())
+    });
+    let event_pages = ids.iter().map(|id| format!("events/{id}"));
+    let pages = [
+        "",
+        "live",
+        "live?dataplane=web-9.shop",
+        "events",
+        "events?dataplane=web-9.shop",
+        "graph",
+        "graph?view=table",
+        "services",
+        "tuning",
+        "tuning?service=shop",
+        "inventory",
+        "policies",
+        "rules",
+        "lists",
+        "alerts",
+        "try",
+        "replay",
+        "health",
+    ];
+    for page in pages.map(str::to_owned).into_iter().chain(event_pages) {
+        browser.open(&format!("http://{admin}/#/{page}"));
+        browser.wait(
+            "document.querySelector('h1') && document.querySelector('main') && !document.querySelector('main').innerText.includes('Loading')",
+        );
+        // Time for whatever would run.
+        browser.eval("new Promise((resolve) => setTimeout(resolve, 100))");
+        assert_eq!(browser.eval("window.ran === undefined"), true, "{page}");
+        let grown = browser.eval(
+            "document.querySelectorAll('img, main script, [onload], [onerror], iframe, object').length",
+        );
+        assert_eq!(grown, 0, "{page}");
+        let failures =
+            browser.eval("[...document.querySelectorAll('.failure')].map((failure) => failure.innerText)");
+        assert_eq!(failures, json!([]), "{page}");
+    }
+    browser.open(&format!("http://{admin}/#/health"));
+    browser.wait_text("onerror=window.ran");
+    assert!(
+        browser
+            .eval("document.querySelector('tr[data-name]').innerText")
+            .as_str()
+            .unwrap()
+            .contains("\\u{202e}")
+    );
+    browser.picture("many-hostile");
+    browser.open(&format!("http://{admin}/#/events"));
+    browser.wait(&format!("{ROWS} === {}", ids.len() + 1));
+    assert_eq!(browser.complaints(), [""; 0]);
 }

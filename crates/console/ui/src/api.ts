@@ -72,8 +72,8 @@ export interface Resource<T> {
   reload: () => void
 }
 
-/** What a path answers, asked again every so often while the page is seen. Asks nothing without a path. */
-export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
+/** What a path answers, asked again every so often while the page is seen, as `read` takes it. Asks nothing without a path. */
+export function useResource<T>(path: string | null, everyMs = 0, read: (answer: T) => T = (answer) => answer): Resource<T> {
   const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError }>({ path: null })
   const [turn, setTurn] = useState(0)
   const shown = useRef(path)
@@ -88,7 +88,7 @@ export function useResource<T>(path: string | null, everyMs = 0): Resource<T> {
         return
       }
       try {
-        const data = await ask<T>(since(path), { signal: ending.signal })
+        const data = read(await ask<T>(since(path), { signal: ending.signal }))
         setState({ path, data })
       } catch (error) {
         if (ending.signal.aborted) return

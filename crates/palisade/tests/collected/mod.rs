@@ -1,6 +1,8 @@
 //! A console for many data planes, its data planes, and what is asked of them.
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub(crate) mod rogue;
+
 use std::net::SocketAddr;
 use std::process::Command;
 

@@ -1,6 +1,7 @@
 // One event, explained: what was sent, what was seen where and how, what it added up to, and how to allow exactly this.
 import type { PageProps } from '../app'
 import { useResource } from '../api'
+import { eventOf } from '../event/shape'
 import { bytes, duration, modeWord, severityWord, visible } from '../format'
 import { ActionBadge, Copy, Empty, Facts, Loaded, Mode, Panel, Share, Text, Time } from '../parts/basics'
 import { href } from '../router'
@@ -13,7 +14,7 @@ import { addsUp, reasonOf, sourceOf } from '../event/words'
 
 export function EventPage({ place, operates }: PageProps) {
   const path = `events/${encodeURIComponent(place.path[1] ?? '')}`
-  const event = useResource<Event>(path)
+  const event = useResource<Event>(path, 0, eventOf)
   const found = useResource<Allowance>(`${path}/allowance`)
   return (
     <Loaded from={event} what="the event">

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { ApiError, ask, query, since } from '../api'
+import { eventsOf } from '../event/shape'
 import { Empty, Failure, Loading, Panel } from '../parts/basics'
 import { ChooseDataplane } from '../parts/choose-dataplane'
 import { EventTable } from '../parts/event-table'
@@ -23,7 +24,7 @@ export function Events({ place, window, collects }: PageProps) {
     setError(undefined)
     try {
       const path = since(asked) + (cursor ? `&cursor=${encodeURIComponent(cursor)}` : '')
-      const page = await ask<Page<Event>>(path, { signal })
+      const page = eventsOf(await ask<Page<Event>>(path, { signal }))
       setFound((before) => ({ asked, events: cursor && before ? [...before.events, ...page.items] : page.items, next: page.next }))
     } catch (error) {
       if (signal?.aborted) return

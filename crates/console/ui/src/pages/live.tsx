@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { ask, query } from '../api'
+import { eventOf, eventsOf } from '../event/shape'
 import { Empty, Panel } from '../parts/basics'
 import { ChooseDataplane } from '../parts/choose-dataplane'
 import { EventTable } from '../parts/event-table'
@@ -39,13 +40,13 @@ function Following({ place, dataplane, collects }: Pick<PageProps, 'place' | 'co
         return [...added, ...before].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, ROWS_MAX)
       })
     // What was a moment ago says what to expect; what comes meanwhile is told apart by its id.
-    ask<Page<Event>>(`events${query({ dataplane, limit: 50 })}`).then((page) => take(page.items), () => {})
+    ask<Page<Event>>(`events${query({ dataplane, limit: 50 })}`).then((page) => take(eventsOf(page).items), () => {})
     const stream = new EventSource('/api/v1/stream')
     stream.onopen = () => setConnection('live')
     stream.onerror = () => setConnection('interrupted')
     stream.addEventListener('event', (message) => {
       try {
-        const event = JSON.parse((message as MessageEvent<string>).data) as Event
+        const event = eventOf(JSON.parse((message as MessageEvent<string>).data))
         if (dataplane && event.dataplane !== dataplane) return
         waiting.current.push(event)
       } catch {

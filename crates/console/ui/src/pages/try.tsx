@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { type ApiError, ask, query, useResource } from '../api'
+import { eventOf } from '../event/shape'
 import { duration, MODES, modeWord, severityWord, visible } from '../format'
 import { Empty, Failure, Field, Panel, Text } from '../parts/basics'
 import { Elsewhere } from '../parts/elsewhere'
@@ -20,7 +21,7 @@ export function Try(props: PageProps) {
 function Trying({ place }: PageProps) {
   const services = useResource<Page<Service>>('services')
   const from = place.query.get('event')
-  const event = useResource<Event>(from ? `events/${encodeURIComponent(from)}` : null)
+  const event = useResource<Event>(from ? `events/${encodeURIComponent(from)}` : null, 0, eventOf)
   const [service, setService] = useState('')
   const [mode, setMode] = useState('block')
   const [method, setMethod] = useState('GET')
