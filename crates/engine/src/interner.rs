@@ -1,4 +1,5 @@
-//! What rule sets share: compiled operators, the filters made of them, texts, and rules that are the same.
+//! What rule sets share: compiled operators, the filters made of them, patterns that choose members, texts, and rules that are the
+//! same.
 //!
 //! Most of a rule set's memory and load time are its patterns, then the texts that rules log. Services that differ in a
 //! few exclusions, and a rule set that is loaded anew, have nearly all of them in common. An interner holds nothing by itself: what no rule set
@@ -9,6 +10,7 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use palisade_http::Fields;
+use palisade_pcre::{Options as PatternOptions, Pattern, PatternError};
 use palisade_seclang::ast::{OperatorName, SetVar, Template};
 
 use crate::operator::{CompileError, CompileOptions, DataFiles, Operator};
@@ -20,6 +22,8 @@ use crate::ruleset::Rule;
 pub struct Interner {
     operators: Mutex<Shared<OperatorKey, Operator>>,
     sieves: Mutex<Vec<Weak<OperatorSieve>>>,
+    /// Of selectors, by their text.
+    patterns: Mutex<Shared<Vec<u8>, Pattern>>,
     templates: Mutex<Equals<Template>>,
     assignments: Mutex<Equals<SetVar>>,
     texts: Mutex<Equals<str>>,
@@ -77,6 +81,12 @@ impl Interner {
             http_bl_key: options.http_bl_key.clone(),
         };
         locked(&self.operators).get_or_make(key, || Operator::compile(name, argument, options, &read))
+    }
+
+    /// A pattern that chooses members of a collection by their names.
+    pub(crate) fn pattern(&self, source: &[u8]) -> Result<Arc<Pattern>, PatternError> {
+        let options = PatternOptions { case_insensitive: true, ..PatternOptions::default() };
+        locked(&self.patterns).get_or_make(source.to_vec(), || Pattern::new(source, options))
     }
 
     /// A text with macros.

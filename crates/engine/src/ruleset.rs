@@ -390,7 +390,7 @@ pub(crate) enum Selector {
     Key(Vec<u8>),
     /// A key with macros.
     ExpandedKey(Text),
-    Regex(Pattern),
+    Regex(Arc<Pattern>),
     XPath {
         number: usize,
         query: Arc<XPathQuery>,

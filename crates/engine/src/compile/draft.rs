@@ -41,8 +41,8 @@ impl Draft<'_> {
 /// Rules that an update or `ctl` is about.
 pub(super) enum DraftSelector {
     Ids(Vec<IdRange>),
-    Tag(Pattern),
-    Msg(Pattern),
+    Tag(Arc<Pattern>),
+    Msg(Arc<Pattern>),
 }
 
 impl DraftSelector {

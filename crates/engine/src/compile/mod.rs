@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use palisade_codec::transform::{Transformation, UnicodeMap};
 use palisade_http::XPath;
-use palisade_pcre::{Options as PatternOptions, Pattern};
+use palisade_pcre::Pattern;
 use palisade_seclang::ast::{
     self, Action, Ctl, Directive, FileId, OperatorName, PersistentCollection, Phase, Selection, Setting,
     Span, Spanned, TargetMode, TemplatePart, Variable,
@@ -101,7 +101,7 @@ struct Compiler<'a> {
     looked_at: usize,
     components: Vec<String>,
     operators: HashMap<(OperatorName, Vec<u8>, String), Arc<Operator>>,
-    patterns: HashMap<Vec<u8>, Pattern>,
+    patterns: HashMap<Vec<u8>, Arc<Pattern>>,
     xpaths: HashMap<(Vec<u8>, Namespaces), (usize, Arc<XPathQuery>)>,
     unicode_map: Option<UnicodeMap>,
     files: Vec<String>,
@@ -371,12 +371,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn pattern(&mut self, source: &[u8], span: Span) -> Option<Pattern> {
+    fn pattern(&mut self, source: &[u8], span: Span) -> Option<Arc<Pattern>> {
         if let Some(pattern) = self.patterns.get(source) {
             return Some(pattern.clone());
         }
-        let options = PatternOptions { case_insensitive: true, ..PatternOptions::default() };
-        match Pattern::new(source, options) {
+        match self.interner.pattern(source) {
             Ok(pattern) => {
                 self.patterns.insert(source.to_vec(), pattern.clone());
                 Some(pattern)

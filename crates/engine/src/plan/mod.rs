@@ -137,7 +137,8 @@ struct Probe {
     place: u32,
     /// What the target calls itself.
     variable: Variable,
-    selector: ProbeSelector,
+    /// Which members of the source; all where there is none. In a box: few have one, and there are thousands of probes.
+    selector: Option<Box<ProbeSelector>>,
     /// `multiMatch`: what lies before the last transformation counts too.
     every_stage: bool,
     /// The rule leaves captures where it does not match: see [`Decision::captures`].
@@ -146,9 +147,8 @@ struct Probe {
 
 #[derive(Clone, Debug)]
 enum ProbeSelector {
-    All,
     Key(Vec<u8>),
-    Regex(Pattern),
+    Regex(Arc<Pattern>),
 }
 
 /// A count, whose operator is asked at once.
@@ -301,9 +301,9 @@ impl Planner {
                 continue;
             }
             let selector = match &target.selector {
-                Selector::Key(key) => ProbeSelector::Key(key.clone()),
-                Selector::Regex(pattern) => ProbeSelector::Regex(pattern.clone()),
-                _ => ProbeSelector::All,
+                Selector::Key(key) => Some(Box::new(ProbeSelector::Key(key.clone()))),
+                Selector::Regex(pattern) => Some(Box::new(ProbeSelector::Regex(pattern.clone()))),
+                _ => None,
             };
             for base in bases_of(target) {
                 // What the operator needs says nothing about what it rejects.
@@ -400,8 +400,8 @@ impl Planner {
         // What any of a chain's operators may match: another result need not be made.
         let mut wanted: BTreeMap<u32, Want> = BTreeMap::new();
         for probe in &probes {
-            match &probe.selector {
-                ProbeSelector::Key(key) => {
+            match probe.selector.as_deref() {
+                Some(ProbeSelector::Key(key)) => {
                     let none = || Keyed { operators: Vec::new(), selections: Box::default() };
                     let operators = &mut keys.entry(key, none).operators;
                     // Probes come sorted by operator.
@@ -409,7 +409,7 @@ impl Planner {
                         operators.push(probe.operator);
                     }
                 }
-                ProbeSelector::All | ProbeSelector::Regex(_) => add(&mut unkeyed, probe.operator),
+                None | Some(ProbeSelector::Regex(_)) => add(&mut unkeyed, probe.operator),
             }
             add(through.entry(probe.chain).or_insert_with(mask), probe.operator);
             let want = wants[probe.operator as usize];

@@ -500,10 +500,10 @@ impl Source {
 
 impl Probe {
     fn selects(&self, key: Option<&[u8]>) -> bool {
-        match &self.selector {
-            ProbeSelector::All => true,
-            ProbeSelector::Key(name) => key.is_some_and(|key| key.eq_ignore_ascii_case(name)),
-            ProbeSelector::Regex(pattern) => key.is_some_and(|key| finds(pattern, key)),
+        match self.selector.as_deref() {
+            None => true,
+            Some(ProbeSelector::Key(name)) => key.is_some_and(|key| key.eq_ignore_ascii_case(name)),
+            Some(ProbeSelector::Regex(pattern)) => key.is_some_and(|key| finds(pattern, key)),
         }
     }
 }
