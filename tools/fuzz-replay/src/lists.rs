@@ -19,7 +19,7 @@ pub fn list_line(input: &[u8]) {
         changes_max: 4,
         tombstones_max: 4,
     };
-    let mut lists = Lists::new(limits, Seed(1, 2));
+    let mut lists = Lists::new(limits);
     let mut reason: Arc<str> = "".into();
     for text in input.split(|byte| *byte == b'\n') {
         let Some(line) = Line::read(text, &mut reason) else { continue };
