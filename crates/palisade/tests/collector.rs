@@ -458,6 +458,63 @@ fn no_event_is_lost_or_doubled_whoever_is_killed_under_traffic() {
 }
 
 #[test]
+fn a_full_spool_drops_the_oldest_within_its_bound_and_an_event_tells_how_many() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let at = console.listener("collector");
+    kill(console);
+    Pki(&stage.folder).server("ca", "web-1", &["web-1"]);
+    let [cert, key] = ["web-1.crt", "web-1.key"].map(|name| stage.folder.at(name));
+    let by = format!("cert: {cert}, key: {key}, spill: 1MiB");
+    let mut plane = stage.plane_with("web-1", "127.0.0.1:0", at, &by);
+    let proxy = plane.listener("web");
+    // Several times what there is room for, on the disk and on its way there.
+    let padding = "x".repeat(3000);
+    let admin_of_plane = plane.admin();
+    let dropped = || {
+        let planes = json(admin_of_plane, "/api/v1/dataplanes");
+        items(&planes)[0]["spool"]["dropped"].as_u64().unwrap()
+    };
+    let began = Instant::now();
+    let mut asked = 0;
+    while dropped() == 0 {
+        for _ in 0..200 {
+            assert_eq!(get(proxy, &format!("/evil?n={asked}&p={padding}"), "").status, 403);
+            asked += 1;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "nothing was dropped of {asked}");
+    }
+    let folder = stage.folder.path().join("web-1/collector");
+    let on_disk: u64 =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(on_disk <= (1 << 20) + (64 << 10), "{on_disk} bytes on the disk");
+    let last = asked - 1;
+
+    let mut console = stage.console(&at.to_string(), &[]);
+    let admin = console.admin();
+    let event = eventually("an event tells of it", || {
+        items(&json(admin, "/api/v1/events?kind=dropped&limit=1")).first().cloned()
+    });
+    assert_eq!(event["dropped"]["at"], "collector", "{event}");
+    assert!(event["dropped"]["events"].as_u64().unwrap() > 0, "{event}");
+    // The latest came, the first did not, and none is there twice.
+    let found = eventually("the latest came", || {
+        let found = paths(admin);
+        found.keys().any(|path| path.starts_with(&format!("/evil?n={last}&"))).then_some(found)
+    });
+    assert!(!found.keys().any(|path| path.starts_with("/evil?n=0&")), "the oldest go first");
+    assert!(found.values().all(|count| *count == 1) && found.len() < asked, "{} of {asked}", found.len());
+    // And the console knows of it as well.
+    eventually("the inventory tells of it", || {
+        (items(&json(admin, "/api/v1/dataplanes")).first()?["spool"]["dropped"].as_u64()? > 0).then_some(())
+    });
+    assert_eq!((plane.end(), console.end()), (0, 0));
+}
+
+#[test]
 fn a_console_that_cannot_be_is_said() {
     if !pki::tools() {
         return;
