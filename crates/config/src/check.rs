@@ -66,6 +66,7 @@ pub(crate) fn check(mut config: Config, decoder: &mut Decoder) -> Option<Config>
     checks.collector(&config);
     checks.shared_state(&config);
     checks.recording(&config);
+    checks.tracing(&config);
     Some(config)
 }
 

@@ -40,6 +40,7 @@ mod shared_state;
 mod sinks;
 mod socket;
 mod tls;
+mod tracing;
 mod value;
 
 // What is known of YAML and of places in it stands in a crate of its own; here it goes by its old names.
@@ -90,6 +91,7 @@ pub use tls::{
     ListenerTls, ServerName, ServiceTls, SpiffeIdText, SubjectMatching, SubjectPattern, TlsVersion,
     UpstreamTls, WorkloadApi,
 };
+pub use tracing::Tracing;
 pub use value::{
     Address, AdminAddress, AnswerStatus, AuditFormat, Count, CountIn, FilePath, ForwardedHeaders,
     HostPattern, IpAddress, ListenerProtocol, Located, Location, LogTarget, Name, OnFailure, OnRequestBody,

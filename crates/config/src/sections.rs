@@ -20,6 +20,7 @@ use crate::shared_state::SharedState;
 use crate::sinks::Alerts;
 use crate::socket::Socket;
 use crate::tls::{Direction, Forward, ListenerTls, ServiceTls, UpstreamTls, WorkloadApi};
+use crate::tracing::Tracing;
 use crate::value::{
     Address, AdminAddress, AnswerStatus, AuditFormat, Count, FilePath, ForwardedHeaders, HostPattern,
     IpAddress, ListenerProtocol, Located, Location, LogTarget, Name, OnFailure, OnRequestBody,
@@ -77,6 +78,8 @@ section! {
         events: Events,
         /// Copies of requests, kept to try changes on.
         recording: Recording,
+        /// Traces of requests, for a collector of OpenTelemetry.
+        tracing: Tracing,
         /// Who says who we are, where certificates are `workload-api`.
         workload_api: WorkloadApi,
         /// What asks about events, and who is told.

@@ -516,8 +516,12 @@ impl Exchange {
         self.upstream.run(false);
         facts.reached();
         (facts.stance, facts.stopped) = (self.stance, self.tally.blocked);
-        facts.timing =
-            Timing { total: self.began.elapsed(), engine: self.engine, upstream: self.upstream.sum };
+        facts.timing = Timing {
+            total: self.began.elapsed(),
+            engine: self.engine,
+            upstream: self.upstream.sum,
+            upstream_after: self.upstream.first.map(|first| first.saturating_duration_since(self.began)),
+        };
         self.counts.one(facts.sent);
         self.plane.metrics.ended(&facts, report.as_ref(), self.tally);
         let of_file = self.hit.as_ref().is_some_and(|hit| hit.origin == Origin::File);
@@ -580,12 +584,17 @@ struct Stopwatch {
     /// `None` until it ran for the first time.
     sum: Option<Duration>,
     since: Option<Instant>,
+    /// When it ran first.
+    first: Option<Instant>,
 }
 
 impl Stopwatch {
     fn run(&mut self, run: bool) {
         match (self.since, run) {
-            (None, true) => self.since = Some(Instant::now()),
+            (None, true) => {
+                self.since = Some(Instant::now());
+                self.first = self.first.or(self.since);
+            }
             (Some(since), false) => {
                 self.sum = Some(self.sum.unwrap_or_default() + since.elapsed());
                 self.since = None;

@@ -14,6 +14,7 @@ use palisade_model::{Listing, PeerIdentity, Workload};
 
 use crate::arrival::TlsArrival;
 use crate::copy::{CopyRoom, RequestCopy};
+use crate::trace::{Sampling, Trace};
 
 /// Takes what exchanges leave behind. Called on the threads that serve: it must not block, and it should be quick.
 pub trait Journal: Send + Sync + Debug {
@@ -34,6 +35,11 @@ pub trait Journal: Send + Sync + Debug {
     /// its head is whole.
     fn copies(&self, service: &Service) -> Option<CopyRoom> {
         let _ = service;
+        None
+    }
+
+    /// Which requests are traced; `None` where nobody takes traces, and what clients say of theirs goes on as it came.
+    fn sampling(&self) -> Option<Sampling> {
         None
     }
 }
@@ -141,6 +147,8 @@ pub struct Facts {
     pub stopped: bool,
     /// The first `traceparent`, at most 64 bytes.
     pub traceparent: Option<Vec<u8>>,
+    /// Its trace, where somebody takes traces.
+    pub trace: Option<Trace>,
 }
 
 /// What a client was answered.
@@ -173,6 +181,8 @@ pub struct Timing {
     /// of it that was read. Not while a client that is slow to send its body, or to take the response's, was.
     /// `None`: it was not asked.
     pub upstream: Option<Duration>,
+    /// From the request's head being whole to the upstream being waited for first. `None`: it was not asked.
+    pub upstream_after: Option<Duration>,
 }
 
 impl Facts {
@@ -223,6 +233,7 @@ impl Facts {
             list: standing.list,
             stopped: false,
             traceparent: None,
+            trace: None,
         };
         for (name, value) in head.headers.iter() {
             let (known, field, bytes_max) = match name.len() {

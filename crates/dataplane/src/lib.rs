@@ -68,6 +68,7 @@ mod sides;
 mod site;
 mod throttle;
 mod tls;
+mod trace;
 mod tunnel;
 mod upload;
 mod upstream;
@@ -106,4 +107,5 @@ pub use tls::{
     Misdirected, ServerTls, TlsServer, TlsServerError, TlsServerSettings, UpstreamTls, UpstreamTlsError,
     UpstreamTlsSettings, authorities,
 };
+pub use trace::{Sampling, Trace};
 pub use upstream::{Upstream, UpstreamLimits, UpstreamProtocol, UpstreamUrlError};

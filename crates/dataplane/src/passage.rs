@@ -42,6 +42,7 @@ use crate::routes::host_of;
 use crate::settings::{BodyMode, Destination, Listener, Plane};
 use crate::sides::ClientSide;
 use crate::site::Site;
+use crate::trace::Trace;
 use crate::upload::{Judging, Upload};
 use crate::wire::Timer;
 
@@ -150,6 +151,8 @@ impl<'p, C: ClientSide> Passage<'p, C> {
         let site = destination.as_ref().and_then(|destination| destination.site.clone());
         self.site = site.map(|site| site.at(Target::new(&head.target, &head.method).path()));
         let id = request_id();
+        let sampling = plane.journal.sampling();
+        let trace = sampling.map(|sampling| Trace::of(&head.headers, &id, &request_id(), sampling));
         let client_addr = listener.client_of(arrival, &head.headers);
         let mut forwarded = Vec::with_capacity(head.line.len() + 1024);
         let changed = destination.as_ref().map_or(Ok(None), |destination| destination.outgoing.target(&head));
@@ -172,6 +175,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
                 target: changed.ok().flatten(),
                 peer: told,
                 authentication: destination.authentication.as_deref(),
+                trace: trace.as_ref(),
             };
             request::write_head(&head, &plan, &hop, &mut forwarded);
         }
@@ -218,6 +222,9 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             in_parts,
         };
         let (mut exchange, stand) = Exchange::begin(plane, about, peer, head, &service).await;
+        if let Some(facts) = exchange.facts() {
+            facts.trace = trace;
+        }
         for (name, value) in exchange.take_told() {
             write_field(name.as_bytes(), value.as_bytes(), &mut forwarded);
         }

@@ -15,6 +15,7 @@ use crate::forwarded::{self, Known};
 use crate::identity_headers::Forward;
 use crate::outgoing::Outgoing;
 use crate::settings::ForwardedFor;
+use crate::trace::Trace;
 
 /// What we do with a request, as its head has it.
 #[derive(Debug)]
@@ -125,6 +126,8 @@ pub(crate) struct Hop<'a> {
     pub(crate) peer: Option<&'a PeerIdentity>,
     /// Who has to say who they are: what of that does not go on.
     pub(crate) authentication: Option<&'a Authentication>,
+    /// The trace that it belongs to, where somebody takes traces.
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 /// Writes the head that the upstream gets, but for its end.
@@ -184,6 +187,7 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
             || hop.outgoing.headers.drops(name)
             || plan.expects_continue && name.eq_ignore_ascii_case(b"expect")
             || hop.authentication.is_some_and(|authentication| authentication.keeps_back(name, value))
+            || hop.trace.is_some_and(|trace| trace.keeps_back(name))
             || named.iter().any(|word| name.eq_ignore_ascii_case(word));
         if dropped {
             continue;
@@ -197,6 +201,9 @@ pub(crate) fn write_head(head: &RequestHead, plan: &RequestPlan, hop: &Hop<'_>, 
     }
     for (name, value) in hop.outgoing.headers.fields() {
         write_field(name.as_bytes(), value.as_bytes(), out);
+    }
+    if let Some(trace) = hop.trace {
+        write_field(b"Traceparent", trace.traceparent().as_bytes(), out);
     }
     if plan.coding() == Coding::Chunked && !plan.length_is_open() {
         write_field(b"Transfer-Encoding", b"chunked", out);
@@ -329,6 +336,7 @@ mod tests {
             target: None,
             peer: None,
             authentication: None,
+            trace: None,
         };
         let mut out = Vec::new();
         write_head(&head, &plan, &hop, &mut out);

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::{Automatic, AutomaticList, Config, Network, RoutePath};
-use palisade_dataplane::{AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, LiveLists, Remark};
+use palisade_dataplane::{
+    AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, LiveLists, Remark, Sampling,
+};
 use palisade_engine::path_is_below;
 use palisade_http::{Target, normal_path};
 use palisade_inspect::{Cause, Report, Service};
@@ -149,6 +151,10 @@ impl Journal for Noting {
 
     fn copies(&self, service: &Service) -> Option<CopyRoom> {
         self.journal.copies(service)
+    }
+
+    fn sampling(&self) -> Option<Sampling> {
+        self.journal.sampling()
     }
 }
 

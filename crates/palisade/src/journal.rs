@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use palisade_config::LogTarget;
-use palisade_dataplane::{AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, Remark};
+use palisade_dataplane::{AnsweredBy, ClosedConnection, CopyRoom, Ended, Facts, Journal, Remark, Sampling};
 use palisade_engine::{AuditSettings, RuleSet, Settings};
 use palisade_events::access::{self, AccessRecord};
 use palisade_events::audit::{self, AuditFormat, Boundary, IndexedFile, Producer};
@@ -27,6 +27,7 @@ use crate::admin::Process;
 use crate::events::{Events, host};
 use crate::recording::Recording;
 use crate::snapshot::Snapshot;
+use crate::traces::Traces;
 
 /// The logs of this process.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Logs {
     events: Option<Arc<Events>>,
     /// Who takes copies of requests; nobody where none are asked for.
     recording: Option<Arc<Recording>>,
+    /// Who takes traces; nobody where none are asked for.
+    traces: Option<Arc<Traces>>,
 }
 
 impl Logs {
@@ -92,6 +95,7 @@ impl Logs {
             producer: Producer::new(env!("CARGO_PKG_VERSION"), &host()),
             events: None,
             recording: None,
+            traces: None,
         }
     }
 
@@ -105,6 +109,12 @@ impl Logs {
     #[must_use]
     pub(crate) fn with_recording(self, recording: Option<Arc<Recording>>) -> Self {
         Self { recording, ..self }
+    }
+
+    /// The same with somebody who takes traces.
+    #[must_use]
+    pub(crate) fn with_traces(self, traces: Option<Arc<Traces>>) -> Self {
+        Self { traces, ..self }
     }
 
     /// Opens the files that a rule set names, before it serves. Gives the writers that are new, by the log's name, and
@@ -342,6 +352,9 @@ impl Journal for Logs {
             let verdict = report.as_ref().map_or("error", |report| report.verdict().as_str());
             self.write_access(log, &facts, redacted.as_ref(), verdict);
         }
+        if let Some(traces) = &self.traces {
+            traces.record(&facts, report.as_ref());
+        }
         if let (Some(recording), Some(copy)) = (&self.recording, copy) {
             recording.record(&facts, report.as_ref(), *copy);
         }
@@ -349,6 +362,10 @@ impl Journal for Logs {
 
     fn copies(&self, service: &Service) -> Option<CopyRoom> {
         self.recording.as_ref()?.copies(service)
+    }
+
+    fn sampling(&self) -> Option<Sampling> {
+        self.traces.as_ref().map(|traces| traces.sampling())
     }
 
     fn remark(&self, remark: Remark) {

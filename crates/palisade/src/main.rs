@@ -57,6 +57,7 @@ mod sites;
 mod snapshot;
 mod specifications;
 mod tls;
+mod traces;
 mod waiting;
 mod watch;
 mod workload_api;

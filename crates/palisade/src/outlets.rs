@@ -192,8 +192,7 @@ pub(crate) fn sink_of(sink: &palisade_config::Sink) -> SinkSetting {
         let http = http(to.url.as_ref(), to.url_file.as_ref(), to.ca.as_ref(), &to.auth, to.timeout);
         To::Webhook(WebhookSetting { http, gzip: to.gzip })
     } else if let Some(to) = &sink.otlp {
-        let http = http(Some(&to.url), None, to.ca.as_ref(), &to.auth, to.timeout);
-        To::Otlp(OtlpSetting { http, host: host() })
+        To::Otlp(otlp_of(to))
     } else {
         let to = sink.file.as_ref().expect("a checked sink is one of five");
         To::File(FileSetting {
@@ -210,6 +209,12 @@ pub(crate) fn sink_of(sink: &palisade_config::Sink) -> SinkSetting {
     let kinds: Vec<Kind> = sink.records.iter().map(kind).collect();
     let kinds = if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds };
     SinkSetting { name: sink.name().to_owned(), kinds, to, spill_bytes_max: sink.spill.bytes() }
+}
+
+/// A collector of OpenTelemetry.
+pub(crate) fn otlp_of(to: &palisade_config::Otlp) -> OtlpSetting {
+    let http = http(Some(&to.url), None, to.ca.as_ref(), &to.auth, to.timeout);
+    OtlpSetting { http, host: host() }
 }
 
 fn http(

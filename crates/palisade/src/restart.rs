@@ -17,6 +17,7 @@ pub(crate) fn needs_restart(started: &Config, now: &Config) -> Vec<String> {
     differs("envoy", asking(started) != asking(now));
     differs("events", started.events != now.events);
     differs("sharedState", started.shared_state != now.shared_state);
+    differs("tracing", started.tracing != now.tracing);
     differs("recording", started.recording != now.recording);
     differs("workloadApi", started.workload_api != now.workload_api);
     needs

@@ -55,6 +55,14 @@ impl Checks<'_> {
 }
 
 impl Checks<'_> {
+    /// Whether who takes traces can be told who we are.
+    pub(super) fn tracing(&mut self, config: &Config) {
+        let Some(otlp) = &config.tracing.otlp else { return };
+        if let Some(wrong) = wrong(&otlp.auth) {
+            self.error("tracing.otlp.auth", Origin::Default, wrong.0.to_owned(), wrong.1);
+        }
+    }
+
     /// Whether a data plane can say to its collector who it is.
     pub(super) fn collector(&mut self, config: &Config) {
         let Some(collector) = &config.events.collector else { return };

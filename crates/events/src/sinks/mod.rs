@@ -22,6 +22,7 @@ mod secret;
 mod syslog;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod webhook;
 mod worker;
 
@@ -34,6 +35,7 @@ pub use file::FileSetting;
 pub use otlp::OtlpSetting;
 pub use secret::{Reference, Secrets};
 pub use syslog::{SyslogSetting, SyslogTransport};
+pub use traces::{AttributeValue, Attributes, RequestTrace, Tracer, TracerCounts, UpstreamSpan};
 pub use webhook::WebhookSetting;
 pub use worker::{Delivered, Outlet, Say, SinkCounts, Transport};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, HttpSetting};
+use super::client::{Answer, Client, HttpSetting};
 use super::document::{Document, Kind};
 use super::secret::Secrets;
 use super::webhook::{post, whole};
@@ -41,13 +41,7 @@ impl Transport for Otlp {
         }]});
         let headers = [("content-type", "application/json")];
         let answer = post(&self.client, "/v1/logs", &headers, body.to_string().into_bytes(), true);
-        let rejected = answer.as_ref().ok().filter(|answer| answer.status == 200).map_or(0, |answer| {
-            let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let rejected = &answer["partialSuccess"]["rejectedLogRecords"];
-            // 64-bit numbers are texts in protobuf's JSON.
-            let rejected = rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok());
-            rejected.unwrap_or(0).min(documents.len() as u64)
-        });
+        let rejected = partial_rejection(&answer, "rejectedLogRecords").min(documents.len() as u64);
         let delivered = whole(documents.len(), answer);
         if rejected == 0 {
             return delivered;
@@ -56,6 +50,16 @@ impl Transport for Otlp {
         let problem = Some(format!("the collector rejected {rejected} records"));
         Delivered { refused: rejected, problem, ..delivered }
     }
+}
+
+/// How many of what was sent the collector says that it rejected.
+pub(super) fn partial_rejection(answer: &Result<Answer, String>, key: &str) -> u64 {
+    let answer = answer.as_ref().ok().filter(|answer| answer.status == 200);
+    let body =
+        answer.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok()).unwrap_or_default();
+    let rejected = &body["partialSuccess"][key];
+    // 64-bit numbers are texts in protobuf's JSON.
+    rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok()).unwrap_or(0)
 }
 
 fn record(document: &Document) -> Value {

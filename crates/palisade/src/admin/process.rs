@@ -30,6 +30,7 @@ use crate::outlets::Outlets;
 use crate::policing::ShownPolicies;
 use crate::recording::Recording;
 use crate::snapshot::{Snapshot, Stale};
+use crate::traces::Traces;
 
 /// How often workers show that they work.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
@@ -50,6 +51,7 @@ pub(crate) struct Process {
     outlets: OnceLock<Arc<Outlets>>,
     shared: OnceLock<Arc<palisade_shared::Client>>,
     recording: OnceLock<Arc<Recording>>,
+    traces: OnceLock<Arc<Traces>>,
     following: OnceLock<watch::Receiver<Following>>,
     collected: OnceLock<Arc<Collected>>,
     policies: Arc<ShownPolicies>,
@@ -152,6 +154,7 @@ impl Process {
             outlets: OnceLock::new(),
             shared: OnceLock::new(),
             recording: OnceLock::new(),
+            traces: OnceLock::new(),
             following: OnceLock::new(),
             collected: OnceLock::new(),
             policies,
@@ -219,6 +222,11 @@ impl Process {
     /// Sinks and alerts whose work is counted.
     pub(crate) fn hears(&self, outlets: Arc<Outlets>) {
         let _ = self.outlets.set(outlets);
+    }
+
+    /// Takes who sends traces, for their metrics.
+    pub(crate) fn traces(&self, traces: Arc<Traces>) {
+        let _ = self.traces.set(traces);
     }
 
     /// Copies of requests, counted.
@@ -393,6 +401,7 @@ impl Subject for Process {
             crate::shared::metrics(client.counts(), into);
         }
         self.recording.get().into_iter().for_each(|recording| recording.metrics(into));
+        self.traces.get().into_iter().for_each(|traces| traces.metrics(into));
         let started = self.started_at.unix_seconds();
         let help = "When this process started, in seconds since 1970.";
         into.gauge("process_start_time_seconds", help, &[], started);

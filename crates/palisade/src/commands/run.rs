@@ -42,6 +42,7 @@ use crate::rules::{plural, where_crs_comes_from};
 use crate::serving::{DRAIN_DEADLINE, Serving, Signals, Word, plane_among_others, runtime};
 use crate::shared::Shared;
 use crate::snapshot::{Effort, Maker, Remade, Snapshot, Stale};
+use crate::traces::Traces;
 use crate::watch::{Seen, Watcher};
 
 /// Runs until SIGTERM or SIGINT. A change of the configuration or of its rules loads them anew; SIGHUP does so at
@@ -111,6 +112,8 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
     let events = Events::start(&config.events, data.path())?;
     events.iter().for_each(|events| process.records(events.clone(), events.records(data.path())));
     let recording = Recording::start(config, data.path())?;
+    let traces = Traces::start(config)?;
+    traces.iter().for_each(|traces| process.traces(traces.clone()));
     let (set_exceptions, applies) = SetExceptions::open(data.path())?;
     snapshot.excepted = set_exceptions.excepted();
     let outlets = events
@@ -120,7 +123,9 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
     let outlets = outlets.map(Arc::new);
     outlets.iter().for_each(|outlets| process.hears(outlets.clone()));
     recording.iter().for_each(|recording| process.copies(recording.clone()));
-    let logs = Arc::new(logs.with_events(events.clone()).with_recording(recording.clone()));
+    let logs = Arc::new(
+        logs.with_events(events.clone()).with_recording(recording.clone()).with_traces(traces.clone()),
+    );
     logs.writers().for_each(|(name, writer)| process.writes(name, writer));
     logs.follow(&snapshot, &process);
     runtime()?.block_on(async {
@@ -218,6 +223,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         common.iter().for_each(|common| common.write_mark(true));
         events.iter().for_each(|events| events.end());
         recording.iter().for_each(|recording| recording.end());
+        traces.iter().for_each(|traces| traces.end());
         outlets.iter().for_each(|outlets| outlets.end());
         collected.iter().for_each(|collected| collected.end());
         logs.flush();

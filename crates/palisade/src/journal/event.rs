@@ -123,12 +123,15 @@ fn event_of(
         duration_us: Some(u64::try_from(facts.timing.total.as_micros()).unwrap_or(u64::MAX)),
         request_id: redactor.words(&facts.request_id),
         client_request_id: optional(&facts.client_request_id),
-        trace_id: facts
-            .traceparent
-            .as_deref()
-            .and_then(trace_id)
-            .map(|id| redactor.words(id))
-            .unwrap_or_default(),
+        trace_id: match &facts.trace {
+            Some(trace) => {
+                redactor.words(&trace.id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            }
+            None => {
+                let id = facts.traceparent.as_deref().and_then(trace_id);
+                id.map(|id| redactor.words(id)).unwrap_or_default()
+            }
+        },
         tls: facts.tls.as_ref().map(|tls| {
             Box::new(EventTls {
                 version: tls.version,
