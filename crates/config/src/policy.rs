@@ -3,7 +3,7 @@
 use crate::decode::{Decode, Decoder, Shape, Step, section};
 use crate::node::{Node, Value, quoted};
 use crate::policy_sync::PolicySync;
-use crate::value::{FilePath, FromText, Port, Refused, Time, decode_as_text, words};
+use crate::value::{FilePath, FromText, IpAddress, Port, Refused, Time, decode_as_text, words};
 
 section! {
     /// A workload: policies select by it.
@@ -18,6 +18,9 @@ section! {
         labels: Labels,
         /// The port where it listens, for rules that name the destination's port; the one where a request arrived when absent.
         port: Option<Port>,
+        /// The address that it has, for rules that say which destination they mean by its address, by who it is, or by a port's
+        /// name, which a pod with this address has; the one where a request arrived when absent.
+        address: Option<IpAddress>,
     }
 }
 

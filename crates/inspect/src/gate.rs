@@ -33,10 +33,18 @@ struct Guard {
     /// The workload that we stand before; whoever has the address where requests arrive, or from where they come, when
     /// absent.
     protects: Option<WorkloadName>,
-    /// The port where it listens; the one where requests arrive when absent.
-    port: Option<u16>,
+    listens: Listens,
     direction: Direction,
     patience: Waits,
+}
+
+/// Where the workload is that we stand before: where requests arrive, but for what is said here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listens {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// The port where it listens.
+    pub port: Option<u16>,
 }
 
 /// What a gate does while a store is fed by a cluster.
@@ -61,7 +69,7 @@ impl Gate {
             store,
             judgement,
             protects,
-            port: None,
+            listens: Listens::default(),
             direction,
             patience: Waits::default(),
         }))
@@ -73,19 +81,19 @@ impl Gate {
         Self(Arc::new(Guard { patience, ..self.parts() }))
     }
 
-    /// The same before a workload that listens at another port than the one where requests arrive.
+    /// The same before a workload that is elsewhere than where requests arrive.
     #[must_use]
-    pub fn listening_at(self, port: Option<u16>) -> Self {
-        Self(Arc::new(Guard { port, ..self.parts() }))
+    pub fn listening_at(self, listens: Listens) -> Self {
+        Self(Arc::new(Guard { listens, ..self.parts() }))
     }
 
     fn parts(&self) -> Guard {
-        let Guard { store, judgement, protects, port, direction, patience } = &*self.0;
+        let Guard { store, judgement, protects, listens, direction, patience } = &*self.0;
         Guard {
             store: store.clone(),
             judgement: judgement.clone(),
             protects: protects.clone(),
-            port: *port,
+            listens: *listens,
             direction: *direction,
             patience: *patience,
         }
@@ -104,7 +112,7 @@ impl Gate {
             || Arc::ptr_eq(&a.store, &b.store)
                 && a.direction == b.direction
                 && a.protects == b.protects
-                && a.port == b.port
+                && a.listens == b.listens
                 && a.judgement == b.judgement
                 && a.patience == b.patience
     }
@@ -198,7 +206,7 @@ impl Gate {
         towards: Option<SocketAddr>,
         request: Request<'r>,
     ) -> Flow<'r> {
-        let Guard { store, judgement, protects, port, direction, patience } = &*self.0;
+        let Guard { store, judgement, protects, listens, direction, patience } = &*self.0;
         // Its name is the cluster's to say; the one that we were told may be another.
         let only = patience.of_one_workload.then(|| store.only_workload()).flatten();
         let protects = only.as_ref().or(protects.as_ref().filter(|_| !patience.of_one_workload));
@@ -216,8 +224,9 @@ impl Gate {
                 Party { identity, ..end(arriving.peer_addr) },
                 Party {
                     workload: protects.cloned(),
-                    port: Some(port.unwrap_or(arriving.server_addr.port())),
-                    ..end(arriving.server_addr)
+                    address: Some(listens.address.unwrap_or(arriving.server_addr.ip())),
+                    port: Some(listens.port.unwrap_or(arriving.server_addr.port())),
+                    ..Party::default()
                 },
             ),
             Direction::Egress => (

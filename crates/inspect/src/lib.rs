@@ -39,7 +39,7 @@ pub use detector::Detector;
 pub use ends::Ends;
 pub use environment::openssl_time;
 pub use exceptions::{Exceptions, FindingExceptions};
-pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged, Waits};
+pub use gate::{Admission, Arriving, Gate, Gates, Judged as PolicyJudged, Listens, Waits};
 pub use inspection::{
     Answered, Cause, Detail, End, Input, Inspection, Outcome, Peer, Release, Secured, Step,
 };

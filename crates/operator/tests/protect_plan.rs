@@ -129,7 +129,7 @@ fn an_annotated_service_gets_a_shadow_and_a_port_of_the_pool() {
         json!([{"name": "shop.web.http", "profile": "waf",
             "upstream": {"url": ["http://10.1.0.1:8080", "http://10.1.0.2:8080"]},
             // What only one of the pods has selects neither.
-            "workload": {"namespace": "shop", "name": "web", "serviceAccount": "web", "port": 8080,
+            "workload": {"namespace": "shop", "name": "web", "serviceAccount": "web", "address": "10.1.0.1", "port": 8080,
                 "labels": {"app": "web", "pod-template-hash": "7d9f"}}}])
     );
     assert_eq!(planned.serves, [(20_000, ("shop.web.http".to_owned(), 2))].into());

@@ -11,7 +11,7 @@ use palisade_config::{
     Config, Listener, PlaintextPeers, Policies, PolicySync, Route, Service, SyncMode, Workload,
 };
 use palisade_console::PolicyShown;
-use palisade_inspect::{Direction, Ends, Gate, Waits};
+use palisade_inspect::{Direction, Ends, Gate, Listens, Waits};
 use palisade_model::KnownBy;
 use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, Store, WorkloadName};
 use palisade_policysync::{Client, Limits, Options, Status, Subscription};
@@ -204,8 +204,12 @@ impl Policing {
             http_ignored_elsewhere: compatibility.http_ignored_elsewhere,
         };
         let protects = ours(config, service, direction);
-        let port = protects.and_then(|workload| workload.port).map(|port| port.get());
-        let gate = Gate::new(store.clone(), judgement, protects.map(name_of), direction).listening_at(port);
+        let listens = protects.map(|workload| Listens {
+            address: workload.address.map(|address| address.0),
+            port: workload.port.map(|port| port.get()),
+        });
+        let gate = Gate::new(store.clone(), judgement, protects.map(name_of), direction)
+            .listening_at(listens.unwrap_or_default());
         Some(match &policies.sync {
             None => gate,
             Some(sync) => gate.fed_by_cluster(Waits {

@@ -224,6 +224,68 @@ fn policies_mean_the_port_of_the_pods() {
     eventually("the policy lets everybody in again", || (status(inspected) == Some(200)).then_some(()));
 }
 
+/// A port's name in a policy is that of a container of the pods, and a destination's selector means them and not the pool.
+#[test]
+fn policies_mean_the_names_of_the_pods_ports_and_the_pods_themselves() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    cluster.server.serve("projectcalico.org/v3", "NetworkPolicy", "networkpolicies", Scope::Namespaced);
+    let pod: SocketAddr = application.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let other_port = if pod.port() == 1 { 2 } else { 1 };
+    let pod_with = |name: &str| {
+        cluster.server.put(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "customer-0", "namespace": "yaobank", "labels": {"app": "customer"}},
+            "spec": {"serviceAccountName": "customer", "containers": [{"name": "app", "image": "app", "ports": [
+                {"name": name, "containerPort": pod.port()}, {"name": "metrics", "containerPort": other_port}]}]},
+            "status": {"phase": "Running", "podIP": pod.ip().to_string(), "podIPs": [{"ip": pod.ip().to_string()}]}}));
+    };
+    let policy = |port: Value| {
+        cluster.server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "customer", "namespace": "yaobank"},
+            "spec": {"podSelector": {"matchLabels": {"app": "customer"}},
+                "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}]}}));
+    };
+    pod_with("web");
+    policy(json!("web"));
+    cluster.annotate(json!("true"));
+    let _operator = cluster.operator();
+    let _pool = cluster.pool();
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    let becomes_open = |what: &str| {
+        eventually(what, || (status(inspected) == Some(200)).then_some(()));
+    };
+    let becomes_closed = |what: &str| {
+        eventually(what, || status(inspected).is_none_or(|status| status == 403).then_some(()));
+    };
+    becomes_open("the port of that name is open");
+    policy(json!("metrics"));
+    becomes_closed("the pods' other port alone is open");
+    policy(json!("web"));
+    becomes_open("the port of that name is open again");
+    pod_with("renamed");
+    becomes_closed("no port has that name");
+    policy(json!("renamed"));
+    becomes_open("the port's new name is open");
+
+    // Calico's rules, which say the destination as well.
+    cluster.server.delete("networking.k8s.io/networkpolicies", "yaobank", "customer");
+    let calico = |destination: Value| {
+        cluster.server.put(json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy",
+            "metadata": {"name": "customer", "namespace": "yaobank"},
+            "spec": {"selector": "app == 'customer'", "ingress": [
+                {"action": "Allow", "protocol": "TCP", "destination": destination}]}}));
+    };
+    calico(json!({"ports": ["metrics"]}));
+    becomes_closed("the pods' other port alone is open to Calico's rule");
+    calico(json!({"selector": "app == 'customer'", "ports": ["renamed"]}));
+    becomes_open("the port of that name is open to Calico's rule");
+    calico(json!({"selector": "app == 'other'", "ports": ["renamed"]}));
+    becomes_closed("the destination is another");
+    calico(json!({"nets": [format!("{}/32", pod.ip())], "ports": [pod.port()]}));
+    becomes_open("the destination is the pod's address");
+}
+
 /// The status of a request on a connection of its own; none where that is closed.
 fn status(address: SocketAddr) -> Option<u16> {
     let mut stream = TcpStream::connect(address).ok()?;
@@ -376,4 +438,110 @@ fn alerts_of_the_cluster_come_to_the_pool() {
             .any(|event| event["note"].as_str().is_some_and(|note| note.contains("GlobalAlert bad")))
             .then_some(())
     });
+}
+
+/// Calico's three kinds from the cluster, with traffic: an alert fires, an exception silences its neighbour, a template is there
+/// to make an alert of, and what the cluster takes away goes.
+#[test]
+fn exceptions_silence_alerts_in_the_pool_and_templates_make_them() {
+    let application = Upstream::start();
+    let cluster = Cluster::start(&application);
+    let kinds = [
+        ("GlobalAlert", "globalalerts"),
+        ("GlobalAlertTemplate", "globalalerttemplates"),
+        ("AlertException", "alertexceptions"),
+    ];
+    for (kind, plural) in kinds {
+        cluster.server.serve("projectcalico.org/v3", kind, plural, Scope::Cluster);
+    }
+    let put = |kind: &str, name: &str, spec: Value| {
+        cluster.server.put(json!({"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": {"name": name}, "spec": spec}));
+    };
+    let refusals = |description: &str| {
+        json!({"description": description, "severity": 70, "dataSet": "waf", "period": "1m", "lookback": "10m",
+            "query": "action = deny"})
+    };
+    put("GlobalAlert", "told", refusals("somebody was refused"));
+    put("GlobalAlert", "hushed", refusals("somebody was refused as well"));
+    put("GlobalAlertTemplate", "refusals", refusals("made of a template"));
+    put("AlertException", "quarterly", json!({"description": "the scan", "selector": "origin = hushed"}));
+    put("AlertException", "wrong", json!({"description": "no query", "selector": "origin =="}));
+    cluster.rules("deny,status:403");
+    cluster.annotate(json!("true"));
+    let _operator = cluster.operator();
+    let config = cluster.folder.at("bundle/palisade.yaml");
+    eventually("the pool's configuration", || std::fs::metadata(&config).ok());
+    let data = cluster.folder.at("data");
+    let mut pool =
+        Running::start(command(&["run", "--config", &config, "--data-dir", &data, "--admin", "127.0.0.1:0"]));
+    let admin = pool.admin();
+    let ask = |method: &str, path: &str, body: &str| -> Value {
+        let length = body.len();
+        let request = format!(
+            "{method} /api/v1/{path} HTTP/1.1\r\nHost: {admin}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let answer = support::send(admin, request.as_bytes());
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let names = || -> Vec<String> {
+        let all = ask("GET", "alerts", "");
+        let of =
+            |item: &Value| format!("{} {}", item["kind"].as_str().unwrap(), item["name"].as_str().unwrap());
+        let mut all: Vec<_> = all["items"].as_array().unwrap().iter().map(of).collect();
+        all.sort();
+        all
+    };
+    let from_cluster = [
+        "AlertException quarterly",
+        "GlobalAlert hushed",
+        "GlobalAlert told",
+        "GlobalAlertTemplate refusals",
+    ];
+    eventually("what the cluster has", || (names() == from_cluster).then_some(()));
+    eventually("an event about the exception that cannot be read", || {
+        let events = cluster.server.list("events.k8s.io/events", None);
+        events
+            .iter()
+            .any(|event| event["note"].as_str().is_some_and(|note| note.contains("AlertException wrong")))
+            .then_some(())
+    });
+
+    // A template fires by itself never; an alert with its spec does.
+    let template = ask("GET", "alerts/refusals?kind=GlobalAlertTemplate", "");
+    let made = json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalAlert", "metadata": {"name": "made"},
+        "spec": template["spec"]});
+    ask("PUT", "alerts/made?by=ann", &made.to_string());
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    assert_eq!(get(inspected, "/", "").status, 200);
+    assert_eq!(get(inspected, COMMENT_ATTACK, "").status, 403);
+    let fired = |name: &str| {
+        ask("GET", &format!("alerts/fired?name={name}"), "")["items"].as_array().unwrap().clone()
+    };
+    let begun = std::time::Instant::now();
+    while ["told", "hushed", "made"].iter().any(|name| fired(name).is_empty()) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "not all fired: {}", pool.err());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    for (name, description) in [("told", "somebody was refused"), ("made", "made of a template")] {
+        let [event] = &fired(name)[..] else { panic!("{name}: {:?}", fired(name)) };
+        assert_eq!(
+            (&event["description"], &event["dismissed"]),
+            (&json!(description), &Value::Null),
+            "{event}"
+        );
+    }
+    let hushed = fired("hushed");
+    assert_eq!(
+        (&hushed[0]["dismissed"], &hushed[0]["exception"]),
+        (&json!(true), &json!("quarterly")),
+        "{hushed:?}"
+    );
+    assert!(fired("refusals").is_empty());
+
+    cluster.server.delete("projectcalico.org/alertexceptions", "", "quarterly");
+    cluster.server.delete("projectcalico.org/globalalerts", "", "told");
+    let left = ["GlobalAlert hushed", "GlobalAlert made", "GlobalAlertTemplate refusals"];
+    eventually("what is left", || (names() == left).then_some(()));
 }

@@ -160,8 +160,9 @@ fn service(front: &Front, name: &str) -> Value {
     let mut workload = json!({
         "namespace": front.of.service.namespace, "name": front.of.service.name, "labels": front.workload.labels,
     });
-    // Rules name the pods' port, not the pool's.
+    // Rules mean the pods' address and port, not the pool's; a port's name is looked up by them.
     if let Some(endpoint) = front.endpoints.first() {
+        workload["address"] = json!(endpoint.ip().to_string());
         workload["port"] = json!(endpoint.port());
     }
     if let Some(account) = &front.workload.account {

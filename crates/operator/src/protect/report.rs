@@ -82,9 +82,12 @@ pub fn finding(
         return say(false, refusal.reason(), format!("not protected: {refusal}"));
     }
     match &next.stage {
-        Stage::Protected if next.contested => {
-            say(true, "SelectorContested", format!("somebody gave it a selector again, which was taken.{}", contest()))
-        }
+        // Not so until it is taken: the time of what is so tells since when every new connection is inspected.
+        Stage::Protected if next.contested => say(
+            false,
+            "SelectorContested",
+            format!("somebody gave it a selector again: new connections may reach its pods until that is taken.{}", contest()),
+        ),
         Stage::Protected => say(
             true,
             "Protected",

@@ -1,6 +1,6 @@
 //! Connections that nobody inspects although their Service is protected: those that were open when it was switched. Nobody in
-//! the cluster's API sees connections; but none is older than the pod at its end, so the pods that have run since before are
-//! all that can still hold any.
+//! the cluster's API sees connections, and the pool sees only its own; but none is older than the pod at its end, so the pods
+//! that have run since before are all that can still hold any. That is a bound from above, and is said to be one.
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::jiff::Timestamp;
@@ -40,8 +40,9 @@ pub(super) fn finding((all, before, switched): (usize, usize, Timestamp)) -> Fin
             INSPECTED_CONDITION,
             "PodsFromBefore",
             &format!(
-                "{before} of {all} pods have run since before {switched:.0}, and connections that were open then are not inspected \
-                 until they close; pods that are made anew (kubectl rollout restart) have none",
+                "{before} of {all} pods have run since before {switched:.0} and may hold connections from then, which are not \
+                 inspected until they close; whether they do is not known here: at most these pods, and none that is made anew \
+                 (kubectl rollout restart)",
             ),
         ),
     }

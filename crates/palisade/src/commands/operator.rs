@@ -225,7 +225,7 @@ const PORTS: Gauge =
     Gauge { name: "palisade_operator_pool_ports", help: "Ports of the pool that are taken." };
 const UNINSPECTED: Gauge = Gauge {
     name: "palisade_operator_pods_with_uninspected_connections",
-    help: "Pods of protected Services that run since before, and may hold connections that nobody inspects.",
+    help: "Pods of protected Services that run since before they were: no other holds connections that nobody inspects, and these may hold none.",
 };
 const UNUSABLE: Gauge = Gauge {
     name: "palisade_operator_unusable_objects",
