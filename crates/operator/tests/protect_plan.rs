@@ -10,8 +10,8 @@ use palisade_config::Overrides;
 use palisade_control::{Bundle, ENTRY};
 use palisade_operator::kinds::{Attachment, Target, Way};
 use palisade_operator::protect::{
-    ApplicationLayer, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION, Plan, Pool,
-    RuleFolder, RulesRefused, Settings, Step, Wish, plan,
+    ApplicationLayer, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION,
+    PROTECTED_CONDITION, Plan, Pool, RuleFolder, RulesRefused, Settings, Step, Wish, plan,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -250,6 +250,23 @@ fn gitops_that_writes_the_selector_is_named() {
         message.contains("argocd-controller also writes spec.selector") && !message.contains("kubectl"),
         "{message}"
     );
+    assert_eq!(planned.services[0].findings[0].reason, "Preparing");
+    // One that was ours and has its selector back sends connections to its pods: it is protected no more until that is taken.
+    let mut contested = observed.clone();
+    Arc::make_mut(&mut contested.services[0])
+        .metadata
+        .annotations
+        .get_or_insert_default()
+        .insert("palisade.dev/original-selector".to_owned(), "{\"app\":\"web\"}".to_owned());
+    let contested = self::planned(&contested);
+    let [finding] = &contested.services[0].findings[..] else {
+        panic!("{:?}", contested.services[0].findings)
+    };
+    assert_eq!(
+        (finding.kind, finding.is, &*finding.reason),
+        (PROTECTED_CONDITION, false, "SelectorContested")
+    );
+    assert!(finding.message.contains("argocd-controller also writes spec.selector"), "{finding:?}");
 }
 
 fn rules(files: &[(&str, &str)]) -> ConfigMap {

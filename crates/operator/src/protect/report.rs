@@ -82,8 +82,8 @@ pub fn finding(
         return say(false, refusal.reason(), format!("not protected: {refusal}"));
     }
     match &next.stage {
-        // Not so until it is taken: the time of what is so tells since when every new connection is inspected.
-        Stage::Protected if next.contested => say(
+        // What is so tells by its time since when every new connection is inspected, so this is not so.
+        Stage::Preparing(_) if next.contested => say(
             false,
             "SelectorContested",
             format!("somebody gave it a selector again: new connections may reach its pods until that is taken.{}", contest()),

@@ -262,7 +262,11 @@ impl<'a> There<'a> {
         }
         steps.extend(self.write_down(taken, &original));
         if !steps.is_empty() {
-            return at(steps, waits.map_or(Stage::Protected, |waits| Stage::Preparing(Some(waits))));
+            let stage = match waits {
+                None if self.theirs.is_empty() => Stage::Protected,
+                waits => Stage::Preparing(waits),
+            };
+            return at(steps, stage);
         }
         // Ours lead to the pool, and nothing writes theirs any more.
         let surplus = self
