@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -31,6 +31,8 @@ pub async fn ingress_objects(client: Client) -> Result<Vec<Value>, kube::Error> 
     all::<IngressClass>(&client, &mut out).await?;
     all::<ConfigMap>(&client, &mut out).await?;
     all::<Ingress>(&client, &mut out).await?;
+    // For the numbers of ports that have names.
+    all::<Service>(&client, &mut out).await?;
     // A cluster has many ConfigMaps; those of the controller are known by their keys.
     out.retain(|object| {
         let keys = object["data"].as_object().into_iter().flatten();

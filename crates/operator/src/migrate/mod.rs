@@ -6,6 +6,7 @@
 //!
 //! Not here: reading files and clusters (the binary).
 
+mod gateway_api;
 mod quirks;
 mod yaml;
 
@@ -24,7 +25,7 @@ pub struct Finding {
     pub object: String,
     /// The annotation or key; empty for what is about several together.
     pub name: String,
-    /// `kept`, `changed`, `unsupported`, `refused`, `quirk`.
+    /// `kept`, `changed`, `unsupported`, `refused`, `quirk`; `stays` where an Ingress cannot be said by the Gateway API.
     pub verdict: &'static str,
     /// Why, or how.
     pub why: String,
@@ -44,26 +45,53 @@ pub struct Migration {
 impl Migration {
     /// Whether somebody has to look: something has no effect here, is refused, or works otherwise.
     pub fn needs_a_look(&self) -> bool {
-        self.findings.iter().any(|finding| matches!(finding.verdict, "unsupported" | "refused" | "quirk"))
+        self.findings
+            .iter()
+            .any(|finding| matches!(finding.verdict, "unsupported" | "refused" | "quirk" | "stays"))
     }
 }
 
+/// In which kinds the outcome is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Ingresses of our class.
+    #[default]
+    Ingress,
+    /// The Gateway API's, and Ingresses where it has no word for something.
+    GatewayApi,
+}
+
 /// Migrates manifests, with the values of ingress-nginx's Helm chart if there are any.
-pub fn migrate(objects: &[Value], values: Option<&Value>) -> Migration {
+pub fn migrate(objects: &[Value], values: Option<&Value>, form: Form) -> Migration {
     let mut out = Migration::default();
     let classes = classes(objects, values);
     let ingresses: Vec<&Value> = objects.iter().filter(|object| is_nginx(object, &classes)).collect();
-    out.objects.push(json!({
-        "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-        "metadata": {"name": "palisade"}, "spec": {"controller": CONTROLLER},
-    }));
+    let data = controller_keys(objects, values).1;
+    let routed = match form {
+        Form::Ingress => None,
+        Form::GatewayApi => Some(gateway_api::of(&ingresses, objects, &data)),
+    };
+    let stays = |index: &usize| routed.as_ref().is_none_or(|routed| routed.stay.contains(index));
+    if routed.is_none() || (0..ingresses.len()).any(|index| stays(&index)) {
+        out.objects.push(json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": {"name": "palisade"}, "spec": {"controller": CONTROLLER},
+        }));
+    }
     let snippets = ingresses.iter().any(|ingress| {
         let names = annotations_of(ingress).into_keys();
         names.into_iter().any(|name| name.ends_with("-snippet"))
     });
     config_map(objects, values, snippets, &mut out);
-    for ingress in &ingresses {
-        out.objects.push(moved(ingress, &mut out.findings));
+    for (index, ingress) in ingresses.iter().enumerate() {
+        let moved = moved(ingress, &mut out.findings);
+        if stays(&index) {
+            out.objects.push(moved);
+        }
+    }
+    if let Some(routed) = routed {
+        out.objects.extend(routed.objects);
+        out.findings.extend(routed.findings);
     }
     if let Some(values) = values {
         flags(values, &mut out);
@@ -152,8 +180,12 @@ fn moved(ingress: &Value, findings: &mut Vec<Finding>) -> Value {
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": meta, "spec": spec})
 }
 
-/// The controller's ConfigMap: that of the manifests that looks like one, and `controller.config` of Helm's values over it.
-fn config_map(objects: &[Value], values: Option<&Value>, snippets: bool, out: &mut Migration) {
+/// The controller's ConfigMap, that of the manifests that looks like one, with its keys and `controller.config` of Helm's values
+/// over them.
+fn controller_keys<'o>(
+    objects: &'o [Value],
+    values: Option<&Value>,
+) -> (Option<&'o Value>, BTreeMap<String, String>) {
     let known = |object: &&Value| {
         let keys = object["data"].as_object().into_iter().flatten();
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -172,6 +204,12 @@ fn config_map(objects: &[Value], values: Option<&Value>, snippets: bool, out: &m
     if let Some(allow) = values.and_then(|values| values["controller"]["allowSnippetAnnotations"].as_bool()) {
         data.entry("allow-snippet-annotations".to_owned()).or_insert_with(|| allow.to_string());
     }
+    (there, data)
+}
+
+/// The ConfigMap for us, and what becomes of its keys.
+fn config_map(objects: &[Value], values: Option<&Value>, snippets: bool, out: &mut Migration) {
+    let (there, mut data) = controller_keys(objects, values);
     let object = there.map_or_else(|| "ConfigMap palisade-system/palisade-gateway".to_owned(), title);
     for key in data.keys() {
         let (verdict, why) = match annotations::key(key) {

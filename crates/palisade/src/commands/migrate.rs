@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use palisade_operator::cluster::{ClusterFlags, client};
 use palisade_operator::gateway::ingress_objects;
-use palisade_operator::migrate::{Migration, migrate, read_objects, to_yaml};
+use palisade_operator::migrate::{Form, Migration, migrate, read_objects, to_yaml};
 use serde_json::{Value, json};
 
 use crate::Finding;
@@ -29,6 +29,9 @@ pub(crate) struct IngressNginxFlags {
     /// Values of ingress-nginx's Helm chart
     #[arg(long, value_name = "FILE")]
     pub(crate) helm_values: Option<PathBuf>,
+    /// Which kinds stand for Ingresses: ingress, or gateway-api (Gateway, HTTPRoute, BackendTLSPolicy) as far as it has words
+    #[arg(long = "to", value_name = "KINDS", value_enum, default_value = "ingress")]
+    pub(crate) kinds: Kinds,
     /// How it is told what becomes of annotations: text on standard error, or json, which takes the place of the objects
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
@@ -40,6 +43,12 @@ pub(crate) struct IngressNginxFlags {
 pub(crate) enum Format {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kinds {
+    Ingress,
+    GatewayApi,
 }
 
 /// Prints what there is to apply and to know.
@@ -56,7 +65,11 @@ pub(crate) fn run(flags: &IngressNginxFlags) -> Result<Finding> {
             ingress_objects(client).await.context("the cluster")
         })?;
     }
-    let migration = migrate(&objects, values.as_ref());
+    let form = match flags.kinds {
+        Kinds::Ingress => Form::Ingress,
+        Kinds::GatewayApi => Form::GatewayApi,
+    };
+    let migration = migrate(&objects, values.as_ref(), form);
     let mut out = std::io::stdout();
     match flags.format {
         Format::Text => {
