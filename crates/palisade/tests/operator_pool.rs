@@ -304,6 +304,11 @@ fn status(address: SocketAddr) -> Option<u16> {
 fn two_thousand_services() {
     let server = Server::start();
     server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "palisade-system"}}));
+    server.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "pool-0", "namespace": "palisade-system", "labels": {"app.kubernetes.io/component": "pool"}},
+        "spec": {"containers": [{"name": "palisade", "image": "palisade"}]},
+        "status": {"phase": "Running", "podIP": "10.9.0.1", "podIPs": [{"ip": "10.9.0.1"}],
+            "conditions": [{"type": "Ready", "status": "True"}]}}));
     for n in 0..100 {
         server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("ns-{n}")}}));
     }
@@ -318,12 +323,15 @@ fn two_thousand_services() {
             json!({"addresses": [address(p)], "conditions": {"ready": true},
                 "targetRef": {"kind": "Pod", "namespace": namespace, "name": format!("{name}-{p}")}})
         };
-        server.put(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-            "metadata": {"name": format!("{name}-abcde"), "namespace": namespace, "labels": {
-                "kubernetes.io/service-name": name,
-                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
-            "addressType": "IPv4", "endpoints": (0..5).map(endpoint).collect::<Vec<_>>(),
-            "ports": [{"name": "http", "port": 8000, "protocol": "TCP"}]}));
+        // The cluster's own, of the Service and of its shadow.
+        for of in [name.clone(), format!("{name}-palisade")] {
+            server.put(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": {"name": format!("{of}-abcde"), "namespace": namespace, "labels": {
+                    "kubernetes.io/service-name": of,
+                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
+                "addressType": "IPv4", "endpoints": (0..5).map(endpoint).collect::<Vec<_>>(),
+                "ports": [{"name": "http", "port": 8000, "protocol": "TCP"}]}));
+        }
         for p in 0..5 {
             let environment: Vec<_> =
                 (0..20).map(|e| json!({"name": format!("V{e}"), "value": "x".repeat(40)})).collect();
@@ -344,8 +352,9 @@ fn two_thousand_services() {
     let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
     let bundle = folder.at("bundle");
     let begun = std::time::Instant::now();
-    let mut operator =
-        command(&["operator", "--kubeconfig", &kubeconfig, "--bundle-dir", &bundle]).spawn().unwrap();
+    let told =
+        ["operator", "--kubeconfig", &kubeconfig, "--bundle-dir", &bundle, "--pool-listen", "127.0.0.1"];
+    let mut operator = command(&[&told[..], &["--probes", "127.0.0.1:0"]].concat()).spawn().unwrap();
     let entry = folder.at("bundle/palisade.yaml");
     let patience = Duration::from_secs(600);
     while std::fs::metadata(&entry).is_err() {
@@ -353,23 +362,64 @@ fn two_thousand_services() {
         std::thread::sleep(Duration::from_millis(20));
     }
     println!("the pool's configuration after {:?}", begun.elapsed());
-    let shadows = || {
+    let data = folder.at("data");
+    let pool = Running::start(command(&["run", "--config", &entry, "--data-dir", &data, "--admin", "off"]));
+    let protected = || {
+        let conditions =
+            |service: &Value| service["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let all = server.list("services", None);
         all.iter()
-            .filter(|service| service["metadata"]["labels"]["palisade.dev/shadow-of"].is_string())
+            .filter(|service| conditions(service).iter().any(|condition| condition["reason"] == "Protected"))
             .count()
     };
-    while shadows() < 2000 {
-        assert!(begun.elapsed() < patience);
-        std::thread::sleep(Duration::from_millis(200));
+    while protected() < 2000 {
+        assert!(begun.elapsed() < patience, "{} are protected: {}", protected(), pool.err());
+        std::thread::sleep(Duration::from_millis(500));
     }
-    println!("2000 shadows after {:?}", begun.elapsed());
+    println!("2000 are protected after {:?}", begun.elapsed());
     std::thread::sleep(Duration::from_secs(15));
-    let status = std::fs::read_to_string(format!("/proc/{}/status", operator.id())).unwrap();
-    status
-        .lines()
-        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
-        .for_each(|line| println!("{line}"));
+    for (who, process) in [("operator", operator.id()), ("data plane", pool.id())] {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let lines = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
+        lines.for_each(|line| println!("{who}: {line}"));
+    }
+
+    // A policy for one of them, from the API to the data plane.
+    let all = server.list("discovery.k8s.io/endpointslices", Some("ns-7"));
+    let ours = |slice: &&Value| {
+        slice["metadata"]["labels"]["kubernetes.io/service-name"] == "service-1007"
+            && slice["endpoints"][0]["addresses"][0] == "10.9.0.1"
+    };
+    let slice = all.iter().find(ours).expect("a slice of ours");
+    let port = u16::try_from(slice["ports"][0]["port"].as_u64().unwrap()).unwrap();
+    // Nobody is behind it: an answer takes long, and a refusal does not.
+    let refuses = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        let mut answer = [0; 12];
+        match std::io::Read::read(&mut stream, &mut answer) {
+            Ok(0) => true,
+            Ok(read) => answer[..read].ends_with(b"403"),
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    };
+    assert!(!refuses());
+    for round in 0..5 {
+        let from = std::time::Instant::now();
+        server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "nobody", "namespace": "ns-7"},
+            "spec": {"podSelector": {"matchLabels": {"app": "service-1007"}}, "policyTypes": ["Ingress"]}}));
+        while !refuses() {
+            assert!(from.elapsed() < patience);
+        }
+        println!("a policy of the API decides after {:?}", from.elapsed());
+        server.delete("networking.k8s.io/networkpolicies", "ns-7", "nobody");
+        while refuses() {
+            assert!(from.elapsed() < patience, "round {round}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
     operator.kill().unwrap();
     operator.wait().unwrap();
 }
@@ -512,6 +562,7 @@ fn exceptions_silence_alerts_in_the_pool_and_templates_make_them() {
     let made = json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalAlert", "metadata": {"name": "made"},
         "spec": template["spec"]});
     ask("PUT", "alerts/made?by=ann", &made.to_string());
+    eventually("it is asked", || ask("GET", "alerts/made", "")["status"].is_object().then_some(()));
     cluster.wait_reason("Protected");
     let inspected = cluster.only_endpoint();
     assert_eq!(get(inspected, "/", "").status, 200);

@@ -365,7 +365,6 @@ impl<'a> Ingress<'a> {
             } else {
                 self.route(&format!("{base}-http"), &secured, &[http()], &rules, out);
             }
-            let mut rules = rules;
             if let Some(value) = hsts(data) {
                 let header = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {
                     "set": [{"name": "Strict-Transport-Security", "value": value}]}});
