@@ -22,7 +22,7 @@ section! {
         missing_parameter: OnBreach = "block",
         /// A value that its schema does not allow.
         invalid_value: OnBreach = "block",
-        /// None of the ways to authenticate that the endpoint asks for. Whether what is shown is genuine is not looked at.
+        /// None of the ways to authenticate that the endpoint asks for, or none in its form and not refused by the gate.
         no_authentication: OnBreach = "block",
         /// A body that is not JSON where JSON is asked for, or of a type that the endpoint does not take.
         invalid_body: OnBreach = "block",

@@ -94,6 +94,8 @@ pub(crate) struct Judged {
     pub(crate) told: Vec<(String, String)>,
     /// Why it is refused.
     pub(crate) refusal: Option<Refusal>,
+    /// Places of credentials that are bad, whether or not another one is good.
+    pub(crate) refused: Vec<Place>,
     /// That is only said.
     pub(crate) is_monitored: bool,
 }
@@ -119,6 +121,8 @@ pub struct JudgedAlone {
     pub identity: Option<Arc<Identity>>,
     /// It is refused, or would be.
     pub refused: Option<Unauthenticated>,
+    /// Places of credentials that are bad, whether or not another one is good.
+    pub refused_at: Vec<Place>,
     /// Why, in a few words.
     pub why: String,
     /// Names of authenticators that would have asked somebody. Where there are some, nothing is refused.
@@ -130,6 +134,8 @@ pub struct JudgedAlone {
 struct Looked<'a> {
     known: Option<Known>,
     worst: Option<Refusal>,
+    /// Places of credentials that are bad.
+    refused: Vec<Place>,
     /// Those whose keys may come yet.
     waiting: Vec<(&'a Arc<Authenticator>, &'a Arc<KeySource>)>,
 }
@@ -197,10 +203,10 @@ impl Authentication {
 
     /// What can be said of a request without asking anybody. Nothing is counted.
     pub fn judge_alone(&self, head: &RequestHead, client: IpAddr) -> JudgedAlone {
-        let Looked { known, worst, waiting } =
+        let Looked { known, worst, refused: refused_at, waiting } =
             self.look(Asking { head, client, scheme: "http", request_id: "" });
         if let Some((identity, _)) = known {
-            return JudgedAlone { identity: Some(identity), ..JudgedAlone::default() };
+            return JudgedAlone { identity: Some(identity), refused_at, ..JudgedAlone::default() };
         }
         let servers = self.by.iter().filter(|authenticator| matches!(authenticator.way, Way::Forward(_)));
         let waiting = waiting.into_iter().filter(|(_, keys)| keys.is_published());
@@ -209,6 +215,7 @@ impl Authentication {
             .chain(servers)
             .map(|by| by.name.clone())
             .collect();
+        let refused_at = if unasked.is_empty() { refused_at } else { Vec::new() };
         let refused = self.unknown(worst).filter(|_| unasked.is_empty());
         let why = refused.as_ref().map(|refusal| refusal.why.clone()).unwrap_or_default();
         let refused = refused.map(|Refusal { status, reason, .. }| Unauthenticated {
@@ -216,7 +223,7 @@ impl Authentication {
             reason,
             is_monitored: self.is_monitored,
         });
-        JudgedAlone { identity: None, refused, why, unasked }
+        JudgedAlone { identity: None, refused, refused_at, why, unasked }
     }
 
     /// What those say that need not ask anybody, up to the first that knows.
@@ -226,9 +233,14 @@ impl Authentication {
             match authenticator.look(asking) {
                 Some(Said::Known(identity, told)) => {
                     looked.known = Some((identity, told));
+                    without(&mut looked.refused, authenticator, asking);
                     break;
                 }
                 Some(Said::Refused(refusal)) => {
+                    // A token that is good and lacks something is no bad one, nor is one that nobody can judge.
+                    if refusal.status == 401 {
+                        looked.refused.extend(authenticator.shown(asking).map(|(place, _)| place.clone()));
+                    }
                     if let (Way::Jwt { keys, .. }, "unknown_key" | "no_keys") =
                         (&authenticator.way, refusal.reason)
                     {
@@ -243,16 +255,17 @@ impl Authentication {
     }
 
     async fn ask(&self, asking: Asking<'_>) -> Judged {
-        let Looked { known: found, mut worst, waiting } = self.look(asking);
+        let Looked { known: found, mut worst, mut refused, waiting } = self.look(asking);
         if let Some((identity, told)) = found {
-            return known(identity, told);
+            return Judged { refused, ..known(identity, told) };
         }
         for (authenticator, keys) in waiting {
             // Keys may have come meanwhile, or come by being asked for.
             if keys.are_new().await
                 && let Some(Said::Known(identity, told)) = authenticator.look(asking)
             {
-                return known(identity, told);
+                without(&mut refused, authenticator, asking);
+                return Judged { refused, ..known(identity, told) };
             }
         }
         for authenticator in &self.by {
@@ -260,13 +273,13 @@ impl Authentication {
             match forward.ask(&authenticator.name, asking).await {
                 Said::Known(identity, mut told) => {
                     told.extend(authenticator.told(&identity));
-                    return known(identity, told);
+                    return Judged { refused, ..known(identity, told) };
                 }
                 Said::Refused(refusal) => worst = worse(worst, refusal),
                 Said::Nothing => {}
             }
         }
-        Judged { refusal: self.unknown(worst), ..Judged::default() }
+        Judged { refusal: self.unknown(worst), refused, ..Judged::default() }
     }
 
     /// Why a request is refused that nobody knows who it is from, if it is.
@@ -315,19 +328,15 @@ impl Authentication {
 impl Authenticator {
     /// What it says of a request without asking anybody; `None` where it asks a server.
     fn look(&self, asking: Asking<'_>) -> Option<Said> {
-        let from = match &self.way {
-            Way::Jwt { from, .. } | Way::ApiKeys { from, .. } => from,
-            Way::Forward(_) => return None,
-        };
-        let head = asking.head;
-        let credential = from.iter().find_map(|place| match place.find(head.headers.iter(), &head.target) {
-            Found::Nothing => None,
-            found => Some(found),
-        });
-        let judged = match credential {
-            None | Some(Found::Nothing) => return Some(Said::Nothing),
-            Some(Found::Several) => Err((401, "several", "it carries more than one token or key".to_owned())),
-            Some(Found::One(credential)) => self.judge(&credential),
+        if matches!(self.way, Way::Forward(_)) {
+            return None;
+        }
+        let judged = match self.shown(asking) {
+            None | Some((_, Found::Nothing)) => return Some(Said::Nothing),
+            Some((_, Found::Several)) => {
+                Err((401, "several", "it carries more than one token or key".to_owned()))
+            }
+            Some((_, Found::One(credential))) => self.judge(&credential),
         };
         Some(match judged {
             Ok(identity) => {
@@ -342,6 +351,14 @@ impl Authenticator {
                 fields: Vec::new(),
             }),
         })
+    }
+
+    /// The first of its places at which something stands, and what.
+    fn shown<'a>(&'a self, asking: Asking<'a>) -> Option<(&'a Place, Found<'a>)> {
+        let (Way::Jwt { from, .. } | Way::ApiKeys { from, .. }) = &self.way else { return None };
+        let head = asking.head;
+        let found = from.iter().map(|place| (place, place.find(head.headers.iter(), &head.target)));
+        found.into_iter().find(|(_, found)| *found != Found::Nothing)
     }
 
     fn judge(&self, credential: &[u8]) -> Result<Arc<Identity>, (u16, &'static str, String)> {
@@ -379,6 +396,15 @@ impl Authenticator {
             _ => &[],
         };
         from.iter()
+    }
+}
+
+/// What one authenticator knows somebody by is not bad because another one does not know it.
+fn without(refused: &mut Vec<Place>, authenticator: &Authenticator, asking: Asking<'_>) {
+    if !refused.is_empty()
+        && let Some((known, _)) = authenticator.shown(asking)
+    {
+        refused.retain(|place| place != known);
     }
 }
 

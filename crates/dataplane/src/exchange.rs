@@ -185,14 +185,14 @@ impl Exchange {
     ) -> (Box<Self>, Result<Step, Failed>) {
         let Before { began, clock, hit, standing, above } = before;
         let asked = judged.is_some();
-        let authentication::Judged { identity, told, refusal, is_monitored } =
+        let authentication::Judged { identity, told, refusal, refused, is_monitored } =
             judged.map(|judged| *judged).unwrap_or_default();
         let standing = standing.unauthenticated(refusal.as_ref().map(|refusal| Unauthenticated {
             status: refusal.status,
             reason: refusal.reason,
             is_monitored,
         }));
-        let peer = Peer { authenticated: identity, ..peer };
+        let peer = Peer { authenticated: identity, refused, ..peer };
         let by_claim = about.rates.filter(|_| asked && standing.refused().is_none());
         let by_claim = by_claim.and_then(|rates| {
             let by = By::Claim(peer.authenticated.as_deref());

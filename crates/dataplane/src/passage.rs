@@ -190,6 +190,7 @@ impl<'p, C: ClientSide> Passage<'p, C> {
             server_addr: arrival.local_addr,
             identity: arrival.identity().cloned(),
             authenticated: None,
+            refused: Vec::new(),
             admission: arrival.admission.clone(),
             towards,
             secured: arrival.secured(),

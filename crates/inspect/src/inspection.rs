@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_authn::Identity;
+use palisade_authn::{Identity, Place};
 use palisade_detect::{Attack, Detection, Finding};
 use palisade_engine::{
     Answer, Clock, Connection, Enforcement, Interruption, InterruptionAction, LimitAction, Lookup, Phase,
@@ -38,6 +38,8 @@ pub struct Peer {
     pub identity: Option<Arc<PeerIdentity>>,
     /// Who the request is from, by what it carries; `None` where that is not known, or nobody asked.
     pub authenticated: Option<Arc<Identity>>,
+    /// Places of credentials that were judged and refused; the request goes on all the same.
+    pub refused: Vec<Place>,
     /// What policies said to its connection; `None` where it was not asked about.
     pub admission: Option<Arc<Admission>>,
     /// Where it may go, where it is the call of our own workload: every address that its service has.
@@ -316,9 +318,7 @@ impl Inspection {
             return;
         }
         let Some(enforcement) = &self.service.specification else { return };
-        let identity = self.peer.identity.as_ref();
-        let certificate = identity.is_some_and(|identity| identity.trusted_certificate().is_some());
-        let check = enforcement.begin(head, certificate);
+        let check = enforcement.begin(head, &self.peer);
         self.specified = Some(Box::new(Specified { head: head.clone(), check, judged: 0 }));
         self.judge_breaches();
     }

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
+use palisade_authn::Place;
 use palisade_config::{OnBreach, OpenApi};
 use palisade_detect::{Confidence, Finding};
 use palisade_http::{RequestHead, Target};
-use palisade_openapi::{Breach, Check, Limits, Specification, Violation};
+use palisade_model::Root;
+use palisade_openapi::{Breach, Check, Limits, Shown, Specification, Violation};
 
 use crate::detector::Judged;
 use crate::exceptions::Exceptions;
+use crate::inspection::Peer;
 
 /// Who found it, in findings.
 pub(crate) const SPECIFICATION: &str = "openapi";
@@ -46,8 +49,14 @@ impl Enforcement {
     }
 
     /// Begins to hold a request against it.
-    pub(crate) fn begin(&self, head: &RequestHead, certificate: bool) -> Check {
-        Check::begin(&self.specification, &self.limits, head, certificate)
+    pub(crate) fn begin(&self, head: &RequestHead, peer: &Peer) -> Check {
+        let identity = peer.identity.as_ref();
+        let refused: Vec<_> = peer.refused.iter().map(point).collect();
+        let shown = Shown {
+            certificate: identity.is_some_and(|identity| identity.trusted_certificate().is_some()),
+            refused: &refused,
+        };
+        Check::begin(&self.specification, &self.limits, head, &shown)
     }
 
     fn action(&self, violation: Violation) -> OnBreach {
@@ -88,4 +97,15 @@ impl Enforcement {
         }
         judged
     }
+}
+
+/// Where a credential stands, as a specification says it.
+fn point(place: &Place) -> (Root, Vec<u8>) {
+    let (root, name) = match place {
+        Place::Bearer => (Root::Header, "authorization"),
+        Place::Header(name) => (Root::Header, name.as_str()),
+        Place::Cookie(name) => (Root::Cookie, name.as_str()),
+        Place::Query(name) => (Root::Query, name.as_str()),
+    };
+    (root, name.as_bytes().to_vec())
 }

@@ -29,6 +29,7 @@ fn begin(service: &Arc<Service>, target: &str) -> (Inspection, Step) {
         server_addr: address,
         identity: None,
         authenticated: None,
+        refused: Vec::new(),
         admission: None,
         towards: None,
         secured: None,

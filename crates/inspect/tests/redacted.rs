@@ -45,6 +45,7 @@ fn report(asked: &Asked<'_>) -> Report {
         server_addr: address,
         identity: None,
         authenticated: None,
+        refused: Vec::new(),
         admission: None,
         towards: None,
         secured: None,

@@ -49,6 +49,7 @@ fn begin(service: &Arc<Service>, head: RequestHead) -> (Inspection, Step) {
         server_addr: address,
         identity: None,
         authenticated: None,
+        refused: Vec::new(),
         admission: None,
         towards: None,
         secured: None,

@@ -75,6 +75,7 @@ fn ask(service: &Arc<Service>, from: &str, clock: Clock) -> (Inspection, Step) {
         server_addr: "10.9.9.9:80".parse().unwrap(),
         identity: None,
         authenticated: None,
+        refused: Vec::new(),
         admission: None,
         towards: None,
         secured: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use palisade_http::{Fields, RequestHead};
-use palisade_openapi::{Check, Limits, read};
+use palisade_openapi::{Check, Limits, Shown, read};
 use serde_json::Value;
 
 fn main() {
@@ -35,7 +35,7 @@ fn main() {
     let iterations: u32 = iterations.parse().expect("a number of iterations");
     let began = Instant::now();
     for _ in 0..iterations {
-        let mut check = Check::begin(&specification, &Limits::default(), &head, false);
+        let mut check = Check::begin(&specification, &Limits::default(), &head, &Shown::default());
         if !body.is_empty() {
             check.feed(&body);
         }

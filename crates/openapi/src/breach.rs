@@ -13,7 +13,7 @@ pub enum Violation {
     MissingParameter,
     /// A value that its schema does not allow.
     InvalidValue,
-    /// None of the ways to authenticate that the endpoint asks for.
+    /// None of the ways to authenticate that the endpoint asks for, or none that is good.
     NoAuthentication,
     /// A body that is not JSON where JSON is asked for, or of a type that the endpoint does not take.
     InvalidBody,

@@ -12,9 +12,10 @@ use palisade_model::Root;
 
 use crate::Limits;
 use crate::breach::{Breach, Breaches, Violation};
+use crate::credential::{Credentials, Shown};
 use crate::fields::Fields;
 use crate::json::{self, NotRead};
-use crate::operation::{Body, Form, Media, Operation, Parameter, Requirement, Scheme, Specification};
+use crate::operation::{Body, Form, Media, Operation, Parameter, Specification};
 use crate::percent::pairs;
 use crate::router::{Captured, Route};
 use crate::schema::SchemaId;
@@ -52,12 +53,12 @@ enum Reading {
 }
 
 impl Check {
-    /// Begins with a request's head. `certificate`: its client showed one that is believed.
+    /// Begins with a request's head, and what is known of its client.
     pub fn begin(
         specification: &Arc<Specification>,
         limits: &Limits,
         head: &RequestHead,
-        certificate: bool,
+        shown: &Shown<'_>,
     ) -> Self {
         let mut check = Self {
             specification: specification.clone(),
@@ -85,7 +86,7 @@ impl Check {
             Route::Operation(at, captured) => {
                 check.operation = Some(at);
                 let operation = &specification.operations[at];
-                check.head(operation, head, &target, &captured, certificate);
+                check.head(operation, head, &target, &captured, shown);
             }
             Route::Path if is_preflight(specification, head, &path, &method) => {}
             Route::Path => {
@@ -206,7 +207,7 @@ impl Check {
         head: &RequestHead,
         target: &Target,
         captured: &Captured<'_>,
-        certificate: bool,
+        shown: &Shown<'_>,
     ) {
         let query = Fields::new(pairs(target.query().unwrap_or_default()), Written::Form);
         let mut cookies = HttpFields::new();
@@ -217,24 +218,9 @@ impl Check {
         }
         let cookies =
             Fields::new(cookies.iter().map(|(name, value)| (Cow::Borrowed(name), value)), Written::Escaped);
-        let shown = |scheme: &Scheme| match scheme {
-            Scheme::Header(name) => head
-                .headers
-                .iter()
-                .any(|(known, value)| known.eq_ignore_ascii_case(name) && !value.is_empty()),
-            Scheme::Query(name) => query.has(name),
-            Scheme::Cookie(name) => cookies.has(name),
-            Scheme::Http(scheme) => head.headers.iter().any(|(name, value)| {
-                let mut words = value.splitn(2, |byte| *byte == b' ');
-                name.eq_ignore_ascii_case(b"authorization")
-                    && words.next().is_some_and(|word| word.eq_ignore_ascii_case(scheme))
-                    && words.next().is_some_and(|rest| !rest.trim_ascii().is_empty())
-            }),
-            Scheme::Certificate => certificate,
-        };
-        let satisfied = |requirement: &Requirement| requirement.iter().all(shown);
-        if !operation.security.is_empty() && !operation.security.iter().any(satisfied) {
-            self.no_authentication(&operation.security);
+        let credentials = Credentials { head, query: &query, cookies: &cookies, shown };
+        if let Some((root, name, why)) = credentials.breach(&operation.security) {
+            self.breaches.add(Violation::NoAuthentication, root, name, why);
         }
         let mut tree = Tree::new(self.limits.values_max);
         for (parameter, (segment, text)) in operation.path.iter().zip(captured) {
@@ -260,20 +246,6 @@ impl Check {
             self.parameter(parameter, read, &tree, Root::Cookie, parameter.name.to_vec());
         }
         self.reading = reading(operation, head, &self.limits);
-    }
-
-    fn no_authentication(&mut self, security: &[Requirement]) {
-        let (root, path) = match security.first().and_then(|requirement| requirement.first()) {
-            Some(Scheme::Header(name)) => (Root::Header, name.to_ascii_lowercase()),
-            Some(Scheme::Query(name)) => (Root::Query, name.to_vec()),
-            Some(Scheme::Cookie(name)) => (Root::Cookie, name.to_vec()),
-            _ => (Root::Header, b"authorization".to_vec()),
-        };
-        let why = match security.len() {
-            1 => "is asked for here, to authenticate".to_owned(),
-            ways => format!("or another of {ways} ways to authenticate is asked for here"),
-        };
-        self.breaches.add(Violation::NoAuthentication, root, path, why);
     }
 
     /// What was read of a parameter, held against its schema.

@@ -28,11 +28,8 @@ impl<'t> Fields<'t> {
         Self { all, by_name, written }
     }
 
-    pub(crate) fn has(&self, name: &[u8]) -> bool {
-        self.texts(name).iter().any(|text| !text.is_empty())
-    }
-
-    fn texts(&self, name: &[u8]) -> Vec<&'t [u8]> {
+    /// What stands under a name, as it is written.
+    pub(crate) fn texts(&self, name: &[u8]) -> Vec<&'t [u8]> {
         self.by_name.get(name).into_iter().flatten().map(|at| self.all[*at].1).collect()
     }
 

@@ -21,6 +21,7 @@
 mod breach;
 mod check;
 mod compile;
+mod credential;
 mod fields;
 mod format;
 mod json;
@@ -37,6 +38,7 @@ mod validate;
 pub use breach::{Breach, Violation};
 pub use check::Check;
 pub use compile::{SPECIFICATION_BYTES_MAX, SpecificationRead, read};
+pub use credential::Shown;
 pub use operation::Specification;
 
 /// Bounds of what one request may cost.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palisade_http::{Fields, RequestHead};
-use palisade_openapi::{Breach, Check, Limits, Specification, Violation, read};
+use palisade_openapi::{Breach, Check, Limits, Shown, Specification, Violation, read};
 use proptest::prelude::*;
 
 fn specification(text: &str) -> Arc<Specification> {
@@ -25,7 +25,7 @@ fn post(specification: &Arc<Specification>, body: &[u8], limits: &Limits) -> Vec
     headers.push(b"Content-Type", b"application/json");
     let head =
         RequestHead { method: b"POST".to_vec(), target: b"/a".to_vec(), headers, ..RequestHead::default() };
-    let mut check = Check::begin(specification, limits, &head, false);
+    let mut check = Check::begin(specification, limits, &head, &Shown::default());
     check.feed(body);
     check.end(false);
     check.breaches().to_vec()
@@ -96,7 +96,7 @@ fn bodies_over_a_bound_are_never_silently_passed() {
     headers.push(b"Content-Type", b"application/json");
     let head =
         RequestHead { method: b"POST".to_vec(), target: b"/a".to_vec(), headers, ..RequestHead::default() };
-    let mut check = Check::begin(&specification, &limits, &head, false);
+    let mut check = Check::begin(&specification, &limits, &head, &Shown::default());
     check.feed(b"{\"a\":");
     check.end(true);
     assert_eq!(kinds(check.breaches()), [Violation::OverLimit], "what is cut was not seen");
@@ -202,7 +202,7 @@ proptest! {
         let mut headers = Fields::new();
         headers.push(b"Cookie", cookie.as_bytes());
         let head = RequestHead { method: b"GET".to_vec(), target: target.into_bytes(), headers, ..RequestHead::default() };
-        let mut check = Check::begin(&specification, &Limits::default(), &head, false);
+        let mut check = Check::begin(&specification, &Limits::default(), &head, &Shown::default());
         check.end(false);
         prop_assert!(check.breaches().len() <= 28);
     }

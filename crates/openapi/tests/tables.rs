@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use palisade_http::{Fields, RequestHead};
-use palisade_openapi::{Check, Limits, Specification, read};
+use palisade_model::Root;
+use palisade_openapi::{Check, Limits, Shown, Specification, read};
 use serde::Deserialize;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/openapi");
@@ -74,7 +75,7 @@ fn breaches(
     };
     let mut first = None;
     for size in [usize::MAX, 1, 7] {
-        let mut check = Check::begin(specification, &Limits::default(), &head, false);
+        let mut check = Check::begin(specification, &Limits::default(), &head, &Shown::default());
         if !body.is_empty() {
             body.as_bytes().chunks(size.min(body.len())).for_each(|chunk| check.feed(chunk));
         }
@@ -144,6 +145,49 @@ fn a_certificate_authenticates_where_one_is_asked_for() {
     let specification = specification("bodies.yaml");
     let head =
         RequestHead { method: b"GET".to_vec(), target: b"/certificate".to_vec(), ..RequestHead::default() };
-    assert!(Check::begin(&specification, &Limits::default(), &head, true).breaches().is_empty());
-    assert_eq!(Check::begin(&specification, &Limits::default(), &head, false).breaches().len(), 1);
+    let of = |certificate| {
+        let shown = Shown { certificate, ..Shown::default() };
+        Check::begin(&specification, &Limits::default(), &head, &shown).breaches().len()
+    };
+    assert_eq!((of(true), of(false)), (0, 1));
+}
+
+#[test]
+fn what_was_judged_and_refused_is_no_authentication_and_another_way_still_is() {
+    let specification = specification("bodies.yaml");
+    let bearer = (Root::Header, b"authorization".to_vec());
+    let key = (Root::Header, b"X-Api-Key".to_vec());
+    let session = (Root::Cookie, b"sid".to_vec());
+    let query = (Root::Query, b"api_key".to_vec());
+    for (target, headers, refused, expected) in [
+        ("/items", &[("authorization", "Bearer t")][..], vec![], None),
+        ("/items", &[("authorization", "Bearer t")], vec![bearer.clone()], Some("header:authorization")),
+        ("/items", &[("authorization", "Bearer t"), ("x-api-key", "k")], vec![bearer.clone()], None),
+        (
+            "/items",
+            &[("authorization", "Bearer t"), ("x-api-key", "k")],
+            vec![bearer.clone(), key.clone()],
+            Some("header:x-api-key"),
+        ),
+        ("/items", &[("x-api-key", "k")], vec![key.clone()], Some("header:x-api-key")),
+        ("/items", &[("x-api-key", "k")], vec![session.clone()], None),
+        ("/certificate", &[("cookie", "sid=1")], vec![session.clone()], Some("cookie:sid")),
+        ("/certificate", &[("cookie", "sid=1")], vec![(Root::Cookie, b"SID".to_vec())], None),
+        ("/search?api_key=1", &[], vec![query.clone()], Some("query:api_key")),
+        ("/search?api_key=1", &[], vec![(Root::Header, b"api_key".to_vec())], None),
+        ("/open", &[("authorization", "Bearer t")], vec![bearer], None),
+    ] {
+        let mut fields = Fields::new();
+        headers.iter().for_each(|(name, value)| fields.push(name.as_bytes(), value.as_bytes()));
+        let head = RequestHead {
+            method: b"GET".to_vec(),
+            target: target.as_bytes().to_vec(),
+            headers: fields,
+            ..RequestHead::default()
+        };
+        let shown = Shown { refused: &refused, ..Shown::default() };
+        let check = Check::begin(&specification, &Limits::default(), &head, &shown);
+        let found: Vec<String> = check.breaches().iter().map(|breach| breach.point().to_string()).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{target} {headers:?} {refused:?}");
+    }
 }

@@ -30,6 +30,7 @@ impl Exchange {
             server_addr: self.server,
             identity,
             authenticated: None,
+            refused: Vec::new(),
             admission: None,
             towards: None,
             secured: None,

@@ -227,3 +227,50 @@ fn explain_names_the_breach() {
     let answer = palisade_with(&["explain", "--detect", "off", "--openapi", &api, "--request", "-"], request);
     assert_eq!(answer.code, 0, "{}", answer.out);
 }
+
+/// Of `key-of-ann`.
+const KEYS: &str = "ann sha256:ca64daa8b294dc4835d29ca02a6a47427ebc6a225ea3ac2e15f8417fb6601db2\n";
+
+#[test]
+fn a_credential_that_the_gate_only_monitors_and_refuses_is_no_authentication() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    folder.write("keys.txt", KEYS);
+    let schemes = "{key: {type: apiKey, in: header, name: X-API-Key}, token: {type: http, scheme: bearer}}";
+    let api = API.replace("{key: {type: apiKey, in: header, name: X-API-Key}}", schemes);
+    folder.write("api.yaml", api.replace("[{key: []}]", "[{key: []}, {token: []}]"));
+    let text = std::fs::read_to_string(config(&folder, &upstream, "block", "")).unwrap();
+    let gate = "authenticators: [{name: people, apiKeys: {file: keys.txt, from: [\"header:X-API-Key\"]}}]\n\
+                routes: [{service: api, authentication: {by: [people], stage: monitor}}]\n";
+    let file = folder.write("palisade.yaml", format!("{text}{gate}"));
+    let mut proxy = Running::start(command(&["run", "--config", &file]));
+    let address = proxy.address();
+    let ask = |headers: &str| {
+        post(address, &format!("{headers}Content-Type: application/json\r\n"), "{\"name\": \"pen\"}")
+    };
+
+    for (headers, point, why) in [
+        ("", "header:x-api-key", "or another of 2 ways"),
+        ("X-API-Key: key-of-eve\r\n", "header:x-api-key", "was judged at the gate and refused"),
+        ("X-API-Key: key-of-ann\r\nX-API-Key: key-of-eve\r\n", "header:x-api-key", "is not in the form"),
+        ("Authorization: Bearer a token\r\n", "header:authorization", "is not in the form"),
+        ("Authorization: Basic YTpi\r\n", "header:x-api-key", "or another of 2 ways"),
+    ] {
+        let refused = ask(headers);
+        assert_eq!(refused.status, 403, "{headers:?}: {refused:?}");
+        let id = refused.header("x-request-id").unwrap();
+        let line = eventually("the line of the breach", || {
+            let log = std::fs::read_to_string(folder.at("error.log")).ok()?;
+            let mut lines = log.lines().filter(|line| line.contains(id));
+            lines.find(|line| line.contains("[attack \"no-authentication\"]")).map(str::to_owned)
+        });
+        assert!(line.contains(point) && line.contains(why), "{headers:?}: {line}");
+        assert!(!line.contains("key-of-"), "no credential is quoted: {line}");
+    }
+    assert!(upstream.heads().is_empty(), "none of them reaches the service");
+
+    // A good key, a token that the gate does not judge, also beside a key that it refuses; and what asks for nothing.
+    assert_eq!(ask("X-API-Key: key-of-ann\r\n").status, 200);
+    assert_eq!(ask("Authorization: Bearer abc\r\n").status, 200);
+    assert_eq!(ask("X-API-Key: key-of-eve\r\nAuthorization: Bearer abc\r\n").status, 200);
+    assert_eq!(get(address, "/v1/items", "X-API-Key: key-of-eve\r\n").status, 200);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_http::{HeadLimits, HeadParse, parse_request_head};
-use palisade_openapi::{Check, Limits, read};
+use palisade_openapi::{Check, Limits, Shown, read};
 
 /// A specification, a zero byte, a request: its head and its body. What is wrong with the specification has a place;
 /// requests are judged within the bounds, the same in pieces as whole.
@@ -27,7 +27,7 @@ pub fn openapi(input: &[u8]) {
     let body = &request[consumed..];
     let limits = Limits { work_max: 200_000, values_max: 10_000, ..Limits::default() };
     let judge = |size: usize| {
-        let mut check = Check::begin(&specification, &limits, &head, false);
+        let mut check = Check::begin(&specification, &limits, &head, &Shown::default());
         body.chunks(size.max(1)).for_each(|chunk| check.feed(chunk));
         check.end(false);
         check.breaches().to_vec()

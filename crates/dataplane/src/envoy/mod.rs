@@ -224,6 +224,7 @@ impl Shared {
             request_id: asked.request_id.clone(),
             identity: asked.identity.clone(),
             authenticated: None,
+            refused: Vec::new(),
             admission: None,
             towards: None,
             secured: None,

@@ -78,6 +78,7 @@ impl Met {
         let standing = standing.unauthenticated(authentication.as_ref().and_then(|judged| judged.refused));
         let mut peer = exchange.peer(who.principal.clone().map(identity), request_id);
         peer.authenticated = authentication.as_ref().and_then(|judged| judged.identity.clone());
+        peer.refused = authentication.as_ref().map(|judged| judged.refused_at.clone()).unwrap_or_default();
         let way = Way {
             path: inspecting.path.clone(),
             principal: who.principal,

@@ -190,6 +190,7 @@ pub(crate) fn copy_of(record: Recorded, number: u64) -> Copy {
         towards: (!record.towards.is_empty()).then(|| record.towards.into()),
         // A replay asks nobody who somebody is: what a service's authenticators refused was no copy.
         authenticated: None,
+        refused: Vec::new(),
         secured: record.tls.as_ref().and_then(secured),
         request_id: id.clone(),
     };
