@@ -230,17 +230,18 @@ struct Told {
 impl Worker {
     fn run(mut self, subscription: &Subscription) {
         loop {
-            match subscription.next_within(LOOK_EVERY) {
+            let taken = subscription.next_within(LOOK_EVERY);
+            // Before what came is looked at: what happened after a set was handed in is for that set.
+            let next = lock(&self.shared.next).take();
+            if let Some(set) = next {
+                self.replace(set, unix_millis());
+            }
+            match taken {
                 Taken::Batch(batch) => self.take(&batch),
                 Taken::Nothing => {}
                 Taken::End => break,
             }
-            let now = unix_millis();
-            let next = lock(&self.shared.next).take();
-            if let Some(set) = next {
-                self.replace(set, now);
-            }
-            self.ask(now);
+            self.ask(unix_millis());
             self.show();
         }
         self.save();
