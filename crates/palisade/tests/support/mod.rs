@@ -285,17 +285,20 @@ impl Running {
 pub(crate) fn signal(child: &Child, name: &str) {
     let line = format!("kill -{name} {}", child.id());
     assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
-    if name == "STOP" {
-        // On a busy machine its threads go on for a moment.
-        eventually("every thread stopped", || {
-            let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
-            let stopped = |task: std::io::Result<std::fs::DirEntry>| {
-                let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
-                stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-            };
-            tasks.into_iter().all(stopped).then_some(())
-        });
-    }
+    // On a busy machine its threads go on for a moment, and a killed one holds its locks and ports for as long.
+    let state = match name {
+        "STOP" => 'T',
+        "KILL" => 'Z',
+        _ => return,
+    };
+    eventually("every thread stopped", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        let stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(state))
+        };
+        tasks.into_iter().all(stopped).then_some(())
+    });
 }
 
 impl Drop for Running {
