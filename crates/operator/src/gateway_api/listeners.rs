@@ -79,7 +79,10 @@ impl Listener {
     }
 
     fn status(&self, generation: i64) -> Value {
-        let kinds = if self.routes.http { json!([{"group": GROUP, "kind": "HTTPRoute"}]) } else { json!([]) };
+        // What a protocol that is not spoken could carry is not known here.
+        let spoken = self.refused.as_ref().is_none_or(|(reason, _)| *reason != "UnsupportedProtocol");
+        let http = self.routes.http && spoken;
+        let kinds = if http { json!([{"group": GROUP, "kind": "HTTPRoute"}]) } else { json!([]) };
         let conflicted = match &self.conflict {
             Some((reason, message)) => condition("Conflicted", true, reason, message.clone(), generation),
             None => condition("Conflicted", false, "NoConflicts", "", generation),
