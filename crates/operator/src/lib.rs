@@ -4,6 +4,7 @@
 pub mod certs;
 pub mod cluster;
 mod draft;
+pub mod entrances;
 pub mod gateway;
 pub mod gateway_api;
 pub mod ingress;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Scope;
 use super::statuses;
+use crate::entrances::controller;
 use crate::ingress::{Observed, Report, Translation};
 
 /// Who writes to the cluster.
@@ -57,7 +58,8 @@ impl Teller {
         }
         self.written = reports.iter().cloned().collect();
         let now = format!("{:.0}", k8s_openapi::jiff::Timestamp::now());
-        let said = statuses::write(&self.client, &observed.gateway_api, statuses, &now).await;
+        let controller = controller(&self.scope.lease);
+        let said = statuses::write(&self.client, &observed.gateway_api, statuses, &controller, &now).await;
         said.iter().for_each(|line| say(line));
         if addresses.is_empty() {
             return;

@@ -5,7 +5,7 @@
 //!  GatewayClass, Gateway ──listeners──> listeners of the data plane ─┐
 //!  HTTPRoute ──routes──> attached where a listener takes it          ├──> Draft, beside what Ingresses put there
 //!              └─rule──> ways, services ──backends── Service, BackendTLSPolicy
-//!                                       └─profiles── WafProfile, Protection
+//!                                       └─crate::entrances── WafProfile, Protection
 //!                                                     └──> StatusOf each, as the specification says
 //! ```
 //!
@@ -20,7 +20,6 @@ mod backends;
 mod hosts;
 mod listeners;
 mod objects;
-mod profiles;
 mod refs;
 mod routes;
 mod rule;
@@ -35,12 +34,13 @@ use serde_json::{Value, json};
 
 use self::backends::{Labels, TlsPolicies};
 use self::objects::{ClassSpec, Read};
-pub(crate) use self::profiles::Loads;
-use self::profiles::Profiles;
-use self::refs::{Authorities, Grants, Maps};
+pub(crate) use self::refs::Maps;
+use self::refs::{Authorities, Grants};
 use self::routes::Routing;
-use self::status::{condition, unless};
+use self::status::condition;
+pub(crate) use self::status::{Wrong, unless};
 use crate::draft::{Draft, HTTP, HTTPS};
+use crate::entrances::{Profiles, Served};
 use crate::ingress::backends::Backends;
 use crate::ingress::readable::Readable;
 use crate::ingress::secrets::{NamedFiles, Secrets};
@@ -139,7 +139,10 @@ pub(crate) struct Given<'m, 'o> {
     pub(crate) secrets: &'o Secrets<'o>,
     pub(crate) readable: &'m mut Readable,
     pub(crate) pairs: &'m mut std::collections::HashMap<[u8; 32], Result<(), String>>,
-    pub(crate) loads: &'m mut Loads,
+    pub(crate) maps: &'o Maps<'o>,
+    pub(crate) profiles: &'m mut Profiles<'o>,
+    /// Takes the Gateways and HTTPRoutes that are ours.
+    pub(crate) served: &'m mut Served,
     pub(crate) listening: &'o dyn Fn(&str) -> Value,
 }
 
@@ -164,8 +167,7 @@ pub(crate) fn translate(
     if gateways.is_empty() {
         return statuses;
     }
-    let maps = Maps::new(&observed.config_maps);
-    let Given { settings, backends, secrets, readable, pairs, loads, listening } = given;
+    let Given { settings, backends, secrets, readable, pairs, maps, profiles, served, listening } = given;
     let labels = observed.namespaces.iter().map(|namespace| {
         let meta = &namespace.metadata;
         (meta.name.clone().unwrap_or_default(), meta.labels.clone().unwrap_or_default())
@@ -179,7 +181,7 @@ pub(crate) fn translate(
         listening,
         namespaces: labels.collect(),
         grants: Grants::new(read(&observed.grants)),
-        maps: &maps,
+        maps,
     };
     for gateway in &gateways {
         if gateway
@@ -203,28 +205,26 @@ pub(crate) fn translate(
     }
     let mut gateways = listeners::open(gateways, &mut context, draft);
     let mut policies = TlsPolicies::new(read(&observed.backend_tls), &context, draft);
-    let mut profiles = Profiles::new(
-        (&observed.profiles, &observed.rule_sets),
-        &observed.protections,
-        &maps,
-        settings,
-        loads,
-    );
     let mut routing = Routing {
         context: &mut context,
         gateways: &mut gateways,
         policies: &mut policies,
-        profiles: &mut profiles,
+        profiles,
         draft,
         reports,
     };
-    for route in read(&observed.routes) {
-        statuses.extend(routing.take(&route));
+    for route in read::<objects::RouteSpec>(&observed.routes) {
+        let Some(status) = routing.take(&route) else { continue };
+        let rules = route.spec.rules.iter().filter_map(|rule| rule.name.clone()).collect();
+        served.insert(("HTTPRoute", route.namespace, route.name), rules);
+        statuses.push(status);
     }
     statuses.extend(policies.statuses());
     for gateway in &gateways {
         let status = gateway.status(&observed.addresses);
         let (namespace, name) = (gateway.read.namespace.clone(), gateway.read.name.clone());
+        let listeners = gateway.listeners.iter().map(|listener| listener.name.clone()).collect();
+        served.insert(("Gateway", namespace.clone(), name.clone()), listeners);
         statuses.push(StatusOf { kind: "Gateway", namespace, name, status });
     }
     statuses

@@ -47,14 +47,14 @@ impl Grants {
 
 /// ConfigMaps by namespace and name.
 #[derive(Debug, Default)]
-pub(super) struct Maps<'a>(HashMap<(String, String), &'a ConfigMap>);
+pub(crate) struct Maps<'a>(HashMap<(String, String), &'a ConfigMap>);
 
 impl<'a> Maps<'a> {
-    pub(super) fn new(maps: &'a [Arc<ConfigMap>]) -> Self {
+    pub(crate) fn new(maps: &'a [Arc<ConfigMap>]) -> Self {
         Self(maps.iter().map(|map| (crate::ingress::key(&map.metadata), &**map)).collect())
     }
 
-    pub(super) fn data(&self, namespace: &str, name: &str) -> Option<&'a BTreeMap<String, String>> {
+    pub(crate) fn data(&self, namespace: &str, name: &str) -> Option<&'a BTreeMap<String, String>> {
         self.0.get(&(namespace.to_owned(), name.to_owned()))?.data.as_ref()
     }
 }

@@ -8,11 +8,11 @@ use super::backends::{Leads, TlsPolicies, backend};
 use super::hosts::{meet, pattern};
 use super::listeners::{Gateway, is_nearest};
 use super::objects::{GROUP, ParentRef, Read, RouteSpec, Rule};
-use super::profiles::{Inspected, Profiles};
 use super::rule::{Shaped, response_time, ways};
 use super::status::{StatusOf, Wrong, unless};
 use super::{CONTROLLER, Context};
 use crate::draft::{Draft, Way, short};
+use crate::entrances::{Inspected, Profiles};
 use crate::ingress::table::is_host;
 use crate::ingress::{Object, Report};
 

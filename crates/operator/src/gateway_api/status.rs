@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// A status that an object is to have. Of an HTTPRoute and of a policy it is the part that is ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusOf {
-    /// `Gateway`, `HTTPRoute`, `GatewayClass`, `BackendTLSPolicy`.
+    /// `Gateway`, `HTTPRoute`, `GatewayClass`, `BackendTLSPolicy`, `Protection`.
     pub kind: &'static str,
     /// Empty for what lives in the cluster.
     pub namespace: String,
@@ -32,10 +32,10 @@ pub(super) fn condition(
 }
 
 /// What is wrong with something: the reason in one word, and in words.
-pub(super) type Wrong = (&'static str, String);
+pub(crate) type Wrong = (&'static str, String);
 
 /// The condition that says whether something is wrong.
-pub(super) fn unless(kind: &str, good: &str, wrong: Option<&Wrong>, generation: i64) -> Value {
+pub(crate) fn unless(kind: &str, good: &str, wrong: Option<&Wrong>, generation: i64) -> Value {
     match wrong {
         None => condition(kind, true, good, "", generation),
         Some((reason, message)) => condition(kind, false, reason, message.clone(), generation),

@@ -17,6 +17,7 @@ pub mod annotations;
 pub(crate) mod backends;
 mod leading;
 mod options;
+mod protected;
 pub(crate) mod readable;
 mod rules;
 pub(crate) mod secrets;
@@ -40,7 +41,8 @@ use self::rules::Compiled;
 use self::secrets::Secrets;
 use self::table::Table;
 use crate::draft::Draft;
-use crate::gateway_api::{self, StatusOf};
+use crate::entrances::{self, Loads, Profiles, Served};
+use crate::gateway_api::{self, Maps, StatusOf};
 
 /// The controller that our IngressClasses name.
 pub const CONTROLLER: &str = "palisade.dev/ingress";
@@ -102,6 +104,8 @@ pub struct Settings {
     pub loader: Arc<dyn Loader + Send + Sync>,
     /// Further keys of the configuration, such as `admin`.
     pub further: serde_json::Map<String, serde_json::Value>,
+    /// Who this is in statuses that controllers share ([`crate::entrances::controller`]).
+    pub controller: String,
 }
 
 /// Where a CRS lies, in absolute paths.
@@ -185,7 +189,7 @@ pub struct Translator {
     good_config: Option<Arc<ConfigMap>>,
     pub(crate) readable: Readable,
     pub(crate) pairs: HashMap<[u8; 32], Result<(), String>>,
-    loads: gateway_api::Loads,
+    loads: Loads,
 }
 
 /// Translates once.
@@ -208,12 +212,19 @@ impl Translator {
         let names: Vec<_> = ours.iter().map(|ingress| key(&ingress.metadata)).collect();
         let there: std::collections::HashSet<_> = names.iter().cloned().collect();
         self.good.retain(|key, _| there.contains(key));
+        let api = &observed.gateway_api;
+        let maps = Maps::new(&api.config_maps);
+        let mut loads = std::mem::take(&mut self.loads);
+        let kinds = (&api.profiles[..], &api.rule_sets[..]);
+        let mut profiles = Profiles::new(kinds, &api.protections, &maps, settings, &mut loads);
+        let mut draft = Draft::default();
         let mut table = Table::new(observed, settings, &global, self);
         for ingress in &ours {
-            table.take(ingress, &mut reports);
+            table.take(ingress, &mut profiles, &mut draft, &mut reports);
         }
-        let mut draft = Draft::default();
         table.finish(&mut draft, &mut reports);
+        let served = names.iter().map(|(namespace, name)| ("Ingress", namespace.clone(), name.clone()));
+        let mut served: Served = served.map(|place| (place, Default::default())).collect();
         let (backends, secrets) = (Backends::new(observed), Secrets::new(&observed.secrets));
         let given = gateway_api::Given {
             settings,
@@ -221,10 +232,15 @@ impl Translator {
             secrets: &secrets,
             readable: &mut self.readable,
             pairs: &mut self.pairs,
-            loads: &mut self.loads,
+            maps: &maps,
+            profiles: &mut profiles,
+            served: &mut served,
             listening: &|address| global.listening(address),
         };
-        let statuses = gateway_api::translate(&observed.gateway_api, given, &mut draft, &mut reports);
+        let mut statuses = gateway_api::translate(api, given, &mut draft, &mut reports);
+        let (protections, controller) = (&api.protections, &settings.controller);
+        statuses.extend(entrances::statuses(protections, &served, controller, &mut profiles, &mut draft));
+        self.loads = loads;
         let (bundle, errors) = draft.bundle(&settings.further);
         reports.extend(errors.into_iter().map(|error| Report {
             object: Object::default(),

@@ -7,9 +7,11 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressServiceBa
 use serde_json::{Value, json};
 
 use crate::draft::{Draft, HTTP, HTTPS, short};
+use crate::entrances::{Inspected, Profiles};
 use crate::ingress::backends::Backends;
 use crate::ingress::leading::Leading;
 use crate::ingress::options::{AuthTls, Global, Options};
+use crate::ingress::protected::Protected;
 use crate::ingress::rules::{Files, RuleFiles};
 use crate::ingress::secrets::Secrets;
 use crate::ingress::{Object, Observed, Report, Settings, Translator, annotations_of, key};
@@ -73,7 +75,7 @@ pub(super) struct Making<'o> {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) options: &'o Options,
-    pub(super) profile: String,
+    pub(super) inspected: Inspected,
     pub(super) refused: bool,
 }
 
@@ -104,7 +106,13 @@ impl<'a> Table<'a> {
     }
 
     /// Takes an Ingress in: as it is written, as it was when it was good last, or closed.
-    pub(crate) fn take(&mut self, ingress: &Arc<Ingress>, reports: &mut Vec<Report>) {
+    pub(crate) fn take(
+        &mut self,
+        ingress: &Arc<Ingress>,
+        protecting: &mut Profiles<'_>,
+        draft: &mut Draft,
+        reports: &mut Vec<Report>,
+    ) {
         let object = Object::of("Ingress", &ingress.metadata);
         let of = key(&ingress.metadata);
         let mut options = self.options(ingress);
@@ -140,8 +148,12 @@ impl<'a> Table<'a> {
             }
         }
         let profile = self.profile(&of, &options, rules);
-        let refused = !options.refused.is_empty();
-        let making = Making { namespace: of.0, name: of.1, options: &options, profile, refused };
+        let protection = Protected { of: &of, profile, everywhere: self.global.modsecurity };
+        let mut say = |reason, message, served| say(reports, reason, message, served);
+        let inspected = protection.inspected(&mut options, protecting, draft, &mut say);
+        let refused = !options.refused.is_empty() || inspected.is_none();
+        let inspected = inspected.unwrap_or_default();
+        let making = Making { namespace: of.0, name: of.1, options: &options, inspected, refused };
         self.place(&taken, &making, &object, reports);
     }
 
@@ -386,7 +398,7 @@ impl<'a> Table<'a> {
             namespace: namespace.clone(),
             name: "default-backend".to_owned(),
             options: &options,
-            profile: "default".to_owned(),
+            inspected: Inspected::default(),
             refused: false,
         };
         let backend = IngressBackend { service: Some(service), resource: None };

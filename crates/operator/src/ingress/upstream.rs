@@ -41,7 +41,8 @@ impl Table<'_> {
                     service.name,
                     port.unwrap_or_else(|| "0".to_owned())
                 );
-                let mut value = json!({"upstream": upstream, "profile": making.profile});
+                let mut value = json!({"upstream": upstream});
+                making.inspected.inspect(&mut value);
                 let forward = self.forward(making.options);
                 if !forward.is_empty() {
                     value["forward"] = Value::Object(forward);

@@ -74,7 +74,7 @@ fn crd((kind, plural): (&str, &str), short: &str, docs: &str, spec: &Value, colu
                         "kind": {"type": "string"},
                         "metadata": {"type": "object"},
                         "spec": spec,
-                        "status": status(),
+                        "status": status(kind),
                     },
                 }},
             }],
@@ -196,26 +196,54 @@ fn protection() -> Value {
     })
 }
 
-fn status() -> Value {
+fn status(kind: &str) -> Value {
+    let mut properties = json!({
+        "observedGeneration": {"type": "integer", "format": "int64"},
+        "conditions": conditions(),
+    });
+    if kind == PROTECTION.0 {
+        properties["ancestors"] = ancestors();
+    }
+    json!({"type": "object", "properties": properties})
+}
+
+/// What gateways say of each entrance, as policies of the Gateway API have it (GEP-713).
+fn ancestors() -> Value {
+    let name = |max: u32| json!({"type": "string", "maxLength": max});
     json!({
-        "type": "object",
-        "properties": {
-            "observedGeneration": {"type": "integer", "format": "int64"},
-            "conditions": {
-                "type": "array", "maxItems": 16,
-                "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"],
-                "items": {
-                    "type": "object",
-                    "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+        "type": "array", "maxItems": 16, "x-kubernetes-list-type": "atomic",
+        "description": "Whether a gateway inspects by it, for each Ingress, Gateway and HTTPRoute that it names.",
+        "items": {
+            "type": "object",
+            "required": ["ancestorRef", "controllerName", "conditions"],
+            "properties": {
+                "ancestorRef": {
+                    "type": "object", "required": ["name"],
                     "properties": {
-                        "type": {"type": "string", "maxLength": 316},
-                        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-                        "reason": {"type": "string", "maxLength": 1024},
-                        "message": {"type": "string", "maxLength": 32768},
-                        "observedGeneration": {"type": "integer", "format": "int64"},
-                        "lastTransitionTime": {"type": "string", "format": "date-time"},
+                        "group": name(253), "kind": name(63), "namespace": name(63), "name": name(253), "sectionName": name(253),
                     },
                 },
+                "controllerName": name(320),
+                "conditions": conditions(),
+            },
+        },
+    })
+}
+
+fn conditions() -> Value {
+    json!({
+        "type": "array", "maxItems": 16,
+        "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {"type": "string", "maxLength": 316},
+                "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                "reason": {"type": "string", "maxLength": 1024},
+                "message": {"type": "string", "maxLength": 32768},
+                "observedGeneration": {"type": "integer", "format": "int64"},
+                "lastTransitionTime": {"type": "string", "format": "date-time"},
             },
         },
     })

@@ -130,21 +130,55 @@ fn protections(observed: &Observed, profiles: &BTreeMap<(String, String), bool>)
         } else if let Some((reason, why)) = wrong_target(observed, protection, attachment) {
             no(reason, why)
         } else {
-            match &attachment.profile {
-                Some(profile) => match profiles.get(&(namespace.clone(), profile.clone())) {
-                    Some(true) => yes("Accepted", format!("by profile {profile}")),
-                    Some(false) => no(
-                        "InvalidProfile",
-                        format!("WafProfile {profile} cannot be used; its condition says why"),
-                    ),
-                    None => no("RefNotFound", format!("there is no WafProfile {profile} here")),
+            let profile = attachment.profile.as_deref();
+            let there = profile.map(|profile| profiles.get(&(namespace.clone(), profile.to_owned())));
+            match (profile.unwrap_or_default(), there) {
+                (profile, Some(Some(false))) => {
+                    let why = format!("WafProfile {profile} cannot be used; its condition says why");
+                    no("InvalidProfile", why)
+                }
+                (profile, Some(None)) => no("RefNotFound", format!("there is no WafProfile {profile} here")),
+                (profile, there) => match not_taken(protection, attachment) {
+                    Some(why) => no("Pending", why),
+                    None if there.is_some() => yes("Accepted", format!("by profile {profile}")),
+                    None => yes("Accepted", "by the usual profile".to_owned()),
                 },
-                None => yes("Accepted", "by the usual profile".to_owned()),
             }
         };
         judged.push(of("Protection", protection, vec![accepted, conflicted]));
     }
     judged
+}
+
+/// An entrance by which nobody inspects, as gateways say in `status.ancestors`: they do it, and not the operator.
+fn not_taken(protection: &Value, attachment: &Attachment) -> Option<String> {
+    let generation = &protection["metadata"]["generation"];
+    let said = |kind: &str, name: &str, section: Option<&str>| {
+        let ancestors = protection["status"]["ancestors"].as_array().into_iter().flatten();
+        let of = move |entry: &&Value| {
+            let at = &entry["ancestorRef"];
+            at["kind"] == *kind && at["name"] == *name && at["sectionName"].as_str() == section
+        };
+        let conditions = ancestors.filter(of).filter_map(|entry| entry["conditions"].as_array()).flatten();
+        conditions
+            .filter(|condition| {
+                condition["type"] == ACCEPTED && condition["observedGeneration"] == *generation
+            })
+            .collect::<Vec<_>>()
+    };
+    attachment.targets.iter().find_map(|target| {
+        let Target::Entrance { kind, name, section } = target else { return None };
+        let said = said(kind, name, section.as_deref());
+        if said.iter().any(|condition| condition["status"] == "True") {
+            return None;
+        }
+        Some(match said.first() {
+            Some(refused) => format!("{kind} {name}: {}", refused["message"].as_str().unwrap_or_default()),
+            None => format!(
+                "{kind} {name}: no gateway has said that it inspects by it; `palisade gateway` does, of its own classes"
+            ),
+        })
+    })
 }
 
 /// A target that is not there, or is another's namespace. Kinds that were not read are believed.
@@ -281,12 +315,12 @@ mod tests {
         let of = |kind: &str, name: &str| json!({"targetRefs": [{"kind": kind, "name": name}]});
         let mut observed = Observed {
             protections: vec![
-                object("there", "", of("Ingress", "web")),
-                object("absent", "", of("Gateway", "edge")),
+                object("there", "", of("Service", "web")),
+                object("absent", "", of("Deployment", "edge")),
                 object("elsewhere", "", of("Namespace", "bank")),
                 object("own", "", of("Namespace", "shop")),
             ],
-            targets: [("Ingress".to_owned(), [("shop".to_owned(), "web".to_owned())].into())].into(),
+            targets: [("Service".to_owned(), [("shop".to_owned(), "web".to_owned())].into())].into(),
             ..Observed::default()
         };
         let reasons = |observed: &Observed| {
@@ -294,8 +328,31 @@ mod tests {
             ["there", "absent", "elsewhere", "own"].map(|name| told(&judged, "Protection", name).reason)
         };
         assert_eq!(reasons(&observed), ["Accepted", "Accepted", "InvalidTarget", "Accepted"]);
-        observed.targets.insert("Gateway".to_owned(), BTreeSet::new());
-        observed.targets.insert("Ingress".to_owned(), BTreeSet::new());
+        observed.targets.insert("Deployment".to_owned(), BTreeSet::new());
+        observed.targets.insert("Service".to_owned(), BTreeSet::new());
         assert_eq!(reasons(&observed), ["TargetNotFound", "TargetNotFound", "InvalidTarget", "Accepted"]);
+    }
+
+    #[test]
+    fn an_entrance_is_accepted_where_a_gateway_says_so_of_what_is_written_now() {
+        let judged_with = |entry: Value| {
+            let target = json!({"targetRefs": [{"kind": "Ingress", "name": "web"}, {"kind": "Service", "name": "web"}]});
+            let mut protection = object("edge", "", target);
+            protection["status"] = json!({"ancestors": [entry]});
+            let judged = judge(&Observed { protections: vec![protection], ..Observed::default() });
+            let told = told(&judged, "Protection", "edge").clone();
+            (told.is, told.reason, told.message)
+        };
+        let entry = |kind: &str, status: &str, generation: i64| {
+            json!({"ancestorRef": {"kind": kind, "name": "web"}, "controllerName": "palisade.dev/gateway/a/b", "conditions": [
+                {"type": "Accepted", "status": status, "message": "an older one", "observedGeneration": generation}]})
+        };
+        assert!(judged_with(entry("Ingress", "True", 3)).0);
+        for nobody in [Value::Null, entry("Ingress", "True", 2), entry("Gateway", "True", 3)] {
+            let (is, reason, why) = judged_with(nobody);
+            assert!(!is && reason == "Pending" && why.contains("no gateway"), "{reason}: {why}");
+        }
+        let (is, _, why) = judged_with(entry("Ingress", "False", 3));
+        assert!(!is && why.contains("an older one"), "{why}");
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn settings() -> Settings {
         checks: Checks { pair: |_, _| Ok(()), pattern: |_| Ok(()) },
         loader: Arc::new(MemoryLoader::new()),
         further: serde_json::Map::new(),
+        controller: "palisade.dev/gateway/system/gateway".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ use palisade_dataplane::KeyPair;
 use palisade_model::Mode;
 use palisade_operator::certs;
 use palisade_operator::cluster::{ClusterFlags, client};
+use palisade_operator::entrances::controller;
 use palisade_operator::gateway::{Scope, run as watch};
 use palisade_operator::ingress::{CONTROLLER, Checks, Crs, INGRESS_NGINX, Settings, annotations::PREFIX};
 use serde_json::{Map, json};
@@ -177,6 +178,7 @@ fn settings(flags: &GatewayFlags) -> Result<Settings> {
         checks: checks(),
         loader: Arc::new(FileSystem),
         further,
+        controller: controller(&flags.lease),
     })
 }
 

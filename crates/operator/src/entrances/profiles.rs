@@ -1,5 +1,5 @@
-//! What inspects the requests of a rule: a WafProfile that a filter names, or a Protection that is attached to the route or to
-//! its Gateway, the nearest first; else what the gateway was told.
+//! What inspects requests: a WafProfile that a filter of an HTTPRoute names, or the Protection that is attached nearest; else what
+//! the gateway was told.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,21 +9,22 @@ use palisade_seclang::Loader;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::refs::Maps;
-use super::status::Wrong;
 use crate::draft::{Draft, short};
+use crate::gateway_api::{Maps, Wrong};
 use crate::ingress::Settings;
 use crate::kinds::{self, Attachment, Attachments, Rules, Target};
 
 /// How a service is inspected.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Inspected {
-    profile: Option<String>,
-    mode: Option<String>,
+pub(crate) struct Inspected {
+    /// The gateway's own when absent.
+    pub(crate) profile: Option<String>,
+    /// The profile's when absent.
+    pub(crate) mode: Option<String>,
 }
 
 impl Inspected {
-    pub(super) fn inspect(&self, service: &mut Value) {
+    pub(crate) fn inspect(&self, service: &mut Value) {
         service["profile"] = json!(self.profile.as_deref().unwrap_or("default"));
         if let Some(mode) = &self.mode {
             service["mode"] = json!(mode);
@@ -31,11 +32,22 @@ impl Inspected {
     }
 }
 
+/// What a Protection says.
+#[derive(Clone, Debug)]
+pub(crate) struct Attached {
+    /// Its name.
+    pub(crate) by: String,
+    /// The profile that it names, as the configuration knows it, or why nothing can inspect by it.
+    pub(crate) profile: Option<Result<String, String>>,
+    /// In place of the profile's.
+    pub(crate) mode: Option<String>,
+}
+
 /// Whether rules load, by what they are: they are compiled once.
 pub(crate) type Loads = HashMap<String, Result<(), String>>;
 
 /// Our kinds in the cluster.
-pub(super) struct Profiles<'o> {
+pub(crate) struct Profiles<'o> {
     specs: HashMap<(String, String), &'o DynamicObject>,
     rules: HashMap<(String, String), &'o DynamicObject>,
     protections: Vec<Attachment>,
@@ -47,7 +59,7 @@ pub(super) struct Profiles<'o> {
 }
 
 impl<'o> Profiles<'o> {
-    pub(super) fn new(
+    pub(crate) fn new(
         (specs, rules): (&'o [Arc<DynamicObject>], &'o [Arc<DynamicObject>]),
         protections: &[Arc<DynamicObject>],
         maps: &'o Maps<'o>,
@@ -57,9 +69,9 @@ impl<'o> Profiles<'o> {
         let by_name = |all: &'o [Arc<DynamicObject>]| {
             all.iter().map(|object| (crate::ingress::key(&object.metadata), &**object)).collect()
         };
-        let read = |object: &Arc<DynamicObject>| serde_json::to_value(&**object).ok();
+        let read = |object: &Arc<DynamicObject>| serde_json::to_value(&**object).unwrap_or_default();
         let protections: Vec<Attachment> =
-            protections.iter().filter_map(read).map(|object| Attachment::read(&object)).collect();
+            protections.iter().map(|object| Attachment::read(&read(object))).collect();
         let attachments = Attachments::new(&protections);
         let (specs, rules) = (by_name(specs), by_name(rules));
         Self { specs, rules, protections, attachments, maps, settings, loads, made: BTreeMap::new() }
@@ -69,7 +81,7 @@ impl<'o> Profiles<'o> {
     ///
     /// # Errors
     /// Why nothing can inspect by it.
-    pub(super) fn named(
+    pub(crate) fn named(
         &mut self,
         namespace: &str,
         (group, kind, name): &(String, String, String),
@@ -88,17 +100,12 @@ impl<'o> Profiles<'o> {
     ///
     /// # Errors
     /// Why nothing can inspect by it.
-    pub(super) fn protecting(
+    pub(crate) fn protecting(
         &mut self,
         (namespace, route, rule): (&str, &str, Option<&str>),
         (of_gateway, gateway, listener): (&str, &str, &str),
         draft: &mut Draft,
     ) -> Result<Inspected, Wrong> {
-        let entrance = |kind: &str, name: &str, section: Option<&str>| Target::Entrance {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            section: section.map(str::to_owned),
-        };
         let at_rule = rule.map(|rule| (namespace, entrance("HTTPRoute", route, Some(rule))));
         let others = [
             (namespace, entrance("HTTPRoute", route, None)),
@@ -109,11 +116,53 @@ impl<'o> Profiles<'o> {
         let Some(index) = self.attachments.nearest(at_rule.into_iter().chain(others)) else {
             return Ok(Inspected::default());
         };
-        let protection = self.protections[index].clone();
-        let profile =
-            protection.profile.as_ref().map(|name| self.profile(&protection.namespace, name, draft));
-        let profile = profile.transpose().map_err(|why| ("ProtectionNotUsable", why))?;
-        Ok(Inspected { profile, mode: protection.mode })
+        let attached = self.of_attachment(index, draft);
+        let profile = match attached.profile {
+            Some(profile) => profile.map_err(|why| ("ProtectionNotUsable", why))?,
+            None => self.usual(draft),
+        };
+        Ok(Inspected { profile: Some(profile), mode: attached.mode })
+    }
+
+    /// What the Protection that is attached to an Ingress says.
+    pub(crate) fn at_ingress(&mut self, namespace: &str, name: &str, draft: &mut Draft) -> Option<Attached> {
+        let index = self.attachments.at(namespace, &entrance("Ingress", name, None))?;
+        Some(self.of_attachment(index, draft))
+    }
+
+    /// What the Protection that is attached to a namespace says.
+    pub(crate) fn at_namespace(&mut self, namespace: &str, draft: &mut Draft) -> Option<Attached> {
+        let index = self.attachments.at(namespace, &Target::Namespace)?;
+        Some(self.of_attachment(index, draft))
+    }
+
+    /// A Protection, by its place among those given.
+    pub(super) fn attachment(&self, index: usize) -> &Attachment {
+        &self.protections[index]
+    }
+
+    /// Who has a target in place of a Protection that came later.
+    pub(super) fn before(&self, index: usize, target: &Target) -> Option<&str> {
+        let mut conflicts = self.attachments.conflicts().iter();
+        let (_, _, first) = conflicts.find(|(late, of, _)| *late == index && of == target)?;
+        Some(&self.protections[*first].name)
+    }
+
+    /// What a Protection says, by its place among those given.
+    pub(super) fn of_attachment(&mut self, index: usize, draft: &mut Draft) -> Attached {
+        let Attachment { namespace, name, profile, mode, .. } = self.protections[index].clone();
+        let profile = profile.map(|profile| self.profile(&namespace, &profile, draft));
+        Attached { by: name, profile, mode }
+    }
+
+    /// The profile of a Protection that names none: the gateway's, or, where that looks at nothing, the built-in detector's.
+    pub(crate) fn usual(&self, draft: &mut Draft) -> String {
+        if self.settings.mode != "off" {
+            return "default".to_owned();
+        }
+        let detects = json!({"mode": "monitoring", "detect": {"enabled": true}});
+        draft.profiles.entry(USUAL.to_owned()).or_insert(detects);
+        USUAL.to_owned()
     }
 
     /// The name of a profile in the configuration; made where it is not there.
@@ -165,4 +214,11 @@ impl<'o> Profiles<'o> {
         draft.files.extend(files.into_iter().map(|(name, text)| (name, text.into_bytes().into())));
         Ok(known_as)
     }
+}
+
+/// What is called so in a configuration names no WafProfile: their names have a dot.
+const USUAL: &str = "protected";
+
+fn entrance(kind: &str, name: &str, section: Option<&str>) -> Target {
+    Target::Entrance { kind: kind.to_owned(), name: name.to_owned(), section: section.map(str::to_owned) }
 }
