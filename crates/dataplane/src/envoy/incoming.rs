@@ -3,18 +3,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
 
 use super::Shared;
 use crate::arrival::Arrival;
@@ -26,10 +22,6 @@ use crate::request_id::request_id;
 use crate::throttle::Throttle;
 use crate::tls::{ClientStream, Greeting, Handshakes, ServerTls, handshake};
 
-/// The connection of an Envoy that may ask.
-#[derive(Debug)]
-pub(super) struct Asker(ClientStream);
-
 /// Connections that are let in and that nobody has taken yet. Each is taken at once.
 const WAITING_MAX: usize = 16;
 
@@ -39,7 +31,7 @@ pub(super) fn incoming(
     tls: Arc<ServerTls>,
     time: Duration,
     shared: Arc<Shared>,
-) -> ReceiverStream<io::Result<Asker>> {
+) -> ReceiverStream<io::Result<ClientStream>> {
     let (let_in, stream) = mpsc::channel(WAITING_MAX);
     let threshold = Arc::new(Threshold {
         tls,
@@ -52,7 +44,11 @@ pub(super) fn incoming(
     ReceiverStream::new(stream)
 }
 
-async fn accept_all(socket: TcpListener, threshold: Arc<Threshold>, let_in: mpsc::Sender<io::Result<Asker>>) {
+async fn accept_all(
+    socket: TcpListener,
+    threshold: Arc<Threshold>,
+    let_in: mpsc::Sender<io::Result<ClientStream>>,
+) {
     let mut greeted = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -87,7 +83,7 @@ struct Threshold {
 }
 
 impl Threshold {
-    async fn pass(&self, stream: TcpStream, peer: SocketAddr) -> Option<Asker> {
+    async fn pass(&self, stream: TcpStream, peer: SocketAddr) -> Option<ClientStream> {
         let local = stream.local_addr().ok()?;
         let mut arrival = Arrival::plain(peer, local);
         let count = |outcome| self.shared.plane.metrics.tls.one(outcome);
@@ -104,7 +100,7 @@ impl Threshold {
                 count(HandshakeOutcome::Completed);
                 arrival.tls = Some(settled.into());
                 // No host is asked for here: what the listener says holds.
-                let Err(refusal) = certificate::judge(&arrival, None) else { return Some(Asker(stream)) };
+                let Err(refusal) = certificate::judge(&arrival, None) else { return Some(stream) };
                 self.shared.plane.metrics.events.askers_refused_total.one();
                 self.tell(&format!("Not let ask: {}", refusal.why), &arrival);
                 return None;
@@ -135,31 +131,5 @@ impl Threshold {
             client_addr: client,
             line: own_line(client, local, b"", &request_id(), &format!("{what}{others}")),
         });
-    }
-}
-
-impl Connected for Asker {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
-}
-
-impl AsyncRead for Asker {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for Asker {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

@@ -16,6 +16,7 @@
 mod answer;
 mod attributes;
 mod check;
+mod gathered;
 mod health;
 mod incoming;
 mod joined;

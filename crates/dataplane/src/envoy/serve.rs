@@ -13,6 +13,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::Ex
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::server::NamedService as _;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -20,6 +21,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::check::Check;
+use super::gathered::Gathered;
 use super::incoming::incoming;
 use super::joined::Joined;
 use super::process::Process;
@@ -168,14 +170,15 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
         match (socket, tls) {
             (Socket::Tcp(socket), Some(tls)) => {
                 let incoming = incoming(socket, tls, shared.listener.handshake, shared.clone());
-                services.serve_with_incoming_shutdown(incoming, shutdown).await
+                services.serve_with_incoming_shutdown(gathered(incoming), shutdown).await
             }
             (Socket::Tcp(socket), None) => {
                 let incoming = TcpIncoming::from(socket).with_nodelay(Some(true));
-                services.serve_with_incoming_shutdown(incoming, shutdown).await
+                services.serve_with_incoming_shutdown(gathered(incoming), shutdown).await
             }
             (Socket::Unix(socket, _), _) => {
-                services.serve_with_incoming_shutdown(UnixListenerStream::new(socket), shutdown).await
+                let incoming = gathered(UnixListenerStream::new(socket));
+                services.serve_with_incoming_shutdown(incoming, shutdown).await
             }
         }
     });
@@ -196,6 +199,11 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
     }
     served.map_err(io::Error::other)?;
     Ok(Drained::default())
+}
+
+/// Connections whose answers go together.
+fn gathered<S>(incoming: impl Stream<Item = io::Result<S>>) -> impl Stream<Item = io::Result<Gathered<S>>> {
+    incoming.map(|stream| stream.map(Gathered::new))
 }
 
 /// Says whether questions are answered by what is in force: not before it is, and not once we are to end.
