@@ -49,6 +49,7 @@ pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, o
     let client = known.client.to_canonical().to_string();
     let from = known.from.to_canonical().to_string();
     if let ForwardedFor::IngressNginx { full } = policy {
+        let full = full.then_some(&*from);
         return as_ingress_nginx(headers, known, &client, full, out);
     }
     out.extend_from_slice(b"X-Forwarded-For: ");
@@ -68,17 +69,25 @@ pub(crate) fn write(headers: &Fields, known: &Known<'_>, policy: ForwardedFor, o
     write_field(b"X-Request-Id", known.request_id.as_bytes(), out);
 }
 
-/// As ingress-nginx's `proxy_set_header`s say it, but for the request's id, which is always ours.
-fn as_ingress_nginx(headers: &Fields, known: &Known<'_>, client: &str, full: bool, out: &mut Vec<u8>) {
+/// As ingress-nginx's `proxy_set_header`s say it, but for the request's id, which is always ours. With `full` that address is
+/// appended to the client's list, which names the client already where a trusted hop wrote it.
+fn as_ingress_nginx(
+    headers: &Fields,
+    known: &Known<'_>,
+    client: &str,
+    full: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     let list = |name: &[u8]| {
         let values: Vec<&[u8]> = headers.values(name).filter(|value| !value.is_empty()).collect();
         values.join(&b", "[..])
     };
     let (said, said_host) = (list(b"x-forwarded-for"), list(b"x-forwarded-host"));
     let port = if known.scheme == "https" { "443" } else { "80" };
-    let forwarded_for = match full && !said.is_empty() {
-        true => [&said[..], b", ", client.as_bytes()].concat(),
-        false => client.as_bytes().to_vec(),
+    let forwarded_for = match full {
+        Some(from) if said.is_empty() => from.as_bytes().to_vec(),
+        Some(from) => [&said[..], b", ", from.as_bytes()].concat(),
+        None => client.as_bytes().to_vec(),
     };
     for (name, value) in [
         ("X-Request-ID", known.request_id.as_bytes()),
@@ -109,7 +118,7 @@ mod tests {
         headers.push(b"Accept", b"*/*");
         headers.push(b"X-Forwarded-For", b"198.51.100.2, 198.51.100.3");
         let known = Known {
-            from: "::ffff:192.0.2.7".parse().unwrap(),
+            from: "::ffff:10.0.0.9".parse().unwrap(),
             client: "::ffff:192.0.2.7".parse().unwrap(),
             scheme: "http",
             host: b"example.com",
@@ -124,7 +133,7 @@ mod tests {
     fn the_peer_is_appended_or_stands_alone() {
         assert_eq!(
             written(ForwardedFor::Append),
-            "X-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7\r\n\
+            "X-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 10.0.0.9\r\n\
              X-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com\r\nX-Real-IP: 192.0.2.7\r\nX-Request-Id: 0f\r\n"
         );
         assert!(written(ForwardedFor::Replace).starts_with("X-Forwarded-For: 192.0.2.7\r\n"));
@@ -141,7 +150,7 @@ mod tests {
         );
         let full = written(ForwardedFor::IngressNginx { full: true });
         assert!(
-            full.contains("\r\nX-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 192.0.2.7\r\n"),
+            full.contains("\r\nX-Forwarded-For: 198.51.100.1, 198.51.100.2, 198.51.100.3, 10.0.0.9\r\n"),
             "{full}"
         );
         for line in full.lines() {

@@ -416,3 +416,79 @@ fn tls_ends_at_the_gateway_asks_clients_and_begins_anew_to_services() {
     assert_eq!(site(&[]), 200);
     assert_eq!(proxy.end(), 0);
 }
+
+#[test]
+fn a_port_that_falls_back_says_so_and_a_younger_gateway_does_not_undo_what_it_asks() {
+    if !pki::tools() {
+        return;
+    }
+    let stage = Stage::new();
+    stage.serve_kinds();
+    let pki = Pki(&stage.folder);
+    let read = |name: &str| std::fs::read(stage.folder.at(name)).unwrap();
+    ["ca", "clients", "stranger"].iter().for_each(|authority| pki.authority(authority));
+    pki.server("ca", "site", &["site.example", "other.example"]);
+    pki.issue("clients", "friend", "/CN=friend", "", 30);
+    pki.issue("clients", "old", "/CN=old", "", -1);
+    pki.issue("stranger", "foe", "/CN=foe", "", 30);
+    let (certificate, key) = (read("site.crt"), read("site.key"));
+    stage.cluster.put(secret("site", &[("tls.crt", &certificate), ("tls.key", &key)]));
+    stage.cluster.put(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "shop", "name": "clients"},
+        "data": {"ca.crt": String::from_utf8(read("clients.crt")).unwrap()}}),
+    );
+    let gateway = |name: &str, mode: Option<&str>| {
+        let refs = json!([{"group": "", "kind": "ConfigMap", "name": "clients"}]);
+        let validation = mode.map(|mode| json!({"caCertificateRefs": refs, "mode": mode}));
+        json!({"kind": "Gateway", "metadata": {"namespace": "shop", "name": name}, "spec": {
+            "gatewayClassName": "palisade",
+            "listeners": [{"name": "own", "port": 8081, "protocol": "HTTPS", "hostname": format!("{name}.example"),
+                "tls": {"certificateRefs": [{"name": "site"}]}}],
+            "tls": {"frontend": {"default": {"validation": validation}}}}})
+    };
+    // The first by name counts as the older of two of one second.
+    stage.put(gateway("other", Some("AllowInsecureFallback")));
+    stage.put(gateway("site", None));
+    stage.put(json!({"kind": "HTTPRoute", "metadata": {"namespace": "shop", "name": "r"}, "spec": {
+        "parentRefs": [{"name": "other"}, {"name": "site"}], "rules": [{"backendRefs": [{"name": "v1", "port": 80}]}]}}));
+    let mut proxy = stage.start();
+    let at = proxy.listener("port-8081");
+    let ask = |host: &str, client: &str| {
+        let (cert, key) = (format!("{client}.crt"), format!("{client}.key"));
+        let more = ["--cert", &cert, "--key", &key];
+        let more = if client.is_empty() { &[][..] } else { &more[..] };
+        pki.ask(at, "ca.crt", &format!("https://{host}:{}/", at.port()), more).0
+    };
+    let all = |host: &str| ["", "friend", "foe", "old"].map(|client| ask(host, client));
+    eventually("the table", || (ask("other.example", "") == 200).then_some(()));
+    // Differs: a certificate that has run out is an error, not one that nobody knows.
+    assert_eq!(all("other.example"), [200, 200, 200, 400]);
+    let told = |gateway: &str, at: &str, kind: &str| {
+        let object = stage.cluster.get("gateway.networking.k8s.io/gateways", "shop", gateway)?;
+        let all = object["status"].pointer(at)?["conditions"].as_array()?.clone();
+        let found = all.iter().find(|condition| condition["type"] == kind)?.clone();
+        Some(format!("{} {}", found["status"].as_str()?, found["reason"].as_str()?))
+    };
+    let says = |gateway: &str, at: &str, kind: &str, expected: &str| {
+        eventually(expected, || (told(gateway, at, kind)? == expected).then_some(()));
+    };
+    says("other", "", "InsecureFrontendValidationMode", "True ConfigurationChanged");
+    // What one port asks of clients is one thing: the younger Gateway is told, and serves nobody there.
+    says("site", "/listeners/0", "Accepted", "False PortUnavailable");
+    says("site", "/listeners/0", "Programmed", "False Invalid");
+    assert_eq!(ask("site.example", "friend"), 404);
+    // Asked strictly, and no longer insecure.
+    stage.put(gateway("other", Some("AllowValidOnly")));
+    eventually("the stricter port", || (ask("other.example", "") == 400).then_some(()));
+    assert_eq!(all("other.example"), [400, 200, 400, 400]);
+    eventually("no longer insecure", || {
+        told("other", "", "InsecureFrontendValidationMode").is_none().then_some(())
+    });
+    assert_eq!(told("other", "", "Accepted").as_deref(), Some("True Accepted"));
+    // The port is free for the other one.
+    assert!(stage.cluster.delete("gateway.networking.k8s.io/gateways", "shop", "other"));
+    eventually("the younger Gateway", || (ask("site.example", "") == 200).then_some(()));
+    says("site", "/listeners/0", "Accepted", "True Accepted");
+    assert_eq!(ask("other.example", "friend"), 404);
+    assert_eq!(proxy.end(), 0);
+}

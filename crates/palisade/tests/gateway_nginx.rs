@@ -2,14 +2,15 @@
 //! requests, row by row; status, which service was asked, and what it was told.
 
 mod cluster;
+mod nginx;
 mod pki;
 mod support;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 
 use cluster::{class, config_map, gateway, ingress, path, secret, service};
+use nginx::Nginx;
 use palisade_kube_fake::Server;
 use pki::Pki;
 use support::{Folder, Upstream, eventually};
@@ -94,19 +95,9 @@ const TOLD: [&str; 14] = [
     "x-print",
 ];
 
-struct Nginx(Child);
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn sixty_rows_and_more_are_as_nginx_has_them() {
-    if !pki::tools() || Command::new("nginx").arg("-v").output().is_err() {
-        println!("skipped: nginx is not here");
+    if !pki::tools() || !nginx::there() {
         return;
     }
     let (folder, cluster) = (Folder::new(), Server::start());
@@ -123,7 +114,7 @@ fn sixty_rows_and_more_are_as_nginx_has_them() {
     }
     let mut proxy = gateway(&folder, &cluster, &["--mode", "off"]);
     let ours = [proxy.listener("http"), proxy.listener("https")];
-    let (_nginx, theirs) = nginx(&folder, &services);
+    let (_nginx, theirs) = beside(&folder, &services);
     let port = |url: &str, of: [SocketAddr; 2]| {
         url.replace("HTTPS", &of[1].port().to_string()).replace("HTTP", &of[0].port().to_string())
     };
@@ -260,9 +251,8 @@ fn objects(folder: &Folder, services: &[(&str, Upstream); 3]) -> Vec<serde_json:
 }
 
 /// nginx as ingress-nginx would have it configured, on ports of its own.
-fn nginx(folder: &Folder, services: &[(&str, Upstream); 3]) -> (Nginx, [SocketAddr; 2]) {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (http, https) = (free(), free());
+fn beside(folder: &Folder, services: &[(&str, Upstream); 3]) -> (Nginx, [SocketAddr; 2]) {
+    let (http, https) = (nginx::free(), nginx::free());
     let to = |name: &str, more: &str| {
         let url = &services.iter().find(|(known, _)| *known == name).unwrap().1.url;
         format!("{{ {COMMON} {more} proxy_pass {url}; }}")
@@ -298,19 +288,10 @@ fn nginx(folder: &Folder, services: &[(&str, Upstream); 3]) -> (Nginx, [SocketAd
         ));
     }
     let text = format!(
-        "daemon off; pid nginx.pid; error_log nginx.log; worker_processes 1;\nevents {{ }}\nhttp {{\naccess_log off; \
-         client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5; \
-         server_tokens off; ssl_certificate site.crt; ssl_certificate_key site.key; ssl_session_tickets off; \
-         proxy_http_version 1.1; proxy_set_header Connection \"\";\n{servers}}}\n"
+        "server_tokens off; ssl_certificate site.crt; ssl_certificate_key site.key; ssl_session_tickets off; \
+         proxy_http_version 1.1; proxy_set_header Connection \"\";\n{servers}"
     );
-    let file = folder.write("nginx.conf", text);
-    let prefix = folder.path().to_str().unwrap();
-    let mut command = Command::new("nginx");
-    command.args(["-p", prefix, "-c", &file, "-e", &folder.at("nginx.log")]);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
-    let child = Nginx(child);
-    eventually("nginx", || TcpStream::connect(https).is_ok().then_some(()));
-    (child, [http, https])
+    (Nginx::start(folder, &text, https), [http, https])
 }
 
 /// What ingress-nginx tells every service.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use k8s_openapi::api::networking::v1::{IngressServiceBackend, ServiceBackendPort};
 use serde_json::{Value, json};
 
-use super::objects::{BackendRef, BackendTlsSpec, Read};
+use super::objects::{BackendRef, BackendTlsSpec, BackendValidation, Read};
 use super::refs::authority_file;
 use super::status::{StatusOf, Wrong, unless};
 use super::{CONTROLLER, Context};
@@ -61,11 +61,9 @@ impl TlsPolicies {
             }
             let (mut refused, mut unresolved, mut tls) = (None, None, None);
             let told = &read.spec.validation;
-            if !told.subject_alt_names.is_empty() {
-                refused = Some((
-                    "Invalid",
-                    "subjectAltNames are not taken: hostname is what the certificate must have".to_owned(),
-                ));
+            let ids = spiffe_ids(told);
+            if let Err(why) = &ids {
+                refused = Some(("Invalid", why.clone()));
             } else if let Some(known) = &told.well_known {
                 match known.as_str() {
                     "System" => tls = Some(json!({"serverName": told.hostname})),
@@ -93,6 +91,11 @@ impl TlsPolicies {
                     }
                     None => refused = Some(("NoValidCACertificate", "no authority can be used".to_owned())),
                 }
+            }
+            if let (Some(tls), Ok(ids)) = (&mut tls, ids)
+                && !ids.is_empty()
+            {
+                tls["spiffeIds"] = json!(ids);
             }
             made.all.push(Policy { read, conflict, refused, unresolved, tls, behind: BTreeSet::new() });
         }
@@ -144,6 +147,21 @@ impl TlsPolicies {
         };
         self.all.into_iter().map(of).collect()
     }
+}
+
+/// The identities of which the certificate must have one, in place of the host's name; none where the name is what counts.
+fn spiffe_ids(told: &BackendValidation) -> Result<Vec<&str>, String> {
+    let mut ids = Vec::new();
+    for name in &told.subject_alt_names {
+        match (&name.uri, &name.hostname) {
+            (Some(uri), _) if uri.starts_with("spiffe://") => ids.push(uri.as_str()),
+            (None, Some(host)) if *host == told.hostname && told.subject_alt_names.len() == 1 => {}
+            _ => {
+                return Err("subjectAltNames are SPIFFE ids here, or the hostname alone".to_owned());
+            }
+        }
+    }
+    Ok(ids)
 }
 
 const ANCESTORS_MAX: usize = 16;

@@ -10,12 +10,15 @@ use super::refs::authority_file;
 use super::status::{Wrong, condition, unless};
 use super::{Context, Door};
 use crate::draft::{Draft, Way};
+use crate::ingress::secrets::NamedFiles;
 use crate::ingress::table::is_host;
 
 /// A Gateway of ours.
 pub(super) struct Gateway {
     pub(super) read: Read<GatewaySpec>,
     pub(super) listeners: Vec<Listener>,
+    /// The certificate that is shown to services over TLS, or why there is none.
+    pub(super) identity: Option<Result<NamedFiles, Wrong>>,
 }
 
 /// A listener of a Gateway.
@@ -149,7 +152,30 @@ impl Gateway {
             .collect();
         let listeners: Vec<Value> =
             self.listeners.iter().map(|listener| listener.status(generation)).collect();
-        json!({"conditions": [accepted, programmed], "listeners": listeners, "addresses": addresses})
+        let mut conditions = vec![accepted, programmed];
+        if let Some(identity) = &self.identity {
+            let wrong = identity.as_ref().err();
+            conditions.push(unless("ResolvedRefs", "ResolvedRefs", wrong, generation));
+        }
+        if self.falls_back() {
+            let message = "clients come in without a certificate that is good: AllowInsecureFallback";
+            conditions.push(condition(
+                "InsecureFrontendValidationMode",
+                true,
+                "ConfigurationChanged",
+                message,
+                generation,
+            ));
+        }
+        json!({"conditions": conditions, "listeners": listeners, "addresses": addresses})
+    }
+
+    /// Whether a port of it lets clients in whose certificates are not good.
+    fn falls_back(&self) -> bool {
+        let frontend = self.read.spec.tls.as_ref().and_then(|tls| tls.frontend.as_ref());
+        let ports = frontend.iter().flat_map(|told| told.per_port.iter().map(|own| &own.tls));
+        let mut all = ports.chain(frontend.iter().filter_map(|told| told.default.as_ref()));
+        all.any(|tls| tls.validation.as_ref().is_some_and(|told| told.mode.as_deref() == Some(FALLBACK)))
     }
 }
 
@@ -193,7 +219,11 @@ pub(super) fn open(
             listener.conflict = listener.conflict.take().or_else(|| taken(&opened, &ports, listener));
             open_one(&read, listener, spec, &mut ports, context, draft);
         }
-        opened.push(Gateway { read, listeners });
+        let identity = identity(&read, context);
+        if let Some(Ok(files)) = &identity {
+            draft.files.extend(files.iter().cloned());
+        }
+        opened.push(Gateway { read, listeners, identity });
     }
     for listener in opened.iter().flat_map(|gateway| &gateway.listeners).filter(|listener| listener.serves) {
         let nobody = draft.service("answer-404".to_owned(), "", json!({"answer": {"status": 404}}));
@@ -279,7 +309,7 @@ fn certificates(
     listener: &mut Listener,
     spec: &ListenerSpec,
     context: &mut Context<'_, '_>,
-) -> Vec<crate::ingress::secrets::NamedFiles> {
+) -> Vec<NamedFiles> {
     let (mut good, mut wrong) = (Vec::new(), None);
     let bad = |why: String| Some(("InvalidCertificateRef", why));
     let refs = spec.tls.as_ref().map_or(&[][..], |tls| &tls.certificate_refs);
@@ -315,7 +345,7 @@ fn certificates(
     good
 }
 
-type Asked = (Value, crate::ingress::secrets::NamedFiles);
+type Asked = (Value, NamedFiles);
 
 /// What is asked of clients on the port of a listener.
 fn clients(gateway: &Read<GatewaySpec>, listener: &mut Listener, context: &Context<'_, '_>) -> Option<Asked> {
@@ -332,12 +362,32 @@ fn clients(gateway: &Read<GatewaySpec>, listener: &mut Listener, context: &Conte
         return None;
     };
     let mode = match mode.as_deref() {
-        Some("AllowInsecureFallback") => "optional_no_ca",
+        Some(FALLBACK) => "optional_no_ca",
         _ => "on",
     };
     let (name, files) = authority_file(text);
     Some((json!({"mode": mode, "ca": name, "depth": DEPTH}), files))
 }
+
+/// The certificate that a Gateway shows to services.
+fn identity(gateway: &Read<GatewaySpec>, context: &mut Context<'_, '_>) -> Option<Result<NamedFiles, Wrong>> {
+    let named = gateway.spec.tls.as_ref()?.backend.as_ref()?.client_certificate_ref.as_ref()?;
+    let at = named.namespace.clone().unwrap_or_else(|| gateway.namespace.clone());
+    let kind = (named.group.as_deref().unwrap_or(""), named.kind.as_deref().unwrap_or("Secret"));
+    let of = (at, named.name.clone());
+    if kind != ("", "Secret") {
+        let why = format!("{} {} is no Secret", kind.1, named.name);
+        return Some(Err(("InvalidClientCertificateRef", why)));
+    }
+    if !context.grants.allow(("Gateway", &gateway.namespace), kind, (&of.0, &of.1)) {
+        let why = format!("no ReferenceGrant lets {} name the Secret {}/{}", gateway.namespace, of.0, of.1);
+        return Some(Err(("RefNotPermitted", why)));
+    }
+    Some(context.pair(&of).map_err(|why| ("InvalidClientCertificateRef", why)))
+}
+
+/// Clients without a good certificate come in as well.
+const FALLBACK: &str = "AllowInsecureFallback";
 
 /// Intermediate certificates of a client; the API leaves it to us.
 const DEPTH: u8 = 4;

@@ -183,26 +183,6 @@ pub(crate) fn translate(
         grants: Grants::new(read(&observed.grants)),
         maps,
     };
-    for gateway in &gateways {
-        if gateway
-            .spec
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.backend.as_ref())
-            .is_some_and(|told| told.client_certificate_ref.is_some())
-        {
-            let object = crate::ingress::Object {
-                kind: "Gateway",
-                namespace: gateway.namespace.clone(),
-                name: gateway.name.clone(),
-                uid: String::new(),
-            };
-            let message =
-                "spec.tls.backend.clientCertificateRef has no effect: no certificate is shown to services"
-                    .to_owned();
-            reports.push(Report { object, reason: "NotHonoured", message, served: true });
-        }
-    }
     let mut gateways = listeners::open(gateways, &mut context, draft);
     let mut policies = TlsPolicies::new(read(&observed.backend_tls), &context, draft);
     let mut routing = Routing {
@@ -254,7 +234,9 @@ fn class_status(class: &Read<ClassSpec>) -> StatusOf {
 const FEATURES: &[&str] = &[
     "BackendTLSPolicy",
     "Gateway",
+    "GatewayBackendClientCertificate",
     "GatewayFrontendClientCertificateValidation",
+    "GatewayFrontendClientCertificateValidationInsecureFallback",
     "GatewayHTTPListenerIsolation",
     "HTTPRoute",
     "HTTPRoute303RedirectStatusCode",

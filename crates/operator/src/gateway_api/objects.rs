@@ -376,5 +376,11 @@ pub(super) struct BackendValidation {
     pub(super) well_known: Option<String>,
     pub(super) hostname: String,
     #[serde(default)]
-    pub(super) subject_alt_names: Vec<Value>,
+    pub(super) subject_alt_names: Vec<AltName>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct AltName {
+    pub(super) hostname: Option<String>,
+    pub(super) uri: Option<String>,
 }

@@ -239,6 +239,8 @@ impl Routing<'_, '_, '_> {
         let (on, secured, port) = (listener.on.clone(), listener.secured, listener.port);
         let hosts: Vec<&String> =
             place.hosts.iter().filter(|host| is_nearest(self.gateways, listener, host)).collect();
+        let identity = gateway.identity.as_ref().and_then(|identity| identity.as_ref().ok());
+        let identity = identity.map(|files| json!({"cert": files[0].0, "key": files[1].0}));
         let of_gateway = (gateway.read.namespace.clone(), gateway.read.name.clone(), listener.name.clone());
         let mut unprotected = None;
         let mut lost = Vec::new();
@@ -262,6 +264,9 @@ impl Routing<'_, '_, '_> {
                             // What would protect it cannot: nobody gets past.
                             (None, Err(_)) => service = json!({"answer": {"status": 500}}),
                         }
+                    }
+                    if let (Some(identity), Some(tls)) = (&identity, service.pointer_mut("/upstream/tls")) {
+                        tls["clientCert"] = identity.clone();
                     }
                     let name = self.draft.service(base, &way.path, service);
                     to.push((name, weight));

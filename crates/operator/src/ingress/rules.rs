@@ -58,8 +58,7 @@ impl Files {
             return Ok(None);
         }
         let mut files = Vec::new();
-        // Without a word of the rules ModSecurity does nothing; ours would act.
-        files.push(self.put("rules/off.conf".to_owned(), "SecRuleEngine Off\n".to_owned()));
+        files.push(self.put("rules/off.conf".to_owned(), UNSAID.to_owned()));
         if global.modsecurity {
             files.extend(self.global(global, crs, said)?);
         }
@@ -275,6 +274,9 @@ impl Files {
         }
     }
 }
+
+/// What holds in ModSecurity 3 where rules say nothing of it: they act on nobody, and bodies of requests are read.
+const UNSAID: &str = "SecRuleEngine Off\nSecRequestBodyAccess On\n";
 
 /// What ModSecurity's recommended configuration settles, in our words and by its ids, which exclusions name.
 pub(crate) const BASE: &str = r#"SecRuleEngine DetectionOnly

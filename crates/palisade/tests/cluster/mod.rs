@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use base64::Engine as _;
 use palisade_kube_fake::Server;
@@ -64,6 +65,11 @@ pub(crate) fn config_map(keys: &[(&str, &str)]) -> Value {
 
 /// The gateway before a cluster, on free ports.
 pub(crate) fn gateway(folder: &Folder, cluster: &Server, more: &[&str]) -> Running {
+    Running::start(gateway_command(folder, cluster, more))
+}
+
+/// The same, not yet started.
+pub(crate) fn gateway_command(folder: &Folder, cluster: &Server, more: &[&str]) -> Command {
     let (url, data) = (cluster.url(), folder.at("data"));
     let fixed = [
         "gateway",
@@ -84,5 +90,5 @@ pub(crate) fn gateway(folder: &Folder, cluster: &Server, more: &[&str]) -> Runni
         "--publish-address",
         "192.0.2.1",
     ];
-    Running::start(command(&[&fixed[..], more].concat()))
+    command(&[&fixed[..], more].concat())
 }
