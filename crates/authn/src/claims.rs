@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 pub struct Claims(Map<String, Value>);
 
 impl Claims {
-    pub(crate) fn new(claims: Map<String, Value>) -> Self {
+    /// Claims of a JSON object.
+    #[must_use]
+    pub fn new(claims: Map<String, Value>) -> Self {
         Self(claims)
     }
 
@@ -26,7 +28,7 @@ impl Claims {
             Value::Null => return None,
             Value::String(text) => Cow::Borrowed(text),
             Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
-                let texts: Vec<String> = items.iter().map(plain).collect();
+                let texts: Vec<_> = items.iter().map(plain).collect();
                 Cow::Owned(texts.join(","))
             }
             other => Cow::Owned(other.to_string()),
@@ -42,25 +44,45 @@ impl Claims {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether a claim is this value, or has it in its list. `scope` and `scp` are lists with blanks between, as OAuth has
-    /// them (RFC 8693 section 4.2).
+    /// Whether a claim is this value, or has it in its list; see [`each_value`](Self::each_value).
     #[must_use]
     pub fn holds(&self, name: &str, wanted: &str) -> bool {
-        match self.get(name) {
-            None => false,
-            Some(Value::Array(items)) => items.iter().any(|item| plain(item) == wanted),
-            Some(Value::String(text)) if matches!(name, "scope" | "scp") => {
-                text.split(' ').any(|word| word == wanted)
-            }
-            Some(value) => plain(value) == wanted,
+        let mut holds = false;
+        self.each_value([name], &mut |value| holds |= value == wanted);
+        holds
+    }
+
+    /// Calls for what stands where these names lead, object by object: for each item of a list, else for all of it. `scope`
+    /// and `scp` are lists with blanks between, as OAuth has them (RFC 8693 section 4.2). Whether something stands there;
+    /// null is nothing.
+    pub fn each_value<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        call: &mut dyn FnMut(&str),
+    ) -> bool {
+        let mut names = names.into_iter();
+        let Some(first) = names.next() else { return false };
+        let mut value = self.0.get(first);
+        let mut is_scope = matches!(first, "scope" | "scp");
+        for name in names {
+            is_scope = false;
+            value = value.and_then(|value| value.as_object()?.get(name));
         }
+        match value {
+            None | Some(Value::Null) => return false,
+            Some(Value::Array(items)) => items.iter().for_each(|item| call(&plain(item))),
+            Some(Value::String(text)) if is_scope => text.split(' ').for_each(call),
+            Some(value) => call(&plain(value)),
+        }
+        true
     }
 }
 
-fn plain(value: &Value) -> String {
+/// A text as it is, anything else as JSON.
+fn plain(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
     }
 }
 
@@ -94,6 +116,35 @@ mod tests {
         for (name, value) in [("s", "a"), ("z", "null"), ("l", "x,1"), ("scope", "read write"), ("none", "")]
         {
             assert!(!claims.holds(name, value), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_found_where_its_names_lead() {
+        let text =
+            br#"{"a":{"roles":["x",{"y":1},null],"scope":"r w","n":null,"t":"one"},"a.t":true,"e":[]}"#;
+        let claims = Claims::new(json::object(text).unwrap());
+        for (names, expected) in [
+            (&["a", "roles"][..], Some(&["x", r#"{"y":1}"#, "null"][..])),
+            (&["a", "scope"], Some(&["r w"])),
+            (&["a", "t"], Some(&["one"])),
+            (&["a.t"], Some(&["true"])),
+            (&["e"], Some(&[])),
+            (&["a", "n"], None),
+            (&["a", "roles", "0"], None),
+            (&["a", "t", "x"], None),
+            (&["b", "t"], None),
+            (&[], None),
+        ] {
+            let mut values = Vec::new();
+            let there = claims.each_value(names.iter().copied(), &mut |value| values.push(value.to_owned()));
+            assert_eq!(
+                there.then_some(values).as_deref(),
+                expected
+                    .map(|texts| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+                    .as_deref(),
+                "{names:?}"
+            );
         }
     }
 }

@@ -56,4 +56,25 @@ impl Identity {
         };
         own.map(Cow::Borrowed).or_else(|| self.claims.text(name))
     }
+
+    /// Calls for each value where these names lead ([`Claims::each_value`]), and says whether something stands there; `sub`
+    /// and `iss` as for [`claim`](Self::claim).
+    pub fn each_value<'n>(
+        &self,
+        names: impl ExactSizeIterator<Item = &'n str> + Clone,
+        call: &mut dyn FnMut(&str),
+    ) -> bool {
+        let own = match names.clone().next().filter(|_| names.len() == 1) {
+            Some("sub") => self.subject.as_deref(),
+            Some("iss") => self.issuer.as_deref(),
+            _ => None,
+        };
+        match own {
+            Some(own) => {
+                call(own);
+                true
+            }
+            None => self.claims.each_value(names, call),
+        }
+    }
 }

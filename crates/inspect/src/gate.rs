@@ -14,9 +14,9 @@ use std::time::Duration;
 use palisade_http::{RequestHead, Target, TargetForm};
 use palisade_model::{PeerIdentity, Workload};
 use palisade_policy::{
-    Action, Awaited, Decision, Decisions, Direction, Feed, Flow, HttpHead, Identity, Judgement, Knowledge,
-    NearMiss, Party, Patience, Protocol, Reason, Request, Store, TrustDomains, Verdict, WorkloadName,
-    comparable_path, host_name,
+    Action, Awaited, ClaimPath, Claims, Decision, Decisions, Direction, Feed, Flow, HttpHead, Identity,
+    Judgement, Knowledge, NearMiss, Party, Patience, Protocol, Reason, Request, Store, TrustDomains, Verdict,
+    WorkloadName, comparable_path, host_name,
 };
 
 use crate::inspection::Peer;
@@ -176,11 +176,13 @@ impl Gate {
         // The authority of an absolute target comes before Host, as it does upstream.
         let authority = Some(target.authority()).filter(|authority| !authority.is_empty());
         let host = authority.or_else(|| head.headers.first(b"host")).and_then(host_name);
+        let vouched = peer.authenticated.as_deref().map(Vouched);
         let request = Request::Head(HttpHead {
             method: &head.method,
             path: path.as_deref(),
             host: host.as_deref(),
             headers: head,
+            claims: vouched.as_ref().map(|vouched| vouched as &dyn Claims),
         });
         let (peer_addr, server_addr) = (peer.peer_addr, peer.server_addr);
         let arriving = Arriving { peer_addr, server_addr, identity: Some(peer.identity.as_deref()) };
@@ -269,6 +271,16 @@ impl Gate {
             }
             _ => AtTheDoor::Open,
         }
+    }
+}
+
+/// Claims of who a request is from, as its route's authentication knows them.
+#[derive(Debug)]
+struct Vouched<'a>(&'a palisade_authn::Identity);
+
+impl Claims for Vouched<'_> {
+    fn each_value(&self, path: &ClaimPath, call: &mut dyn FnMut(&str)) -> bool {
+        self.0.each_value(path.names(), call)
     }
 }
 

@@ -67,10 +67,7 @@ pub(crate) fn of_route(
     counts: impl FnOnce() -> Arc<AuthenticationCounts>,
 ) -> Result<Option<Arc<Authentication>>> {
     let of_service = service.authentication.as_deref();
-    let Some(told) = route.authentication.as_deref().or(of_service) else { return Ok(None) };
-    if told.mode == AuthenticationMode::Off {
-        return Ok(None);
-    }
+    let Some(told) = told(service, route) else { return Ok(None) };
     let names = match (&told.by[..], of_service) {
         ([], Some(of_service)) => &of_service.by,
         _ => &told.by,
@@ -90,6 +87,15 @@ pub(crate) fn of_route(
         told.stage == AuthenticationStage::Monitor,
         counts(),
     ))))
+}
+
+/// What is written of it for a route: there, or else at its service.
+pub(crate) fn told<'c>(
+    service: &'c Service,
+    route: &'c Route,
+) -> Option<&'c palisade_config::Authentication> {
+    let told = route.authentication.as_deref().or(service.authentication.as_deref());
+    told.filter(|told| told.mode != AuthenticationMode::Off)
 }
 
 /// Begins to fetch keys that are published.

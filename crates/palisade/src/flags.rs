@@ -221,7 +221,7 @@ pub(crate) struct PolicyEvalFlags {
     /// Flows, one JSON object a line; - for standard input
     ///
     /// {"id","direction":"ingress","source":{"principal","address","port"},"destination":{"principal","address","port",
-    /// "namespace","name"},"protocol","http":{"method","path","headers"}}
+    /// "namespace","name"},"protocol","http":{"method","path","headers","claims"}}
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// Trust domain whose names count, or * for every one; may be repeated [default: cluster.local]

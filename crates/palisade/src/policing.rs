@@ -17,6 +17,7 @@ use palisade_policy::{Change, Feed, Judgement, Labels, News, Object, ObjectKey, 
 use palisade_policysync::{Client, Limits, Options, Status, Subscription};
 use palisade_seclang::Loader;
 
+use crate::authenticating;
 use crate::commands::policy::eval::trust_domains;
 use crate::files::FileSystem;
 use crate::policies::PolicyFiles;
@@ -226,7 +227,7 @@ impl Policing {
         if config.policies.as_ref().is_some_and(|policies| policies.sync.is_some()) {
             return Vec::new();
         }
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = self.unmet_claims(config).collect();
         for (service, direction) in in_use(config) {
             match ours(config, service, direction) {
                 None if self.knows_whose_it_is(config, service) => {}
@@ -254,6 +255,25 @@ impl Policing {
         warnings.sort();
         warnings.dedup();
         warnings
+    }
+
+    /// Routes before which nobody verifies tokens, where a policy asks for their claims.
+    fn unmet_claims(&self, config: &Config) -> impl Iterator<Item = String> {
+        config.routes.iter().filter_map(|route| {
+            let service = config.services.iter().find(|service| *service.name == *route.service)?;
+            if authenticating::told(service, route).is_some() {
+                return None;
+            }
+            let direction = direction_of(config, route);
+            let workload = name_of(ours(config, service, direction)?);
+            let policy = self.store.as_ref()?.asks_claims(&workload, direction)?;
+            Some(format!(
+                "warning: route {} of {}: {policy} asks for `http.claims`, and nobody verifies tokens here, so that its \
+                 Allow rules with claims never match and its Deny rules match whoever comes: write `authentication: {{by: \
+                 [NAME]}}` at the route, with a name of `authenticators`",
+                *route.path, *service.name
+            ))
+        })
     }
 
     /// Whether a pod among the objects has the address at which a service is asked; where that may be any, whether any has

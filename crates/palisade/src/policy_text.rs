@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use palisade_console::{PolicyRuleShown, PolicyShown};
 use palisade_policy::{
-    Asked, Entity, HeaderTest, HostMatch, HttpMatch, Object, ObjectKey, PathMatch, Policy, Rule,
+    Asked, ClaimMatch, ClaimTest, Entity, HeaderTest, HostMatch, HttpMatch, Object, ObjectKey, PathMatch,
+    Policy, Rule,
 };
 
 /// The policies among objects, in the order in which they are asked: by tier, order and name.
@@ -140,6 +141,12 @@ fn http_text(http: &HttpMatch) -> String {
         HeaderTest::Exists => format!("header {}", header.name),
         HeaderTest::DoesNotExist => format!("no header {}", header.name),
         test => format!("header {} {test:?}", header.name),
+    }));
+    parts.extend(http.claims.iter().map(|ClaimMatch { claim, test }| match test {
+        ClaimTest::Exists => format!("claim {claim}"),
+        ClaimTest::DoesNotExist => format!("no claim {claim}"),
+        ClaimTest::In(values) => format!("claim {claim} in {}", values.join(", ")),
+        ClaimTest::NotIn(values) => format!("claim {claim} not in {}", values.join(", ")),
     }));
     parts.join(" ")
 }

@@ -82,6 +82,7 @@ fn measure(index: &Index, name: &str, who: Who, chance: &mut Chance) {
                 path: Some(path.as_bytes()),
                 host: Some("shop.example"),
                 headers: &headers,
+                claims: None,
             }),
             patience: Patience::Over,
         };

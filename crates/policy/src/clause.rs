@@ -73,11 +73,13 @@ pub enum Clause {
     HttpHeaders,
     /// `http.hosts`
     HttpHosts,
+    /// `http.claims`
+    HttpClaims,
 }
 
 impl Clause {
     /// All of them, in order.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::IpVersion,
         Self::Protocol,
         Self::NotProtocol,
@@ -107,6 +109,7 @@ impl Clause {
         Self::HttpPaths,
         Self::HttpHeaders,
         Self::HttpHosts,
+        Self::HttpClaims,
     ];
 
     /// As it is written in a policy.
@@ -142,6 +145,7 @@ impl Clause {
             Self::HttpPaths => "http.paths",
             Self::HttpHeaders => "http.headers",
             Self::HttpHosts => "http.hosts",
+            Self::HttpClaims => "http.claims",
         }
     }
 }
@@ -183,6 +187,8 @@ pub enum Doubt {
     HeaderUnclear,
     /// The request names no host.
     NoHost,
+    /// Nobody vouches for who the request is from.
+    NoClaims,
 }
 
 impl Doubt {
@@ -212,6 +218,7 @@ impl fmt::Display for Doubt {
             Self::PathUnclear => "the path can be read in more than one way",
             Self::HeaderUnclear => "a header is there twice with values that differ",
             Self::NoHost => "the request names no host",
+            Self::NoClaims => "no token of the request was verified",
         })
     }
 }
@@ -478,7 +485,8 @@ impl Asking {
         self.fits(Clause::HttpMethods, answer(http.method_fits(head), Doubt::NotHttp))?;
         self.fits(Clause::HttpPaths, answer(http.path_fits(head), Doubt::PathUnclear))?;
         self.fits(Clause::HttpHeaders, answer(http.headers_fit(head), Doubt::HeaderUnclear))?;
-        self.fits(Clause::HttpHosts, answer(http.host_fits(head), Doubt::NoHost))
+        self.fits(Clause::HttpHosts, answer(http.host_fits(head), Doubt::NoHost))?;
+        self.fits(Clause::HttpClaims, answer(http.claims_fit(head.claims), Doubt::NoClaims))
     }
 }
 

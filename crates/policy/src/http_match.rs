@@ -1,6 +1,6 @@
 //! What a rule asks of a request.
 //!
-//! Methods, paths, headers and hosts all have to match; one of each is enough. Source: Calico's `http` clause, and the
+//! Methods, paths, headers, hosts and [claims](crate::ClaimMatch) all have to match; one of each is enough. Source: Calico's `http` clause, and the
 //! header criteria of its enterprise edition. Hosts are ours, and so is `http` on Deny rules and on egress.
 //!
 //! A question that a request leaves open (a path that servers read in more than one way, a header that is there twice
@@ -10,6 +10,8 @@ use std::fmt;
 
 use palisade_http::host_of_authority;
 use regex_automata::meta;
+
+use crate::claims::{ClaimMatch, Claims};
 
 /// How well a clause and a request go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct HttpMatch {
     pub headers: Box<[HeaderMatch]>,
     /// The host: a name, or `*.name`.
     pub hosts: Box<[HostMatch]>,
+    /// Claims of who the request is from, each of them.
+    pub claims: Box<[ClaimMatch]>,
 }
 
 /// A path or all paths below it, in the [comparable form](crate::comparable_path).
@@ -136,6 +140,8 @@ pub struct HttpHead<'a> {
     pub host: Option<&'a str>,
     /// The headers.
     pub headers: &'a dyn Headers,
+    /// What somebody vouches for of who it is from; absent where nobody does.
+    pub claims: Option<&'a dyn Claims>,
 }
 
 /// Where headers are found.

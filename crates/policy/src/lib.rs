@@ -1,5 +1,6 @@
 //! Who may talk to whom, and with what request: Calico's application layer policy, exactly, then better.
 
+mod claims;
 mod clause;
 mod compile;
 mod decision;
@@ -22,6 +23,7 @@ mod suggest;
 mod waiting;
 mod walk;
 
+pub use claims::{CLAIM_DEPTH_MAX, ClaimMatch, ClaimPath, ClaimTest, Claims};
 pub use clause::{Clause, Doubt};
 pub use compile::{Change, Compiler};
 pub use decision::{Decision, Decisions, NearMiss, PROFILE_TIER, Reason, Speaker, Stop, Verdict};

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use palisade_model::Workload;
 
 use crate::compile::{Change, Compiler};
-use crate::decision::{Decisions, NearMiss};
-use crate::flow::{Feed, Flow, Judgement, Request, WorkloadName};
+use crate::decision::{Decisions, NearMiss, Speaker};
+use crate::flow::{Direction, Feed, Flow, Judgement, Request, WorkloadName};
 use crate::form::Update;
 use crate::index::{Index, IndexSize};
 use crate::waiting::{Awaited, Knowledge, Waiting, WaitingNow};
@@ -156,6 +156,12 @@ impl Store {
     #[must_use]
     pub fn selected(&self, workload: &WorkloadName) -> Option<(bool, bool)> {
         self.asked(|index| index.selected(workload))
+    }
+
+    /// See [`Index::asks_claims`].
+    #[must_use]
+    pub fn asks_claims(&self, workload: &WorkloadName, direction: Direction) -> Option<Speaker> {
+        self.asked(|index| index.asks_claims(workload, direction))
     }
 
     /// See [`Index::connection`]; with the rule that came nearest, where it is denied.

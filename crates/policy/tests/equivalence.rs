@@ -1,16 +1,21 @@
 //! The index decides as the definition does, on sets of policies made by chance, whatever the order in which it heard of
 //! them.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use palisade_policy::{
-    Change, Compiler, Decision, Decisions, Direction, Feed, Flow, HttpHead, Icmp, Identity, Index, Judgement,
-    Object, ObjectKey, Objects, Party, Patience, PlaintextPeers, Protocol, Reason, Request, TrustDomains,
-    Verdict, WorkloadName, comparable_path, read_objects,
+    Change, Claims, Compiler, Decision, Decisions, Direction, Feed, Flow, HttpHead, Icmp, Identity, Index,
+    Judgement, Object, ObjectKey, Objects, Party, Patience, PlaintextPeers, Protocol, Reason, Request,
+    TrustDomains, Verdict, WorkloadName, comparable_path, read_objects,
 };
 use proptest::prelude::*;
+use serde_json::json;
+use support::Vouched;
 
 /// Choices out of a string of bytes; zero when it is used up.
 struct Choices<'b>(std::slice::Iter<'b, u8>);
@@ -187,7 +192,9 @@ fn rule(c: &mut Choices<'_>) -> String {
                 "methods: [GET]",
                 "paths: [{prefix: /a}]",
                 "methods: [GET, PUT], paths: [{exact: /a/b}]",
-                "hosts: [h]"
+                "hosts: [h]",
+                "claims: [{claim: /in/groups, operator: In, values: [a, b]}]",
+                "claims: [{claim: name, operator: NotIn, values: [x]}, {claim: name, operator: Exists}]"
             ])
         ));
     }
@@ -207,6 +214,7 @@ struct Asked {
     destination: Party,
     protocol: Protocol,
     http: Option<(&'static str, &'static str)>,
+    claims: Option<Vouched>,
     patience: Patience,
 }
 
@@ -242,6 +250,13 @@ fn asked(c: &mut Choices<'_>) -> Asked {
             3 => Some(("GET", "/x")),
             _ => Some(("PUT", "/a/b/")),
         },
+        claims: match c.below(4) {
+            0 => Some(json!({"in": {"groups": ["b", "c"]}, "name": "x"})),
+            1 => Some(json!({"in": {"groups": "a"}, "name": "y"})),
+            2 => Some(json!({"in": [], "groups": ["a"]})),
+            _ => None,
+        }
+        .map(Vouched),
         patience: if c.below(2) == 0 { Patience::Waiting } else { Patience::Over },
     }
 }
@@ -262,6 +277,7 @@ fn compare(
             path: path.as_deref(),
             host: Some("h"),
             headers: &headers,
+            claims: asked.claims.as_ref().map(|claims| claims as &dyn Claims),
         }),
     };
     let flow = Flow {

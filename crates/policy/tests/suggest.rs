@@ -63,6 +63,7 @@ impl Seen {
                 path: path.as_deref(),
                 host: None,
                 headers: &headers,
+                claims: None,
             }),
             patience: Patience::Over,
         };

@@ -152,6 +152,7 @@ fn decide_all(
                             path: Some(path.as_bytes()),
                             host: None,
                             headers: &Vec::<(Vec<u8>, Vec<u8>)>::new(),
+                            claims: None,
                         }),
                         patience: Patience::Over,
                     };

@@ -69,6 +69,7 @@ pub fn policy_yaml(input: &[u8]) {
                 path: Some(b"/a"),
                 host: None,
                 headers: &headers,
+                claims: None,
             }),
             patience: Patience::Over,
         };

@@ -204,6 +204,17 @@ impl Index {
         Some((any(Direction::Ingress), any(Direction::Egress)))
     }
 
+    /// The first policy before a workload with a rule that asks for claims, in force or staged.
+    #[must_use]
+    pub fn asks_claims(&self, workload: &WorkloadName, direction: Direction) -> Option<Speaker> {
+        let known = self.workload(workload)?;
+        let asks = |rule: &Rule<_>| rule.http.as_ref().is_some_and(|http| !http.claims.is_empty());
+        let policies = [known.enforced(direction), known.pending(direction)];
+        let mut placed = policies.into_iter().flat_map(|program| &program.policies);
+        let found = placed.find(|placed| placed.rules.of(direction).iter().any(asks))?;
+        Some(Speaker::Policy(found.id.clone()))
+    }
+
     /// Decides about a request, or about a flow that is not HTTP: what is in force, and what would be.
     #[must_use]
     pub fn evaluate(&self, flow: &Flow<'_>, judgement: &Judgement) -> Decisions {

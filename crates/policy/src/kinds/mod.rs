@@ -5,6 +5,7 @@
 //!
 //! Not here: files (texts come in), and what the objects mean together ([`Objects`](crate::Objects)).
 
+mod claims;
 mod entity;
 mod kubernetes_policy;
 mod others;

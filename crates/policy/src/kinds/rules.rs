@@ -2,6 +2,7 @@
 
 use palisade_yaml::{Node, quoted};
 
+use super::claims::claim;
 use super::entity::{Place, entity};
 use super::reader::{Fields, Reader};
 use crate::http_match::{HeaderMatch, HeaderRegex, HeaderTest, HostMatch, HttpMatch, PathMatch};
@@ -10,7 +11,7 @@ use crate::rule::{Action, Asked, Icmp, Protocol, Rule};
 
 /// Rules of a policy in each direction.
 pub(super) const RULES_MAX: usize = 1024;
-/// Methods, paths, headers and hosts of a rule, each.
+/// Methods, paths, headers, hosts and claims of a rule, each.
 pub(super) const HTTP_ITEMS_MAX: usize = 20;
 /// Characters of a path.
 pub(super) const PATH_CHARS_MAX: usize = 1024;
@@ -136,8 +137,9 @@ fn icmp(reader: &mut Reader, node: &Node) -> Option<Icmp> {
 }
 
 fn http(reader: &mut Reader, node: &Node) -> Option<HttpMatch> {
-    let fields = reader.fields(node, &["methods", "paths", "headers", "hosts"])?;
-    for list in ["methods", "paths", "headers", "hosts"] {
+    let lists = ["methods", "paths", "headers", "hosts", "claims"];
+    let fields = reader.fields(node, &lists)?;
+    for list in lists {
         reader.at_most(&fields, list, HTTP_ITEMS_MAX, "write a second rule for the rest");
     }
     let mut methods: Vec<Box<str>> = Vec::new();
@@ -164,11 +166,13 @@ fn http(reader: &mut Reader, node: &Node) -> Option<HttpMatch> {
     let paths = reader.each(&fields, "paths", path);
     let headers = reader.each(&fields, "headers", header);
     let hosts = reader.each(&fields, "hosts", host);
+    let claims = reader.each(&fields, "claims", claim);
     Some(HttpMatch {
         methods: methods.into(),
         paths: paths.into(),
         headers: headers.into(),
         hosts: hosts.into(),
+        claims: claims.into(),
     })
 }
 

@@ -61,7 +61,14 @@ fn each_limit_of_the_api_is_a_limit_and_says_so() {
     let hosts = |count| rule(&format!("http: {{hosts: [{}]}}", list("a", count)));
     let label = |length| global(&format!("selector: \"has({})\"", "a".repeat(length)));
     type Case<'c> = (&'c dyn Fn(usize) -> String, usize, &'c str);
-    let cases: [Case<'_>; 14] = [
+    let claims =
+        |count| rule(&format!("http: {{claims: [{}]}}", list("{claim: a, operator: Exists}", count)));
+    let claim =
+        |length| rule(&format!("http: {{claims: [{{claim: {}, operator: Exists}}]}}", "a".repeat(length)));
+    let values = |count| {
+        rule(&format!("http: {{claims: [{{claim: a, operator: In, values: [{}]}}]}}", list("a", count)))
+    };
+    let cases: [Case<'_>; 17] = [
         (
             &nets,
             256,
@@ -93,6 +100,13 @@ fn each_limit_of_the_api_is_a_limit_and_says_so() {
             "`ingress` has at most 1024 items, not 1025 (split the policy in two; policies of one order are asked by name)",
         ),
         (&headers, 20, "`headers` has at most 20 items, not 21 (write a second rule for the rest)"),
+        (&claims, 20, "`claims` has at most 20 items, not 21 (write a second rule for the rest)"),
+        (&claim, 1024, "a claim has at most 1024 characters, not 1025 (write the claim's name)"),
+        (
+            &values,
+            256,
+            "`values` has at most 256 items, not 257 (put people into a group, and ask for its claim)",
+        ),
         (&hosts, 20, "`hosts` has at most 20 items, not 21 (write a second rule for the rest)"),
         (&label, 512, ""),
         (&methods, 20, "`methods` has at most 20 items, not 21 (write a second rule for the rest)"),
@@ -166,6 +180,13 @@ fn each_mistake_is_told_with_what_to_write() {
         (rule("http: {headers: [{header: X, operator: Exists, values: [a]}]}"), "Exists has no values (remove `values`)"),
         (rule("http: {headers: [{header: X, operator: MatchesRegex, values: ['a(']}]}"), "`a(` is no regular expression: error: unclosed group (-)"),
         (rule("http: {hosts: ['a:80']}"), "`a:80` is no host (write shop.example.com, or \"*.example.com\", without a port)"),
+        (rule("http: {claims: [{operator: Exists}]}"), "a claim without `claim` (write `{claim: groups, operator: In, values: [admins]}`, or another operator: Exists, DoesNotExist, NotIn)"),
+        (rule("http: {claims: [{claim: a}]}"), "a claim without `operator` (write `{claim: groups, operator: In, values: [admins]}`, or another operator: Exists, DoesNotExist, NotIn)"),
+        (rule("http: {claims: [{claim: a, operator: HasPrefix, values: [b]}]}"), "`HasPrefix` is no operator (write one of Exists, DoesNotExist, In, NotIn)"),
+        (rule("http: {claims: [{claim: a, operator: NotIn}]}"), "NotIn needs values (add `values: [VALUE]`)"),
+        (rule("http: {claims: [{claim: a, operator: Exists, values: [b]}]}"), "Exists has no values (remove `values`)"),
+        (rule("http: {claims: [{claim: '/a~b', operator: Exists}]}"), "`/a~b` is no claim: a `~` in a JSON pointer is written `~0` (write a name such as groups, or a JSON pointer such as /realm_access/roles)"),
+        (rule("http: {claims: [{claim: '', operator: Exists}]}"), "`` is no claim: it has no name (write a name such as groups, or a JSON pointer such as /realm_access/roles)"),
         (global("order: many"), "`many` is not a number (write a number such as 100 or 10.5)"),
         (global("types: [Ingress, Ingress]"), "the type stands here twice (remove one of them)"),
         (global("types: [ingress]"), "`ingress` is no type of policy (did you mean `Ingress`?)"),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use palisade_policy::{
-    Compiler, Direction, Feed, Flow, HttpHead, Icmp, Identity, Index, Judgement, Objects, Party, Patience,
-    Protocol, Request, TrustDomains, Update, WorkloadName, comparable_path, host_name, read_objects,
+    ClaimPath, Claims, Compiler, Direction, Feed, Flow, HttpHead, Icmp, Identity, Index, Judgement, Objects,
+    Party, Patience, Protocol, Request, TrustDomains, Update, WorkloadName, comparable_path, host_name,
+    read_objects,
 };
 use serde_json::Value;
 
@@ -51,6 +52,23 @@ pub(crate) struct Http {
     path: Option<Vec<u8>>,
     host: Option<String>,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
+    claims: Option<Vouched>,
+}
+
+/// Claims as a case writes them.
+#[derive(Debug)]
+pub(crate) struct Vouched(pub(crate) Value);
+
+impl Claims for Vouched {
+    fn each_value(&self, path: &ClaimPath, call: &mut dyn FnMut(&str)) -> bool {
+        let found = path.names().try_fold(&self.0, |value, name| value.as_object()?.get(name));
+        match found {
+            None => return false,
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(call),
+            Some(value) => call(value.as_str().unwrap_or_default()),
+        }
+        true
+    }
 }
 
 impl Line {
@@ -82,6 +100,7 @@ impl Line {
                     .map(|path| path.into_owned()),
                 host: host.and_then(|(_, host)| host_name(host)),
                 headers,
+                claims: http.get("claims").cloned().map(Vouched),
             }
         });
         let icmp = line.get("icmp").map(|icmp| {
@@ -105,6 +124,7 @@ impl Line {
                 path: http.path.as_deref(),
                 host: http.host.as_deref(),
                 headers: &http.headers,
+                claims: http.claims.as_ref().map(|claims| claims as &dyn Claims),
             }),
         };
         Flow {

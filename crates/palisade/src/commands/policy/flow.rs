@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use palisade_policy::{
-    Direction, Flow, HttpHead, Icmp, Identity, Objects, Party, Patience, Protocol, Request, TrustDomains,
-    WorkloadName, comparable_path, host_name,
+    ClaimPath, Claims, Direction, Flow, HttpHead, Icmp, Identity, Objects, Party, Patience, Protocol,
+    Request, TrustDomains, WorkloadName, comparable_path, host_name,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,6 +66,8 @@ struct HttpLine {
     path: String,
     #[serde(default)]
     headers: HeaderLines,
+    /// Claims of a token that was verified; absent where none was.
+    claims: Option<serde_json::Map<String, Value>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,6 +101,17 @@ struct OwnedHead {
     path: Option<Vec<u8>>,
     host: Option<String>,
     headers: Pairs,
+    claims: Option<Vouched>,
+}
+
+/// Claims as a token has them.
+#[derive(Debug)]
+struct Vouched(palisade_authn::Claims);
+
+impl Claims for Vouched {
+    fn each_value(&self, path: &ClaimPath, call: &mut dyn FnMut(&str)) -> bool {
+        self.0.each_value(path.names(), call)
+    }
 }
 
 impl FlowLine {
@@ -119,6 +132,7 @@ impl FlowLine {
                 method: http.method.into_bytes(),
                 host: host.and_then(|(_, value)| host_name(value)),
                 headers,
+                claims: http.claims.map(|claims| Vouched(palisade_authn::Claims::new(claims))),
             })
         });
         Ok(OwnedFlow {
@@ -181,6 +195,7 @@ impl OwnedFlow {
                 path: head.path.as_deref(),
                 host: head.host.as_deref(),
                 headers: &head.headers,
+                claims: head.claims.as_ref().map(|claims| claims as &dyn Claims),
             }),
         };
         Flow {

@@ -328,6 +328,7 @@ impl Tried {
                 path: path.as_deref(),
                 host: None,
                 headers: &headers,
+                claims: None,
             }),
             patience: Patience::Over,
         };
