@@ -273,9 +273,17 @@ impl Authentication {
             match forward.ask(&authenticator.name, asking).await {
                 Said::Known(identity, mut told) => {
                     told.extend(authenticator.told(&identity));
+                    let shown = forward.places(asking.head);
+                    refused.retain(|place| !shown.contains(place));
                     return Judged { refused, ..known(identity, told) };
                 }
-                Said::Refused(refusal) => worst = worse(worst, refusal),
+                Said::Refused(refusal) => {
+                    // Whom it knows and does not let in showed it nothing bad, and neither did whom it cannot judge.
+                    if matches!(refusal.status, 401 | 302) {
+                        refused.extend(forward.places(asking.head));
+                    }
+                    worst = worse(worst, refusal);
+                }
                 Said::Nothing => {}
             }
         }

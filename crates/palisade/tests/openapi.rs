@@ -1,10 +1,14 @@
 //! Specifications of services' APIs, enforced by a running proxy.
 
 mod support;
+#[allow(dead_code, reason = "each test file uses a part of it")]
+#[path = "authentication/teller.rs"]
+mod teller;
 
 use std::net::SocketAddr;
 
 use support::{Folder, Response, Running, Upstream, command, eventually, get, palisade_with, send};
+use teller::{Teller, Told};
 
 const API: &str = r#"openapi: 3.1.0
 info: {title: T, version: "1"}
@@ -273,4 +277,53 @@ fn a_credential_that_the_gate_only_monitors_and_refuses_is_no_authentication() {
     assert_eq!(ask("Authorization: Bearer abc\r\n").status, 200);
     assert_eq!(ask("X-API-Key: key-of-eve\r\nAuthorization: Bearer abc\r\n").status, 200);
     assert_eq!(get(address, "/v1/items", "X-API-Key: key-of-eve\r\n").status, 200);
+}
+
+#[test]
+fn what_an_authentication_server_refuses_is_no_authentication_and_the_log_says_which_server() {
+    let (folder, upstream) = (Folder::new(), Upstream::start());
+    let server = Teller::start(Told::ok(""));
+    let schemes = "{key: {type: apiKey, in: cookie, name: session}, token: {type: http, scheme: bearer}}";
+    let api = API.replace("{key: {type: apiKey, in: header, name: X-API-Key}}", schemes);
+    folder.write("api.yaml", api.replace("[{key: []}]", "[{key: []}, {token: []}]"));
+    let text = std::fs::read_to_string(config(&folder, &upstream, "block", "")).unwrap();
+    let gate = format!(
+        "authenticators: [{{name: sso, forward: {{url: \"{}/check?key=hidden\"}}}}]\n\
+         routes: [{{service: api, authentication: {{by: [sso], stage: monitor}}}}]\n",
+        server.url
+    );
+    let file = folder.write("palisade.yaml", format!("{text}{gate}"));
+    let mut proxy = Running::start(command(&["run", "--config", &file]));
+    let address = proxy.address();
+    let ask = |headers: &str| {
+        post(address, &format!("{headers}Content-Type: application/json\r\n"), "{\"name\": \"pen\"}")
+    };
+    let line_of = |id: &str, what: &str| {
+        eventually("its line", || {
+            let log = std::fs::read_to_string(folder.at("error.log")).ok()?;
+            log.lines().find(|line| line.contains(id) && line.contains(what)).map(str::to_owned)
+        })
+    };
+    let (token, cookie) = ("Authorization: Bearer abc\r\n", "Cookie: a=1; session=s\r\n");
+    for headers in [token, cookie] {
+        assert_eq!(ask(headers).status, 200, "{headers}: the server knows them");
+    }
+    // Whom it knows and does not let in showed nothing bad; whom it cannot judge counts by the form.
+    for status in ["403 Forbidden", "500 Internal Server Error"] {
+        server.tells(Told::Answer(status, String::new(), String::new()));
+        assert_eq!([token, cookie].map(|headers| ask(headers).status), [200, 200], "{status}");
+    }
+    server.tells(Told::Answer("401 Unauthorized", String::new(), String::new()));
+    let place = server.url.trim_start_matches("http://");
+    for (headers, point) in [(token, "header:authorization"), (cookie, "cookie:session")] {
+        let refused = ask(headers);
+        assert_eq!(refused.status, 403, "{headers}: {refused:?}");
+        let id = refused.header("x-request-id").unwrap();
+        let line = line_of(id, "[attack \"no-authentication\"]");
+        assert!(line.contains(point) && line.contains("was judged at the gate and refused"), "{line}");
+        let line = line_of(id, "not authenticated");
+        assert!(line.contains(&format!("the authentication server {place}/check answered 401")), "{line}");
+        assert!(!line.contains("hidden"), "{line}");
+    }
+    assert_eq!(proxy.end(), 0);
 }

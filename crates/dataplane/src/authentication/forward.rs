@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use palisade_authn::{Claims, Identity, Method};
-use palisade_http::ResponseHead;
+use palisade_authn::{Claims, Identity, Method, Place};
+use palisade_http::{RequestHead, ResponseHead};
 
 use super::subrequest::Server;
 use super::{Asking, Refusal, Said};
@@ -29,6 +29,8 @@ pub struct ForwardAuth {
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Values of one header of its answer that are handed on.
 const VALUES_MAX: usize = 16;
+/// Cookies of a request that are told apart, as browsers send them and more.
+const COOKIES_MAX: usize = 256;
 
 impl ForwardAuth {
     pub(super) async fn ask(&self, name: &Arc<str>, asking: Asking<'_>) -> Said {
@@ -54,35 +56,56 @@ impl ForwardAuth {
         for header in &self.request_headers {
             fields.extend(head.headers.values(header.as_bytes()).map(|value| (header.as_str(), value)));
         }
+        let place = self.server.place();
         let refused = |status, reason, why: String, fields| {
             Said::Refused(Refusal { status, reason, by: Some(name.clone()), why, fields })
         };
         let answer = match self.server.get(&fields, BODY_BYTES_MAX).await {
             Ok(answer) => answer.head,
             Err(why) => {
-                let why = format!("the authentication server {why}");
+                let why = format!("the authentication server {place} {why}");
                 return refused(503, "server_failed", why, Vec::new());
             }
         };
         match answer.status {
             200..=299 => self.known(name, &answer),
             401 if self.sign_in.is_some() && !is_grpc(asking) => {
-                let place = self.sign_in.as_deref().unwrap_or_default().replace("{url}", &escaped(&url));
+                let sign_in = self.sign_in.as_deref().unwrap_or_default().replace("{url}", &escaped(&url));
                 let mut fields = handed_on(&answer, &["set-cookie"]);
-                fields.push(("Location".to_owned(), place));
-                refused(302, "server_refused", "the authentication server wants a sign-in".to_owned(), fields)
+                fields.push(("Location".to_owned(), sign_in));
+                refused(
+                    302,
+                    "server_refused",
+                    format!("the authentication server {place} wants a sign-in"),
+                    fields,
+                )
             }
             status @ (401 | 403) => {
                 let fields = handed_on(&answer, &["www-authenticate", "set-cookie"]);
-                let why = format!("the authentication server answered {status}");
+                let why = format!("the authentication server {place} answered {status}");
                 refused(status, "server_refused", why, fields)
             }
             status => {
-                let why =
-                    format!("the authentication server answered {status}, which is no word on who it is");
+                let why = format!(
+                    "the authentication server {place} answered {status}, which is no word on who it is"
+                );
                 refused(503, "server_failed", why, Vec::new())
             }
         }
+    }
+
+    /// Where it is shown something that may be a credential. Which of them it went by is its secret.
+    pub(super) fn places(&self, head: &RequestHead) -> Vec<Place> {
+        let mut places = Vec::new();
+        for header in &self.request_headers {
+            let values = head.headers.values(header.as_bytes());
+            if header.eq_ignore_ascii_case("cookie") {
+                places.extend(values.flat_map(cookie_names).take(COOKIES_MAX).map(Place::Cookie));
+            } else if values.take(1).count() > 0 {
+                places.push(Place::Header(header.to_ascii_lowercase()));
+            }
+        }
+        places
     }
 
     fn known(&self, name: &Arc<str>, answer: &ResponseHead) -> Said {
@@ -109,6 +132,12 @@ impl ForwardAuth {
         };
         Said::Known(Arc::new(identity), told)
     }
+}
+
+fn cookie_names(value: &[u8]) -> impl Iterator<Item = String> {
+    let names =
+        value.split(|byte| *byte == b';').filter_map(|cookie| cookie.split(|byte| *byte == b'=').next());
+    names.map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned())
 }
 
 fn is_grpc(asking: Asking<'_>) -> bool {

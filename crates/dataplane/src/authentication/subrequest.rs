@@ -63,6 +63,12 @@ impl Server {
         Ok(Self { upstream, target, timeout })
     }
 
+    /// Who it is and for what path, to be read; what a URL has behind that may be a secret.
+    pub(super) fn place(&self) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        format!("{}{path}", self.upstream.authority())
+    }
+
     /// Asks. Of the body up to so many bytes are kept; where there is more, the connection is left.
     ///
     /// # Errors
