@@ -68,7 +68,9 @@ fn what_it_comes_to_serves_the_same_table() {
         let objects = read_objects(&name, &text).unwrap();
         let migration = migrate(&objects, None, Form::Ingress);
         // What is applied is what is printed.
-        let applied = read_objects("out", to_yaml(&migration.objects).as_bytes()).unwrap();
+        let mut applied = read_objects("out", to_yaml(&migration.objects).as_bytes()).unwrap();
+        // Services are where they were.
+        applied.extend(objects.iter().filter(|object| object["kind"] == "Service").cloned());
         let before = translate(&observed(&objects), &theirs);
         let after = translate(&observed(&applied), &ours);
         let entry = |bundle: &palisade_control::Bundle| {
@@ -139,18 +141,32 @@ impl Served {
         if answer["status"] == 404 {
             return json!({"answer": 404});
         }
-        // The same redirect in the words of both.
-        let to = match (
-            &answer["httpsPort"],
-            &answer["moved"]["scheme"],
-            &answer["location"],
-            &answer["moved"]["path"],
-        ) {
-            (Value::Number(_), ..) => json!("https"),
-            (_, _, Value::String(at), _) => json!(at),
-            (_, _, _, path) if !path.is_null() => path.get("to").cloned().unwrap_or_else(|| path.clone()),
-            (_, scheme, ..) => scheme.clone(),
-        };
+        // The same redirect in the words of both: a URL, or what of it changes.
+        let moved = &answer["moved"];
+        let whole = moved["host"].as_str().map(|host| {
+            let usual = if moved["scheme"] == "https" { 443 } else { 80 };
+            let port = moved["port"].as_u64().filter(|port| *port != usual);
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            let path = moved["path"]["to"].as_str().or(moved["path"].as_str()).unwrap_or_default();
+            json!(format!("{}://{host}{port}{path}", moved["scheme"].as_str().unwrap()))
+        });
+        let to = whole.unwrap_or_else(|| {
+            match (
+                &answer["httpsPort"],
+                &answer["moved"]["scheme"],
+                &answer["location"],
+                &answer["moved"]["path"],
+            ) {
+                (Value::Number(_), ..) => json!("https"),
+                (_, _, Value::String(at), _) => json!(at),
+                (_, _, _, path) if !path.is_null() => path.get("to").cloned().unwrap_or_else(|| path.clone()),
+                (_, scheme, ..) => scheme.clone(),
+            }
+        });
+        // A host without a path means its root.
+        let bare =
+            |to: &Value| to.as_str().is_some_and(|to| to.contains("://") && to.matches('/').count() == 2);
+        let to = if bare(&to) { json!(format!("{}/", to.as_str().unwrap())) } else { to };
         let upstream = &service["upstream"];
         let profile = service["profile"].as_str().map(|name| &self.entry["profiles"][name]["mode"]);
         let inspects = profile.is_some_and(|mode| mode != "off");
@@ -163,7 +179,7 @@ impl Served {
         };
         json!({
             "answer": answer["status"], "to": to, "urls": upstream["url"], "response": response,
-            "name": upstream["tls"]["serverName"], "verified": !upstream["tls"]["ca"].is_null(),
+            "protocol": upstream["protocol"], "name": upstream["tls"]["serverName"], "verified": !upstream["tls"]["ca"].is_null(),
             "inspects": inspects && !upstream.is_null(), // HSTS counts over HTTPS alone.
             "headers": if listener == 1 { service["responseHeaders"]["set"].clone() } else { Value::Null },
         })

@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::redirects::redirect;
+use super::sections::{GATEWAY, NAMESPACE, Section, VERSION, gateways, http, section, sections};
 use super::{Finding, annotations_of, title};
 use crate::gateway_api::CONTROLLER;
 use crate::ingress::annotations::{self, Honour, PREFIX};
 
-const VERSION: &str = "gateway.networking.k8s.io/v1";
-const NAMESPACE: &str = "palisade-system";
-const GATEWAY: &str = "palisade";
-/// What the API takes: listeners of a Gateway, hosts of a route, rules of a route.
-const LISTENERS_MAX: usize = 64;
+/// What the API takes: hosts of a route, rules of a route.
 const HOSTS_MAX: usize = 16;
 const RULES_MAX: usize = 16;
 
@@ -23,6 +21,8 @@ const SAYABLE: &[&str] = &[
     "backend-protocol",
     "enable-modsecurity",
     "force-ssl-redirect",
+    "permanent-redirect",
+    "permanent-redirect-code",
     "proxy-read-timeout",
     "proxy-ssl-name",
     "proxy-ssl-secret",
@@ -30,6 +30,25 @@ const SAYABLE: &[&str] = &[
     "proxy-ssl-verify",
     "server-alias",
     "ssl-redirect",
+    "temporal-redirect",
+    "temporal-redirect-code",
+];
+
+/// Why others have no counterpart, by how their names begin; the first counts.
+const UNSAYABLE: &[(&str, &str)] = &[
+    (
+        "auth-tls-",
+        "a Gateway asks clients of a port and not of a host, and has no word for depth, subject, error page and what services are told",
+    ),
+    ("proxy-body-size", "an HTTPRoute has no word for the size of bodies"),
+    ("proxy-request-buffering", "an HTTPRoute has no word for bodies that are judged on their way"),
+    ("proxy-connect-timeout", "an HTTPRoute has no word for the time of a connection alone"),
+    (
+        "modsecurity-",
+        "a snippet is read of Ingresses; as a RuleSet, a WafProfile and an ExtensionRef its rules are the same, and who may change them is not",
+    ),
+    ("configuration-snippet", "an HTTPRoute has no word for what services are told of certificates"),
+    ("service-upstream", "a route goes to endpoints"),
 ];
 /// Keys of the ConfigMap by which Ingresses alone are inspected or closed.
 const OF_INGRESSES: &[&str] = &["enable-modsecurity", "modsecurity-snippet", "whitelist-source-range"];
@@ -161,7 +180,15 @@ struct Ingress<'a> {
     tls_services: BTreeSet<&'a str>,
 }
 
-type Stays = (String, String);
+/// What keeps an Ingress one: which annotation or field, and why.
+pub(super) type Stays = (String, String);
+
+/// How Services are spoken to.
+#[derive(Clone, Copy)]
+struct Spoken {
+    tls: bool,
+    http2: bool,
+}
 
 impl<'a> Ingress<'a> {
     /// # Errors
@@ -184,7 +211,11 @@ impl<'a> Ingress<'a> {
             annotations::annotation(name).is_some_and(|known| known.honour != Honour::Ignored)
         };
         if let Some(name) = annotations.keys().filter(acts).find(|name| !SAYABLE.contains(&name.as_str())) {
-            return stays(name, "the Gateway API has no word for it that means the same here");
+            let why = UNSAYABLE.iter().find(|(begins, _)| name.starts_with(begins));
+            return stays(
+                name,
+                why.map_or("the Gateway API has no word for it that means the same here", |why| why.1),
+            );
         }
         if annotations.get("enable-modsecurity").is_some_and(|value| value != "false") {
             return stays("enable-modsecurity", "rules of a snippet are read of Ingresses");
@@ -198,8 +229,8 @@ impl<'a> Ingress<'a> {
             secrets: Vec::new(),
             tls_services: BTreeSet::new(),
         };
-        let tls = read.protocol()?;
-        read.rules(objects, tls)?;
+        let spoken = read.protocol()?;
+        read.rules(objects, spoken)?;
         read.certificates()?;
         Ok(read)
     }
@@ -208,23 +239,27 @@ impl<'a> Ingress<'a> {
         self.annotations.get(name).map_or(or, |value| value == "true")
     }
 
-    /// Whether Services are asked by TLS.
-    fn protocol(&self) -> Result<bool, Stays> {
-        match self.annotations.get("backend-protocol").map_or("HTTP", String::as_str) {
-            "HTTP" => Ok(false),
-            "HTTPS" if self.annotations.get("proxy-ssl-verify").map(String::as_str) != Some("on") => {
+    /// How Services are spoken to.
+    fn protocol(&self) -> Result<Spoken, Stays> {
+        let written = self.annotations.get("backend-protocol").map_or("HTTP", String::as_str);
+        let http2 = written.starts_with("GRPC");
+        match written {
+            "HTTP" | "GRPC" => Ok(Spoken { tls: false, http2 }),
+            "HTTPS" | "GRPCS"
+                if self.annotations.get("proxy-ssl-verify").map(String::as_str) != Some("on") =>
+            {
                 let why = "a BackendTLSPolicy always verifies, and `proxy-ssl-verify` is not `on`";
                 Err(("backend-protocol".to_owned(), why.to_owned()))
             }
-            "HTTPS" => match self.authority() {
-                Some(_) => Ok(true),
+            "HTTPS" | "GRPCS" => match self.authority() {
+                Some(_) => Ok(Spoken { tls: true, http2 }),
                 None => Err((
                     "proxy-ssl-secret".to_owned(),
                     "a BackendTLSPolicy reads its own namespace".to_owned(),
                 )),
             },
             _ => {
-                let why = "a Service says it there by `appProtocol`, and the Service is not ours to change";
+                let why = "a route speaks HTTP to services, with or without TLS";
                 Err(("backend-protocol".to_owned(), why.to_owned()))
             }
         }
@@ -236,11 +271,19 @@ impl<'a> Ingress<'a> {
         (namespace == self.namespace).then_some(name)
     }
 
-    fn rules(&mut self, objects: &'a [Value], tls: bool) -> Result<(), Stays> {
+    fn rules(&mut self, objects: &'a [Value], spoken: Spoken) -> Result<(), Stays> {
         let spec = &self.object["spec"];
+        let redirect = redirect(&self.annotations)?;
         let mut any_host = Vec::new();
+        let leads = |read: &mut Self, kind: &str, value: &str, backend: &'a Value| -> Result<Value, Stays> {
+            let matches = json!([{"path": {"type": kind, "value": value}}]);
+            Ok(match &redirect {
+                Some(redirect) => json!({"matches": matches, "filters": [redirect]}),
+                None => json!({"matches": matches, "backendRefs": [read.backend(backend, objects, spoken)?]}),
+            })
+        };
         let fallback = match spec.get("defaultBackend").filter(|backend| !backend.is_null()) {
-            Some(backend) => Some(self.backend(backend, objects, tls)?),
+            Some(backend) => Some(leads(self, "PathPrefix", "/", backend)?),
             None => None,
         };
         for rule in spec["rules"].as_array().into_iter().flatten() {
@@ -249,23 +292,20 @@ impl<'a> Ingress<'a> {
             for path in rule["http"]["paths"].as_array().into_iter().flatten() {
                 let kind = if path["pathType"] == "Exact" { "Exact" } else { "PathPrefix" };
                 let value = path["path"].as_str().filter(|path| !path.is_empty()).unwrap_or("/");
-                let backend = self.backend(&path["backend"], objects, tls)?;
-                written.push(
-                    json!({"matches": [{"path": {"type": kind, "value": value}}], "backendRefs": [backend]}),
-                );
+                written.push(leads(self, kind, value, &path["backend"])?);
             }
             let whole =
                 |rule: &Value| rule["matches"][0]["path"] == json!({"type": "PathPrefix", "value": "/"});
-            if let Some(backend) = fallback.as_ref().filter(|_| !written.iter().any(whole)) {
-                written.push(json!({"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [backend]}));
+            if let Some(rule) = fallback.as_ref().filter(|_| !written.iter().any(whole)) {
+                written.push(rule.clone());
             }
             match host.is_empty() {
                 true => any_host.extend(written),
                 false => self.hosts.push((host, written)),
             }
         }
-        if let (Some(backend), true) = (&fallback, self.hosts.is_empty() && any_host.is_empty()) {
-            any_host.push(json!({"matches": [{"path": {"type": "PathPrefix", "value": "/"}}], "backendRefs": [backend]}));
+        if let (Some(rule), true) = (fallback, self.hosts.is_empty() && any_host.is_empty()) {
+            any_host.push(rule);
         }
         if !any_host.is_empty() {
             self.hosts.push((String::new(), any_host));
@@ -274,18 +314,15 @@ impl<'a> Ingress<'a> {
     }
 
     /// A backend, its port by number.
-    fn backend(&mut self, backend: &'a Value, objects: &'a [Value], tls: bool) -> Result<Value, Stays> {
+    fn backend(&mut self, backend: &'a Value, objects: &'a [Value], spoken: Spoken) -> Result<Value, Stays> {
         let stays = |why: String| Err(("backend".to_owned(), why));
         let Some(service) = backend["service"]["name"].as_str() else {
             return stays("a backend that is no Service".to_owned());
         };
-        if tls {
+        if spoken.tls {
             self.tls_services.insert(service);
         }
         let port = &backend["service"]["port"];
-        if let Some(number) = port["number"].as_u64() {
-            return Ok(json!({"name": service, "port": number}));
-        }
         let wanted = port["name"].as_str().unwrap_or_default();
         let is_it = |object: &&Value| {
             let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
@@ -294,11 +331,26 @@ impl<'a> Ingress<'a> {
                 && namespace == self.namespace
         };
         let ports = objects.iter().find(is_it).and_then(|object| object["spec"]["ports"].as_array());
-        let number = ports
-            .into_iter()
-            .flatten()
-            .find(|port| port["name"] == wanted)
-            .and_then(|port| port["port"].as_u64());
+        let is_meant = |there: &&Value| match port["number"].as_u64() {
+            Some(number) => there["port"] == number,
+            None => there["name"] == wanted,
+        };
+        let there = ports.into_iter().flatten().find(is_meant);
+        let says_http2 = there.is_some_and(|port| {
+            matches!(port["appProtocol"].as_str(), Some("kubernetes.io/h2c" | "kubernetes.io/grpc" | "grpc"))
+        });
+        if spoken.http2 != says_http2 {
+            let why = match spoken.http2 {
+                true => format!(
+                    "a route speaks HTTP/2 to a Service whose port says `appProtocol: kubernetes.io/h2c`: write it there, and give Service {service} as well"
+                ),
+                false => format!(
+                    "a route would speak HTTP/2 to Service {service}, whose port says so by `appProtocol`"
+                ),
+            };
+            return Err(("backend-protocol".to_owned(), why));
+        }
+        let number = port["number"].as_u64().or_else(|| there.and_then(|port| port["port"].as_u64()));
         match number {
             Some(number) => Ok(json!({"name": service, "port": number})),
             None => stays(format!(
@@ -454,6 +506,11 @@ impl<'a> Ingress<'a> {
         } else {
             say("ssl-redirect", "by 308, which CRDs of the Gateway API that know 301 and 302 alone refuse");
         }
+        for name in ["permanent-redirect", "temporal-redirect"] {
+            if self.annotations.contains_key(name) {
+                say(name, "the query of a request goes along, where it was dropped");
+            }
+        }
         if !self.tls_services.is_empty() {
             say("proxy-ssl-secret", "a certificate of our own in the Secret is not shown to the Service");
         }
@@ -492,23 +549,6 @@ fn hsts(data: &BTreeMap<String, String>) -> Option<String> {
     switch("hsts", true).then(|| format!("max-age={age}{subdomains}{preload}"))
 }
 
-/// Where a host's listener is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Section {
-    gateway: String,
-    name: String,
-}
-
-impl Section {
-    fn parent(&self) -> Value {
-        json!({"namespace": NAMESPACE, "name": self.gateway, "sectionName": self.name})
-    }
-}
-
-fn http() -> Value {
-    json!({"namespace": NAMESPACE, "name": GATEWAY, "sectionName": "http"})
-}
-
 /// Hosts with a certificate, and their Secrets: who says it first counts.
 fn secured<'a>(ingresses: &'a [Ingress<'a>]) -> BTreeMap<&'a str, (&'a str, &'a str)> {
     let mut all = BTreeMap::new();
@@ -518,44 +558,4 @@ fn secured<'a>(ingresses: &'a [Ingress<'a>]) -> BTreeMap<&'a str, (&'a str, &'a 
         }
     }
     all
-}
-
-/// Listeners by host. The first Gateway has the one without TLS.
-fn sections<'a>(secured: &BTreeMap<&'a str, (&'a str, &'a str)>) -> BTreeMap<&'a str, Section> {
-    let place = |(index, host): (usize, &&'a str)| {
-        let at = index + 1;
-        let gateway = if at < LISTENERS_MAX {
-            GATEWAY.to_owned()
-        } else {
-            format!("{GATEWAY}-{}", at / LISTENERS_MAX + 1)
-        };
-        (*host, Section { gateway, name: format!("https-{at}") })
-    };
-    secured.keys().enumerate().map(place).collect()
-}
-
-/// The listener of a host: its own, or that of a wildcard.
-fn section<'s>(sections: &'s BTreeMap<&str, Section>, host: &str) -> Option<&'s Section> {
-    let wildcard = || sections.get(format!("*.{}", host.split_once('.')?.1).as_str());
-    sections.get(host).or_else(wildcard)
-}
-
-fn gateways(secured: &BTreeMap<&str, (&str, &str)>) -> Vec<Value> {
-    let all = json!({"namespaces": {"from": "All"}});
-    let mut listeners: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    let plain = json!({"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": all});
-    listeners.insert(GATEWAY.to_owned(), vec![plain]);
-    for (host, section) in sections(secured) {
-        let (namespace, secret) = secured[host];
-        listeners.entry(section.gateway).or_default().push(
-            json!({"name": section.name, "port": 443, "protocol": "HTTPS",
-            "hostname": host, "allowedRoutes": all,
-            "tls": {"certificateRefs": [{"namespace": namespace, "name": secret}]}}),
-        );
-    }
-    let gateway = |(name, listeners): (String, Vec<Value>)| {
-        json!({"apiVersion": VERSION, "kind": "Gateway", "metadata": {"namespace": NAMESPACE, "name": name},
-            "spec": {"gatewayClassName": GATEWAY, "listeners": listeners}})
-    };
-    listeners.into_iter().map(gateway).collect()
 }

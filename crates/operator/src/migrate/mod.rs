@@ -8,6 +8,8 @@
 
 mod gateway_api;
 mod quirks;
+mod redirects;
+mod sections;
 mod yaml;
 
 use std::collections::BTreeMap;
