@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{self, ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use palisade_config::Overrides;
 use palisade_control::{Bundle, ENTRY};
 use palisade_operator::kinds::{Attachment, Target, Way};
 use palisade_operator::protect::{
     ApplicationLayer, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION,
-    PROTECTED_CONDITION, Plan, Pool, RuleFolder, RulesRefused, Settings, Step, Wish, plan,
+    PROTECTED_CONDITION, Plan, Pod, Pool, RuleFolder, RulesRefused, Settings, Step, Wish, plan,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -49,11 +49,14 @@ fn slice(namespace: &str, service: &str, addresses: &[&str]) -> Arc<EndpointSlic
 }
 
 fn pod(namespace: &str, address: &str, labels: Value) -> Arc<Pod> {
-    of(json!({"metadata": {"namespace": namespace, "name": format!("pod-{address}"), "labels": labels,
+    let pod = of::<v1::Pod>(
+        json!({"metadata": {"namespace": namespace, "name": format!("pod-{address}"), "labels": labels,
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7d9f", "uid": "u",
                 "controller": true}]},
         "spec": {"serviceAccountName": "web", "containers": []},
-        "status": {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running"}}))
+        "status": {"podIP": address, "podIPs": [{"ip": address}], "phase": "Running"}}),
+    );
+    Arc::new(Arc::unwrap_or_clone(pod).into())
 }
 
 fn shop() -> Observed {
@@ -193,7 +196,7 @@ fn who_cannot_be_protected_is_told_why() {
 #[test]
 fn pods_of_the_hosts_network_are_left_alone() {
     let mut observed = shop();
-    let on_host = |pod: &mut Arc<Pod>| Arc::make_mut(pod).spec.as_mut().unwrap().host_network = Some(true);
+    let on_host = |pod: &mut Arc<Pod>| Arc::make_mut(pod).on_host = true;
     on_host(&mut observed.pods[0]);
     assert_eq!(planned(&observed).services[0].refusal, None);
     on_host(&mut observed.pods[1]);

@@ -1,6 +1,7 @@
 //! What becomes of workloads, profiles, ports and pods that sidecars are asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use palisade_operator::inject::Settings;
 use palisade_operator::kinds::Attachment;
@@ -35,14 +36,14 @@ fn workload(name: &str) -> Workload {
     }
 }
 
-fn pod(name: &str, of: &str, standing: Standing) -> Pod {
-    Pod {
+fn pod(name: &str, of: &str, standing: Standing) -> Arc<Pod> {
+    Arc::new(Pod {
         key: Key::new("shop", name),
         uid: name.to_owned(),
         controller: Some(("Deployment".to_owned(), of.to_owned())),
         label: None,
         standing,
-    }
+    })
 }
 
 fn of(observed: &Observed) -> Plan {
@@ -135,7 +136,7 @@ fn pods_that_should_have_a_sidecar_are_counted_and_named() {
     assert_eq!(planned.missing, []);
     observed.namespaces = [("shop".to_owned(), texts(&[("palisade.dev/injection", "enabled")]))].into();
     assert_eq!(of(&observed).missing, [(Key::new("shop", "b"), "b".to_owned())]);
-    observed.pods[1].label = Some(false);
+    Arc::make_mut(&mut observed.pods[1]).label = Some(false);
     assert_eq!(of(&observed).missing, []);
 }
 
@@ -150,7 +151,7 @@ fn a_port_is_closed_once_every_pod_has_its_sidecar_and_opened_when_nobody_asks()
         ..Observed::default()
     };
     assert_eq!(of(&observed).apply, Vec::<Value>::new());
-    observed.pods[1].standing = Standing::Injected;
+    Arc::make_mut(&mut observed.pods[1]).standing = Standing::Injected;
     let made = of(&observed).apply;
     assert_eq!(made[0]["kind"], "NetworkPolicy");
     assert_eq!(made[0]["spec"]["podSelector"], json!({"matchLabels": {"app": "web"}}));
@@ -159,7 +160,7 @@ fn a_port_is_closed_once_every_pod_has_its_sidecar_and_opened_when_nobody_asks()
     observed.policies = [(key.clone(), ("Deployment/web".to_owned(), made[0]["spec"].clone()))].into();
     assert_eq!(of(&observed), Plan::default());
     // A pod that comes without its sidecar opens nothing again.
-    observed.pods[1].standing = Standing::Without;
+    Arc::make_mut(&mut observed.pods[1]).standing = Standing::Without;
     assert_eq!(of(&observed).drop_policies, []);
     observed.workloads[0].closes = false;
     assert_eq!(of(&observed).drop_policies, [key]);

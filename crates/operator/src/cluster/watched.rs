@@ -20,39 +20,58 @@ use tokio::sync::Notify;
 /// Namespace and name.
 type Name = (String, String);
 
-/// Objects of one kind. Whoever drops it ends the watch.
+/// What is kept of each object of one kind: the whole of it, or what is read of it. Whoever drops it ends the watch.
 #[derive(Debug)]
-pub struct Watched<K> {
-    kept: Arc<Kept<K>>,
+pub struct Watched<T> {
+    kept: Arc<Kept<T>>,
     task: tokio::task::AbortHandle,
 }
 
 #[derive(Debug)]
-struct Kept<K> {
-    objects: Mutex<BTreeMap<Name, Arc<K>>>,
+struct Kept<T> {
+    objects: Mutex<BTreeMap<Name, Arc<T>>>,
     read: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
-impl<K> Watched<K>
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
+impl<T: Send + Sync + 'static> Watched<T> {
     /// Begins to watch. `changed` is told of every change; several that come together are one.
-    pub fn start(api: Api<K>, config: watcher::Config, changed: Arc<Notify>) -> Watched<K> {
-        Self::slim(api, config, changed, |_| {})
+    pub fn start(api: Api<T>, config: watcher::Config, changed: Arc<Notify>) -> Self
+    where
+        T: Resource + Clone + DeserializeOwned + Debug,
+    {
+        Self::read(api, config, changed, |object| object)
     }
 
-    /// The same, kept without what `slim` takes away: what nobody here reads is most of a Pod.
-    pub fn slim(api: Api<K>, config: watcher::Config, changed: Arc<Notify>, slim: fn(&mut K)) -> Watched<K> {
+    /// The same, kept without what `slim` takes away.
+    pub fn slim(api: Api<T>, config: watcher::Config, changed: Arc<Notify>, slim: fn(&mut T)) -> Self
+    where
+        T: Resource + Clone + DeserializeOwned + Debug,
+    {
+        Self::read(api, config, changed, move |mut object| {
+            slim(&mut object);
+            object
+        })
+    }
+
+    /// The same, of which is kept what `read` makes of each: a Pod without any field is larger than all that is read of one.
+    pub fn read<K>(
+        api: Api<K>,
+        config: watcher::Config,
+        changed: Arc<Notify>,
+        read: impl Fn(K) -> T + Send + 'static,
+    ) -> Self
+    where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
         let (objects, trouble) = (Mutex::default(), Mutex::default());
         let kept = Arc::new(Kept { objects, read: AtomicBool::new(false), trouble });
-        let task = tokio::spawn(follow(api, config, Arc::clone(&kept), changed, slim)).abort_handle();
+        let task = tokio::spawn(follow(api, config, Arc::clone(&kept), changed, read)).abort_handle();
         Watched { kept, task }
     }
 
     /// All of them, by namespace and name.
-    pub fn all(&self) -> Vec<Arc<K>> {
+    pub fn all(&self) -> Vec<Arc<T>> {
         self.kept.objects().values().cloned().collect()
     }
 
@@ -62,7 +81,7 @@ where
     }
 
     /// One of them.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         self.kept.objects().get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
@@ -77,45 +96,45 @@ where
     }
 }
 
-impl<K> Drop for Watched<K> {
+impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl<K> Kept<K> {
+impl<T> Kept<T> {
     /// A map of whole objects is never half changed.
-    fn objects(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<K>>> {
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<T>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn follow<K>(
+async fn follow<K, T>(
     api: Api<K>,
     config: watcher::Config,
-    kept: Arc<Kept<K>>,
+    kept: Arc<Kept<T>>,
     changed: Arc<Notify>,
-    slim: fn(&mut K),
+    read: impl Fn(K) -> T,
 ) where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     let mut events = watcher(api, config).default_backoff().boxed();
     let mut first = BTreeMap::new();
     let trouble = || kept.trouble.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Apply(mut object)) => {
-                slim(&mut object);
-                drop(kept.objects().insert(name_of(&object), Arc::new(object)))
+            Ok(watcher::Event::Apply(object)) => {
+                let name = name_of(&object);
+                let object = Arc::new(read(object));
+                drop(kept.objects().insert(name, object))
             }
             Ok(watcher::Event::Delete(object)) => drop(kept.objects().remove(&name_of(&object))),
             Ok(watcher::Event::Init) => {
                 first.clear();
                 continue;
             }
-            Ok(watcher::Event::InitApply(mut object)) => {
-                slim(&mut object);
-                first.insert(name_of(&object), Arc::new(object));
+            Ok(watcher::Event::InitApply(object)) => {
+                first.insert(name_of(&object), Arc::new(read(object)));
                 continue;
             }
             Ok(watcher::Event::InitDone) => {

@@ -16,6 +16,7 @@ mod endpoints;
 mod ledger;
 mod names;
 mod plan;
+mod pods;
 mod policies;
 mod pool;
 pub mod reconciler;
@@ -34,8 +35,9 @@ pub use calico::{
 };
 pub use ledger::{Entry, Ledger};
 pub use names::*;
-pub(crate) use plan::controller;
 pub use plan::{Observed, Plan, ServicePlan, Settings, plan};
+pub(crate) use pods::controller;
+pub use pods::{NamedPort, Pod};
 pub use policies::{PolicyFiles, policy_files};
 pub use pool::{Member, Pool};
 pub(crate) use refusal::is_of_system;

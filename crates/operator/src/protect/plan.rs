@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use palisade_control::Bundle;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +21,7 @@ use super::names::{
     INSPECTED_CONDITION, Key, PROTECT_CALICO, PROTECTED_CONDITION, PortKey, SERVICE_NAME_LABEL, SHADOW_OF,
     label, shadow_name,
 };
+use super::pods::Pod;
 use super::policies::{PolicyFiles, policy_files};
 use super::pool::Pool;
 use super::refusal::{Grounds, Refusal, is_http2, refusal};
@@ -399,7 +399,7 @@ impl<'a> Index<'a> {
             let namespace = service.metadata.namespace.as_deref()?;
             Some((Key::new(namespace, label(&service.metadata, SHADOW_OF)?), &**service))
         });
-        let pods = observed.pods.iter().map(|pod| (Key::of(&pod.metadata), &**pod));
+        let pods = observed.pods.iter().map(|pod| (pod.key.clone(), &**pod));
         Self { observed, slices, shadows: shadows.collect(), pods: pods.collect() }
     }
 
@@ -466,40 +466,25 @@ impl<'a> Backends<'a> {
     }
 
     fn only_host_network(&self) -> bool {
-        let on_host = |pod: &&Pod| pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
-        !self.0.is_empty() && self.0.iter().all(on_host)
+        !self.0.is_empty() && self.0.iter().all(|pod| pod.on_host)
     }
 
     /// The labels that all have, and the account of the first by name.
     fn workload(&self) -> Workload {
         let Some((first, others)) = self.0.split_first() else { return Workload::default() };
-        let mut labels = first.metadata.labels.clone().unwrap_or_default();
+        let mut labels = first.labels();
         for other in others {
-            let has = other.metadata.labels.as_ref();
-            labels.retain(|label, value| has.and_then(|has| has.get(label)) == Some(&*value));
+            labels.retain(|label, value| other.label(label) == Some(value));
         }
-        let account = |pod: &&Pod| pod.spec.as_ref()?.service_account_name.clone();
-        let account = self.0.iter().filter_map(account).min();
+        let account = self.0.iter().filter_map(|pod| pod.account.clone()).min();
         Workload { labels, account }
     }
 
     /// The controllers that keep them, by kind and name.
     fn controllers(&self) -> Vec<(String, String)> {
-        let mut all: Vec<_> = self.0.iter().filter_map(|pod| controller(&pod.metadata)).collect();
+        let mut all: Vec<_> = self.0.iter().filter_map(|pod| pod.controller.clone()).collect();
         all.sort();
         all.dedup();
         all
     }
-}
-
-/// The controller that keeps a pod, by kind and name. A Deployment keeps pods by a ReplicaSet whose name is its own and the
-/// pods' template hash.
-pub(crate) fn controller(pod: &ObjectMeta) -> Option<(String, String)> {
-    let owner = pod.owner_references.as_deref()?.iter().find(|owner| owner.controller == Some(true))?;
-    let hash = label(pod, "pod-template-hash");
-    let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash)?.strip_suffix('-'));
-    Some(match (owner.kind.as_str(), deployment) {
-        ("ReplicaSet", Some(name)) => ("Deployment".to_owned(), name.to_owned()),
-        (kind, _) => (kind.to_owned(), owner.name.clone()),
-    })
 }

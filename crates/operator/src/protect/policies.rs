@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use palisade_policy::read_objects;
 use serde_json::{Map, Value, json};
 
 use super::names::Key;
-use super::pool::pod_addresses;
+use super::pods::Pod;
 
 /// Files by their names in a bundle, and what is to be said about objects.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +45,8 @@ pub fn policy_files<'a>(
         lists.entry(format!("accounts.{}", key.namespace)).or_default().push(object);
     }
     for pod in pods {
-        let namespace = Key::of(&pod.metadata).namespace;
         if let Some(object) = pod_object(pod) {
-            lists.entry(format!("pods.{namespace}")).or_default().push(object);
+            lists.entry(format!("pods.{}", pod.key.namespace)).or_default().push(object);
         }
     }
     for (name, items) in lists {
@@ -59,30 +58,25 @@ pub fn policy_files<'a>(
 
 /// What policies ask of a pod: who it is, which addresses and named ports it has. Pods that have ended have none.
 fn pod_object(pod: &Pod) -> Option<Value> {
-    let addresses = pod_addresses(pod);
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    if addresses.is_empty() || matches!(phase, Some("Succeeded" | "Failed")) {
+    if pod.addresses.is_empty() || pod.has_ended {
         return None;
     }
-    let key = Key::of(&pod.metadata);
-    let spec = pod.spec.as_ref()?;
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
-    let ports = containers.flat_map(|container| container.ports.iter().flatten());
-    let named: Vec<_> = ports
-        .filter(|port| port.name.is_some())
-        .map(|port| json!({"name": port.name, "containerPort": port.container_port, "protocol": port.protocol.as_deref().unwrap_or("TCP")}))
-        .collect();
-    let mut of_pod = json!({"serviceAccountName": spec.service_account_name.as_deref().unwrap_or("default")});
-    if spec.host_network == Some(true) {
+    let named = pod
+        .ports
+        .iter()
+        .map(|port| json!({"name": port.name, "containerPort": port.number, "protocol": port.protocol}));
+    let named: Vec<_> = named.collect();
+    let mut of_pod = json!({"serviceAccountName": pod.account.as_deref().unwrap_or("default")});
+    if pod.on_host {
         of_pod["hostNetwork"] = json!(true);
     }
     if !named.is_empty() {
         of_pod["containers"] = json!([{"name": "all", "ports": named}]);
     }
-    let ips: Vec<_> = addresses.iter().map(|address| json!({"ip": address.to_string()})).collect();
+    let ips: Vec<_> = pod.addresses.iter().map(|address| json!({"ip": address.to_string()})).collect();
     Some(json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": key.name, "namespace": key.namespace, "labels": pod.metadata.labels},
+        "metadata": {"name": pod.key.name, "namespace": pod.key.namespace, "labels": pod.labels()},
         "spec": of_pod, "status": {"podIPs": ips},
     }))
 }

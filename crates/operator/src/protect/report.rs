@@ -1,6 +1,9 @@
 //! What is told to people: conditions, and whose hand else is on a selector.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    Condition, FieldsV1, ManagedFieldsEntry, ObjectMeta, Time,
+};
+use serde_json::json;
 
 use super::ask::Ask;
 use super::names::{FIELD_MANAGER, PROTECTED_CONDITION};
@@ -143,16 +146,30 @@ impl Waiting {
 /// Field managers, other than us, that write a Service's selector again and again: GitOps controllers. People who use
 /// kubectl write it once.
 pub fn selector_owners(meta: &ObjectMeta) -> Vec<String> {
-    let entries = meta.managed_fields.iter().flatten();
-    let owns = entries.filter(|entry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.and_then(|fields| fields.pointer("/f:spec/f:selector")).is_some()
-    });
-    let names = owns.filter_map(|entry| entry.manager.clone());
-    let mut names: Vec<_> = names.filter(|name| name != FIELD_MANAGER && returns(name)).collect();
+    let owners = meta.managed_fields.iter().flatten().filter(|entry| owns_selector(entry));
+    let mut names: Vec<_> = owners.filter_map(|entry| entry.manager.clone()).collect();
     names.sort();
     names.dedup();
     names
+}
+
+/// Takes from a Service's managed fields, which are larger than all the rest of it, what [`selector_owners`] does not read.
+pub(super) fn keep_selector_owners(meta: &mut ObjectMeta) {
+    let Some(entries) = &mut meta.managed_fields else { return };
+    entries.retain(owns_selector);
+    for entry in entries.iter_mut() {
+        entry.fields_v1 = Some(FieldsV1(json!({"f:spec": {"f:selector": {}}})));
+    }
+    if entries.is_empty() {
+        meta.managed_fields = None;
+    }
+}
+
+/// It writes the selector, is not us, and writes it again.
+fn owns_selector(entry: &ManagedFieldsEntry) -> bool {
+    let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+    fields.and_then(|fields| fields.pointer("/f:spec/f:selector")).is_some()
+        && entry.manager.as_ref().is_some_and(|name| name != FIELD_MANAGER && returns(name))
 }
 
 /// Managers that put back what they once wrote.
@@ -160,4 +177,27 @@ fn returns(manager: &str) -> bool {
     const KNOWN: [&str; 7] =
         ["argocd", "flux", "kustomize-controller", "helm-controller", "fleet", "config-sync", "rancher"];
     KNOWN.iter().any(|known| manager.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_owns_a_selector_is_known_when_the_rest_is_gone() {
+        let entry =
+            |manager: &str, fields| json!({"manager": manager, "operation": "Apply", "fieldsV1": fields});
+        let selector = || json!({"f:metadata": {"f:labels": {}}, "f:spec": {"f:ports": {}, "f:selector": {"f:app": {}}}});
+        let mut meta: ObjectMeta = serde_json::from_value(json!({"managedFields": [
+            entry("argocd-controller", selector()),
+            entry("kubectl-client-side-apply", selector()),
+            entry("flux", json!({"f:spec": {"f:ports": {}}})),
+            entry(FIELD_MANAGER, selector()),
+        ]}))
+        .expect("it is metadata");
+        let before = selector_owners(&meta);
+        keep_selector_owners(&mut meta);
+        assert_eq!((before, meta.managed_fields.as_ref().map(Vec::len)), (selector_owners(&meta), Some(1)));
+        assert_eq!(selector_owners(&meta), ["argocd-controller"]);
+    }
 }

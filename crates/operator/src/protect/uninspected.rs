@@ -2,10 +2,11 @@
 //! the cluster's API sees connections, and the pool sees only its own; but none is older than the pod at its end, so the pods
 //! that have run since before are all that can still hold any. That is a bound from above, and is said to be one.
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::Timestamp;
 
 use super::names::{INSPECTED_CONDITION, PROTECTED_CONDITION};
+use super::pods::Pod;
 use super::report::Finding;
 
 /// Pods behind a Service that is protected, and those of them that run since before. `None`: it is not known when it was
@@ -22,8 +23,7 @@ pub(super) fn since_before<'p>(
     let (mut all, mut before) = (0, 0);
     for pod in pods {
         all += 1;
-        let created = pod.metadata.creation_timestamp.as_ref();
-        before += usize::from(created.is_none_or(|created| created.0 <= switched));
+        before += usize::from(pod.created.is_none_or(|created| created <= switched));
     }
     Some((all, before, switched))
 }
@@ -50,7 +50,7 @@ pub(super) fn finding((all, before, switched): (usize, usize, Timestamp)) -> Fin
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -60,13 +60,13 @@ mod tests {
         .expect("a Service")
     }
 
-    fn pod(created: Value) -> Pod {
-        serde_json::from_value(json!({"metadata": {"creationTimestamp": created}})).expect("a Pod")
+    fn pod(created: &str) -> Pod {
+        Pod { created: created.parse().ok(), ..Pod::default() }
     }
 
     #[test]
     fn only_pods_from_before_can_hold_connections_from_before() {
-        let pods = [pod(json!("2026-01-01T00:00:00Z")), pod(json!("2026-01-03T00:00:00Z")), pod(Value::Null)];
+        let pods = [pod("2026-01-01T00:00:00Z"), pod("2026-01-03T00:00:00Z"), pod("nobody knows")];
         let counted = since_before(&service("True"), pods.iter()).expect("it was switched");
         assert_eq!((counted.0, counted.1), (3, 2));
         let said = finding(counted);

@@ -1,6 +1,7 @@
 //! Everything at once: from what a cluster holds to what is to be written about sidecars, and what is told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub struct Observed {
     /// Labels of namespaces.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
     /// Pods.
-    pub pods: Vec<Pod>,
+    pub pods: Vec<Arc<Pod>>,
     /// `WafProfile`s that can be used: uid, profile, files.
     pub profiles: BTreeMap<Key, (String, Value, BTreeMap<String, String>)>,
     /// `WafProfile`s that there are, usable or not.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kube::api::DynamicObject;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::inject::{Injection, NAMESPACE_LABEL, Namespace, POD_LABEL, Settings, Skip, has_sidecar, inject};
 use crate::protect::{Key, controller};
@@ -37,36 +37,17 @@ pub enum Standing {
 }
 
 impl Pod {
-    /// Takes from a pod all but what [`Pod::read`] reads.
-    pub(super) fn slim(object: &mut DynamicObject) {
-        let standing = match serde_json::to_value(&*object) {
-            Ok(pod) => standing(&pod),
-            Err(_) => Standing::Skipped,
-        };
-        let meta = &mut object.metadata;
-        meta.managed_fields = None;
-        meta.annotations = None;
-        for labels in meta.labels.iter_mut() {
-            labels.retain(|name, _| name == POD_LABEL || name == "pod-template-hash");
-        }
-        object.data = json!(word(standing));
-    }
-
-    /// A pod that [`Pod::slim`] left.
-    pub(super) fn read(object: &DynamicObject) -> Self {
-        let meta = &object.metadata;
+    /// Reads a pod of the API.
+    pub(super) fn read(object: DynamicObject) -> Self {
+        let standing = serde_json::to_value(&object).map_or(Standing::Skipped, |pod| standing(&pod));
+        let meta = object.metadata;
         let label = meta.labels.as_ref().and_then(|labels| labels.get(POD_LABEL));
         Self {
-            key: Key::of(meta),
-            uid: meta.uid.clone().unwrap_or_default(),
-            controller: controller(meta),
+            key: Key::of(&meta),
+            controller: controller(&meta),
             label: label.and_then(|label| label.parse().ok()),
-            standing: match object.data.as_str() {
-                Some("injected") => Standing::Injected,
-                Some("without") => Standing::Without,
-                Some("ended") => Standing::Ended,
-                _ => Standing::Skipped,
-            },
+            uid: meta.uid.unwrap_or_default(),
+            standing,
         }
     }
 
@@ -92,14 +73,5 @@ fn standing(pod: &Value) -> Standing {
         Injection::Patched { .. } | Injection::Denied(_) => Standing::Without,
         Injection::Skipped(Skip::AlreadyInjected) => Standing::Injected,
         Injection::Skipped(_) => Standing::Skipped,
-    }
-}
-
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Injected => "injected",
-        Standing::Skipped => "skipped",
-        Standing::Without => "without",
-        Standing::Ended => "ended",
     }
 }

@@ -70,7 +70,7 @@ struct World {
     protections: Watched<DynamicObject>,
     profiles: Profiles,
     workloads: Vec<(&'static str, Watched<DynamicObject>)>,
-    pods: Watched<DynamicObject>,
+    pods: Watched<Pod>,
     namespaces: Watched<Namespace>,
     maps: Watched<ConfigMap>,
     policies: Watched<NetworkPolicy>,
@@ -93,7 +93,12 @@ impl World {
                 .iter()
                 .map(|(kind, plural)| (*kind, dynamic("apps", "v1", kind, plural, Workload::slim)))
                 .collect(),
-            pods: dynamic("", "v1", "Pod", "pods", Pod::slim),
+            pods: Watched::read(
+                Api::<DynamicObject>::all_with(client.clone(), &resource("", "v1", "Pod", "pods")),
+                watcher::Config::default(),
+                changed.clone(),
+                Pod::read,
+            ),
             namespaces: Watched::slim(
                 Api::all(client.clone()),
                 watcher::Config::default(),
@@ -146,7 +151,7 @@ impl World {
                     (Key::of(&namespace.metadata).name, namespace.metadata.labels.clone().unwrap_or_default())
                 })
                 .collect(),
-            pods: self.pods.all().iter().map(|object| Pod::read(object)).collect(),
+            pods: self.pods.all(),
             profile_names: profiles
                 .iter()
                 .map(|profile| Key::new(&profile.namespace, &profile.name))

@@ -28,6 +28,7 @@ use super::calico::{APPLICATION_LAYER_NAME, ApplicationLayer};
 use super::ledger::Ledger;
 use super::names::{FIELD_MANAGER, Key};
 use super::plan::{Observed, Plan, ServicePlan, Settings, plan};
+use super::pods::Pod;
 use super::pool::{Member, Pool};
 use super::report::Finding;
 use super::steps::Stage;
@@ -155,12 +156,9 @@ impl Reconciler {
 
     /// Who is ready, and what they serve.
     fn pool(&self, world: &World) -> Pool {
-        let is_of_pool = |pod: &&Arc<k8s_openapi::api::core::v1::Pod>| {
-            let has = |(label, value): (&String, &String)| {
-                pod.metadata.labels.as_ref().and_then(|labels| labels.get(label)) == Some(value)
-            };
-            pod.metadata.namespace.as_deref() == Some(&*self.settings.namespace)
-                && self.pool_labels.iter().all(has)
+        let is_of_pool = |pod: &&Arc<Pod>| {
+            pod.key.namespace == self.settings.namespace
+                && self.pool_labels.iter().all(|(label, value)| pod.label(label) == Some(value))
         };
         let mut members: Vec<_> =
             world.pods.all().iter().filter(is_of_pool).filter_map(|pod| Member::of(pod)).collect();

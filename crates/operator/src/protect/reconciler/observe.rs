@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{self, ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::DynamicObject;
 use kube::runtime::watcher;
@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use super::super::calico::{APPLICATION_LAYER_NAME, ApplicationLayer, policy_sync_path_prefix};
 use super::super::names::Key;
 use super::super::plan::Observed;
+use super::super::pods::Pod;
+use super::super::report::keep_selector_owners;
 use super::super::ruleset::{RULESET_NAME, RULESET_NAMESPACE, RuleFolder};
 use super::LEDGER_NAME;
 use crate::cluster::{Profiles, Watched, resource};
@@ -88,9 +90,14 @@ impl World {
         };
         let version = |group: &str| if group == "projectcalico.org" { "v3" } else { "v1" };
         World {
-            services: all!(Service, as_it_is),
+            services: all!(Service, slim_service),
             slices: all!(EndpointSlice, without_managers),
-            pods: all!(Pod, slim_pod),
+            pods: Watched::read(
+                Api::<v1::Pod>::all(client.clone()),
+                watcher::Config::default(),
+                changed.clone(),
+                Pod::from,
+            ),
             namespaces: all!(Namespace, without_managers),
             accounts: all!(ServiceAccount, without_managers),
             ruleset: map(RULESET_NAMESPACE, RULESET_NAME),
@@ -207,38 +214,10 @@ fn without_managers<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-/// What is read of a Pod; the rest of it is many times as large.
-fn slim_pod(pod: &mut Pod) {
-    pod.metadata.managed_fields = None;
-    pod.metadata.annotations = None;
-    if let Some(spec) = &mut pod.spec {
-        let slim = |containers: &mut Vec<k8s_openapi::api::core::v1::Container>| {
-            for container in containers {
-                *container = k8s_openapi::api::core::v1::Container {
-                    name: std::mem::take(&mut container.name),
-                    ports: container.ports.take(),
-                    ..Default::default()
-                };
-            }
-        };
-        slim(&mut spec.containers);
-        spec.init_containers.iter_mut().for_each(slim);
-        *spec = k8s_openapi::api::core::v1::PodSpec {
-            containers: std::mem::take(&mut spec.containers),
-            init_containers: spec.init_containers.take(),
-            host_network: spec.host_network,
-            node_name: spec.node_name.take(),
-            service_account_name: spec.service_account_name.take(),
-            ..Default::default()
-        };
-    }
-    if let Some(status) = &mut pod.status {
-        *status = k8s_openapi::api::core::v1::PodStatus {
-            conditions: status.conditions.take(),
-            phase: status.phase.take(),
-            pod_ip: status.pod_ip.take(),
-            pod_ips: status.pod_ips.take(),
-            ..Default::default()
-        };
-    }
+/// What was last applied is the Service once more.
+fn slim_service(service: &mut Service) {
+    keep_selector_owners(&mut service.metadata);
+    service.metadata.annotations.iter_mut().for_each(|all| drop(all.remove(LAST_APPLIED)));
 }
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
