@@ -8,8 +8,11 @@ use anyhow::{Context as _, Result};
 use palisade_events::replace_file;
 use palisade_events::unix_millis;
 use palisade_inspect::SetMode;
+use palisade_lists::Moment;
 use palisade_model::Mode;
+use palisade_shared::ModeWord;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// Modes set at run time, by service.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Modes {
     /// `None`: nothing is kept.
     path: Option<PathBuf>,
     inner: Mutex<Inner>,
+    /// Something was set or taken back here.
+    said: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +34,9 @@ struct Inner {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
     services: BTreeMap<String, String>,
+    /// What was said last of each service, taken back or not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    words: BTreeMap<String, KeptChange>,
     /// Modes that the console set here, as it said last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     console: BTreeMap<String, String>,
@@ -65,11 +73,17 @@ impl Modes {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let unusable = || format!("{}: mend it, or remove it for the modes of the file", path.display());
-        let kept: Kept = match std::fs::read(&path) {
+        let mut kept: Kept = match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(unusable)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept::default(),
             Err(error) => return Err(error).with_context(unusable),
         };
+        // Of a file of an earlier version, which did not keep them.
+        for change in &kept.changes {
+            if kept.words.get(&change.service).is_none_or(|word| word.at < change.at) {
+                kept.words.insert(change.service.clone(), change.clone());
+            }
+        }
         let mut in_use = HashMap::new();
         for (service, mode) in &kept.services {
             let mode: Mode = mode.parse().map_err(anyhow::Error::new).with_context(unusable)?;
@@ -77,7 +91,7 @@ impl Modes {
             set.set(Some(mode));
             in_use.insert(service.clone(), Arc::new(set));
         }
-        Ok(Self { path: Some(path), inner: Mutex::new(Inner { in_use, kept }) })
+        Ok(Self { path: Some(path), inner: Mutex::new(Inner { in_use, kept }), said: Arc::default() })
     }
 
     /// Where the mode set for a service stands, whether or not there is one.
@@ -98,9 +112,26 @@ impl Modes {
         in_force: impl Fn() -> Mode,
     ) -> Result<KeptChange> {
         let mut inner = self.inner();
+        // Later than what was said before, whatever the clock of whoever said it.
+        let at = inner.kept.words.get(service).map_or(0, |word| word.at + 1).max(unix_millis());
+        let change = self.change(&mut inner, at, service, mode, (by, reason), in_force)?;
+        drop(inner);
+        self.said.notify_one();
+        Ok(change)
+    }
+
+    fn change(
+        &self,
+        inner: &mut Inner,
+        at: u64,
+        service: &str,
+        mode: Option<Mode>,
+        (by, reason): (String, String),
+        in_force: impl Fn() -> Mode,
+    ) -> Result<KeptChange> {
         anyhow::ensure!(
-            inner.kept.services.len() < SERVICES_MAX || inner.kept.services.contains_key(service),
-            "{SERVICES_MAX} services have a mode set at run time; take one back first"
+            inner.kept.words.len() < SERVICES_MAX || inner.kept.words.contains_key(service),
+            "of {SERVICES_MAX} services the mode was set at run time; remove {FILE} from the data folder to forget those that are gone"
         );
         let set = inner.in_use.entry(service.to_owned()).or_default().clone();
         let (was, from) = (set.get(), in_force());
@@ -112,7 +143,7 @@ impl Modes {
             None => kept.services.remove(service),
         };
         let change = KeptChange {
-            at: unix_millis(),
+            at,
             service: service.to_owned(),
             by,
             reason,
@@ -120,6 +151,7 @@ impl Modes {
             to: to.to_string(),
             set: mode.map(|mode| mode.to_string()),
         };
+        kept.words.insert(service.to_owned(), change.clone());
         kept.changes.push_back(change.clone());
         while kept.changes.len() > CHANGES_MAX {
             kept.changes.pop_front();
@@ -184,5 +216,61 @@ impl Modes {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // What stands there is whole after every statement.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Modes are in common where there is a Redis: what was said last of a service counts.
+impl palisade_shared::Modes for Modes {
+    fn now(&self) -> Moment {
+        Moment(unix_millis())
+    }
+
+    fn words(&self) -> Vec<ModeWord> {
+        let inner = self.inner();
+        let word = |change: &KeptChange| ModeWord {
+            service: change.service.clone(),
+            at: Moment(change.at),
+            mode: change.set.clone(),
+            by: change.by.clone(),
+            reason: change.reason.clone(),
+        };
+        inner.kept.words.values().map(word).collect()
+    }
+
+    fn hear(&self, words: Vec<ModeWord>) {
+        for word in words {
+            if let Err(error) = self.hear_one(&word) {
+                say!(
+                    "palisade: mode of service {} stays, though another process says otherwise: {error:#}",
+                    word.service
+                );
+            }
+        }
+    }
+
+    fn wake(&self) -> Arc<Notify> {
+        self.said.clone()
+    }
+}
+
+impl Modes {
+    fn hear_one(&self, word: &ModeWord) -> Result<()> {
+        let mode = word.mode.as_deref().map(str::parse::<Mode>).transpose().map_err(anyhow::Error::new)?;
+        let mut inner = self.inner();
+        let is_known = inner
+            .kept
+            .words
+            .get(&word.service)
+            .is_some_and(|known| known.at > word.at.0 || known.at == word.at.0 && known.set == word.mode);
+        if is_known {
+            return Ok(());
+        }
+        let set = inner.in_use.entry(word.service.clone()).or_default().clone();
+        let said = (word.by.clone(), word.reason.clone());
+        let in_force = || set.get().unwrap_or_default();
+        self.change(&mut inner, word.at.0, &word.service, mode, said, in_force)?;
+        let mode = mode.map_or("given back to the file".to_owned(), |mode| format!("set to {mode}"));
+        say!("palisade: mode of service {} {mode} by {}, on another process", word.service, word.by);
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! What this process has in common with others, by way of a Redis: its lists, the counts of its rate limits, the persistent
-//! collections of its rules.
+//! What this process has in common with others, by way of a Redis: its lists, the counts of its rate limits, the modes that
+//! are set while it runs, the persistent collections of its rules.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use crate::automatic::Spared;
 use crate::lists::{CommonLists, ListStore, now};
+use crate::modes::Modes;
 use crate::tls::towards;
 
 /// The way to others, before anything is told.
@@ -83,6 +84,7 @@ impl Shared {
         lists: &Arc<ListStore>,
         plane: &Arc<Plane>,
         spared: &Arc<Spared>,
+        modes: Arc<Modes>,
         folder: &Path,
     ) -> Result<Arc<CommonLists>> {
         let common = Arc::new(CommonLists::new(lists.clone(), spared.clone(), folder));
@@ -93,7 +95,9 @@ impl Shared {
         let (to, Self { client, collections, outbox }) = (common.clone(), self);
         std::thread::Builder::new()
             .name("shared-state".into())
-            .spawn(move || runtime.block_on(palisade_shared::run(client, to, outbox, rates, collections)))
+            .spawn(move || {
+                runtime.block_on(palisade_shared::run(client, to, outbox, rates, modes, collections))
+            })
             .context("cannot start the thread of shared state")?;
         Ok(common)
     }

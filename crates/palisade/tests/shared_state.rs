@@ -177,6 +177,75 @@ fn a_source_that_misbehaves_on_one_is_gray_on_all_and_nothing_stops_while_redis_
     }
 }
 
+const MODE: &str = "/api/v1/services/web/mode";
+
+/// Until this mode is in force on all.
+fn until_mode(planes: &[DataPlane], mode: &str) {
+    for plane in planes {
+        let in_force = || plane.api("GET", "/api/v1/status", "")["services"][0]["mode"] == mode;
+        eventually(&format!("mode {mode}"), || in_force().then_some(()));
+    }
+}
+
+#[test]
+fn a_mode_that_is_set_on_one_is_in_force_on_all_and_the_last_word_counts_when_redis_is_back() {
+    if !redis::is_here() {
+        return;
+    }
+    for keeps in ["yes", "no"] {
+        let (folder, upstream) = (Folder::new(), Upstream::start());
+        let redis = Redis::start(&folder, &["--appendonly", keeps, "--appendfsync", "always"]);
+        let rest = format!("{}\nprofiles: {{default: {{mode: monitoring}}}}", shared(&redis));
+        let start = |name: &str| DataPlane::start(&folder, &upstream, name, &rest);
+        let planes = [start("a"), start("b"), start("c")];
+        planes.iter().for_each(|plane| plane.until_up(true));
+        let [a, b, c] = &planes;
+        let attacked = || planes.each_ref().map(|plane| plane.status("192.0.2.1", UNION_ATTACK));
+        assert_eq!(attacked(), [200; 3]);
+
+        // Set on one, given back on another.
+        let said = Instant::now();
+        a.api("PUT", MODE, r#"{"mode": "block", "by": "alice", "reason": "an incident"}"#);
+        until_mode(&planes, "block");
+        println!("block on three data planes {:?} after it was asked for", said.elapsed());
+        assert_eq!(attacked(), [403; 3]);
+        b.proxy.wait_err("mode of service web set to block by alice (api, 127.0.0.1), on another process");
+        let change = &c.api("GET", MODE, "")["changes"][0];
+        assert_eq!(
+            [&change["by"], &change["reason"], &change["set"]],
+            ["alice (api, 127.0.0.1)", "an incident", "block"],
+            "{change}"
+        );
+        c.api("DELETE", &format!("{MODE}?by=bob"), "");
+        until_mode(&planes, "monitoring");
+        assert_eq!(attacked(), [200; 3]);
+
+        // Away: what each is told acts there, and nowhere else.
+        redis.stop();
+        planes.iter().for_each(|plane| plane.until_up(false));
+        a.api("PUT", MODE, r#"{"mode": "off"}"#);
+        c.api("PUT", MODE, r#"{"mode": "block"}"#);
+        assert_eq!(attacked(), [200, 200, 403]);
+
+        // Back, with what it knew or without: the last word counts, and one that comes new hears it.
+        if keeps == "no" {
+            let _ = std::fs::remove_dir_all(folder.at("appendonlydir"));
+        }
+        redis.start_again();
+        until_mode(&planes, "block");
+        assert_eq!(attacked(), [403; 3]);
+        until_mode(&[start("d")], "block");
+
+        // One that was down meanwhile does not bring back what it knew.
+        let [mut a, b, c] = planes;
+        assert_eq!(a.proxy.end(), 0);
+        b.api("DELETE", MODE, "");
+        until_mode(&[c], "monitoring");
+        until_mode(&[start("a")], "monitoring");
+        until_mode(&[b], "monitoring");
+    }
+}
+
 #[test]
 fn requests_count_towards_a_limit_on_whichever_data_plane_they_come() {
     if !redis::is_here() {
@@ -401,6 +470,10 @@ fn what_somebody_else_wrote_there_harms_nobody() {
         redis.ask(&["DEL", key]);
         redis.ask(&["SADD", key, "nonsense"]);
     }
+    for (service, word) in [("web", "9999999999999998\noff\neve\n"), ("web2", "off"), ("web3", &large)] {
+        redis.ask(&["HSET", "palisade:modes", service, word]);
+    }
+    redis.ask(&["SET", "palisade:modes:serial", "nonsense"]);
     eventually("all of it is seen", || (b.metric("palisade_shared_unreadable_total") >= 3.0).then_some(()));
     for plane in &planes {
         for _ in 0..20 {
@@ -409,6 +482,11 @@ fn what_somebody_else_wrote_there_harms_nobody() {
         assert_eq!(plane.ids("deny"), [] as [&str; 0]);
     }
     // What is ours takes its place.
+    redis.ask(&["DEL", "palisade:modes", "palisade:modes:serial"]);
+    redis.ask(&["SADD", "palisade:modes", "nonsense"]);
+    redis.ask(&["SADD", "palisade:modes:serial", "nonsense"]);
+    a.api("PUT", MODE, r#"{"mode": "safe_blocking"}"#);
+    until_mode(&planes, "safe_blocking");
     a.api("POST", "/api/v1/lists/deny", r#"[{"address": "192.0.2.3"}, {"address": "192.0.2.5"}]"#);
     until_same(&planes, "deny", &["deny:192.0.2.3", "deny:192.0.2.5"]);
     for (key, kind) in [(&collection, "hash"), (&rate, "string")] {

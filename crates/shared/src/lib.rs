@@ -1,11 +1,11 @@
-//! State that several data planes have in common, in a Redis or Valkey: lists of sources, counts of rate limits, persistent
-//! collections of rules.
+//! State that several data planes have in common, in a Redis or Valkey: lists of sources, counts of rate limits, modes of
+//! services, persistent collections of rules.
 //!
 //! ```text
 //!   a request ──> what this process knows ──────────────> its answer
 //!                    │ changes        ▲ what others did
 //!                    ▼                │
-//!                 one thread: lists, rates, collections ──> Redis, by scripts that change all of a batch or nothing
+//!                 one thread: lists, rates, modes, ... ──> Redis, by scripts that change all of a batch or nothing
 //! ```
 //!
 //! The one idea to hold: nothing that a request needs is in Redis alone. Lists and counts are answered from memory, and
@@ -22,6 +22,7 @@ mod client;
 mod collections;
 mod counts;
 mod lists;
+mod modes;
 mod rates;
 pub mod reply;
 
@@ -29,6 +30,7 @@ pub use client::{Client, Connect, Opened, Settings, Stream};
 pub use collections::Collections;
 pub use counts::Counts;
 pub use lists::{Lists, Mark, Outbox, Word};
+pub use modes::{ModeWord, Modes};
 pub use rates::{Known, Rates, Taken};
 pub use redis::{Value, parse_redis_value};
 
@@ -41,12 +43,14 @@ pub async fn run(
     lists: Arc<dyn Lists>,
     outbox: Arc<Outbox>,
     rates: Arc<dyn Rates>,
+    modes: Arc<dyn Modes>,
     collections: Arc<Collections>,
 ) {
     tokio::join!(
         client.clone().run(),
         lists::run(client.clone(), lists, outbox),
-        rates::run(client, rates),
+        rates::run(client.clone(), rates),
+        modes::run(client, modes),
         collections.run(),
     );
 }

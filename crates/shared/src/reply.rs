@@ -7,6 +7,8 @@ use palisade_engine::persistent::{StoredVariable, UnixMillis};
 use palisade_lists::{Moment, Record, Together};
 use redis::Value;
 
+use crate::modes::ModeWord;
+
 /// The epoch and the serial number.
 pub fn hello(answer: &Value) -> Option<(String, u64)> {
     let [epoch, serial] = list(answer)? else { return None };
@@ -47,6 +49,34 @@ pub fn news(answer: &Value, now: Moment) -> Option<News> {
             (_, Some(b"")) => {}
             (Some(id), Some(record)) => match Record::decode(id, record, now) {
                 Some(record) => news.records.push(record),
+                None => news.unreadable += 1,
+            },
+            _ => news.unreadable += 1,
+        }
+    }
+    Some(news)
+}
+
+/// Words on modes.
+#[derive(Debug, Default, PartialEq)]
+pub struct ModeNews {
+    /// How far changes have come; empty where there never was one.
+    pub serial: String,
+    /// What was said last of each service, where the number is another one than the asker's.
+    pub words: Vec<ModeWord>,
+    /// Those that do not hold together.
+    pub unreadable: usize,
+}
+
+/// Reads words on modes.
+pub fn modes(answer: &Value, now: Moment) -> Option<ModeNews> {
+    let [serial, words @ ..] = list(answer)? else { return None };
+    let serial = String::from_utf8(bytes(serial)?.to_vec()).ok()?;
+    let mut news = ModeNews { serial, ..ModeNews::default() };
+    for pair in words.chunks_exact(2) {
+        match (bytes(&pair[0]), bytes(&pair[1])) {
+            (Some(service), Some(word)) => match ModeWord::decode(service, word, now) {
+                Some(word) => news.words.push(word),
                 None => news.unreadable += 1,
             },
             _ => news.unreadable += 1,

@@ -171,7 +171,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
         followers.follow(&snapshot)?;
         let common = shared.map(|shared| {
             process.shares(shared.client().clone());
-            shared.start(&lists, &plane, &spared, data.path())
+            shared.start(&lists, &plane, &spared, modes.clone(), data.path())
         });
         let common = common.transpose()?;
         let policies = maker.policies();
