@@ -8,6 +8,7 @@ mod exceptions;
 mod graph;
 mod inventory;
 mod policy_hits;
+mod policy_suggestions;
 mod replays;
 pub(crate) mod request;
 mod stats;
@@ -58,6 +59,7 @@ pub(crate) enum OfEvents {
     InventoryDocument(String),
     FiredAlerts,
     PolicyHits,
+    PolicySuggestions,
     Stats,
     Graph,
     Stream,
@@ -178,6 +180,9 @@ async fn read_events(
             events::fired(parameters, dismissals, records).await?
         }
         OfEvents::PolicyHits => policy_hits::policy_hits(&parameters, records).await?.to_string(),
+        OfEvents::PolicySuggestions => {
+            policy_suggestions::policy_suggestions(&parameters, control.as_ref(), records).await?.to_string()
+        }
         OfEvents::One(id) => events::event(id, records).await?,
         OfEvents::Allowance(id) => events::allowance(id, records).await?,
         OfEvents::Tuning(service) => tuning::tuning(service, &parameters, records).await?.to_string(),

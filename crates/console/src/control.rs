@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::replays::Replays;
 use crate::status::Timestamp;
+use crate::suggestions::PolicyLearner;
 
 /// What the API changes. Called on a thread of its own, since a change waits for the disk; one change at a time.
 pub trait Control: Debug + Send + Sync {
@@ -122,6 +123,9 @@ pub trait Control: Debug + Send + Sync {
     /// # Errors
     /// When the change cannot be kept.
     fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError>;
+
+    /// What makes policies of L7 records: staged ones, or such as are in force at once.
+    fn policy_learner(&self, staged: bool) -> Box<dyn PolicyLearner>;
 
     /// Where each service stands, in the order of the configuration.
     fn places(&self) -> Vec<Place>;

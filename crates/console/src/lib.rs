@@ -41,6 +41,7 @@ mod sign_on;
 mod status;
 mod stream;
 mod subject;
+mod suggestions;
 mod token;
 mod users;
 
@@ -61,5 +62,8 @@ pub use status::{
     ListenerStatus, Reload, Reloads, RuleSetStatus, ServiceStatus, StaleStatus, State, Status, Timestamp,
 };
 pub use subject::{Health, Subject};
+pub use suggestions::{
+    LeftOut, PolicyLearner, PolicySource, PolicyTrial, SeenTraffic, SuggestedPolicies, SuggestedPolicy,
+};
 pub use token::{TokenError, TokenFile};
 pub use users::{UsersError, UsersFile, user_line};

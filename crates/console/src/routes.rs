@@ -349,6 +349,22 @@ pub(crate) static ROUTES: &[Route] = &[
         )],
     },
     Route {
+        path: "/api/v1/policies/suggestions",
+        page: |_| Some(Page::Api(Resource::OfEvents(OfEvents::PolicySuggestions))),
+        operations: &[Operation::get(
+            "policies that would allow what traffic shows and nothing else, by the workload that is asked",
+            &[
+                FROM,
+                TO,
+                ("service", "made of requests to this service alone"),
+                ("staged", "`yes` for staged ones; `no` when absent"),
+                LIMIT,
+                CURSOR,
+            ],
+            "a page of policies as YAML, with who asked, what there is to know and what they would have denied; `learned` and `left_out` requests",
+        )],
+    },
+    Route {
         path: "/api/v1/replays",
         page: |_| Some(Page::Api(Resource::Replays)),
         operations: &[

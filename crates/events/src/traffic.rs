@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use palisade_model::{
-    EventAction, EventId, Excerpt, Moment, ParameterSketch, Redactor, Traffic, ValueClass, VisitParameter,
-    Workload,
+    EventAction, EventId, Excerpt, KnownBy, Moment, ParameterSketch, Redactor, Traffic, ValueClass,
+    VisitParameter, Workload,
 };
 
 use crate::bus::TrafficSource;
@@ -65,6 +65,13 @@ pub enum UrlDetail {
     Nothing,
 }
 
+impl UrlDetail {
+    /// Whether paths are told apart.
+    fn has_path(self) -> bool {
+        matches!(self, Self::Full | Self::WithoutQuery)
+    }
+}
+
 impl Default for TrafficSwitches {
     fn default() -> Self {
         Self {
@@ -98,6 +105,8 @@ pub struct SeenRequest<'a> {
     pub application: Option<u32>,
     /// The workload that asked, where one is known.
     pub source: Option<&'a Workload>,
+    /// It showed a certificate that names somebody.
+    pub certified: bool,
     /// The socket's other end.
     pub peer: IpAddr,
     /// The workload that was asked, where one is known.
@@ -124,6 +133,17 @@ pub struct SeenRequest<'a> {
     pub duration: Duration,
     /// What was done with it.
     pub action: EventAction,
+}
+
+impl SeenRequest<'_> {
+    /// How it is known which workload asked, in a word.
+    fn source_known_by(&self) -> Option<&'static str> {
+        let known_by = self.source?.known_by;
+        Some(match known_by {
+            KnownBy::Address if self.certified => "contradiction",
+            _ => known_by.as_str(),
+        })
+    }
 }
 
 /// Visits the parameters of a request.
@@ -235,7 +255,8 @@ impl TrafficLog {
 
     /// The URL as it tells requests apart, and a little more, so that secrets in it can be told.
     fn url(&self, target: &[u8]) -> UrlParts {
-        let UrlParts { mut path, mut query } = UrlParts::of(target);
+        let parts = UrlParts::of(target);
+        let (mut path, mut query) = (parts.path.clone(), parts.query.clone());
         match self.switches.url {
             UrlDetail::Full => {}
             UrlDetail::WithoutQuery => query = 0..0,
@@ -245,7 +266,13 @@ impl TrafficLog {
         if let Some(cut) = slashes.nth(self.switches.url_components_max) {
             path.end = path.start + cut;
         }
-        UrlParts { path, query }
+        let cut = match () {
+            () if !self.switches.url.has_path() => None,
+            () if path.len() > self.switches.url_bytes_max => Some("byte"),
+            () if path.end < parts.path.end => Some("segment"),
+            () => None,
+        };
+        UrlParts { path, query, cut }
     }
 
     fn key(&self, seen: &SeenRequest<'_>, url: &UrlParts) -> Vec<u8> {
@@ -265,12 +292,13 @@ impl TrafficLog {
             if let Some(workload) = workload.filter(|_| is_told) {
                 part(workload.namespace.as_bytes());
                 part(workload.name.as_deref().unwrap_or_default().as_bytes());
+                part(workload.service_account.as_deref().unwrap_or_default().as_bytes());
             } else {
                 part(b"");
             }
         }
-        if switches.source && seen.source.is_none() {
-            part(outside(seen.peer).as_bytes());
+        if switches.source {
+            part(seen.source_known_by().unwrap_or_else(|| outside(seen.peer)).as_bytes());
         }
         if switches.destination {
             part(&seen.port.to_le_bytes());
@@ -291,6 +319,7 @@ impl TrafficLog {
         }
         let path = &seen.target[url.path.clone()];
         part(cut(path, switches.url_bytes_max));
+        part(url.cut.unwrap_or_default().as_bytes());
         let left = switches.url_bytes_max.saturating_sub(path.len());
         part(cut(&seen.target[url.query.clone()], left));
         key
@@ -304,6 +333,9 @@ impl TrafficLog {
         let name = |workload: &Workload| match &workload.name {
             Some(name) => text(&aggregated(name)),
             None => workload.service_account.as_deref().map_or(words("-"), text),
+        };
+        let account = |workload: Option<&Workload>| {
+            workload.and_then(|it| it.service_account.as_deref()).map(text).unwrap_or_default()
         };
         let kind = |workload: Option<&Workload>| Some(if workload.is_some() { "wep" } else { "net" });
         let source = seen.source.filter(|_| switches.source);
@@ -320,9 +352,12 @@ impl TrafficLog {
             },
             src_namespace: namespace(source),
             src_type: kind(source).filter(|_| switches.source),
+            src_service_account: account(source),
+            src_known_by: seen.source_known_by().filter(|_| switches.source),
             dest_name_aggr: destination.map_or(words("-"), name),
             dest_namespace: namespace(destination),
             dest_type: kind(destination).filter(|_| switches.destination),
+            dest_service_account: account(destination),
             dest_service_name: words(if switches.service { seen.service } else { "-" }),
             dest_service_namespace: namespace(seen.destination.filter(|_| switches.service)),
             dest_service_port: Some(seen.port).filter(|_| switches.destination),
@@ -338,6 +373,7 @@ impl TrafficLog {
                 Some((_, _, Some(sni))) if switches.tls_sni => text(sni),
                 _ => Excerpt::default(),
             },
+            url_cut: url.cut,
             ..Traffic::default()
         };
         let room = switches.url_bytes_max + SLACK_BYTES;
@@ -479,13 +515,15 @@ impl Numbers {
 struct UrlParts {
     path: std::ops::Range<usize>,
     query: std::ops::Range<usize>,
+    /// The path goes on behind what is kept of it: after a whole `segment`, or a `byte`.
+    cut: Option<&'static str>,
 }
 
 impl UrlParts {
     fn of(target: &[u8]) -> Self {
         match memchr::memchr(b'?', target) {
-            Some(at) => Self { path: 0..at, query: at + 1..target.len() },
-            None => Self { path: 0..target.len(), query: 0..0 },
+            Some(at) => Self { path: 0..at, query: at + 1..target.len(), cut: None },
+            None => Self { path: 0..target.len(), query: 0..0, cut: None },
         }
     }
 }

@@ -48,12 +48,19 @@ record! {
         src_namespace: Excerpt = "src_namespace",
         /// `wep` for a workload, `net` for anybody else.
         src_type: Option<&'static str> = "src_type",
+        /// The service account that they run as.
+        src_service_account: Excerpt = "src_service_account",
+        /// How that is known: `certificate`, `address`, both, `contradiction` where the certificate is another's than has the
+        /// address, and `configuration` where the calls are the workload's own.
+        src_known_by: Option<&'static str> = "src_known_by",
         /// The protected workload.
         dest_name_aggr: Excerpt = "dest_name_aggr",
         /// Its namespace; `-` when it is not known.
         dest_namespace: Excerpt = "dest_namespace",
         /// `wep` for a workload, `net` for anybody else.
         dest_type: Option<&'static str> = "dest_type",
+        /// The service account that it runs as.
+        dest_service_account: Excerpt = "dest_service_account",
         /// The service, by its name in our configuration; `-` when services are not told apart.
         dest_service_name: Excerpt = "dest_service_name",
         /// The namespace of the protected workload.
@@ -62,6 +69,9 @@ record! {
         dest_service_port: Option<u16> = "dest_service_port",
         /// The URL, secrets masked and cut as configured.
         url: Excerpt = "url",
+        /// The path went on behind what `url` keeps of it: `segment` where whole segments are not kept, `byte` where it was cut
+        /// within one.
+        url_cut: Option<&'static str> = "url_cut",
         /// The status that clients got, a text as in Calico's log; `-` where there was no answer.
         response_code: Excerpt = "response_code",
         /// The method.

@@ -7,13 +7,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use palisade_config::{Route, Service};
 use palisade_console::{
     AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
-    Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, Replays, RouteInForce, ServiceInForce,
-    Timestamp,
+    Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, PolicyLearner, Replays, RouteInForce,
+    ServiceInForce, Timestamp,
 };
 use palisade_events::alerts::{AlertObject, AlertStatus as Status};
 use palisade_inspect::{ModeOverride, ServiceMode};
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
 use palisade_model::{EventId, Mode};
+use palisade_policy::{Object, ObjectKey};
 use serde_json::Value;
 
 use crate::dismissed::Dismissed;
@@ -22,8 +23,10 @@ use crate::explaining::Explaining;
 use crate::lists::{ListStore, now};
 use crate::modes::{KeptChange, Modes};
 use crate::outlets::Outlets;
+use crate::policing;
 use crate::replays::ReplayDesk;
 use crate::snapshot::Snapshot;
+use crate::suggesting::Suggesting;
 
 /// Modes, lists and alerts, as the API has them.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Controls {
     lists: ListControls,
     alerts: AlertControls,
     services: Mutex<Vec<Known>>,
+    /// Workloads that the configuration tells of.
+    workloads: Mutex<Vec<(ObjectKey, Object)>>,
     explaining: Arc<Explaining>,
     replays: Arc<ReplayDesk>,
     dismissed: Dismissed,
@@ -79,6 +84,7 @@ impl Controls {
             lists: ListControls(lists),
             alerts: AlertControls(outlets),
             services: Mutex::default(),
+            workloads: Mutex::default(),
             explaining,
             replays,
             dismissed,
@@ -111,6 +117,8 @@ impl Controls {
         };
         let services = snapshot.config.services.iter().map(known).collect();
         *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
+        *self.workloads.lock().unwrap_or_else(PoisonError::into_inner) =
+            policing::workloads(&snapshot.config).collect();
         self.explaining.follow(snapshot, &self.modes);
         self.replays.follow(snapshot);
     }
@@ -170,6 +178,11 @@ impl Known {
 }
 
 impl Control for Controls {
+    fn policy_learner(&self, staged: bool) -> Box<dyn PolicyLearner> {
+        let workloads = self.workloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::new(Suggesting::about(workloads, staged))
+    }
+
     fn services(&self) -> Vec<ServiceInForce> {
         self.known().iter().map(|known| known.in_force(&self.modes)).collect()
     }

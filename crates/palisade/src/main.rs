@@ -56,6 +56,7 @@ mod sign_on;
 mod sites;
 mod snapshot;
 mod specifications;
+mod suggesting;
 mod tls;
 mod traces;
 mod waiting;

@@ -341,7 +341,7 @@ fn known(workload: &Workload) -> Arc<palisade_model::Workload> {
 }
 
 /// Workloads that a configuration tells of, as objects.
-fn workloads(config: &Config) -> impl Iterator<Item = (ObjectKey, Object)> {
+pub(crate) fn workloads(config: &Config) -> impl Iterator<Item = (ObjectKey, Object)> {
     let of_services = config.services.iter().filter_map(|service| service.workload.as_ref());
     config.workload.iter().chain(of_services).map(|workload| {
         let name = name_of(workload);

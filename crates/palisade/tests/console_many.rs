@@ -117,6 +117,35 @@ fn each_page_of_many_opens_is_accessible_in_both_themes_and_complains_about_noth
 }
 
 #[test]
+fn policies_are_suggested_from_what_all_data_planes_sent() {
+    let Some(mut many) = Many::start() else { return };
+    for (number, proxy) in many.proxies.iter().enumerate() {
+        assert_eq!(get(*proxy, &format!("/evil?n={number}"), "").status, 403);
+        assert_eq!(get(*proxy, &format!("/cart/{number}"), "").status, 200);
+    }
+    let page = eventually("records of both", || {
+        let page = json(many.admin, "/api/v1/policies/suggestions?from=15m");
+        let left_out = page["left_out"][0]["requests"].as_u64()?;
+        (page["learned"] == 2 && left_out == 2).then_some(page)
+    });
+    let [item] = items(&page) else { panic!("one workload: {page}") };
+    assert_eq!(
+        (&item["namespace"], &item["service_account"], &item["services"]),
+        (&json!("shop"), &json!("web"), &json!(["shop"]))
+    );
+    // Each of them listens at a port of its own here.
+    assert_eq!(item["sources"].as_array().unwrap().len(), 2, "{item}");
+    assert_eq!((&item["tried"][0]["denied"], &item["tried"][1]["denied"]), (&json!(0), &json!(2)), "{item}");
+    many.open("policies");
+    many.browser.click("button.suggest");
+    many.browser.wait_text("denies none of them");
+    many.browser.click(".suggested summary");
+    many.browser.wait_text("kind: StagedNetworkPolicy");
+    assert_eq!(axe(&mut many.browser), [""; 0]);
+    assert!(many.browser.complaints().is_empty(), "{:?}", many.browser.complaints());
+}
+
+#[test]
 fn data_planes_are_shown_and_events_of_one_are_found_by_the_address_and_live() {
     let Some(mut many) = Many::start() else { return };
     let [one, two] = many.proxies[..] else { panic!("two data planes") };

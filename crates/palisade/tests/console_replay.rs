@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use browser::plane::{Plane, axe, both, both_with};
 use serde_json::{Value, json};
-use support::{eventually, get};
+use support::{eventually, get, send};
 
 const RECORDING: &str = "recording: {enabled: true, keep: all, oneIn: 1}\n";
 
@@ -93,6 +93,40 @@ fn a_change_is_replayed_on_recorded_requests_and_serves_nothing() {
     browser.click("section.panel header button");
     let complaints = browser.complaints();
     assert!(complaints.iter().all(|one| one.contains("400")), "{complaints:?}");
+}
+
+/// What no page may run. The number that it would set is looked for.
+const SCRIPT: &str =
+    "<img src=x onerror=window.ran=1><script>window.ran=1</script>'\"</title><svg onload=window.ran=1>";
+
+#[test]
+fn what_was_recorded_stays_text_in_what_a_replay_says() {
+    let Some((mut browser, plane)) = both_with("", RECORDING) else { return };
+    let escaped: String = SCRIPT.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let agent = format!("User-Agent: {SCRIPT}\r\nReferer: {SCRIPT}\r\n");
+    let target = format!("/a?{escaped}={escaped}%E2%80%AEtxt");
+    assert_eq!(get(plane.address, &target, &agent).status, 403);
+    let raw =
+        format!("GET /a?note={} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", SCRIPT.replace(' ', "+"));
+    send(plane.address, raw.as_bytes());
+    recorded(&plane, 2);
+    let flipped = started(&plane, &json!({"service": "front", "profile": "mode: monitoring"}));
+    assert_eq!(flipped["result"]["flips"]["no_longer_blocked"], 2, "{flipped}");
+    browser.open(&plane.url("replay"));
+    browser.wait_text("2 no longer blocked");
+    browser.eval("document.querySelectorAll('details').forEach((one) => { one.open = true })");
+    browser.eval("new Promise((resolve) => setTimeout(resolve, 200))");
+    browser.picture("replay-hostile");
+    let shown = browser.eval("document.querySelector('main').innerText");
+    let shown = shown.as_str().unwrap();
+    assert!(shown.contains("onerror=window.ran=1") || shown.contains("%3Cimg"), "{shown}");
+    assert!(!shown.contains('\u{202e}'), "{shown}");
+    assert_eq!(browser.eval("window.ran === undefined"), true);
+    let grown =
+        "document.querySelectorAll('main img, main script, [onload], [onerror], iframe, object').length";
+    assert_eq!(browser.eval(grown), 0);
+    assert_eq!(axe(&mut browser), [""; 0]);
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
 }
 
 #[test]

@@ -49,5 +49,7 @@ pub use path::comparable_path;
 pub use rule::{Action, Asked, Entity, Icmp, NamespaceMatch, PrincipalMatch, Protocol, Rule, ServiceName};
 pub use selector::{Expr, LABEL_BYTES_MAX, NESTING_MAX, SELECTOR_BYTES_MAX, Selector, SelectorError};
 pub use store::{News, Source, Store};
-pub use suggest::{Learner, Observation, SuggestOptions, Suggestion, Unlearned, suggested_workload};
+pub use suggest::{
+    Learner, Observation, SourceSeen, SuggestOptions, SuggestedFor, Suggestion, Unlearned, suggested_workload,
+};
 pub use waiting::{Awaited, Knowledge, WAITING_MAX, WAITING_OF_ADDRESS_MAX, WaitingNow};

@@ -34,9 +34,10 @@ impl Seen {
             port: self.port,
             application: Some("127.0.0.1:3000".parse().unwrap()),
             source: source.as_ref(),
-            address: self.address,
+            address: Some(self.address),
             method: &self.method,
             path: &self.path,
+            requests: 1,
         })
     }
 

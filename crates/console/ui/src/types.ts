@@ -403,6 +403,24 @@ export interface PolicyRuleHits {
   last: string
 }
 
+export interface PolicySuggestions extends Page<PolicySuggestion> {
+  learned: number
+  left_out: { requests: number; why: string }[]
+  complete_from: string | null
+}
+
+/** Policies of a workload, what they rest on and what they would have denied of it. */
+export interface PolicySuggestion {
+  namespace: string
+  service_account: string
+  services: string[]
+  requests: number
+  sources: { namespace: string | null; service_account: string | null; port: number; requests: number }[]
+  notes: string[]
+  tried: { what: string; requests: number; denied: number; examples: string[] }[]
+  yaml: string
+}
+
 export interface Rule {
   rule_set: string
   id: number | null

@@ -7,6 +7,7 @@ fn seen<'a>(redactor: &'a Redactor, target: &'a str) -> SeenRequest<'a> {
         service: "shop",
         application: None,
         source: None,
+        certified: false,
         peer: "192.0.2.7".parse().unwrap(),
         destination: None,
         port: 8080,
@@ -77,6 +78,42 @@ fn urls_are_trimmed_as_calico_trims_them() {
     assert_eq!(urls(of(UrlDetail::Full), &deep), owned(&[("/1/2/3/4/5", 2)]));
     let short = TrafficSwitches { url_bytes_max: 6, ..TrafficSwitches::default() };
     assert_eq!(urls(short, &["/abcdefgh", "/abcdexyz"]), owned(&[("/abcde", 2)]));
+}
+
+#[test]
+fn a_record_says_where_its_path_was_cut_and_how_who_asked_is_known() {
+    let switches = TrafficSwitches { url_bytes_max: 20, ..TrafficSwitches::default() };
+    let (log, redactor) = (log(switches), Redactor::new());
+    let source = Workload {
+        namespace: "shop".into(),
+        name: None,
+        service_account: Some("cart".into()),
+        known_by: KnownBy::Address,
+    };
+    for target in
+        ["/1/2/3/4/5?q=123456789012345678901234567890", "/1/2/3/4/5/6", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+    {
+        log.add(&seen(&redactor, target), &none);
+    }
+    for certified in [false, true] {
+        log.add(&SeenRequest { source: Some(&source), certified, ..seen(&redactor, "/") }, &none);
+    }
+    let rows = log.flush(Moment(2000));
+    let mut shown: Vec<_> = rows
+        .iter()
+        .map(|row| (row.url.as_str(), row.url_cut, row.src_known_by, row.src_service_account.as_str()))
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(
+        shown,
+        [
+            ("/", None, Some("address"), "cart"),
+            ("/", None, Some("contradiction"), "cart"),
+            ("/1/2/3/4/5", Some("segment"), None, ""),
+            ("/1/2/3/4/5?q=1234567", None, None, ""),
+            ("/aaaaaaaaaaaaaaaaaaa", Some("byte"), None, ""),
+        ]
+    );
 }
 
 #[test]

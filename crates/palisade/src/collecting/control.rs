@@ -8,7 +8,7 @@ use palisade_collector::messages::Exceptions;
 use palisade_collector::{Collector, ListFeed, ServiceAbout};
 use palisade_console::{
     AddExceptions, AddedCounts, AlertInForce, AlertPut, Author, Control, ControlError, Dismissal,
-    ExceptionChange, ExceptionInForce, ExceptionsAt, ModeChange, Place, ServiceInForce,
+    ExceptionChange, ExceptionInForce, ExceptionsAt, ModeChange, Place, PolicyLearner, ServiceInForce,
 };
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
 use palisade_model::{EventId, Mode};
@@ -22,6 +22,7 @@ use crate::dismissed::Dismissed;
 use crate::lists::ListStore;
 use crate::modes::Modes;
 use crate::outlets::Outlets;
+use crate::suggesting::Suggesting;
 
 /// Modes, lists and alerts of many data planes.
 #[derive(Debug)]
@@ -210,6 +211,10 @@ fn strength(mode: &Mode) -> u8 {
 }
 
 impl Control for PlanesControl {
+    fn policy_learner(&self, staged: bool) -> Box<dyn PolicyLearner> {
+        Box::new(Suggesting::about(Vec::new(), staged))
+    }
+
     fn services(&self) -> Vec<ServiceInForce> {
         self.known().iter().map(|(service, own)| self.in_force(service, own)).collect()
     }

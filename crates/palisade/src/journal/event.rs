@@ -34,6 +34,7 @@ pub(crate) fn record(
         service: &facts.service.name,
         application: facts.service.application,
         source: facts.source.as_deref(),
+        certified: facts.identity.as_ref().is_some_and(|identity| identity.spiffe_id().is_some()),
         peer: facts.peer_addr.ip(),
         destination: facts.destination.as_deref(),
         port: facts.server_addr.port(),

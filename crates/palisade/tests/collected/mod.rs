@@ -59,7 +59,8 @@ impl Stage {
         let config = self.folder.write(
             &format!("{name}.yaml"),
             format!(
-                "listeners: [{{name: web, address: \"{listen}\"}}]\n\
+                "workload: {{namespace: shop, name: {name}, serviceAccount: web}}\n\
+                 listeners: [{{name: web, address: \"{listen}\"}}]\n\
                  services: [{{name: shop, upstream: {{url: \"{}\"}}}}]\n\
                  profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{rules}]}}}}}}\n\
                  dataDir: {data}\nadmin: {{address: \"127.0.0.1:0\"}}\nlogs: {{access: \"off\", error: \"off\"}}\n\

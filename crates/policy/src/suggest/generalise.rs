@@ -114,7 +114,7 @@ fn push(out: &mut Vec<Allowed>, port: u16, from: &From, asks: &Asks, learned: &L
 
 /// The addresses of a source: each by itself where they are few, else in ranges, and anybody where those are many.
 pub(super) fn nets(requests: &Requests) -> From {
-    if requests.more_addresses {
+    if requests.more_addresses || requests.no_address {
         return From::Anybody;
     }
     for (v4, v6) in [(32, 128), (24, 64), (16, 48)] {

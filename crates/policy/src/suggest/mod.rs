@@ -36,12 +36,14 @@ pub struct Observation<'a> {
     pub application: Option<SocketAddr>,
     /// The workload that asked.
     pub source: Option<&'a Workload>,
-    /// Its address.
-    pub address: IpAddr,
+    /// Its address; none where that is not known: anybody may ask the same then.
+    pub address: Option<IpAddr>,
     /// The method.
     pub method: &'a str,
     /// The path, without query.
     pub path: &'a [u8],
+    /// How many requests were like this.
+    pub requests: u64,
 }
 
 /// Why a request was not learned.
@@ -149,6 +151,8 @@ struct Requests {
     addresses: BTreeSet<IpAddr>,
     /// There were more addresses.
     more_addresses: bool,
+    /// Some came from addresses that are not known.
+    no_address: bool,
     count: u64,
     /// Its certificate came from addresses that no workload is known to have.
     unknown_at_address: bool,
@@ -210,12 +214,13 @@ impl Learner {
         if requests.count == 0 {
             self.room.sources -= 1;
         }
-        requests.count += 1;
+        requests.count += seen.requests;
         requests.paths.add(&path, 1 << number, &mut self.room.places);
         requests.unknown_at_address |=
             seen.source.is_some_and(|source| source.known_by == KnownBy::Certificate);
-        let address = crate::net::plain(seen.address);
-        if !requests.addresses.contains(&address) {
+        let address = seen.address.map(crate::net::plain);
+        requests.no_address |= address.is_none();
+        if let Some(address) = address.filter(|address| !requests.addresses.contains(address)) {
             if requests.addresses.len() < ADDRESSES_MAX && self.room.addresses > 0 {
                 self.room.addresses -= 1;
                 requests.addresses.insert(address);
@@ -223,7 +228,7 @@ impl Learner {
                 requests.more_addresses = true;
             }
         }
-        learned.requests += 1;
+        learned.requests += seen.requests;
         if let Some(name) = seen.asked.name.as_ref().filter(|_| learned.names.len() < NAMES_MAX) {
             learned.names.insert(name.clone());
         }
@@ -266,12 +271,7 @@ impl Learner {
         let mut suggestion = Suggestion::default();
         let mut certified: BTreeMap<Account, BTreeSet<IpAddr>> = BTreeMap::new();
         for (account, learned) in &self.asked {
-            let labels = labels_of(objects, account, Some(&learned.names));
-            let labels = labels.or_else(|| (!options.labels.is_empty()).then(|| options.labels.clone()));
-            let rules = generalise::rules(learned);
-            let about = write::About { account, learned, labels: labels.as_ref(), rules: &rules };
-            write::policies(&about, objects, options, &mut suggestion);
-            suggestion.assumed.push(assumed(account, labels.unwrap_or_default(), Vec::new()));
+            about(account, learned, objects, options, &mut suggestion);
             for (who, requests) in learned.ports.values().flatten() {
                 if let Who::Account(account) = who
                     && requests.unknown_at_address
@@ -302,6 +302,72 @@ impl Learner {
         }
         suggestion
     }
+
+    /// The same for each workload that was asked by itself, with what was learned of it.
+    #[must_use]
+    pub fn suggest_each(&self, objects: &Objects, options: &SuggestOptions) -> Vec<SuggestedFor> {
+        let each = self.asked.iter().map(|(account, learned)| {
+            let mut suggestion = Suggestion::default();
+            about(account, learned, objects, options, &mut suggestion);
+            let sources = learned.ports.iter().flat_map(|(port, sources)| {
+                sources.iter().map(|(who, requests)| SourceSeen {
+                    account: match who {
+                        Who::Account(account) => Some(account.clone()),
+                        Who::Addresses => None,
+                    },
+                    port: *port,
+                    requests: requests.count,
+                })
+            });
+            SuggestedFor {
+                account: account.clone(),
+                requests: learned.requests,
+                sources: sources.collect(),
+                suggestion,
+            }
+        });
+        each.collect()
+    }
+}
+
+/// What is suggested for one workload.
+#[derive(Clone, Debug)]
+pub struct SuggestedFor {
+    /// Its namespace and service account.
+    pub account: (Box<str>, Box<str>),
+    /// Requests that were learned from.
+    pub requests: u64,
+    /// Who sent them.
+    pub sources: Vec<SourceSeen>,
+    /// Policies.
+    pub suggestion: Suggestion,
+}
+
+/// Who asked at a port, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSeen {
+    /// Namespace and service account; none for whoever proved to be no workload.
+    pub account: Option<(Box<str>, Box<str>)>,
+    /// The port.
+    pub port: u16,
+    /// Requests.
+    pub requests: u64,
+}
+
+/// Adds the policies of one workload.
+fn about(
+    account: &Account,
+    learned: &Learned,
+    objects: &Objects,
+    options: &SuggestOptions,
+    suggestion: &mut Suggestion,
+) {
+    let labels = labels_of(objects, account, Some(&learned.names));
+    let labels = labels.or_else(|| (!options.labels.is_empty()).then(|| options.labels.clone()));
+    let rules = generalise::rules(learned);
+    let about = write::About { account, learned, labels: labels.as_ref(), rules: &rules };
+    write::policies(&about, objects, options, suggestion);
+    suggestion.assumed.push(assumed(account, labels.unwrap_or_default(), Vec::new()));
 }
 
 /// Where a request is learned.

@@ -53,6 +53,11 @@ pub(super) fn policies(
         for (who, requests) in sources {
             match who {
                 Who::Addresses => note(match nets(requests) {
+                    From::Anybody if requests.no_address => format!(
+                        "{} at port {port} came without a workload's certificate, and from which addresses is not known: \
+                         anybody may ask the same",
+                        counted(requests.count as usize, "request")
+                    ),
                     From::Anybody => format!(
                         "{} at port {port} came without a workload's certificate, from more addresses than a policy \
                          may name: anybody may ask the same",

@@ -32,6 +32,16 @@ const TICKS = 300
 /** Room for a node with its name. */
 const CELL = 44
 
+/** The namespace of a node; none where its workload is not known, for which ids have a `-`. */
+export function namespaceOf(node: GraphNode): string | undefined {
+  return node.namespace && node.namespace !== '-' ? node.namespace : undefined
+}
+
+/** How a node is called. */
+export function titleOf(id: string): string {
+  return id.replace(/^-\//, '')
+}
+
 export function layout(graph: Graph): Drawn {
   const requests = new Map<string, number>()
   for (const edge of graph.edges) {
@@ -85,7 +95,7 @@ export function layout(graph: Graph): Drawn {
 }
 
 function groupOf(node: GraphNode): string {
-  return node.kind === 'external' ? ' external' : node.namespace ?? ''
+  return node.kind === 'external' ? ' external' : namespaceOf(node) ?? ''
 }
 
 /** Places of namespaces: those that call each other near each other, none over another. */
@@ -102,7 +112,7 @@ function placeGroups(graph: Graph, groups: Map<string, GraphNode[]>): Map<string
   const simulation = forceSimulation(bodies)
     .force('link', forceLink<Body, { source: string; target: string }>([...pairs.values()]).id((body) => body.name).distance(220).strength(0.05))
     .force('charge', forceManyBody().strength(-400))
-    .force('collide', forceCollide<Body>((body) => body.r * 1.45).iterations(6))
+    .force('collide', forceCollide<Body>((body) => body.r * 1.6).iterations(6))
     .force('x', forceX(0).strength(0.05))
     .force('y', forceY(0).strength(0.09))
     .stop()
@@ -112,10 +122,10 @@ function placeGroups(graph: Graph, groups: Map<string, GraphNode[]>): Map<string
 
 function areasOf(nodes: Placed[]): Area[] {
   const areas = new Map<string, Placed[]>()
-  for (const node of nodes.filter((node) => node.namespace && node.kind !== 'external')) {
-    const members = areas.get(node.namespace!) ?? []
+  for (const node of nodes.filter((node) => namespaceOf(node) && node.kind !== 'external')) {
+    const members = areas.get(namespaceOf(node)!) ?? []
     members.push(node)
-    areas.set(node.namespace!, members)
+    areas.set(namespaceOf(node)!, members)
   }
   return [...areas].map(([name, members]) => {
     const [x, y, width, height] = around(members)

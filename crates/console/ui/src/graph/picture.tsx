@@ -1,7 +1,7 @@
 // The graph as a picture: moved by hand or keys, walked through by arrow keys.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { count, visible } from '../format'
-import { type Drawn, type Placed } from './layout'
+import { type Drawn, type Placed, titleOf } from './layout'
 import { healthOf } from './health'
 
 export type Chosen = { node: string } | { edge: [string, string] } | null
@@ -110,12 +110,11 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
             </marker>
           ))}
         </defs>
-        {drawn.areas.map((area) => (
-          <g key={area.name} class="area" aria-hidden="true">
-            <rect x={area.x} y={area.y} width={area.width} height={area.height} rx="8" />
-            <text x={area.x + 8} y={area.y + 13} font-size={letters}>{visible(area.name)}</text>
-          </g>
-        ))}
+        <g class="area" aria-hidden="true">
+          {drawn.areas.map((area) => <rect key={area.name} x={area.x} y={area.y} width={area.width} height={area.height} rx="8" />)}
+          {/* Over all of them: where two touch, neither hides the other's name. */}
+          {drawn.areas.map((area) => <text key={area.name} x={area.x + 8} y={area.y + 13} font-size={letters}>{visible(area.name)}</text>)}
+        </g>
         {drawn.edges.map((edge) => {
           const health = healthOf(edge)
           const isChosen = chosen && 'edge' in chosen && chosen.edge[0] === edge.source && chosen.edge[1] === edge.destination
@@ -127,7 +126,7 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
               {health === 'attacked' && <path class="halo" d={path} />}
               <path class="line" d={path} stroke-width={1 + Math.min(4, 0.7 * Math.log10(1 + edge.requests))} marker-end={`url(#arrow-${health})`} />
               <path class="reach" d={path}>
-                <title>{`${edge.source} → ${edge.destination}: ${count(edge.requests)} requests, ${count(edge.blocked)} blocked`}</title>
+                <title>{`${titleOf(edge.source)} → ${titleOf(edge.destination)}: ${count(edge.requests)} requests, ${count(edge.blocked)} blocked`}</title>
               </path>
             </g>
           )
@@ -167,7 +166,7 @@ export function Picture({ drawn, chosen, choose, found }: { drawn: Drawn; chosen
 function spoken(node: Placed): string {
   const kind = node.kind === 'external' ? 'outside of the cluster' : node.kind
   const protection = node.protected === null || node.kind === 'external' ? '' : node.protected ? `, protected, mode ${node.mode ?? 'unknown'}` : ', not protected'
-  return visible(`${node.id}: ${kind}${protection}, ${count(node.requests)} requests`)
+  return visible(`${titleOf(node.id)}: ${kind}${protection}, ${count(node.requests)} requests`)
 }
 
 /** From rim to rim, bent a little, so that both directions can be told apart. */

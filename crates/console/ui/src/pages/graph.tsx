@@ -4,7 +4,7 @@ import type { PageProps } from '../app'
 import { query, useResource } from '../api'
 import { count, modeWord, plural, share, visible } from '../format'
 import { healthOf, WORDS } from '../graph/health'
-import { layout } from '../graph/layout'
+import { layout, namespaceOf, titleOf } from '../graph/layout'
 import { type Chosen, Picture } from '../graph/picture'
 import { Empty, Facts, Loaded, Mode, Panel } from '../parts/basics'
 import { go, href, withQuery } from '../router'
@@ -39,7 +39,7 @@ function Shown({ graph, place, window }: { graph: Graph } & PageProps) {
       edges: placed.edges.map((edge) => ({ ...edge, ...edges.get(`${edge.source} ${edge.destination}`) })),
     }
   }, [placed, seen])
-  const namespaces = [...new Set(graph.nodes.map((node) => node.namespace).filter(Boolean))].sort() as string[]
+  const namespaces = [...new Set(graph.nodes.map(namespaceOf).filter((name) => name !== undefined))].sort()
   return (
     <>
       <div class="bar">
@@ -102,7 +102,7 @@ function Details({ graph, chosen, choose, window }: { graph: Graph; chosen: Chos
   const outgoing = graph.edges.filter((edge) => edge.source === node.id)
   return (
     <>
-      <h3>{visible(node.id)}</h3>
+      <h3>{visible(titleOf(node.id))}</h3>
       <Facts
         of={[
           ['Kind', node.kind],
@@ -126,7 +126,7 @@ function Flows({ title, edges, end, choose }: { title: string; edges: GraphEdge[
       <tbody>
         {sorted.map((edge) => (
           <tr key={edge[end]}>
-            <td><button type="button" class="link" onClick={() => choose({ edge: [edge.source, edge.destination] })}>{visible(edge[end])}</button></td>
+            <td><button type="button" class="link" onClick={() => choose({ edge: [edge.source, edge.destination] })}>{visible(titleOf(edge[end]))}</button></td>
             <td class="number">{count(edge.requests)}</td>
             <td class={`number ${edge.blocked ? 'deny' : 'dim'}`}>{count(edge.blocked)}</td>
           </tr>
@@ -140,7 +140,7 @@ function Flow({ edge, window }: { edge: GraphEdge; window: string }) {
   const health = healthOf(edge)
   return (
     <>
-      <h3>{visible(edge.source)} → {visible(edge.destination)}</h3>
+      <h3>{visible(titleOf(edge.source))} → {visible(titleOf(edge.destination))}</h3>
       <Facts
         of={[
           ['Health', <span class={health === 'good' ? '' : health === 'failing' ? 'would_block' : 'deny'}>{WORDS[health]}</span>],
@@ -181,8 +181,8 @@ function Table({ graph, found, window }: { graph: Graph; found: Set<string> | nu
                 const health = healthOf(edge)
                 return (
                   <tr key={`${edge.source} ${edge.destination}`}>
-                    <td>{visible(edge.source)}</td>
-                    <td><a href={href(['events'], { service: to?.name ?? edge.destination, window })}>{visible(edge.destination)}</a></td>
+                    <td>{visible(titleOf(edge.source))}</td>
+                    <td><a href={href(['events'], { service: to?.name ?? edge.destination, window })}>{visible(titleOf(edge.destination))}</a></td>
                     <td>{to?.protected === false ? <span class="would_block">not protected</span> : to?.mode ? modeWord(to.mode) : <span class="dim">unknown</span>}</td>
                     <td class={health === 'good' ? 'dim' : health === 'failing' ? 'would_block' : 'deny'}>{WORDS[health]}</td>
                     <td class="number">{count(edge.requests)}</td>

@@ -4,15 +4,16 @@ import { query, useResource } from '../api'
 import { count, plural, visible } from '../format'
 import { Ago, Loaded, Panel, Text } from '../parts/basics'
 import { Elsewhere } from '../parts/elsewhere'
+import { SuggestedPolicies } from '../parts/suggestions'
 import { go, href, withQuery } from '../router'
 import type { Page, Policy, PolicyRuleHits } from '../types'
 
 export function Policies(props: PageProps) {
-  return props.collects ? <PoliciesOfMany window={props.window} /> : <PoliciesHere {...props} />
+  return props.collects ? <PoliciesOfMany {...props} /> : <PoliciesHere {...props} />
 }
 
 /** What events say of policies: those that never stopped anything are in none. */
-function PoliciesOfMany({ window }: { window: string }) {
+function PoliciesOfMany({ place, window }: PageProps) {
   const hits = useResource<Page<PolicyRuleHits>>(`policies/hits${query({ window })}`, 15_000)
   return (
     <>
@@ -37,6 +38,7 @@ function PoliciesOfMany({ window }: { window: string }) {
           )}
         </Loaded>
       </Panel>
+      <SuggestedPolicies place={place} window={window} />
       <Elsewhere title="All policies are shown at a data plane" command="palisade policy check">
         Which policies there are, in which order they are asked and what each rule says, is known to the data planes that decide by them. Events
         here name the one that decided, and say on their page which were asked.
@@ -66,9 +68,9 @@ function PoliciesHere({ place, window }: PageProps) {
         ))}
       </Loaded>
       <p class="note">
-        Hits are requests that a rule stopped, or that a staged one would have; what a rule allows is in no event. Least-privilege
-        policies out of an access log, and what they would have denied in it: <code>palisade policy suggest --input access.log</code>.
+        Hits are requests that a rule stopped, or that a staged one would have; what a rule allows is in no event.
       </p>
+      <SuggestedPolicies place={place} window={window} />
     </>
   )
 }

@@ -136,9 +136,10 @@ impl AccessLine<'_> {
             port,
             application: self.upstream,
             source,
-            address: self.peer.ip(),
+            address: Some(self.peer.ip()),
             method: &self.method,
             path,
+            requests: 1,
         }
     }
 
