@@ -51,7 +51,7 @@ pub struct Question<'q> {
 }
 
 /// A rule in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleShown {
     /// The rule set that it is in.
     pub rule_set: String,
@@ -73,6 +73,25 @@ pub struct RuleShown {
     pub line: u32,
     /// Exceptions that name it, each in words: of which service, at which points, below which paths.
     pub excepted: Vec<String>,
+    /// Why it does not run, or not always, each in words with the place that says so.
+    pub off: Vec<String>,
+    /// It is taken out of the rule set: it never runs.
+    pub removed: bool,
+    /// What it took in exchanges that were watched; none before the first.
+    pub cost: Option<RuleCostShown>,
+}
+
+/// What a rule took in the exchanges whose rules were timed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RuleCostShown {
+    /// How many exchanges.
+    pub sampled: u64,
+    /// How often it ran in them.
+    pub runs: u64,
+    /// Microseconds of an exchange, on average over all of them.
+    pub us: f64,
+    /// The part of all rules of its set: 0 to 1.
+    pub share: f64,
 }
 
 /// A policy in force, or staged.

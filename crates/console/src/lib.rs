@@ -51,7 +51,9 @@ pub use control::{
     ServiceInForce,
 };
 pub use dataplane::{Dataplane, DataplaneReceived, DataplaneRules, DataplaneService, DataplaneSpool};
-pub use explainer::{Explainer, PolicyRuleShown, PolicyShown, Question, RuleQuery, RuleShown, Rules};
+pub use explainer::{
+    Explainer, PolicyRuleShown, PolicyShown, Question, RuleCostShown, RuleQuery, RuleShown, Rules,
+};
 pub use exposition::{Exposition, Format, Histogram};
 pub use guard::Keys;
 pub use listener::{Admin, BindError, Bound, Bounds};

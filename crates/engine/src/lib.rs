@@ -49,7 +49,7 @@ pub use number::leading_integer;
 pub use palisade_seclang::ast::{LimitAction, Phase, RuleEngine};
 pub use plan::{FilterCounts, Needs, Seen, Sieve};
 pub use reference::reference;
-pub use ruleset::{Disruptive, Link, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
+pub use ruleset::{Disruptive, Link, Removed, Rule, RuleId, RuleIndex, RuleSet, SkipTo, written_text};
 pub use settings::{AuditSettings, Settings};
 pub use sources::{LoadedRules, RuleSources, load_rules, load_rules_with};
 pub use transaction::{

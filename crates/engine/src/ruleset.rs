@@ -11,7 +11,7 @@ use palisade_http::Fields;
 use palisade_http::xpath::XPath;
 use palisade_pcre::Pattern;
 use palisade_seclang::ast::{
-    AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, TemplatePart, Variable,
+    AllowScope, Ctl, PersistentCollection, Phase, SetVar, Template, TemplatePart, VarChange, Variable,
 };
 
 use crate::effects::SetVariable;
@@ -50,6 +50,7 @@ pub struct RuleSet {
     pub(crate) spares: Spares,
     pub(crate) components: Vec<String>,
     pub(crate) files: Vec<String>,
+    pub(crate) removed: Vec<Removed>,
     pub(crate) unicode_map: Option<UnicodeMap>,
     /// How many distinct XPath expressions there are; [`Selector::XPath`] numbers them.
     pub(crate) xpath_count: usize,
@@ -79,6 +80,44 @@ impl RuleSet {
         &self.settings
     }
 
+    /// Rules that directives have taken away, in load order.
+    pub fn removed(&self) -> &[Removed] {
+        &self.removed
+    }
+
+    /// Rules that switch another off for a request (`ctl:ruleRemove*`), in load order.
+    pub fn switched_off_by(&self, index: RuleIndex) -> impl Iterator<Item = &Rule> {
+        let switches_off =
+            move |effect: &Effect| matches!(effect, Effect::RemoveRules(rules) if rules.contains(index));
+        self.rules().filter(move |rule| rule.links.iter().flat_map(|link| &link.effects).any(switches_off))
+    }
+
+    /// The text that a TX variable has once set-up is over: what the last rule without a condition gives it, else the first
+    /// with one, as defaults are given. `None` where no rule gives it a text without macros.
+    pub fn tx_after_setup(&self, name: &str) -> Option<String> {
+        let mut default = None;
+        let mut given = None;
+        for rule in self.rules() {
+            let is_certain = rule.links.len() == 1 && rule.links[0].condition.is_none();
+            for assignment in rule.links.iter().flat_map(|link| &link.assignments) {
+                let Assignment::Set(assignment) = assignment else { continue };
+                let SetVar { collection, key, change: VarChange::Set(text) } = assignment.written() else {
+                    continue;
+                };
+                let is_it = collection.as_str().eq_ignore_ascii_case("tx")
+                    && key.as_literal().is_some_and(|key| key.eq_ignore_ascii_case(name.as_bytes()));
+                let Some(text) = text.as_literal().filter(|_| is_it) else { continue };
+                let text = String::from_utf8_lossy(text).into_owned();
+                if is_certain {
+                    given = Some(text);
+                } else {
+                    default.get_or_insert(text);
+                }
+            }
+        }
+        given.or(default)
+    }
+
     /// All rules that are in force, in load order.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
         self.rules.iter().map(|rule| &**rule)
@@ -106,6 +145,25 @@ impl RuleSet {
     pub(crate) fn program(&self, phase: Phase) -> &[RuleIndex] {
         &self.programs[phase_slot(phase)]
     }
+}
+
+/// A rule that `SecRuleRemoveBy*` took away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Its id.
+    pub id: RuleId,
+    /// Its phase.
+    pub phase: Phase,
+    /// `msg` as written; empty without.
+    pub msg: String,
+    /// `tag`s as written.
+    pub tags: Vec<String>,
+    /// Its file.
+    pub file: String,
+    /// First line, from 1.
+    pub line: u32,
+    /// File and line of the directive that took it away; the first of several.
+    pub by: (String, u32),
 }
 
 /// How many phases there are.
@@ -272,7 +330,6 @@ impl Link {
             None => lines.push(("matches", "always".to_owned())),
         }
         for assignment in &self.assignments {
-            use palisade_seclang::ast::VarChange;
             let SetVar { collection, key, change } = match assignment {
                 Assignment::Set(assignment) => assignment.written(),
                 Assignment::Open { collection, key } => {

@@ -381,6 +381,9 @@ impl Inspection {
             }
             environment::of(peer, clock, &mut |name, value| transaction.set_environment(name, value));
             transaction.cap(service.profile.caps);
+            if let Some(watch) = service.profile.costs.as_ref().and_then(|costs| costs.watch()) {
+                transaction.observe_rules(watch);
+            }
             if let Some(exceptions) = service.exceptions.rules() {
                 transaction.except(exceptions.clone());
             }

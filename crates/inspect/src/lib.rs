@@ -17,6 +17,7 @@
 //! No I/O, no clock, no runtime: sockets, time and lookups belong to the caller. One function, [`decide()`], turns an
 //! outcome into an action; nobody else asks for the mode.
 
+mod costs;
 mod decide;
 mod detector;
 mod ends;
@@ -34,6 +35,7 @@ mod routes;
 mod specification;
 mod standing;
 
+pub use costs::{RuleCost, RuleCosts, WatchRule};
 pub use decide::{Action, Stance, decide};
 pub use detector::Detector;
 pub use ends::Ends;

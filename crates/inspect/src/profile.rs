@@ -7,6 +7,7 @@ use palisade_detect::{DetectLimits, Recall};
 use palisade_engine::{Caps, LimitAction, RuleSet};
 use palisade_model::{Mode, Place, PointPattern, Redactor, Root};
 
+use crate::costs::RuleCosts;
 use crate::detector::Detector;
 use crate::ends::Ends;
 use crate::exceptions::Exceptions;
@@ -22,6 +23,8 @@ pub struct Profile {
     pub mode: Mode,
     /// The rules; none where only other checks run.
     pub rules: Option<Arc<RuleSet>>,
+    /// What times some of them; nothing where nobody asks what they cost.
+    pub costs: Option<Arc<RuleCosts>>,
     /// The built-in detector; none where rules alone inspect.
     pub detector: Option<Detector>,
     /// What happens to a request that could not be inspected as the rules ask.
@@ -49,6 +52,12 @@ impl Profile {
     pub fn with_detector(self, detector: Option<Detector>) -> Self {
         palisade_detect::prepare();
         Self { detector, ..self }
+    }
+
+    /// The same whose rules are timed now and then, by this clock: nanoseconds since any moment.
+    #[must_use]
+    pub fn timed(self, now: fn() -> u64) -> Self {
+        Self { costs: self.rules.as_ref().map(|rules| RuleCosts::of(rules, now)), ..self }
     }
 
     /// The same that shows no values of headers and arguments of these names, nor of cookies.
@@ -84,6 +93,7 @@ impl Profile {
         Self {
             mode: profile.mode,
             rules,
+            costs: None,
             detector,
             on_failure,
             redactor,

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use palisade_config::{Exception, Name};
-use palisade_console::{Explainer, Question, RuleQuery, RuleShown, Rules};
+use palisade_console::{Explainer, Question, RuleCostShown, RuleQuery, RuleShown, Rules};
 use palisade_dataplane::LiveLists;
-use palisade_engine::{Rule, RuleSet};
+use palisade_engine::{Removed, Rule, RuleIndex, RuleSet};
 use palisade_events::unix_millis;
+use palisade_inspect::{RuleCosts, ServiceMode};
 use palisade_lists::Moment;
+use palisade_model::Mode;
+use palisade_seclang::ast::RuleEngine;
 use serde_json::Value;
 
 use crate::commands::{explain, rules as rule_words};
@@ -28,9 +31,21 @@ pub(crate) struct Explaining {
 struct InForce {
     configured: Configured,
     /// In the order of the configuration.
-    profiles: Vec<(Name, Arc<RuleSet>)>,
+    profiles: Vec<Protecting>,
     /// Exceptions of profiles, services and routes, each with whose it is.
     exceptions: Vec<(String, Name, Exception)>,
+}
+
+/// Rules of a profile, and what else decides whether they run.
+#[derive(Debug)]
+struct Protecting {
+    name: Name,
+    set: Arc<RuleSet>,
+    costs: Option<Arc<RuleCosts>>,
+    /// The highest of CRS's paranoia levels whose rules run; none where the rules have no such thing.
+    paranoia: Option<u8>,
+    /// Its services, and their modes.
+    services: Vec<(String, ServiceMode)>,
 }
 
 impl Explaining {
@@ -42,7 +57,20 @@ impl Explaining {
     /// Is about another snapshot from now on, with the modes that are set.
     pub(crate) fn follow(&self, snapshot: &Snapshot, modes: &Modes) {
         let Snapshot { config, profiles, .. } = snapshot;
-        let rules_of = |name: &Name| profiles.get(name).and_then(|profile| profile.rules.clone());
+        let protecting = |name: &Name| {
+            let profile = profiles.get(name)?;
+            let set = profile.rules.clone()?;
+            let of_profile = config.services.iter().filter(|service| *service.profile == *name);
+            Some(Protecting {
+                name: name.clone(),
+                costs: profile.costs.clone(),
+                paranoia: paranoia_of(&set),
+                services: of_profile
+                    .map(|service| (service.name.to_string(), modes.mode(snapshot, service, None)))
+                    .collect(),
+                set,
+            })
+        };
         let mut exceptions = Vec::new();
         for (name, profile) in config.profiles.iter() {
             let of_profile =
@@ -67,11 +95,7 @@ impl Explaining {
         let in_force = InForce {
             // It was made from a checked configuration.
             configured: Configured::of(snapshot, modes).unwrap_or_default(),
-            profiles: config
-                .profiles
-                .iter()
-                .filter_map(|(name, _)| Some(((*name).clone(), rules_of(name)?)))
-                .collect(),
+            profiles: config.profiles.iter().filter_map(|(name, _)| protecting(name)).collect(),
             exceptions,
         };
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
@@ -86,14 +110,24 @@ impl Explainer for Explaining {
     fn rules(&self, query: &RuleQuery<'_>) -> Rules {
         let in_force = self.now();
         let text = query.text.to_lowercase();
-        let all =
-            in_force.profiles.iter().flat_map(|(name, set)| set.rules().map(move |rule| (name, set, rule)));
-        let like = all.filter(|(_, set, rule)| text.is_empty() || is_like(set, rule, &text));
+        let like = in_force.profiles.iter().flat_map(|profile| {
+            let text = &text;
+            let rules = profile.set.rules().enumerate();
+            let in_force = rules
+                .filter(move |(_, rule)| text.is_empty() || is_like(&profile.set, rule, text))
+                .map(move |(number, rule)| (profile, Listed::InForce(RuleIndex(number as u32), rule)));
+            let removed = profile.set.removed().iter();
+            let removed = removed.filter(move |rule| text.is_empty() || was_like(rule, text));
+            in_force.chain(removed.map(move |rule| (profile, Listed::Removed(rule))))
+        });
         let mut found = like.skip(query.after);
         let rules: Vec<RuleShown> = found
             .by_ref()
             .take(query.limit)
-            .map(|(name, set, rule)| in_force.shown(name, set, rule))
+            .map(|(profile, rule)| match rule {
+                Listed::InForce(index, rule) => in_force.shown(profile, index, rule),
+                Listed::Removed(rule) => profile.removed(rule),
+            })
             .collect();
         Rules { rules, next: found.next().map(|_| query.after + query.limit) }
     }
@@ -124,8 +158,15 @@ impl Explainer for Explaining {
     }
 }
 
+/// A rule of a rule set, or one that is not in it any more.
+enum Listed<'r> {
+    InForce(RuleIndex, &'r Rule),
+    Removed(&'r Removed),
+}
+
 impl InForce {
-    fn shown(&self, profile: &Name, set: &RuleSet, rule: &Rule) -> RuleShown {
+    fn shown(&self, of: &Protecting, index: RuleIndex, rule: &Rule) -> RuleShown {
+        let Protecting { name: profile, set, .. } = of;
         let tags = rule_words::tags(rule);
         let names = |exception: &Exception| {
             exception.rules.iter().any(|ids| (ids.first..=ids.last).contains(&rule.id.0))
@@ -142,9 +183,93 @@ impl InForce {
             file: set.file_of(rule).to_owned(),
             line: rule.line,
             excepted: its.map(|(whose, _, exception)| in_words(whose, exception)).collect(),
+            off: of.off(index, &tags),
+            removed: false,
+            cost: of.cost(index),
             tags,
         }
     }
+}
+
+impl Protecting {
+    /// Why a rule does not run, or not always.
+    fn off(&self, index: RuleIndex, tags: &[String]) -> Vec<String> {
+        let mut off = Vec::new();
+        if self.set.settings().rule_engine == RuleEngine::Off {
+            off.push("never runs: SecRuleEngine is Off".to_owned());
+        }
+        let level = tags.iter().find_map(|tag| tag.strip_prefix("paranoia-level/")?.parse::<u8>().ok());
+        if let (Some(level), Some(paranoia)) = (level, self.paranoia)
+            && level > paranoia
+        {
+            off.push(format!(
+                "does not run: it is of paranoia level {level}, and rules run up to {paranoia}"
+            ));
+        }
+        for (service, mode) in &self.services {
+            if mode.in_force() == Mode::Off {
+                off.push(format!("does not run for {service}: its mode is off"));
+            }
+        }
+        let by = self.set.switched_off_by(index).take(SWITCHES_MAX).map(|by| {
+            format!(
+                "switched off where rule {} matches, by its ctl, {}:{}",
+                by.id,
+                self.set.file_of(by),
+                by.line
+            )
+        });
+        off.extend(by);
+        off
+    }
+
+    fn cost(&self, index: RuleIndex) -> Option<RuleCostShown> {
+        let cost = self.costs.as_ref()?.cost(index);
+        (cost.sampled > 0).then(|| RuleCostShown {
+            sampled: cost.sampled,
+            runs: cost.runs,
+            us: cost.nanos as f64 / 1_000.0 / cost.sampled as f64,
+            share: cost.nanos as f64 / cost.nanos_all.max(1) as f64,
+        })
+    }
+
+    fn removed(&self, rule: &Removed) -> RuleShown {
+        let (file, line) = &rule.by;
+        RuleShown {
+            rule_set: self.name.to_string(),
+            id: rule.id.0,
+            phase: rule.phase as u8,
+            msg: rule.msg.clone(),
+            severity: None,
+            action: String::new(),
+            tags: rule.tags.clone(),
+            file: rule.file.clone(),
+            line: rule.line,
+            excepted: Vec::new(),
+            off: vec![format!("removed by {file}:{line}")],
+            removed: true,
+            cost: None,
+        }
+    }
+}
+
+/// Rules that are named of those that switch another off.
+const SWITCHES_MAX: usize = 8;
+
+/// The highest of CRS's paranoia levels whose rules run.
+fn paranoia_of(set: &RuleSet) -> Option<u8> {
+    let level = |name: &str| set.tx_after_setup(name)?.parse::<u8>().ok();
+    let blocking = level("blocking_paranoia_level").into_iter().chain(level("paranoia_level"));
+    let detection = level("detection_paranoia_level").into_iter().chain(level("executing_paranoia_level"));
+    blocking.chain(detection).max()
+}
+
+/// The same of one that was removed.
+fn was_like(rule: &Removed, text: &str) -> bool {
+    rule.id.to_string().contains(text)
+        || rule.msg.to_lowercase().contains(text)
+        || rule.tags.iter().any(|tag| tag.to_lowercase().contains(text))
+        || rule.file.to_lowercase().contains(text)
 }
 
 /// Whether a text in lower case is in what names a rule.

@@ -2,7 +2,8 @@
 //! cannot be made anew stays as it was, object by object.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use palisade_config::{
@@ -341,7 +342,9 @@ impl Maker {
             let made = match (rules, was) {
                 (Ok(rules), _) => match as_it_was(rules) {
                     Some(was) => was.clone(),
-                    None => Arc::new(Profile::of(profile, rules.clone()).hiding(credentials.clone())),
+                    None => Arc::new(
+                        Profile::of(profile, rules.clone()).timed(nanoseconds).hiding(credentials.clone()),
+                    ),
                 },
                 (Err(error), Some(was)) => {
                     after.stale.push(Stale { kind: "profile", name: name.clone(), error: error.clone() });
@@ -554,6 +557,12 @@ impl Maker {
             config.profiles.iter().map(|(_, profile)| key(&self.sources_of(profile, config))).collect();
         self.rules.retain(|key, _| used.contains(key));
     }
+}
+
+/// Nanoseconds since the first time that this was asked.
+fn nanoseconds() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whether there is an audit log that rules need not name.

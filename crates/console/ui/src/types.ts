@@ -432,6 +432,9 @@ export interface Rule {
   line: number
   /** Why it does not run as written: an exception, or nothing. */
   excepted: string[]
+  off: string[]
+  removed: boolean
+  cost: { sampled: number; runs: number; us: number; share: number } | null
 }
 
 export interface Explained {

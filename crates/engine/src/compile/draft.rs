@@ -15,7 +15,8 @@ pub(super) struct Draft<'a> {
     pub(super) links: Vec<DraftLink<'a>>,
     /// The actions of the `SecDefaultAction` in force for it.
     pub(super) defaults: Arc<Vec<Spanned<Action>>>,
-    pub(super) removed: bool,
+    /// The directive that takes it away, where one does.
+    pub(super) removed: Option<Span>,
 }
 
 pub(super) struct DraftLink<'a> {

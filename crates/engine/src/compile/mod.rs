@@ -27,8 +27,9 @@ use crate::operator::{DataFiles, Operator};
 use crate::plan::Plan;
 use crate::recycle::Spares;
 use crate::ruleset::{
-    Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Place, Rule, RuleId, RuleIndex,
-    RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
+    Assignment, Condition, Effect, Exclusion, Link, OperatorSource, PHASES, Place, Removed, Rule, RuleId,
+    RuleIndex, RuleSelection, RuleSet, Selector, SkipTo, Target, XPathQuery, described, phase_slot,
+    written_text,
 };
 use crate::settings::Settings;
 use crate::store::{NamePattern, Names};
@@ -80,6 +81,9 @@ const UPDATED_TARGETS_MAX: usize = 1_000_000;
 /// Rules that all selections together may look at: directives and rules multiply. CRS's own
 /// exclusion packages stay below a hundredth of it. Over it the directive is an error.
 const LOOKED_AT_MAX: usize = 5_000_000;
+
+/// Rules that were taken away and are told of.
+const REMOVED_MAX: usize = 10_000;
 
 struct Compiler<'a> {
     sources: &'a SourceMap,
@@ -233,7 +237,7 @@ impl<'a> Compiler<'a> {
         // The manual's default; ModSecurity 3 takes phase 1, the loader warns.
         let phase = phase_of(&rule.actions).unwrap_or(Phase::RequestBody);
         let defaults = self.defaults[phase_slot(phase)].clone();
-        self.drafts.push(Draft { id, phase, span, links: vec![link], defaults, removed: false });
+        self.drafts.push(Draft { id, phase, span, links: vec![link], defaults, removed: None });
     }
 
     fn remove(&mut self, selector: &DraftSelector, span: Span) {
@@ -242,7 +246,7 @@ impl<'a> Compiler<'a> {
             self.warn_no_such_rule(span);
         }
         for number in chosen {
-            self.drafts[number].removed = true;
+            self.drafts[number].removed.get_or_insert(span);
         }
     }
 
@@ -401,12 +405,15 @@ impl<'a> Compiler<'a> {
         }
         let drafts = std::mem::take(&mut self.drafts);
         let mut kept: Vec<Draft<'a>> = Vec::with_capacity(drafts.len());
+        let mut removed = Vec::new();
         // Markers count the drafts before them; removed ones go.
         let mut kept_before = Vec::with_capacity(drafts.len() + 1);
         for draft in drafts {
             kept_before.push(kept.len());
-            if !draft.removed {
-                kept.push(draft);
+            match draft.removed {
+                None => kept.push(draft),
+                Some(by) if removed.len() < REMOVED_MAX => removed.push(self.removed(&draft, by)),
+                Some(_) => {}
             }
         }
         kept_before.push(kept.len());
@@ -448,12 +455,28 @@ impl<'a> Compiler<'a> {
             programs,
             components: self.components,
             files: self.files,
+            removed,
             unicode_map: self.unicode_map,
             xpath_count: self.xpaths.len(),
             keeps_full_request,
             keeps_file_content,
         };
         ((!failed).then_some(rule_set), self.diagnostics)
+    }
+
+    /// What is told of a rule that a directive takes away.
+    fn removed(&self, draft: &Draft<'a>, by: Span) -> Removed {
+        let place = |span: Span| (self.sources.name(span.file).to_owned(), self.sources.line(span) as u32);
+        let (file, line) = place(draft.span);
+        let (mut msg, mut tags) = (String::new(), Vec::new());
+        for action in &draft.links[0].actions {
+            match &action.node {
+                Action::Msg(text) => msg = written_text(text),
+                Action::Tag(text) => tags.push(written_text(text)),
+                _ => {}
+            }
+        }
+        Removed { id: draft.id, phase: draft.phase, msg, tags, file, line, by: place(by) }
     }
 
     fn rule(
@@ -844,6 +867,34 @@ mod tests {
     use palisade_seclang::{MemoryLoader, Source, load};
 
     use super::{Interner, codes, compile};
+
+    #[test]
+    fn what_a_directive_takes_away_is_told_with_both_places() {
+        let text = "SecAction \"id:1,phase:1,pass,nolog,setvar:tx.level=2\"\n\
+                    SecRule &TX:level \"@eq 0\" \"id:2,phase:1,pass,nolog,setvar:tx.level=1,setvar:tx.other=4\"\n\
+                    SecRule ARGS \"@rx a\" \"id:3,phase:2,pass,msg:'Three %{TX.level}',tag:'x/y'\"\n\
+                    SecRule REQUEST_URI \"@rx b\" \"id:4,phase:1,pass,nolog,ctl:ruleRemoveById=5\"\n\
+                    SecRule ARGS \"@rx c\" \"id:5,phase:2,pass,setvar:tx.macro=%{TX.level}\"\n\
+                    SecRuleRemoveByTag ^x/\nSecRuleRemoveById 3\n";
+        let loader = MemoryLoader::new().with("a.conf", text);
+        let loaded = load(&[Source::File("a.conf".into())], &loader);
+        let (set, diagnostics) = compile(&loaded.program, &loaded.sources, &loader, &Interner::new());
+        let set = set.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let ids: Vec<u64> = set.rules().map(|rule| rule.id.0).collect();
+        assert_eq!(ids, [1, 2, 4, 5]);
+        let [removed] = set.removed() else { panic!("{:?}", set.removed()) };
+        assert_eq!((removed.id.0, removed.file.as_str(), removed.line), (3, "a.conf", 3));
+        assert_eq!((removed.msg.as_str(), &removed.tags[..]), ("Three %{TX.level}", &["x/y".to_owned()][..]));
+        assert_eq!(removed.by, ("a.conf".to_owned(), 6), "the first of the two");
+        let switches = |index| set.switched_off_by(super::RuleIndex(index)).map(|rule| rule.id.0).collect();
+        let (fifth, second): (Vec<u64>, Vec<u64>) = (switches(3), switches(1));
+        assert_eq!((fifth, second), (vec![4], vec![]));
+        let level = |name| set.tx_after_setup(name);
+        assert_eq!(
+            (level("LEVEL").as_deref(), level("other").as_deref(), level("macro")),
+            (Some("2"), Some("4"), None)
+        );
+    }
 
     #[test]
     fn transformations_that_multiply_are_an_error() {

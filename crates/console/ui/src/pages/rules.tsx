@@ -1,8 +1,8 @@
-// Rules in force: what they say, how often they matched, and what is excepted from them.
+// Rules: what they say, how often they matched, what they cost, what is excepted from them and why some do not run.
 import { useEffect, useState } from 'preact/hooks'
 import type { PageProps } from '../app'
 import { query, useResource } from '../api'
-import { count, severityWord, visible } from '../format'
+import { count, plural, severityWord, visible } from '../format'
 import { Loaded, Panel, Text } from '../parts/basics'
 import { go, href, withQuery } from '../router'
 import type { Dataplane, Page, Rule, Stats } from '../types'
@@ -98,21 +98,23 @@ function RulesHere({ place, window }: PageProps) {
               <div class="scroll" tabIndex={0} role="region" aria-label="Rules">
                 <table>
                   <thead>
-                    <tr><th scope="col">Rule</th><th scope="col">What it says</th><th scope="col">Severity</th><th scope="col" class="number">Phase</th><th scope="col" class="number">Hits, {window}</th><th scope="col">Tags</th><th scope="col">Rule set</th><th scope="col">Place</th></tr>
+                    <tr><th scope="col">Rule</th><th scope="col">What it says</th><th scope="col">Severity</th><th scope="col" class="number">Phase</th><th scope="col" class="number">Hits, {window}</th><th scope="col" class="number">Cost</th><th scope="col">Tags</th><th scope="col">Rule set</th><th scope="col">Place</th></tr>
                   </thead>
                   <tbody>
                     {page.items.map((rule) => {
                       const hit = hits.get(String(rule.id)) ?? 0
                       return (
-                        <tr key={`${rule.rule_set}:${rule.file}:${rule.line}`}>
+                        <tr key={`${rule.rule_set}:${rule.file}:${rule.line}`} class={rule.removed ? 'dim' : ''}>
                           <td>{rule.id ?? <span class="dim">–</span>}</td>
                           <td class="wide">
                             <Text>{rule.msg}</Text>
+                            {rule.off.map((why) => <div class="sub warn" key={why}>{visible(why)}</div>)}
                             {rule.excepted.map((except) => <div class="sub warn" key={except}>{visible(except)}</div>)}
                           </td>
                           <td>{severityWord(rule.severity)}</td>
                           <td class="number">{rule.phase}</td>
                           <td class="number">{hit ? <a href={href(['events'], { rule: String(rule.id), window })}>{count(hit)}</a> : <span class="dim">0</span>}</td>
+                          <td class="number"><Cost rule={rule} /></td>
                           <td class="wide"><span class="tags">{rule.tags.filter((tag) => !/^(OWASP_CRS|platform-|language-|application-|capec)/.test(tag)).map((tag) => <span key={tag}>{visible(tag)}</span>)}</span></td>
                           <td><Text>{rule.rule_set}</Text></td>
                           <td class="mono"><span title={visible(rule.file)}>{visible((rule.file.split('/').at(-1) ?? '').slice(-22))}:{rule.line}</span></td>
@@ -122,6 +124,10 @@ function RulesHere({ place, window }: PageProps) {
                   </tbody>
                 </table>
               </div>
+              <p class="note">
+                Cost is what a rule takes of a request on average, and its part of all rules: one request in 512 is timed. Before one was, and for
+                rules that ran in none of them, nothing is known.
+              </p>
               <p class="more">
                 {cursors.length > 0 && <button type="button" onClick={() => setCursors(cursors.slice(0, -1))}>Back</button>}
                 {page.next && <button type="button" onClick={() => setCursors([...cursors, page.next!])}>More rules</button>}
@@ -132,4 +138,10 @@ function RulesHere({ place, window }: PageProps) {
       </Panel>
     </>
   )
+}
+
+function Cost({ rule }: { rule: Rule }) {
+  if (!rule.cost || rule.cost.runs === 0) return <span class="dim">–</span>
+  const { sampled, runs, us, share } = rule.cost
+  return <span title={`ran ${count(runs)} times in ${plural(sampled, 'timed request')}`}>{us.toFixed(2)} µs <span class="dim">{(100 * share).toFixed(1)} %</span></span>
 }
