@@ -134,7 +134,7 @@ impl PolicyLearner for Suggesting {
         let workload = |namespace: &str, account: &str, known_by| Workload {
             namespace: namespace.into(),
             name: None,
-            service_account: Some(account.into()).filter(|account: &Box<str>| !account.is_empty()),
+            service_account: (!account.is_empty()).then(|| account.into()),
             known_by,
         };
         let asked = workload(&seen.dest_namespace, &seen.dest_service_account, KnownBy::Configuration);
