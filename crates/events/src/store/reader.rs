@@ -328,7 +328,7 @@ impl Family<'_> {
         let packed = version >= schema::PACKED_SINCE;
         let counted = if packed { "counts" } else { "value, action, count" };
         let of_service = if self.service.is_some() { "AND service = ?" } else { "" };
-        let mut statement = connection.prepare(&format!(
+        let mut statement = connection.prepare_cached(&format!(
             "SELECT start, service, {counted} FROM sum
              WHERE dimension = ? AND width = ? AND start >= ? AND start < ? {of_service}"
         ))?;
@@ -359,7 +359,7 @@ fn range_of(connection: &Connection, table: Table) -> rusqlite::Result<Option<(i
         Table::Events => "SELECT (SELECT min(seq) FROM event), (SELECT max(seq) FROM event)",
         Table::Traffic => "SELECT (SELECT min(seq) FROM traffic), (SELECT max(seq) FROM traffic)",
     };
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     let range = statement.query_row([], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)))?;
     Ok(range.0.zip(range.1))
 }

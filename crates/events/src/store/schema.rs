@@ -77,6 +77,9 @@ pub(crate) const DATAPLANES_SINCE: i64 = 3;
 /// The first version whose files have packed records, and counts of a family in one row.
 pub(crate) const PACKED_SINCE: i64 = 4;
 
+/// Statements of a connection that stay prepared: more than the writer has.
+const STATEMENTS_MAX: usize = 32;
+
 /// How long a reader or the writer waits for the other at a checkpoint.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -97,6 +100,7 @@ pub(crate) fn open_to_write(path: &Path) -> Result<Option<Connection>, StoreErro
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "temp_store", "memory")?;
         connection.pragma_update(None, "cache_size", -32_000)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let transaction = connection.transaction()?;
         if version(&transaction)? == 0 {
             transaction.execute_batch(TABLES)?;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Statement, Transaction, params};
+use rusqlite::{CachedStatement, Transaction, params};
 
 use super::columns::{EventColumns, TrafficColumns};
 use super::counts;
@@ -194,13 +194,13 @@ impl Sums {
             key(a).cmp(&key(b)).then_with(|| a.service.cmp(&b.service))
         });
         let mut statements = Statements {
-            find: transaction.prepare(
+            find: transaction.prepare_cached(
                 "SELECT id, counts FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
             )?,
-            begin: transaction.prepare(
+            begin: transaction.prepare_cached(
                 "INSERT INTO sum (dimension, width, start, service, counts) VALUES (?, ?, ?, ?, ?)",
             )?,
-            set: transaction.prepare("UPDATE sum SET counts = ? WHERE id = ?")?,
+            set: transaction.prepare_cached("UPDATE sum SET counts = ? WHERE id = ?")?,
         };
         for (family, sums) in families {
             known.add(family, sums, &mut statements)?;
@@ -211,9 +211,9 @@ impl Sums {
 }
 
 struct Statements<'t> {
-    find: Statement<'t>,
-    begin: Statement<'t>,
-    set: Statement<'t>,
+    find: CachedStatement<'t>,
+    begin: CachedStatement<'t>,
+    set: CachedStatement<'t>,
 }
 
 impl Known {

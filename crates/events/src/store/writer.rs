@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use palisade_model::Calendar;
-use rusqlite::{Connection, OptionalExtension as _, Statement, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, params};
 
 use super::columns::{EventColumns, TrafficColumns};
 use super::packed::Packer;
@@ -176,8 +176,9 @@ impl Writer {
             self.transact(unix_millis, |part, known| {
                 let carried = (!part.has_streams).then_some(&streams).into_iter().flatten();
                 write(part, &new, known, |transaction| {
-                    let mut reached = transaction
-                        .prepare("INSERT OR REPLACE INTO stream (name, last, time) VALUES (?, ?, ?)")?;
+                    let mut reached = transaction.prepare_cached(
+                        "INSERT OR REPLACE INTO stream (name, last, time) VALUES (?, ?, ?)",
+                    )?;
                     for (name, Reached { last, time }) in carried.chain(&moved) {
                         reached.execute(params![name, *last as i64, *time as i64])?;
                     }
@@ -395,35 +396,35 @@ fn forget(streams: &mut BTreeMap<Box<str>, Reached>) {
 
 /// What a batch is written by, prepared once for all of it.
 struct Statements<'t> {
-    event: Statement<'t>,
-    event_id: Statement<'t>,
-    event_last: Statement<'t>,
-    rule: Statement<'t>,
-    text: Statement<'t>,
-    traffic: Statement<'t>,
-    traffic_id: Statement<'t>,
-    traffic_last: Statement<'t>,
-    dictionary: Statement<'t>,
+    event: CachedStatement<'t>,
+    event_id: CachedStatement<'t>,
+    event_last: CachedStatement<'t>,
+    rule: CachedStatement<'t>,
+    text: CachedStatement<'t>,
+    traffic: CachedStatement<'t>,
+    traffic_id: CachedStatement<'t>,
+    traffic_last: CachedStatement<'t>,
+    dictionary: CachedStatement<'t>,
 }
 
 impl<'t> Statements<'t> {
     fn prepare(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            event: transaction.prepare(
+            event: transaction.prepare_cached(
                 "INSERT OR IGNORE INTO event (seq, id, kind, action, service, source, attack, dataplane, record)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
-            event_id: transaction.prepare("SELECT id FROM event WHERE seq = ?")?,
-            event_last: transaction.prepare("SELECT max(seq) FROM event WHERE seq BETWEEN ? AND ?")?,
-            rule: transaction.prepare("INSERT OR IGNORE INTO event_rule (rule, seq) VALUES (?, ?)")?,
-            text: transaction.prepare("INSERT INTO event_text (rowid, text) VALUES (?, ?)")?,
-            traffic: transaction.prepare(
+            event_id: transaction.prepare_cached("SELECT id FROM event WHERE seq = ?")?,
+            event_last: transaction.prepare_cached("SELECT max(seq) FROM event WHERE seq BETWEEN ? AND ?")?,
+            rule: transaction.prepare_cached("INSERT OR IGNORE INTO event_rule (rule, seq) VALUES (?, ?)")?,
+            text: transaction.prepare_cached("INSERT INTO event_text (rowid, text) VALUES (?, ?)")?,
+            traffic: transaction.prepare_cached(
                 "INSERT OR IGNORE INTO traffic (seq, id, service, source, code, dataplane, record)
                  VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?,
-            traffic_id: transaction.prepare("SELECT id FROM traffic WHERE seq = ?")?,
-            traffic_last: transaction.prepare("SELECT max(seq) FROM traffic WHERE seq BETWEEN ? AND ?")?,
-            dictionary: transaction.prepare("INSERT INTO dictionary (name, text) VALUES (?, ?)")?,
+            traffic_id: transaction.prepare_cached("SELECT id FROM traffic WHERE seq = ?")?,
+            traffic_last: transaction.prepare_cached("SELECT max(seq) FROM traffic WHERE seq BETWEEN ? AND ?")?,
+            dictionary: transaction.prepare_cached("INSERT INTO dictionary (name, text) VALUES (?, ?)")?,
         })
     }
 
@@ -494,8 +495,8 @@ impl<'t> Statements<'t> {
 fn place(
     record: &Record,
     mut insert: impl FnMut(i64, &[u8]) -> rusqlite::Result<usize>,
-    id_at: &mut Statement<'_>,
-    last: &mut Statement<'_>,
+    id_at: &mut CachedStatement<'_>,
+    last: &mut CachedStatement<'_>,
 ) -> rusqlite::Result<Option<i64>> {
     let id = record.id.0.to_be_bytes();
     let first = row_of(record.id);
