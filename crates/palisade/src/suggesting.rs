@@ -124,7 +124,7 @@ impl PolicyLearner for Suggesting {
         }
         let Some(port) = seen.dest_service_port.filter(|_| seen.dest_type == "wep") else {
             let why =
-                "for workloads that records do not name: configure `workload`, and `events.l7.destination`";
+                "for workloads that records do not name: configure `workload`, and `events.l7.destinationInfo`";
             return self.leave_out(seen.count, why);
         };
         if seen.method.is_empty() || !seen.url.starts_with('/') {
