@@ -123,8 +123,7 @@ impl PolicyLearner for Suggesting {
             _ => {}
         }
         let Some(port) = seen.dest_service_port.filter(|_| seen.dest_type == "wep") else {
-            let why =
-                "for workloads that records do not name: configure `workload`, and `events.l7.destinationInfo`";
+            let why = "for workloads that records do not name: configure `workload`, and `events.l7.destinationInfo`";
             return self.leave_out(seen.count, why);
         };
         if seen.method.is_empty() || !seen.url.starts_with('/') {
@@ -324,6 +323,7 @@ impl Ask {
                 path: path.as_deref(),
                 host: None,
                 headers: &headers,
+                claims: None,
             }),
             patience: Patience::Over,
         };
