@@ -7,6 +7,7 @@
 //! The one idea to hold: any bytes give trees or one error, in time and memory bounded by [`YamlLimits`].
 
 pub mod diagnostic;
+mod json;
 mod nearest;
 pub mod node;
 pub mod objects;

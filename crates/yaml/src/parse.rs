@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::json::{self, Piece};
 use crate::node::{Key, Node, Origin, Value, quoted};
 
 /// Bounds of a text that anybody may have written.
@@ -63,6 +64,29 @@ fn read(text: &[u8], limits: &YamlLimits, documents: Documents) -> Result<Vec<No
         let origin = Origin::File { line: line as u32, column: column as u32, length: 1 };
         error(origin, "the file is not UTF-8".to_owned(), Some("save it as UTF-8"))
     })?;
+    match read_json(text, limits, documents) {
+        Some(root) => Ok(vec![root]),
+        None => read_yaml(text, limits, documents),
+    }
+}
+
+/// A text that a program wrote as JSON, if it is one: what [`read_yaml`] makes of it, sooner.
+fn read_json(text: &str, limits: &YamlLimits, documents: Documents) -> Option<Node> {
+    let mut builder = Builder::new(*limits, documents);
+    json::read(text, limits.depth_max, |piece, origin| {
+        let taken = match piece {
+            Piece::Text { text, plain } => builder.scalar(text, plain, origin, 0),
+            Piece::ListBegins => builder.begin(0, origin, Content::List(Vec::new())),
+            Piece::MapBegins => builder.begin(0, origin, Content::map()),
+            Piece::Ends => builder.end(),
+        };
+        // What is wrong is told by the reader of YAML, in its words.
+        taken.ok()
+    })?;
+    builder.roots.pop()
+}
+
+fn read_yaml(text: &str, limits: &YamlLimits, documents: Documents) -> Result<Vec<Node>, Diagnostic> {
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: limits.depth_max,
@@ -114,6 +138,12 @@ enum Content {
     Map { entries: Vec<(Key, Node)>, places: HashMap<String, Origin>, key: Option<Key> },
 }
 
+impl Content {
+    fn map() -> Self {
+        Self::Map { entries: Vec::new(), places: HashMap::new(), key: None }
+    }
+}
+
 /// What a node costs to copy.
 #[derive(Clone, Copy, Default)]
 struct Measure {
@@ -155,24 +185,11 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_str = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
                 let plain = style == ScalarStyle::Plain && !is_str;
-                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let measure = Measure { weight: NODE_WEIGHT + text.len(), depth: 0 };
-                let value = if null { Value::Null } else { Value::Text { text: text.into_owned(), plain } };
-                self.finish(Node { value, origin }, anchor, measure)
+                self.scalar(text.into_owned(), plain, origin, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.begin(anchor, origin, Content::List(Vec::new())),
-            Event::MappingStart(_, anchor, _) => {
-                let content = Content::Map { entries: Vec::new(), places: HashMap::new(), key: None };
-                self.begin(anchor, origin, content)
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let Some(open) = self.open.pop() else { return Ok(()) };
-                let value = match open.content {
-                    Content::List(items) => Value::List(items),
-                    Content::Map { entries, .. } => Value::Map(entries),
-                };
-                self.finish(Node { value, origin: open.origin }, open.anchor, open.measure)
-            }
+            Event::MappingStart(_, anchor, _) => self.begin(anchor, origin, Content::map()),
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some((_, measure)) if self.weight.saturating_add(measure.weight) > self.limits.weight_max => {
                     let message = "aliases make the file too large".to_owned();
@@ -189,6 +206,23 @@ impl Builder {
             },
             _ => Ok(()),
         }
+    }
+
+    fn scalar(&mut self, text: String, plain: bool, origin: Origin, anchor: usize) -> Result<(), Diagnostic> {
+        let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+        let measure = Measure { weight: NODE_WEIGHT + text.len(), depth: 0 };
+        let value = if null { Value::Null } else { Value::Text { text, plain } };
+        self.finish(Node { value, origin }, anchor, measure)
+    }
+
+    /// The list or mapping that began last has ended.
+    fn end(&mut self) -> Result<(), Diagnostic> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let value = match open.content {
+            Content::List(items) => Value::List(items),
+            Content::Map { entries, .. } => Value::Map(entries),
+        };
+        self.finish(Node { value, origin: open.origin }, open.anchor, open.measure)
     }
 
     fn begin(&mut self, anchor: usize, origin: Origin, content: Content) -> Result<(), Diagnostic> {
@@ -269,5 +303,100 @@ fn error(origin: Origin, message: String, help: Option<&str>) -> Diagnostic {
         key: String::new(),
         message,
         help: help.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: YamlLimits = YamlLimits { bytes_max: 1 << 20, depth_max: 8, weight_max: 1 << 20 };
+
+    /// What the reader of JSON makes of a text, if it takes it, is what the reader of YAML does. Whether it took it.
+    fn agree(text: &str) -> bool {
+        let json = read_json(text, &LIMITS, Documents::One);
+        if let Some(json) = &json {
+            assert_eq!(
+                read_yaml(text, &LIMITS, Documents::One).as_deref(),
+                Ok(std::slice::from_ref(json)),
+                "{text}"
+            );
+        }
+        json.is_some()
+    }
+
+    /// JSON without white space, with words and texts that mean something in YAML.
+    fn value() -> impl Strategy<Value = String> {
+        let words = [
+            "true",
+            "false",
+            "null",
+            "0",
+            "-1",
+            "10.25",
+            "007",
+            "\"\"",
+            "\"null\"",
+            "\"- a: b # c\"",
+            "\"&a\"",
+            "\" x \"",
+            "\"a\\n\\\"\\\\t\"",
+            "\"{}[],:\"",
+            "\"---\"",
+            "\"<<\"",
+            "\"\\r\\t\"",
+        ];
+        let leaf = prop_oneof![
+            prop::sample::select(words.to_vec()).prop_map(str::to_owned),
+            "[ -!#-\\[\\]-~]{0,12}".prop_map(|text| format!("\"{text}\"")),
+        ];
+        leaf.prop_recursive(6, 60, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::btree_map("[ -!#-\\[\\]-~]{0,6}", inner, 0..5).prop_map(|entries| {
+                    let entries = entries.iter().map(|(key, value)| format!("\"{key}\":{value}"));
+                    format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_read_as_the_yaml_that_it_is(value in value(), key in "[a-z]{1,4}") {
+            // Two keys of a mapping that are one are an error, which the reader of YAML tells; so is a merge key.
+            let text = format!("{{\"{key}\":[{value}]}}");
+            let has_merge_key = text.contains("\"<<\":");
+            let deep = read_yaml(&text, &LIMITS, Documents::One).is_err();
+            prop_assert_eq!(agree(&text), !(has_merge_key || deep), "{}", text);
+        }
+
+        /// Broken anywhere it is left to the reader of YAML, or means the same.
+        #[test]
+        fn what_is_nearly_json_is_never_read_otherwise(
+            value in value(), at in 0..200usize, piece in prop::sample::select(
+                vec![" ", "\n", ",", ":", "{", "}", "[", "]", "\"", "\\", "#", "- ", "? ", "\t", "\u{feff}", "ä", "<<", "&a ", "*a", "!x ", "'", "\\u0041", "1e5", "+1", "."]
+            ), cut in 0..3usize
+        ) {
+            let mut text = format!("{{\"a\":{value}}}");
+            let at = at.min(text.len());
+            let end = (at + cut).min(text.len());
+            text.replace_range(at..end, piece);
+            agree(&text);
+        }
+    }
+
+    #[test]
+    fn long_keys_and_deep_lists_are_read_as_yaml_reads_them() {
+        for length in [1, 900, 999, 1000, 1001, 1023, 1024, 1025, 5000] {
+            agree(&format!("{{\"{}\":1}}", "k".repeat(length)));
+            agree(&format!("{{\"a\":[1,{{\"{}\":1}}]}}", "k".repeat(length)));
+        }
+        for depth in 1..12 {
+            agree(&format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+        }
+        assert!(agree("{\"a\":{},\"b\":[],\"c\":[{}]}"));
     }
 }
