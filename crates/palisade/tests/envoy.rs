@@ -256,6 +256,45 @@ fn an_exchange_that_both_filters_see_is_one_in_the_log() {
 }
 
 #[test]
+fn responses_have_the_headers_of_their_service_and_path() {
+    let folder = Folder::new();
+    let rules = rules(&folder);
+    let config = folder.write(
+        "palisade.yaml",
+        format!(
+            "services:\n  - name: shop\n    responseHeaders: {{set: {{x-frame-options: DENY}}, remove: [content-type]}}\n\
+             routes: [{{path: /, service: shop}}]\n\
+             profiles:\n  default:\n    mode: block\n    rules: {{files: [{rules}]}}\n    responseHeaders:\n      \
+             - {{paths: [/admin/], set: {{x-frame-options: SAMEORIGIN}}, add: {{x-told: again}}}}\n"
+        ),
+    );
+    let seen = |setup: &Setup, target| {
+        let response = setup.get(target);
+        let header = |name| response.header(name).map(str::to_owned);
+        (response.status, header("x-frame-options"), header("x-told"), header("content-type").is_some())
+    };
+    for bootstrap in EXAMPLES {
+        let Some(setup) = Setup::start(bootstrap, &["--config", &config]) else { return };
+        // ext_authz has no word for headers that go.
+        let stays = bootstrap == "ext-authz.yaml";
+        let at = |status, frames: &str, told: Option<&str>, stays: bool| {
+            (status, Some(frames.to_owned()), told.map(str::to_owned), stays)
+        };
+        assert_eq!(seen(&setup, "/"), at(200, "DENY", None, stays), "{bootstrap}");
+        assert_eq!(seen(&setup, "/admin/a"), at(200, "SAMEORIGIN", Some("again"), stays), "{bootstrap}");
+        assert_eq!(seen(&setup, "/administration"), at(200, "DENY", None, stays), "{bootstrap}");
+        // Envoy says itself what a page of ours is.
+        assert_eq!(
+            seen(&setup, "/admin/?q=attack"),
+            at(403, "SAMEORIGIN", Some("again"), true),
+            "{bootstrap}"
+        );
+        let said = setup.palisade.err().matches("those headers stay").count();
+        assert_eq!(said, usize::from(stays), "{bootstrap}");
+    }
+}
+
+#[test]
 fn envoys_route_chooses_service_and_profile() {
     let folder = Folder::new();
     let rules = rules(&folder);

@@ -10,6 +10,7 @@ use palisade_inspect::{Action, Cause, Outcome};
 use palisade_model::Verdict;
 
 use crate::block_page::{AnswerForm, OwnAnswer};
+use crate::site::{HeaderChanges, Site};
 
 /// Why a request does not pass, as the `x-palisade-reason` field of its answer says it: so that a block can be told
 /// from what went wrong, by people and by monitors. What was found is for the logs.
@@ -118,6 +119,28 @@ pub(super) fn set(name: &str, value: &str, form: ValueForm) -> HeaderValueOption
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
         ..HeaderValueOption::default()
     }
+}
+
+/// A field beside those of its name.
+pub(super) fn add(name: &str, value: &str, form: ValueForm) -> HeaderValueOption {
+    HeaderValueOption {
+        append_action: HeaderAppendAction::AppendIfExistsOrAdd as i32,
+        ..set(name, value, form)
+    }
+}
+
+/// Changes to the headers of a response that goes on, its request's id among them.
+pub(super) fn response_changes(
+    request_id: &str,
+    site: Option<&Site>,
+    form: ValueForm,
+) -> Vec<HeaderValueOption> {
+    let mut all = vec![set("x-request-id", request_id, form)];
+    if let Some(HeaderChanges { set: over, add: beside, .. }) = site.map(|site| &site.headers) {
+        all.extend(over.iter().map(|(name, value)| set(name, value, form)));
+        all.extend(beside.iter().map(|(name, value)| add(name, value, form)));
+    }
+    all
 }
 
 /// Where a field's value stands in a message.

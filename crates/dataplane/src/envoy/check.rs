@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status};
 
-use super::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, set};
+use super::answer::{Reason, Refusal, ValueForm, metadata, refused_metadata, response_changes, set};
 use super::attributes::{EnvoyHead, HeadBuilder, bytes_of, socket_address};
 use super::within::{Late, within};
 use super::{Asked, Protected, Shared};
@@ -53,12 +53,12 @@ impl Shared {
         if self.is_not_ready(&asked) {
             return self.unjudged(&asked, None, 503, Reason::NotReady);
         }
-        let Some(protected) = self.protected(&asked, &attributes.context_extensions) else {
+        let Some(protected) = self.protected(&mut asked, &attributes.context_extensions) else {
             self.no_route(&asked);
             return self.unjudged(&asked, None, 404, Reason::NoRoute);
         };
         if self.joined.is_live(&asked.request_id) {
-            return allowed(asked, None);
+            return self.allowed(asked, None);
         }
         let due = Instant::now() + self.listener.deadline;
         let Ok((mut exchange, stand)) = within(due, self.begin(&mut asked, &protected, false)).await else {
@@ -75,11 +75,7 @@ impl Shared {
             stand => Ok(stand),
         };
         let fields = exchange.refusal_fields().to_vec();
-        let form = AnswerForm {
-            retry_after: exchange.retry_after(),
-            fields: &fields,
-            ..self.form(&asked, Some(&protected))
-        };
+        let form = AnswerForm { retry_after: exchange.retry_after(), fields: &fields, ..self.form(&asked) };
         let service = &protected.service.name;
         let unjudged = |status, reason| {
             let said = refused_metadata(&asked.request_id, Some(service), reason);
@@ -123,7 +119,25 @@ impl Shared {
                 return denied(refusal, said);
             }
         }
-        allowed(asked, said)
+        self.allowed(asked, said)
+    }
+
+    fn allowed(&self, asked: Asked, said: Option<Struct>) -> CheckResponse {
+        // Where ext_proc sees the response, it changes it.
+        let site = asked.site.as_deref().filter(|_| !self.listener.joined);
+        if site.is_some_and(|site| !site.headers.remove.is_empty()) {
+            self.headers_stay(&asked);
+        }
+        CheckResponse {
+            status: Some(rpc::Status { code: Code::Ok as i32, ..rpc::Status::default() }),
+            http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+                headers: asked.told.iter().map(|(name, value)| set(name, value, ValueForm::Text)).collect(),
+                response_headers_to_add: response_changes(&asked.request_id, site, ValueForm::Text),
+                headers_to_remove: asked.forged,
+                ..OkHttpResponse::default()
+            })),
+            dynamic_metadata: said,
+        }
     }
 
     /// The answer to a request that nobody has judged.
@@ -134,8 +148,8 @@ impl Shared {
         status: u16,
         reason: Reason,
     ) -> CheckResponse {
-        let refusal = Refusal::of_status(status, &self.form(asked, protected), reason)
-            .for_call(asked.is_grpc, &asked.request_id);
+        let refusal =
+            Refusal::of_status(status, &self.form(asked), reason).for_call(asked.is_grpc, &asked.request_id);
         let service = protected.map(|protected| protected.service.name.as_str());
         denied(refusal, Some(refused_metadata(&asked.request_id, service, reason)))
     }
@@ -196,19 +210,6 @@ async fn judge_body(exchange: &mut Exchange, shown: &Shown) -> Result<Stand, Fai
         return exchange.request_cut().await;
     }
     exchange.request_end().await
-}
-
-fn allowed(asked: Asked, said: Option<Struct>) -> CheckResponse {
-    CheckResponse {
-        status: Some(rpc::Status { code: Code::Ok as i32, ..rpc::Status::default() }),
-        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-            headers: asked.told.iter().map(|(name, value)| set(name, value, ValueForm::Text)).collect(),
-            response_headers_to_add: vec![set("x-request-id", &asked.request_id, ValueForm::Text)],
-            headers_to_remove: asked.forged,
-            ..OkHttpResponse::default()
-        })),
-        dynamic_metadata: said,
-    }
 }
 
 fn denied(refusal: Refusal, said: Option<Struct>) -> CheckResponse {

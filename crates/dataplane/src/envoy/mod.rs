@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use palisade_http::{FramingFinding, RequestHead};
+use palisade_http::{FramingFinding, RequestHead, Target};
 use palisade_inspect::{Peer, Service};
 use palisade_model::PeerIdentity;
 
@@ -103,6 +103,8 @@ struct Shared {
     joined: Joined,
     /// It was said once that headers come joined and not raw.
     said_joined_headers: AtomicBool,
+    /// It was said once that headers of responses stay which are to go.
+    said_headers_stay: AtomicBool,
     /// It was said once that a response came without its request.
     said_unseen_request: AtomicBool,
     told_not_ready: Throttle,
@@ -126,6 +128,8 @@ struct Asked {
     forged: Vec<String>,
     /// Fields that the service gets in place of those of their names.
     told: Vec<(String, String)>,
+    /// What answers to it look like, once its service is known.
+    site: Option<Arc<Site>>,
 }
 
 impl Asked {
@@ -140,6 +144,7 @@ impl Asked {
             request_id: id.unwrap_or_else(request_id),
             forged: forged(&head),
             told: Vec::new(),
+            site: None,
             ambiguity: None,
             head,
             peer,
@@ -262,7 +267,14 @@ impl Shared {
 
     /// To which service a request belongs: Envoy's route says so by `service` and `profile` of its context extensions,
     /// else ours do by host and path.
-    fn protected(&self, asked: &Asked, extensions: &HashMap<String, String>) -> Option<Arc<Protected>> {
+    fn protected(&self, asked: &mut Asked, extensions: &HashMap<String, String>) -> Option<Arc<Protected>> {
+        let protected = self.led_to(asked, extensions)?;
+        let target = Target::new(&asked.head.target, &asked.head.method);
+        asked.site = protected.site.clone().map(|site| site.at(target.path()));
+        Some(protected)
+    }
+
+    fn led_to(&self, asked: &Asked, extensions: &HashMap<String, String>) -> Option<Arc<Protected>> {
         let (service, profile) = (extensions.get("service"), extensions.get("profile"));
         if service.is_none() && profile.is_none() {
             return self.listener.routes.find(&asked.head);
@@ -281,14 +293,14 @@ impl Shared {
         }
     }
 
-    fn form<'a>(&self, asked: &'a Asked, protected: Option<&'a Protected>) -> AnswerForm<'a> {
+    fn form<'a>(&self, asked: &'a Asked) -> AnswerForm<'a> {
         AnswerForm {
             request_id: &asked.request_id,
             json: asked.wants_json,
             head_only: asked.is_head,
             close: false,
             http10: false,
-            site: protected.and_then(|protected| protected.site.as_deref()),
+            site: asked.site.as_deref(),
             retry_after: None,
             fields: &[],
         }
@@ -317,6 +329,17 @@ impl Shared {
                 &nobody,
                 "Envoy shows a response without its request, which passes: an answer of a filter before ours, or \
                  request_header_mode is not SEND (this is said once)",
+            );
+        }
+    }
+
+    /// Says once that headers of responses stay, which ext_authz cannot take away.
+    fn headers_stay(&self, asked: &Asked) {
+        if !self.said_headers_stay.swap(true, Ordering::Relaxed) {
+            self.remark(
+                asked,
+                "responseHeaders of this service has `remove`, for which Envoy's ext_authz has no word: those headers stay; set \
+                 ext_proc after it, with `joined: true` here (this is said once)",
             );
         }
     }

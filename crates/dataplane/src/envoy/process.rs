@@ -38,7 +38,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::refusal::{Stop, Word};
-use super::answer::{Reason, ValueForm, set};
+use super::answer::{Reason, ValueForm, response_changes};
 use super::attributes::response_head;
 use super::messages::{Way, asked, changed, is_duplex, passed, streamed, untouched};
 use super::on_the_way::OnTheWay;
@@ -212,7 +212,7 @@ impl Conversation {
             self.about = Some(About { asked, protected: None, exchange: None });
             return Err(Word::Status(503, Reason::NotReady));
         }
-        let protected = self.shared.protected(&asked, &HashMap::new());
+        let protected = self.shared.protected(&mut asked, &HashMap::new());
         if let Some(exchange) = self.shared.joined.take(&asked.request_id) {
             let pass = Answer::RequestHeaders(changed(std::mem::take(&mut asked.forged), &[]));
             self.about = Some(About { asked, protected, exchange: Some(exchange) });
@@ -287,11 +287,8 @@ impl Conversation {
         let head = response_head(&shown.headers.unwrap_or_default(), &limits.response_head);
         let decoder = ContentDecoder::new(&head.headers, limits.response_body_decoded_max);
         self.status = head.status;
-        let (request_id, exchange) = self.exchange()?;
-        let changes = HeaderMutation {
-            set_headers: vec![set("x-request-id", request_id, ValueForm::Raw)],
-            ..HeaderMutation::default()
-        };
+        let changes = self.about.as_ref().map(|about| response_mutation(&about.asked)).unwrap_or_default();
+        let (_, exchange) = self.exchange()?;
         let watched =
             exchange.may_watch_response().then(|| ContentDecoder::new(&head.headers, WATCHED_BYTES_MAX));
         let goes_on = settle(exchange.response_head(head).await?)?;
@@ -592,5 +589,14 @@ fn settle(stand: Stand) -> Result<bool, Word> {
         Stand::More => Ok(true),
         Stand::Decided(Action::Forward) => Ok(false),
         Stand::Decided(action) => Err(Word::Action(action)),
+    }
+}
+
+/// What becomes of the headers of a response that goes on.
+fn response_mutation(asked: &Asked) -> HeaderMutation {
+    let site = asked.site.as_deref();
+    HeaderMutation {
+        set_headers: response_changes(&asked.request_id, site, ValueForm::Raw),
+        remove_headers: site.map(|site| site.headers.remove.clone()).unwrap_or_default(),
     }
 }

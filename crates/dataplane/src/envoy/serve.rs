@@ -136,6 +136,7 @@ pub async fn serve_envoy(bound: BoundEnvoy, plane: Arc<Plane>, drain: Drain) -> 
         plane,
         joined: Joined::default(),
         said_joined_headers: AtomicBool::new(false),
+        said_headers_stay: AtomicBool::new(false),
         said_unseen_request: AtomicBool::new(false),
         told_not_ready: Throttle::default(),
     });

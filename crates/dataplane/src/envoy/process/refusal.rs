@@ -78,14 +78,11 @@ impl Conversation {
     /// What stops the exchange, as an answer.
     pub(super) fn stop(&mut self, word: Word) -> Stop {
         let nobody = Asked::new(palisade_http::RequestHead::default(), NOBODY, NOBODY);
-        let (asked, protected) = match &self.about {
-            Some(about) => (&about.asked, about.protected.as_deref()),
-            None => (&nobody, None),
-        };
+        let asked = self.about.as_ref().map_or(&nobody, |about| &about.asked);
         let exchange = self.about.as_ref().and_then(|about| about.exchange.as_deref());
         let retry_after = exchange.and_then(Exchange::retry_after);
         let fields = exchange.map_or(&[][..], Exchange::refusal_fields);
-        let form = AnswerForm { retry_after, fields, ..self.shared.form(asked, protected) };
+        let form = AnswerForm { retry_after, fields, ..self.shared.form(asked) };
         match word {
             Word::Action(action) => {
                 let reason = match asked.ambiguity {
