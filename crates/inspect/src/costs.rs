@@ -44,7 +44,7 @@ pub struct RuleCost {
 pub type WatchRule = Box<dyn FnMut(Option<RuleIndex>) + Send>;
 
 /// One exchange in so many is watched.
-const EVERY: u64 = 512;
+const EVERY: u64 = 4096;
 /// Which of them: not the first ones, which find nothing in any cache.
 const WATCHED: u64 = 15;
 /// What one run may count: a thread that was put aside would be charged to whichever rule was at work.

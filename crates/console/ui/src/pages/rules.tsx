@@ -125,7 +125,7 @@ function RulesHere({ place, window }: PageProps) {
                 </table>
               </div>
               <p class="note">
-                Cost is what a rule takes of a request on average, and its part of all rules: one request in 512 is timed. Before one was, and for
+                Cost is what a rule takes of a request on average, and its part of all rules: one request in 4,096 is timed. Before one was, and for
                 rules that ran in none of them, nothing is known.
               </p>
               <p class="more">
