@@ -13,6 +13,7 @@
 //! a configuration (`palisade-inspect`, `palisade-dataplane`, the binary).
 
 mod authentication;
+mod by_listener;
 mod check;
 mod client_address;
 mod collector;
@@ -50,6 +51,7 @@ pub use authentication::{
     ApiKeys, Authentication, AuthenticationMode, AuthenticationStage, Authenticator, Credential,
     CredentialPlace, ForwardAuth, Jwt, JwtAlgorithm, JwtKeys, RequiredClaims, credential_names,
 };
+pub use by_listener::ByListener;
 pub use check::EXCEPTIONS_MAX;
 pub use client_address::{AddressSource, ClientAddress, HopCount};
 pub use collector::{Collector, CollectorUrl, PlaneName};

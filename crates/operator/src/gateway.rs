@@ -2,7 +2,8 @@
 //! what became of it: addresses on Ingresses, statuses of the Gateway API's objects, events about what is not served as it is
 //! written. Of several gateways the one that holds the Lease writes.
 //!
-//! Nothing is decided here. What is watched lies in memory; a change is translated once it has stood still for a moment.
+//! Nothing is decided here. What is watched lies in memory. A change after quiet is translated at once, and what comes in a row
+//! together; what the cluster is told of it waits for nobody and holds nobody up, and of what was overtaken nothing is told.
 
 mod objects;
 mod statuses;
@@ -14,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use palisade_control::{Offers, Revision};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use self::objects::ingress_objects;
-use self::teller::Teller;
+use self::teller::{Addresses, News, Teller};
 use self::world::World;
 use crate::ingress::{Settings, Translator};
 use crate::runtime::{Leader, LeaderSettings, Metrics};
@@ -66,12 +67,14 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, offers: Offer
         let _ = tokio::time::timeout(SETTLES * 5, changed.notified()).await;
     }
     let mut translator = Translator::default();
-    let mut teller = Teller::new(client, scope);
+    let addresses = Addresses::follow(&client, &scope, &changed).await;
+    let (news, told) = watch::channel(None);
+    let telling = tokio::spawn(Teller::new(client, scope).follow(told, leader.leads(), say));
     let mut offered: Option<Revision> = None;
     loop {
         tell_troubles(&world);
-        let addresses = teller.addresses().await;
         let began = Instant::now();
+        let addresses = addresses.now();
         let observed = world.observed(&addresses);
         let translation = tokio::task::block_in_place(|| translator.translate(&observed, &settings));
         let revision = translation.bundle.revision();
@@ -95,23 +98,24 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, offers: Offer
                 Err(refused) => say(&format!("gateway: what is in force stays: {refused}")),
             }
         }
-        let writes = *leads.borrow_and_update();
-        teller.tell(&observed, &translation, &addresses, writes, say).await;
+        news.send_replace(Some(Arc::new(News { observed, translation, addresses })));
+        let done = tokio::time::Instant::now();
         tokio::select! {
             () = changed.notified() => {}
             led = leads.changed() => if led.is_err() { break },
             () = tokio::time::sleep(AGAIN) => {}
         }
-        // What comes in a row is translated once.
-        tokio::time::sleep(SETTLES).await;
+        // After quiet this is over already; what comes in a row is translated once.
+        tokio::time::sleep_until(done + SETTLES).await;
     }
+    telling.abort();
     leader.release().await;
 }
 
 /// How long a silent leader keeps its place.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// How long what changes is waited for.
+/// How long what comes in a row is gathered.
 const SETTLES: Duration = Duration::from_millis(20);
 
 /// How long what was refused, or what nobody told of, waits at most.

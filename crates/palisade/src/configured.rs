@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{Overrides, RouteBody};
+use palisade_config::{ByListener, Name, Overrides, RouteBody};
 use palisade_dataplane::{Authentication, LiveLists, host_of};
 use palisade_events::unix_millis;
 use palisade_http::{RequestHead, Target};
@@ -49,10 +49,11 @@ impl Configured {
     /// Never for a snapshot's own configuration, which was checked.
     pub(crate) fn of(snapshot: &Snapshot, modes: &Modes) -> Result<Self> {
         let config = &snapshot.config;
+        let services: HashMap<&Name, _> =
+            config.services.iter().map(|service| (&*service.name, service)).collect();
         let mut all = Vec::with_capacity(config.routes.len());
         for route in &config.routes {
-            let service = config.services.iter().find(|service| *service.name == *route.service);
-            let service = service.context("a checked route leads to a service")?;
+            let service = *services.get(&*route.service).context("a checked route leads to a service")?;
             let authentication = match snapshot.authenticators.is_empty() {
                 true => None,
                 false => authenticating::of_route(&snapshot.authenticators, service, route, Arc::default)?,
@@ -64,18 +65,13 @@ impl Configured {
                 authentication,
             });
         }
-        let table = |listener: Option<&str>| {
-            let routes = config.routes.iter().zip(&all);
-            let here = routes.filter(|(route, _)| {
-                listener.is_none()
-                    || route.listener.as_deref().is_none_or(|only| Some(only.as_str()) == listener)
-            });
-            RouteTable::new(here.map(|(route, inspecting)| RouteTo::of(route, inspecting.clone())))
-        };
-        let names = config.listeners.iter().map(|listener| listener.name.as_str());
-        let names = names.chain(config.envoy.iter().map(|envoy| envoy.name.as_str()));
-        let listeners = names.map(|name| (name.to_owned(), table(Some(name)))).collect();
-        let anywhere = table(None);
+        let to = |(number, route)| RouteTo::of(route, Inspecting::clone(&all[number]));
+        let by_listener = ByListener::of(config);
+        let table = |name: &Name| RouteTable::new(by_listener.routes(name).map(to));
+        let names = config.listeners.iter().map(|listener| &*listener.name);
+        let names = names.chain(config.envoy.iter().map(|envoy| &*envoy.name));
+        let listeners = names.map(|name| (name.as_str().to_owned(), table(name))).collect();
+        let anywhere = RouteTable::new(config.routes.iter().enumerate().map(to));
         Ok(Self { all, listeners, anywhere })
     }
 

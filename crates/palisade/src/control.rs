@@ -1,10 +1,10 @@
 //! What the API shows and changes: modes, lists and alerts of this process.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use palisade_config::{Route, Service};
+use palisade_config::{Name, Route, Service};
 use palisade_console::{
     AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
     Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, PolicyLearner, Replays, RouteInForce,
@@ -14,7 +14,6 @@ use palisade_events::alerts::{AlertObject, AlertStatus as Status};
 use palisade_inspect::{ModeOverride, ServiceMode};
 use palisade_lists::{Change, Entry, EntryId, Page, Query};
 use palisade_model::{EventId, Mode};
-use palisade_policy::{Object, ObjectKey};
 use serde_json::Value;
 
 use crate::dismissed::Dismissed;
@@ -35,12 +34,17 @@ pub(crate) struct Controls {
     excepted: Arc<SetExceptions>,
     lists: ListControls,
     alerts: AlertControls,
-    services: Mutex<Vec<Known>>,
-    /// Workloads that the configuration tells of.
-    workloads: Mutex<Vec<(ObjectKey, Object)>>,
+    services: Mutex<Arc<Services>>,
     explaining: Arc<Explaining>,
     replays: Arc<ReplayDesk>,
     dismissed: Dismissed,
+}
+
+/// Services of a snapshot, made when they are first asked for: a change waits for nobody who looks.
+#[derive(Debug)]
+struct Services {
+    snapshot: Arc<Snapshot>,
+    known: OnceLock<Vec<Known>>,
 }
 
 /// A service as it is configured.
@@ -69,7 +73,7 @@ struct KnownRoute {
 impl Controls {
     /// What a snapshot has.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         modes: Arc<Modes>,
         excepted: Arc<SetExceptions>,
         lists: Arc<ListStore>,
@@ -77,49 +81,23 @@ impl Controls {
         replays: Arc<ReplayDesk>,
         dismissed: Dismissed,
     ) -> Arc<Self> {
-        let explaining = Arc::new(Explaining::beside(lists.live().clone()));
-        let controls = Self {
+        let explaining = Explaining::of(snapshot, modes.clone(), lists.live().clone());
+        Arc::new(Self {
             modes,
             excepted,
             lists: ListControls(lists),
             alerts: AlertControls(outlets),
-            services: Mutex::default(),
-            workloads: Mutex::default(),
-            explaining,
+            services: Mutex::new(Services::of(snapshot)),
+            explaining: Arc::new(explaining),
             replays,
             dismissed,
-        };
-        controls.follow(snapshot);
-        Arc::new(controls)
+        })
     }
 
     /// Shows the services of another snapshot.
-    pub(crate) fn follow(&self, snapshot: &Snapshot) {
-        let known = |service: &Service| {
-            let of_service = |route: &&Route| *route.service == *service.name;
-            let own = |route: &&Route| route.mode.is_some() || route.profile.is_some();
-            let routes =
-                snapshot.config.routes.iter().filter(of_service).filter(own).map(|route| KnownRoute {
-                    hosts: route.hosts.iter().map(|host| host.to_string()).collect(),
-                    path: route.path.to_string(),
-                    mode: self.modes.mode(snapshot, service, Some(route)),
-                    written_at: if route.mode.is_some() { "route" } else { "profile" },
-                });
-            Known {
-                name: service.name.to_string(),
-                application: service.application,
-                workload: workload_of(snapshot, service),
-                mode: self.modes.mode(snapshot, service, None),
-                written_at: if service.mode.is_some() { "service" } else { "profile" },
-                routes: routes.collect(),
-                exceptions: exceptions_of(snapshot, service),
-            }
-        };
-        let services = snapshot.config.services.iter().map(known).collect();
-        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
-        *self.workloads.lock().unwrap_or_else(PoisonError::into_inner) =
-            policing::workloads(&snapshot.config).collect();
-        self.explaining.follow(snapshot, &self.modes);
+    pub(crate) fn follow(&self, snapshot: &Arc<Snapshot>) {
+        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = Services::of(snapshot);
+        self.explaining.follow(snapshot);
         self.replays.follow(snapshot);
     }
 
@@ -129,12 +107,32 @@ impl Controls {
     }
 
     fn service(&self, name: &str) -> Result<Known, ControlError> {
-        let known = self.known().into_iter().find(|known| known.name == name);
-        known.ok_or_else(|| ControlError::NotFound(format!("there is no service `{name}`")))
+        let services = self.services_now();
+        let known = services.known(&self.modes).iter().find(|known| known.name == name);
+        known.cloned().ok_or_else(|| ControlError::NotFound(format!("there is no service `{name}`")))
     }
 
-    fn known(&self) -> Vec<Known> {
+    fn services_now(&self) -> Arc<Services> {
         self.services.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Services {
+    fn of(snapshot: &Arc<Snapshot>) -> Arc<Self> {
+        Arc::new(Self { snapshot: snapshot.clone(), known: OnceLock::new() })
+    }
+
+    fn known(&self, modes: &Modes) -> &[Known] {
+        self.known.get_or_init(|| {
+            let config = &self.snapshot.config;
+            let mut routes: HashMap<&Name, Vec<&Route>> = HashMap::new();
+            for route in &config.routes {
+                routes.entry(&*route.service).or_default().push(route);
+            }
+            let of = |service: &Service| routes.get(&*service.name).map(Vec::as_slice).unwrap_or_default();
+            let known = |service| Known::of(&self.snapshot, modes, service, of(service));
+            config.services.iter().map(known).collect()
+        })
     }
 }
 
@@ -156,6 +154,26 @@ impl Modes {
 }
 
 impl Known {
+    /// A service with the routes that lead to it.
+    fn of(snapshot: &Snapshot, modes: &Modes, service: &Service, routes: &[&Route]) -> Self {
+        let own = routes.iter().filter(|route| route.mode.is_some() || route.profile.is_some());
+        let own = own.map(|route| KnownRoute {
+            hosts: route.hosts.iter().map(|host| host.to_string()).collect(),
+            path: route.path.to_string(),
+            mode: modes.mode(snapshot, service, Some(route)),
+            written_at: if route.mode.is_some() { "route" } else { "profile" },
+        });
+        Self {
+            name: service.name.to_string(),
+            application: service.application,
+            workload: workload_of(snapshot, service),
+            mode: modes.mode(snapshot, service, None),
+            written_at: if service.mode.is_some() { "service" } else { "profile" },
+            routes: own.collect(),
+            exceptions: exceptions_of(snapshot, service, routes),
+        }
+    }
+
     fn in_force(&self, modes: &Modes) -> ServiceInForce {
         let from = |mode: &ServiceMode, written_at| if mode.is_set() { "run-time" } else { written_at };
         let routes = self.routes.iter().map(|route| RouteInForce {
@@ -179,12 +197,12 @@ impl Known {
 
 impl Control for Controls {
     fn policy_learner(&self, staged: bool) -> Box<dyn PolicyLearner> {
-        let workloads = self.workloads.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let workloads = policing::workloads(&self.services_now().snapshot.config).collect();
         Box::new(Suggesting::about(workloads, staged))
     }
 
     fn services(&self) -> Vec<ServiceInForce> {
-        self.known().iter().map(|known| known.in_force(&self.modes)).collect()
+        self.services_now().known(&self.modes).iter().map(|known| known.in_force(&self.modes)).collect()
     }
 
     fn set_mode(
@@ -279,16 +297,16 @@ impl Control for Controls {
     }
 
     fn places(&self) -> Vec<Place> {
-        let place = |known: Known| {
-            let (namespace, name) = known.workload;
+        let place = |known: &Known| {
+            let (namespace, name) = known.workload.clone();
             Place {
                 namespace: namespace.unwrap_or_else(|| "-".to_owned()),
                 name: name.unwrap_or_else(|| known.name.clone()),
                 mode: known.mode.in_force().as_str(),
-                service: known.name,
+                service: known.name.clone(),
             }
         };
-        self.known().into_iter().map(place).collect()
+        self.services_now().known(&self.modes).iter().map(place).collect()
     }
 
     fn alerts(&self) -> Result<Vec<AlertInForce>, ControlError> {
@@ -447,9 +465,8 @@ fn why(reason: &str) -> String {
 }
 
 /// What a service is excepted from by its configuration: where that stands, and what.
-fn exceptions_of(snapshot: &Snapshot, service: &Service) -> Vec<(String, Value)> {
-    let routes = snapshot.config.routes.iter().filter(|route| *route.service == *service.name);
-    let named = routes.clone().filter_map(|route| route.profile.as_deref());
+fn exceptions_of(snapshot: &Snapshot, service: &Service, routes: &[&Route]) -> Vec<(String, Value)> {
+    let named = routes.iter().filter_map(|route| route.profile.as_deref());
     let mut profiles: Vec<_> = std::iter::once(&*service.profile).chain(named).collect();
     profiles.sort();
     profiles.dedup();
@@ -458,7 +475,7 @@ fn exceptions_of(snapshot: &Snapshot, service: &Service) -> Vec<(String, Value)>
         profile.exceptions.iter().map(move |one| (format!("profile {name}"), as_written(one)))
     });
     let own = service.exceptions.iter().map(|one| ("service".to_owned(), as_written(one)));
-    let of_routes = routes.flat_map(|route| {
+    let of_routes = routes.iter().flat_map(|route| {
         route.exceptions.iter().map(|one| (format!("route {}", *route.path), as_written(one)))
     });
     of_profiles.chain(own).chain(of_routes).collect()

@@ -1,7 +1,7 @@
 //! What the console asks about what is in force: rules, and what a request would meet.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use palisade_config::{Exception, Name};
 use palisade_console::{Explainer, Question, RuleCostShown, RuleQuery, RuleShown, Rules};
@@ -20,14 +20,21 @@ use crate::exchange::Exchange;
 use crate::modes::Modes;
 use crate::snapshot::Snapshot;
 
-/// What is in force, to be asked about.
+/// What is in force, to be asked about. What answers is made when somebody first asks: a change waits for nobody who looks.
 #[derive(Debug)]
 pub(crate) struct Explaining {
-    in_force: Mutex<Arc<InForce>>,
+    now: Mutex<Arc<Asked>>,
+    modes: Arc<Modes>,
     lists: Arc<LiveLists>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
+struct Asked {
+    snapshot: Arc<Snapshot>,
+    in_force: OnceLock<InForce>,
+}
+
+#[derive(Debug)]
 struct InForce {
     configured: Configured,
     /// In the order of the configuration.
@@ -49,66 +56,35 @@ struct Protecting {
 }
 
 impl Explaining {
-    /// Of nothing yet, with the lists as they are while requests come.
-    pub(crate) fn beside(lists: Arc<LiveLists>) -> Self {
-        Self { in_force: Mutex::default(), lists }
+    /// About a snapshot, with modes that are set and the lists as they are while requests come.
+    pub(crate) fn of(snapshot: &Arc<Snapshot>, modes: Arc<Modes>, lists: Arc<LiveLists>) -> Self {
+        Self { now: Mutex::new(Asked::about(snapshot)), modes, lists }
     }
 
-    /// Is about another snapshot from now on, with the modes that are set.
-    pub(crate) fn follow(&self, snapshot: &Snapshot, modes: &Modes) {
-        let Snapshot { config, profiles, .. } = snapshot;
-        let protecting = |name: &Name| {
-            let profile = profiles.get(name)?;
-            let set = profile.rules.clone()?;
-            let of_profile = config.services.iter().filter(|service| *service.profile == *name);
-            Some(Protecting {
-                name: name.clone(),
-                costs: profile.costs.clone(),
-                paranoia: paranoia_of(&set),
-                services: of_profile
-                    .map(|service| (service.name.to_string(), modes.mode(snapshot, service, None)))
-                    .collect(),
-                set,
-            })
-        };
-        let mut exceptions = Vec::new();
-        for (name, profile) in config.profiles.iter() {
-            let of_profile =
-                |exception: &Exception| (format!("profile {name}"), (*name).clone(), exception.clone());
-            exceptions.extend(profile.exceptions.iter().map(|exception| of_profile(exception)));
-        }
-        let mut profile_of: HashMap<&str, &Name> = HashMap::new();
-        for service in &config.services {
-            profile_of.insert(service.name.as_str(), &*service.profile);
-            let whose = format!("service {}", *service.name);
-            let its = snapshot.exceptions_of(service).cloned();
-            exceptions.extend(its.map(|exception| (whose.clone(), (*service.profile).clone(), exception)));
-        }
-        for route in &config.routes {
-            let profile =
-                route.profile.as_deref().or_else(|| profile_of.get(route.service.as_str()).copied());
-            let Some(profile) = profile else { continue };
-            let whose = format!("route {} of {}", *route.path, *route.service);
-            let its = route.exceptions.iter().map(|exception| (**exception).clone());
-            exceptions.extend(its.map(|exception| (whose.clone(), profile.clone(), exception)));
-        }
-        let in_force = InForce {
-            // It was made from a checked configuration.
-            configured: Configured::of(snapshot, modes).unwrap_or_default(),
-            profiles: config.profiles.iter().filter_map(|(name, _)| protecting(name)).collect(),
-            exceptions,
-        };
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+    /// Is about another snapshot from now on.
+    pub(crate) fn follow(&self, snapshot: &Arc<Snapshot>) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Asked::about(snapshot);
     }
 
-    fn now(&self) -> Arc<InForce> {
-        self.in_force.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn now(&self) -> Arc<Asked> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Asked {
+    fn about(snapshot: &Arc<Snapshot>) -> Arc<Self> {
+        Arc::new(Self { snapshot: snapshot.clone(), in_force: OnceLock::new() })
+    }
+
+    fn in_force(&self, modes: &Modes) -> &InForce {
+        self.in_force.get_or_init(|| InForce::of(&self.snapshot, modes))
     }
 }
 
 impl Explainer for Explaining {
     fn rules(&self, query: &RuleQuery<'_>) -> Rules {
-        let in_force = self.now();
+        let now = self.now();
+        let in_force = now.in_force(&self.modes);
         let text = query.text.to_lowercase();
         let like = in_force.profiles.iter().flat_map(|profile| {
             let text = &text;
@@ -133,7 +109,8 @@ impl Explainer for Explaining {
     }
 
     fn explain(&self, question: &Question<'_>) -> Result<Value, String> {
-        let in_force = self.now();
+        let now = self.now();
+        let in_force = now.in_force(&self.modes);
         let configured = &in_force.configured;
         let of_service =
             |inspecting: &&Inspecting| question.service.is_none_or(|name| inspecting.service.name == name);
@@ -165,6 +142,53 @@ enum Listed<'r> {
 }
 
 impl InForce {
+    fn of(snapshot: &Snapshot, modes: &Modes) -> Self {
+        let Snapshot { config, profiles, .. } = snapshot;
+        let mut services: HashMap<&Name, Vec<_>> = HashMap::new();
+        for service in &config.services {
+            let mode = modes.mode(snapshot, service, None);
+            services.entry(&*service.profile).or_default().push((service.name.to_string(), mode));
+        }
+        let mut protecting = |name: &Name| {
+            let profile = profiles.get(name)?;
+            let set = profile.rules.clone()?;
+            Some(Protecting {
+                name: name.clone(),
+                costs: profile.costs.clone(),
+                paranoia: paranoia_of(&set),
+                services: services.remove(name).unwrap_or_default(),
+                set,
+            })
+        };
+        let mut exceptions = Vec::new();
+        for (name, profile) in config.profiles.iter() {
+            let of_profile =
+                |exception: &Exception| (format!("profile {name}"), (*name).clone(), exception.clone());
+            exceptions.extend(profile.exceptions.iter().map(|exception| of_profile(exception)));
+        }
+        let mut profile_of: HashMap<&str, &Name> = HashMap::new();
+        for service in &config.services {
+            profile_of.insert(service.name.as_str(), &*service.profile);
+            let whose = format!("service {}", *service.name);
+            let its = snapshot.exceptions_of(service).cloned();
+            exceptions.extend(its.map(|exception| (whose.clone(), (*service.profile).clone(), exception)));
+        }
+        for route in &config.routes {
+            let profile =
+                route.profile.as_deref().or_else(|| profile_of.get(route.service.as_str()).copied());
+            let Some(profile) = profile else { continue };
+            let whose = format!("route {} of {}", *route.path, *route.service);
+            let its = route.exceptions.iter().map(|exception| (**exception).clone());
+            exceptions.extend(its.map(|exception| (whose.clone(), profile.clone(), exception)));
+        }
+        Self {
+            // It was made from a checked configuration.
+            configured: Configured::of(snapshot, modes).unwrap_or_default(),
+            profiles: config.profiles.iter().filter_map(|(name, _)| protecting(name)).collect(),
+            exceptions,
+        }
+    }
+
     fn shown(&self, of: &Protecting, index: RuleIndex, rule: &Rule) -> RuleShown {
         let Protecting { name: profile, set, .. } = of;
         let tags = rule_words::tags(rule);

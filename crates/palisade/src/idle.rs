@@ -1,9 +1,9 @@
 //! Exceptions that except nothing: a slip in an id, or a rule that is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use palisade_config::{Config, Diagnostic, Exception, Located, Name, Severity};
+use palisade_config::{Config, Diagnostic, Exception, Located, Name, Route, Severity};
 use palisade_engine::RuleSet;
 use palisade_inspect::Exceptions;
 
@@ -13,12 +13,18 @@ pub(crate) fn idle_exceptions(
     rules_of: impl Fn(&Name) -> Option<Arc<RuleSet>>,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let mut routes_to: HashMap<&Name, Vec<&Route>> = HashMap::new();
+    for route in &config.routes {
+        routes_to.entry(&*route.service).or_default().push(route);
+    }
+    let profile_of: HashMap<&Name, &Name> =
+        config.services.iter().map(|service| (&*service.name, &*service.profile)).collect();
     for (name, profile) in config.profiles.iter() {
         idle(&format!("profiles.{name}"), &profile.exceptions, &[name], &rules_of, &mut found);
     }
     let services = config.services.iter().enumerate();
     for (index, service) in services.filter(|(_, service)| !service.exceptions.is_empty()) {
-        let routes = config.routes.iter().filter(|route| route.service == service.name);
+        let routes = routes_to.get(&*service.name).into_iter().flatten();
         let profiles: BTreeSet<&Name> =
             routes.map(|route| route.profile.as_deref().unwrap_or(&service.profile)).collect();
         let profiles: Vec<&Name> = profiles.into_iter().collect();
@@ -26,10 +32,8 @@ pub(crate) fn idle_exceptions(
     }
     let routes = config.routes.iter().enumerate();
     for (index, route) in routes.filter(|(_, route)| !route.exceptions.is_empty()) {
-        let service = config.services.iter().find(|service| service.name == route.service);
-        let Some(profile) = route.profile.as_deref().or(service.map(|service| &*service.profile)) else {
-            continue;
-        };
+        let of_service = || profile_of.get(&*route.service).copied();
+        let Some(profile) = route.profile.as_deref().or_else(of_service) else { continue };
         idle(&format!("routes[{index}]"), &route.exceptions, &[profile], &rules_of, &mut found);
     }
     found

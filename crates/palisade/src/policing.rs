@@ -3,12 +3,13 @@
 //! What decides lives outside of the snapshot and is changed in place; a snapshot only says which services stand behind it,
 //! and as which workload. Or they are Calico's agent's: then a thread follows it, and nothing here is read.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use palisade_config::{
-    Config, Listener, PlaintextPeers, Policies, PolicySync, Route, Service, SyncMode, Workload,
+    Config, Name, PlaintextPeers, Policies, PolicySync, Route, Service, SyncMode, Workload,
 };
 use palisade_console::PolicyShown;
 use palisade_inspect::{Direction, Ends, Gate, Listens, Waits};
@@ -118,7 +119,8 @@ impl Policing {
         let store = self.store.get_or_insert_with(|| Arc::new(Store::new(Feed::Complete)));
         self.shown.set(Some((store.clone(), None)));
         let told: Vec<(ObjectKey, Object)> = workloads(config).collect();
-        let gone = self.told.iter().filter(|(key, _)| told.iter().all(|(there, _)| there != key));
+        let there: HashSet<&ObjectKey> = told.iter().map(|(key, _)| key).collect();
+        let gone = self.told.iter().filter(|(key, _)| !there.contains(key));
         let mut changes: Vec<Change> = gone.map(|(key, _)| (key.clone(), None)).collect();
         changes.extend(told.iter().map(|(key, object)| (key.clone(), Some(object.clone()))));
         self.told = told;
@@ -228,9 +230,19 @@ impl Policing {
             return Vec::new();
         }
         let mut warnings: Vec<String> = self.unmet_claims(config).collect();
-        for (service, direction) in in_use(config) {
+        let asked = asked_at(config);
+        let knows_whose_it_is = |service: &Service| {
+            // An Envoy says with each request where it arrived.
+            !config.envoy.is_empty() && store.size().endpoints > 0
+                || asked.get(&*service.name).into_iter().flatten().any(|address| {
+                    store.workload_at(*address, None).is_some()
+                        || address.is_unspecified() && store.size().endpoints > 0
+                })
+        };
+        for (_, service, direction) in in_use(config) {
             match ours(config, service, direction) {
-                None if self.knows_whose_it_is(config, service) => {}
+                // A pod among the objects has the address at which it is asked; where that may be any, any pod has one.
+                None if knows_whose_it_is(service) => {}
                 None => warnings.push(format!(
                     "warning: service {}: nobody says whose it is, so that policies refuse every request to it: write \
                      `workload: {{namespace: ..., name: ..., labels: {{...}}}}`, at the top or at the service, or put the pod \
@@ -259,12 +271,10 @@ impl Policing {
 
     /// Routes before which nobody verifies tokens, where a policy asks for their claims.
     fn unmet_claims(&self, config: &Config) -> impl Iterator<Item = String> {
-        config.routes.iter().filter_map(|route| {
-            let service = config.services.iter().find(|service| *service.name == *route.service)?;
+        in_use(config).filter_map(|(route, service, direction)| {
             if authenticating::told(service, route).is_some() {
                 return None;
             }
-            let direction = direction_of(config, route);
             let workload = name_of(ours(config, service, direction)?);
             let policy = self.store.as_ref()?.asks_claims(&workload, direction)?;
             Some(format!(
@@ -276,46 +286,59 @@ impl Policing {
         })
     }
 
-    /// Whether a pod among the objects has the address at which a service is asked; where that may be any, whether any has
-    /// one.
-    fn knows_whose_it_is(&self, config: &Config, service: &Service) -> bool {
-        let Some(store) = &self.store else { return false };
-        let leads_here = |listener: &&Listener| {
-            let takes = |route: &&Route| route.listener.as_ref().is_none_or(|name| **name == *listener.name);
-            config.routes.iter().filter(takes).any(|route| *route.service == *service.name)
-        };
-        let addresses = config.listeners.iter().filter(leads_here).map(|listener| listener.address.0.ip());
-        // An Envoy says with each request where it arrived.
-        let asked = !config.envoy.is_empty();
-        let known = |address: IpAddr| store.workload_at(address, None).is_some();
-        addresses
-            .into_iter()
-            .any(|address| known(address) || address.is_unspecified() && store.size().endpoints > 0)
-            || asked && store.size().endpoints > 0
-    }
-
     /// The files that were read.
     pub(crate) fn seen(&self) -> &Seen {
         &self.seen
     }
 }
 
-/// Services that are asked, or called by our workload.
-fn in_use(config: &Config) -> impl Iterator<Item = (&Service, Direction)> {
-    config.routes.iter().filter_map(|route| {
-        let service = config.services.iter().find(|service| *service.name == *route.service)?;
-        Some((service, direction_of(config, route)))
-    })
+/// Routes with the services that are asked by them, or called by our workload.
+fn in_use(config: &Config) -> impl Iterator<Item = (&Route, &Service, Direction)> {
+    let services: HashMap<&Name, &Service> =
+        config.services.iter().map(|service| (&*service.name, service)).collect();
+    let outbound = Outbound::of(config);
+    config
+        .routes
+        .iter()
+        .filter_map(move |route| Some((route, *services.get(&*route.service)?, outbound.direction_of(route))))
 }
 
-/// Whether a route takes what comes in or the workload's own calls.
-pub(crate) fn direction_of(config: &Config, route: &Route) -> Direction {
-    let outbound = route.listener.as_deref().is_some_and(|name| {
-        let is = |there: &&Listener| &*there.name == name;
-        let listener = config.listeners.iter().find(is);
-        listener.is_some_and(|listener| listener.direction == palisade_config::Direction::Outbound)
-    });
-    if outbound { Direction::Egress } else { Direction::Ingress }
+/// The addresses at which each service is asked.
+fn asked_at(config: &Config) -> HashMap<&Name, HashSet<IpAddr>> {
+    let ip = |listener: &palisade_config::Listener| listener.address.0.ip();
+    let all: HashSet<IpAddr> = config.listeners.iter().map(ip).collect();
+    let named: HashMap<&Name, IpAddr> =
+        config.listeners.iter().map(|listener| (&*listener.name, ip(listener))).collect();
+    let mut asked: HashMap<&Name, HashSet<IpAddr>> = HashMap::new();
+    for route in &config.routes {
+        let at = asked.entry(&*route.service).or_default();
+        match route.listener.as_deref() {
+            Some(listener) => at.extend(named.get(listener)),
+            None => at.extend(&all),
+        }
+    }
+    asked
+}
+
+/// The listeners that take our workload's own calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outbound(HashSet<Name>);
+
+impl Outbound {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        let listeners = config.listeners.iter();
+        let outbound = listeners.filter(|one| one.direction == palisade_config::Direction::Outbound);
+        Self(outbound.map(|listener| (*listener.name).clone()).collect())
+    }
+
+    /// Whether a route takes what comes in or the workload's own calls.
+    pub(crate) fn direction_of(&self, route: &Route) -> Direction {
+        match route.listener.as_deref() {
+            Some(listener) if self.0.contains(listener) => Direction::Egress,
+            _ => Direction::Ingress,
+        }
+    }
 }
 
 /// Who stands at the ends of a service's requests. A workload of a service's own is the one that we stand before; where our

@@ -70,7 +70,7 @@ const RULES_NAME: &str = "rules to be tried";
 
 impl ReplayDesk {
     /// Replays of what a process records in its data folder.
-    pub(crate) fn of(snapshot: &Snapshot, told: Told, modes: Arc<Modes>, data: &Path) -> Arc<Self> {
+    pub(crate) fn of(snapshot: &Arc<Snapshot>, told: Told, modes: Arc<Modes>, data: &Path) -> Arc<Self> {
         let settings = &snapshot.config.recording;
         Arc::new(Self {
             told,
@@ -78,14 +78,14 @@ impl ReplayDesk {
             recording: data.join(RECORDING),
             enabled: settings.enabled,
             key_file: settings.key_file.clone(),
-            in_force: Mutex::new(Arc::new(snapshot.clone())),
+            in_force: Mutex::new(snapshot.clone()),
             jobs: Mutex::default(),
         })
     }
 
     /// Another snapshot is in force.
-    pub(crate) fn follow(&self, snapshot: &Snapshot) {
-        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot.clone());
+    pub(crate) fn follow(&self, snapshot: &Arc<Snapshot>) {
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = snapshot.clone();
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {

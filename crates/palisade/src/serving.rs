@@ -5,11 +5,13 @@ mod envoys;
 mod listeners;
 mod process;
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use palisade_config::Name;
 use palisade_console::ListenerStatus;
 use palisade_dataplane::{Bound, Drain, DrainTrigger, Drained, Plane, Readiness, drain, serve, serve_envoy};
 use tokio::task::JoinSet;
@@ -110,14 +112,14 @@ impl Serving {
     pub(crate) async fn replace(&mut self, snapshot: &Snapshot) -> Result<Vec<Stale>> {
         let destinations = Destinations::of(snapshot, &mut self.upstreams, &self.modes, &self.plane)?;
         let configured = &snapshot.config.listeners;
-        let is_kept = |listening: &Listening| configured.iter().any(|told| listening.is_as(told));
+        let told: HashMap<_, _> = configured.iter().map(|told| (&*told.name, told)).collect();
+        let is_kept =
+            |listening: &Listening| told.get(listening.name()).is_some_and(|told| listening.is_as(told));
         let (mut kept, mut free): (Vec<_>, Vec<_>) = self.listening.drain(..).partition(is_kept);
         let mut stale = Vec::new();
         let mut beginning: Vec<Beginning> = Vec::new();
-        for told in configured {
-            if kept.iter().any(|listening| *listening.name() == *told.name) {
-                continue;
-            }
+        let stays: HashSet<Name> = kept.iter().map(|listening| listening.name().clone()).collect();
+        for told in configured.iter().filter(|told| !stays.contains(&*told.name)) {
             // Without the TLS that it is to have, which was told.
             let unusable = told.tls.is_some() && !snapshot.tls.contains_key(&*told.name);
             let is_taken = |socket: &Listening| {
@@ -151,12 +153,13 @@ impl Serving {
                 routes.replace(table);
             }
         }
-        let tls_of = |name: &str| snapshot.tls.iter().find(|(made, _)| made.as_str() == name);
+        let tls_of: HashMap<&str, _> =
+            snapshot.tls.iter().map(|(name, server)| (name.as_str(), server)).collect();
         let listening = kept.iter().map(|listening| (listening.name().as_str(), &listening.tls));
         let asked = self.asked.iter().map(|asked| (asked.name.as_str(), &asked.tls));
         for (name, tls) in listening.chain(asked) {
-            if let (Some(tls), Some((_, server))) = (tls, tls_of(name)) {
-                tls.replace(server.clone());
+            if let (Some(tls), Some(server)) = (tls, tls_of.get(name)) {
+                tls.replace(Arc::clone(server));
             }
         }
         drop(destinations);

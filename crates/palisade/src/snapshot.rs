@@ -21,12 +21,12 @@ use crate::excepted::Excepted;
 use crate::files::FileSystem;
 use crate::flags::VERSION;
 use crate::idle::idle_exceptions;
-use crate::policing::{Policing, ShownPolicies};
+use crate::policing::{Outbound, Policing, ShownPolicies};
 use crate::restart::needs_restart;
 use crate::rules::{Warnings, load_shown, sources_of};
 use crate::sites::{Pages, Sites};
 use crate::specifications::{SpecificationFiles, Specifications};
-use crate::tls::{ListenersTls, TlsMaker, UpstreamsTls};
+use crate::tls::{Hosts, ListenersTls, TlsMaker, UpstreamsTls};
 use crate::watch::{Digest, Seen, Watched};
 use crate::workload_api;
 
@@ -35,6 +35,8 @@ use crate::workload_api;
 pub(crate) struct Snapshot {
     /// As it was read.
     pub(crate) config: Config,
+    /// Which of its listeners take the workload's own calls.
+    pub(crate) outbound: Outbound,
     /// Its profiles by name.
     pub(crate) profiles: HashMap<Name, Arc<Profile>>,
     /// How answers of its services look.
@@ -387,11 +389,11 @@ impl Maker {
         let all = effort == Effort::All;
         let before = after.before;
         let was = |name: &Name| before.and_then(|before| before.tls.get(name));
-        let mut made = Vec::new();
+        let (hosts, mut made) = (Hosts::of(config), Vec::new());
         for listener in &config.listeners {
             let Some(told) = &listener.tls else { continue };
             let name = &*listener.name;
-            made.push((name, self.tls.of_listener(config, listener, told, was(name), all)));
+            made.push((name, self.tls.of_listener(&hosts, listener, told, was(name), all)));
         }
         for envoy in &config.envoy {
             let Some(told) = &envoy.tls else { continue };
@@ -588,6 +590,7 @@ impl Snapshot {
     /// A configuration of which nothing was made yet.
     fn empty(config: Config) -> Self {
         Self {
+            outbound: Outbound::of(&config),
             config,
             profiles: HashMap::new(),
             sites: Sites::new(),

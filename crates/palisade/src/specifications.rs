@@ -1,6 +1,6 @@
 //! Specifications of services' APIs: read from their files, the last good one of each service kept.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,9 +68,9 @@ impl SpecificationFiles {
                 made.insert(name, Specified { enforcement, digest: *digest });
             }
         }
-        self.good.retain(|name, _| {
-            config.services.iter().any(|service| *service.name == *name && service.openapi.is_some())
-        });
+        let specified = config.services.iter().filter(|service| service.openapi.is_some());
+        let specified: HashSet<&Name> = specified.map(|service| &*service.name).collect();
+        self.good.retain(|name, _| specified.contains(name));
         self.read = read;
         (made, wrong)
     }

@@ -1,14 +1,14 @@
 //! TLS of listeners and towards services, made of the files that a configuration names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use palisade_config::{
-    AuthoritySource, CertificateSource, ClientCertificateMode, ClientCertificates, Config, ErrorPage,
-    FilePath, HostPattern, Listener, ListenerProtocol, ListenerTls, Name, Service, SubjectMatching,
-    TlsVersion, UpstreamProtocol,
+    AuthoritySource, ByListener, CertificateSource, ClientCertificateMode, ClientCertificates, Config,
+    ErrorPage, FilePath, HostPattern, Listener, ListenerProtocol, ListenerTls, Name, Route, Service,
+    SubjectMatching, TlsVersion, UpstreamProtocol,
 };
 use palisade_dataplane::{
     Alpn, Believed, CertificatePage, ClientRule, ClientRules, KeyPair, TlsServer, TlsServerSettings,
@@ -58,13 +58,15 @@ impl TlsMaker {
     /// When it cannot be used.
     pub(crate) fn of_listener(
         &mut self,
-        config: &Config,
+        hosts: &Hosts<'_>,
         listener: &Listener,
         tls: &ListenerTls,
         before: Option<&Arc<TlsServer>>,
         all: bool,
     ) -> Result<Arc<TlsServer>> {
-        let told = told(config, listener, tls);
+        let hosts = hosts.of_listener(listener);
+        // Everything but files that it is made of; equal words make equal TLS.
+        let told = format!("{tls:?} {hosts:?}");
         let mut warnings = Vec::new();
         let made = self.listeners.of(&listener.name, told, all, |loader| {
             let alpn: &[Alpn] = match listener.protocol {
@@ -72,7 +74,6 @@ impl TlsMaker {
                 ListenerProtocol::Http1 => &[Alpn::Http1],
                 ListenerProtocol::H2c => &[Alpn::Http2],
             };
-            let hosts = hosts(config, listener).collect();
             server(loader, alpn, tls, hosts, before.map(|before| &**before), &mut warnings)
         });
         self.warn(&format!("listener {}", *listener.name), warnings);
@@ -135,10 +136,12 @@ impl TlsMaker {
 
     /// Forgets what is no more.
     pub(crate) fn keep(&mut self, config: &Config) {
-        let is_listener = |name: &Name| config.listeners.iter().any(|there| *there.name == *name);
-        let is_envoy = |name: &Name| config.envoy.iter().any(|there| *there.name == *name);
-        self.listeners.keep(|name| is_listener(name) || is_envoy(name));
-        self.upstreams.keep(|name| config.services.iter().any(|there| *there.name == *name));
+        let listeners = config.listeners.iter().map(|listener| &*listener.name);
+        let listening: HashSet<&Name> =
+            listeners.chain(config.envoy.iter().map(|envoy| &*envoy.name)).collect();
+        let services: HashSet<&Name> = config.services.iter().map(|service| &*service.name).collect();
+        self.listeners.keep(|name| listening.contains(name));
+        self.upstreams.keep(|name| services.contains(name));
     }
 
     /// The files of all of it.
@@ -195,30 +198,38 @@ impl<T> Memory<T> {
     }
 }
 
-/// Everything but files that the TLS of a listener is made of; equal words make equal TLS.
-fn told(config: &Config, listener: &Listener, tls: &ListenerTls) -> String {
-    let hosts: Vec<_> = hosts(config, listener).collect();
-    format!("{tls:?} {hosts:?}")
+/// Which hosts a listener has, and what their services ask of clients.
+#[derive(Debug)]
+pub(crate) struct Hosts<'c> {
+    services: HashMap<&'c Name, &'c Service>,
+    by_listener: ByListener<'c>,
 }
 
-/// The hosts of a listener, and what their services ask of clients, if they say so.
-fn hosts<'c>(
-    config: &'c Config,
-    listener: &'c Listener,
-) -> impl Iterator<Item = (Vec<&'c HostPattern>, Option<&'c ClientCertificates>)> {
-    let own = |name: &Name| *name == *listener.name;
-    let routes = config.routes.iter().filter(move |route| route.listener.as_deref().is_none_or(own));
-    routes.filter_map(|route| {
-        let service = config.services.iter().find(|service| *service.name == *route.service)?;
-        Some((route.hosts.iter().map(|host| &**host).collect(), service.tls.client_certificates.as_deref()))
-    })
+/// Hosts of one route, and what its service asks of clients, if it says so.
+type HostsOfRoute<'c> = (Vec<&'c HostPattern>, Option<&'c ClientCertificates>);
+
+impl<'c> Hosts<'c> {
+    /// Those of a configuration.
+    pub(crate) fn of(config: &'c Config) -> Self {
+        let services = config.services.iter().map(|service| (&*service.name, service)).collect();
+        Self { services, by_listener: ByListener::of(config) }
+    }
+
+    fn of_listener(&self, listener: &Listener) -> Vec<HostsOfRoute<'c>> {
+        let of_route = |(_, route): (usize, &'c Route)| {
+            let service = self.services.get(&*route.service)?;
+            let hosts = route.hosts.iter().map(|host| &**host).collect();
+            Some((hosts, service.tls.client_certificates.as_deref()))
+        };
+        self.by_listener.routes(&listener.name).filter_map(of_route).collect()
+    }
 }
 
 fn server(
     loader: &dyn Loader,
     alpn: &[Alpn],
     tls: &ListenerTls,
-    hosts: Vec<(Vec<&HostPattern>, Option<&ClientCertificates>)>,
+    hosts: Vec<HostsOfRoute<'_>>,
     before: Option<&TlsServer>,
     warnings: &mut Vec<String>,
 ) -> Result<TlsServer> {

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use super::{Checks, after};
+use crate::by_listener::ByListener;
 use crate::client_address::AddressSource;
 use crate::node::{Origin, quoted};
 use crate::sections::{Config, Envoy, Listener, Route, Service};
 use crate::socket::Socket;
 use crate::tls::{ClientCertificateMode, ClientCertificates, Direction};
-use crate::value::{HostPattern, Located};
+use crate::value::{HostPattern, Located, Name};
 
 impl Checks<'_> {
     pub(super) fn tls(&mut self, config: &Config) {
+        let leads = Leads::of(config);
         for (index, listener) in config.listeners.iter().enumerate() {
             let Some(tls) = &listener.tls else { continue };
             let key = format!("listeners[{index}].tls");
@@ -31,12 +33,12 @@ impl Checks<'_> {
             if let Some(certificates) = &service.tls.client_certificates {
                 let key = format!("services[{index}].tls.clientCertificates");
                 self.client_certificates(&key, certificates);
-                self.asked_where(&key, certificates, service, config);
+                self.asked_where(&key, certificates, service, (config, &leads));
             }
             self.upstream_tls(index, service);
             self.fingerprint(index, service);
         }
-        self.one_answer_a_host(config);
+        self.one_answer_a_host(config, &leads);
     }
 
     /// Who asks as an Envoy is known by a certificate, or it is said that anybody may.
@@ -156,19 +158,14 @@ impl Checks<'_> {
         key: &str,
         certificates: &Located<ClientCertificates>,
         service: &Service,
-        config: &Config,
+        (config, leads): (&Config, &Leads<'_>),
     ) {
         if certificates.mode == ClientCertificateMode::Off {
             return;
         }
-        let leads = |listener: &Listener| {
-            config.routes.iter().any(|route| *route.service == *service.name && takes(route, listener))
-        };
-        let (tls, plain): (Vec<&Listener>, Vec<&Listener>) = config
-            .listeners
-            .iter()
-            .filter(|listener| listener.redirect.is_none() && leads(listener))
-            .partition(|listener| listener.tls.is_some());
+        let here = leads.listeners_of(config, service).filter(|listener| listener.redirect.is_none());
+        let (tls, plain): (Vec<&Listener>, Vec<&Listener>) =
+            here.partition(|listener| listener.tls.is_some());
         if tls.is_empty() {
             let message = "certificates are asked for by TLS, and no listener with TLS leads here".to_owned();
             let help = "add `tls:` with a certificate to the listener of its routes";
@@ -183,14 +180,12 @@ impl Checks<'_> {
     }
 
     /// The handshake knows the host alone: services of one host agree, where they say anything.
-    fn one_answer_a_host(&mut self, config: &Config) {
+    fn one_answer_a_host(&mut self, config: &Config, leads: &Leads<'_>) {
         let any = HostPattern::Any;
         for listener in config.listeners.iter().filter(|listener| listener.tls.is_some()) {
             let mut said: HashMap<&HostPattern, &Located<ClientCertificates>> = HashMap::new();
-            for route in config.routes.iter().filter(|route| takes(route, listener)) {
-                let service = config.services.iter().enumerate();
-                let mut service = service.filter(|(_, service)| *service.name == *route.service);
-                let Some((index, service)) = service.next() else { continue };
+            for (_, route) in leads.by_listener.routes(&listener.name) {
+                let Some(&(index, service)) = leads.services.get(&*route.service) else { continue };
                 let Some(certificates) = &service.tls.client_certificates else { continue };
                 let hosts = route.hosts.iter().map(|host| &**host);
                 for host in hosts.chain(route.hosts.is_empty().then_some(&any)) {
@@ -337,6 +332,40 @@ impl Checks<'_> {
     }
 }
 
-fn takes(route: &Route, listener: &Listener) -> bool {
-    route.listener.as_ref().is_none_or(|name| **name == *listener.name)
+/// Where routes lead from and to, found once for all objects.
+struct Leads<'c> {
+    /// Each with its number, the first of a name.
+    services: HashMap<&'c Name, (usize, &'c Service)>,
+    by_listener: ByListener<'c>,
+    /// The listeners that lead to each service, as numbers.
+    listeners: HashMap<&'c Name, Vec<usize>>,
+}
+
+impl<'c> Leads<'c> {
+    fn of(config: &'c Config) -> Self {
+        let by_listener = ByListener::of(config);
+        let mut services = HashMap::new();
+        for (number, service) in config.services.iter().enumerate() {
+            services.entry(&*service.name).or_insert((number, service));
+        }
+        // Only services that ask for certificates are asked about: what every listener leads to is not noted for others.
+        let asks = |name: &Name| {
+            services.get(name).is_some_and(|(_, service)| service.tls.client_certificates.is_some())
+        };
+        let mut listeners: HashMap<&Name, Vec<usize>> = HashMap::new();
+        for (number, listener) in config.listeners.iter().enumerate() {
+            for (_, route) in by_listener.routes(&listener.name).filter(|(_, route)| asks(&route.service)) {
+                let of_service = listeners.entry(&*route.service).or_default();
+                if of_service.last() != Some(&number) {
+                    of_service.push(number);
+                }
+            }
+        }
+        Self { services, by_listener, listeners }
+    }
+
+    /// The listeners that lead to a service, in the order of the configuration.
+    fn listeners_of<'s>(&self, config: &'s Config, service: &Service) -> impl Iterator<Item = &'s Listener> {
+        self.listeners.get(&*service.name).into_iter().flatten().map(|number| &config.listeners[*number])
+    }
 }

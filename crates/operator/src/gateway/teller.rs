@@ -2,6 +2,8 @@
 //! it is written.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Service};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -9,11 +11,19 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
 
-use super::Scope;
-use super::statuses;
+use super::{SETTLES, Scope, statuses};
 use crate::entrances::controller;
 use crate::ingress::{Observed, Report, Translation};
+
+/// What became of what was observed.
+pub(super) struct News {
+    pub(super) observed: Observed,
+    pub(super) translation: Translation,
+    /// Where clients find the gateway.
+    pub(super) addresses: Vec<String>,
+}
 
 /// Who writes to the cluster.
 pub(super) struct Teller {
@@ -33,8 +43,28 @@ impl Teller {
         Self { client, scope, recorder, told: HashSet::new(), written: HashSet::new() }
     }
 
+    /// Tells the latest news again and again, until nobody is left to bring any. Of news that others overtake nothing is told.
+    pub(super) async fn follow(
+        mut self,
+        mut news: watch::Receiver<Option<Arc<News>>>,
+        mut leads: watch::Receiver<bool>,
+        say: fn(&str),
+    ) {
+        loop {
+            tokio::select! {
+                more = news.changed() => if more.is_err() { return },
+                more = leads.changed() => if more.is_err() { return },
+            }
+            // A Secret may be a moment behind the Ingress that names it: that is nothing to warn of.
+            tokio::time::sleep(SETTLES).await;
+            let Some(now) = news.borrow_and_update().clone() else { continue };
+            let writes = *leads.borrow_and_update();
+            self.tell(&now.observed, &now.translation, &now.addresses, writes, say).await;
+        }
+    }
+
     /// Tells what is new, to people in any case, to the cluster where this one writes.
-    pub(super) async fn tell(
+    async fn tell(
         &mut self,
         observed: &Observed,
         translation: &Translation,
@@ -114,23 +144,53 @@ impl Teller {
             say(&format!("gateway: an event cannot be written: {error}"));
         }
     }
+}
 
-    /// Where clients find the gateway: addresses and names.
-    pub(super) async fn addresses(&self) -> Vec<String> {
-        let mut found = self.scope.publish_addresses.clone();
-        if let Some((namespace, name)) = &self.scope.publish_service {
-            let api: Api<Service> = Api::namespaced(self.client.clone(), namespace);
-            if let Ok(service) = api.get(name).await {
-                let balancer = service.status.and_then(|status| status.load_balancer);
-                for ingress in balancer.into_iter().flat_map(|balancer| balancer.ingress.unwrap_or_default())
-                {
-                    found.extend(ingress.ip.or(ingress.hostname));
+/// Where clients find the gateway, as it was seen last.
+pub(super) struct Addresses(watch::Receiver<Vec<String>>);
+
+impl Addresses {
+    /// Asks, and asks again in the background from then on; who waits for a change is told of another answer.
+    pub(super) async fn follow(client: &Client, scope: &Scope, changed: &Arc<Notify>) -> Self {
+        let (client, scope, changed) = (client.clone(), scope.clone(), Arc::clone(changed));
+        let first = addresses(&client, &scope).await;
+        let (now, seen) = watch::channel(first.unwrap_or_else(|| scope.publish_addresses.clone()));
+        if scope.publish_service.is_some() {
+            tokio::spawn(async move {
+                while !now.is_closed() {
+                    tokio::time::sleep(ASK_EVERY).await;
+                    let Some(found) = addresses(&client, &scope).await else { continue };
+                    if now.send_if_modified(|known| std::mem::replace(known, found.clone()) != found) {
+                        changed.notify_one();
+                    }
                 }
-                found.extend(service.spec.and_then(|spec| spec.external_ips).unwrap_or_default());
-            }
+            });
         }
-        found
+        Self(seen)
     }
+
+    pub(super) fn now(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+}
+
+/// How often the Service is asked for its addresses: a load balancer gets them once.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// Addresses and names of the gateway; `None` where they cannot be had now.
+async fn addresses(client: &Client, scope: &Scope) -> Option<Vec<String>> {
+    let mut found = scope.publish_addresses.clone();
+    if let Some((namespace, name)) = &scope.publish_service {
+        let api: Api<Service> = Api::namespaced(client.clone(), namespace);
+        if let Some(service) = api.get_opt(name).await.ok()? {
+            let balancer = service.status.and_then(|status| status.load_balancer);
+            for ingress in balancer.into_iter().flat_map(|balancer| balancer.ingress.unwrap_or_default()) {
+                found.extend(ingress.ip.or(ingress.hostname));
+            }
+            found.extend(service.spec.and_then(|spec| spec.external_ips).unwrap_or_default());
+        }
+    }
+    Some(found)
 }
 
 const NOTE_CHARS_MAX: usize = 250;

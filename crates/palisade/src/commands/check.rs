@@ -19,7 +19,7 @@ use crate::outlets::{our_say, secrets_of, sink_of};
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
 use crate::specifications;
-use crate::tls::TlsMaker;
+use crate::tls::{Hosts, TlsMaker};
 use crate::workload_api;
 
 /// Loads and compiles; exit 1 when something is an error.
@@ -125,10 +125,10 @@ fn tls_is_clean(config: &Config) -> bool {
         say!("error: {error:#}");
         return false;
     }
-    let mut clean = true;
+    let (hosts, mut clean) = (Hosts::of(config), true);
     for listener in &config.listeners {
         let Some(told) = &listener.tls else { continue };
-        if let Err(error) = tls.of_listener(config, listener, told, None, false) {
+        if let Err(error) = tls.of_listener(&hosts, listener, told, None, false) {
             say!("error: listener {}: {error:#}", *listener.name);
             clean = false;
         }

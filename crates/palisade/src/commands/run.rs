@@ -116,6 +116,7 @@ fn go_on(begun: Begun, mut offered: Option<Offered>) -> Result<Finding> {
     traces.iter().for_each(|traces| process.traces(traces.clone()));
     let (set_exceptions, applies) = SetExceptions::open(data.path())?;
     snapshot.excepted = set_exceptions.excepted();
+    let snapshot = Arc::new(snapshot);
     let outlets = events
         .as_ref()
         .map(|events| Outlets::start(events, &snapshot.config, snapshot.alerts.clone(), data.path()));
@@ -312,7 +313,7 @@ impl Followers {
     ///
     /// # Errors
     /// When a file of places cannot be used; places stay as they were then.
-    fn follow(&mut self, snapshot: &Snapshot) -> Result<()> {
+    fn follow(&mut self, snapshot: &Arc<Snapshot>) -> Result<()> {
         let placed = self.places.follow(&snapshot.config, self.lists.live());
         self.lists.follow(&snapshot.config);
         self.spared.follow(&snapshot.config);
@@ -325,7 +326,7 @@ impl Followers {
 /// A configuration in use.
 pub(crate) struct InUse {
     maker: Maker,
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     serving: Serving,
     followers: Followers,
     logs: Arc<Logs>,
@@ -377,17 +378,14 @@ impl InUse {
     /// Puts other exceptions in force, and says so to who waits for it. Files are not looked at for it: whatever state
     /// they are in, what was clicked is decided by.
     async fn except(&mut self, Apply { excepted, done }: Apply) {
-        let before = std::mem::replace(&mut self.snapshot.excepted, excepted);
-        let replaced = self.serving.replace(&self.snapshot).await;
-        let answer = match replaced {
+        let snapshot = Arc::new(Snapshot { excepted, ..Snapshot::clone(&self.snapshot) });
+        let answer = match self.serving.replace(&snapshot).await {
             Ok(_) => {
-                self.followers.controls.follow(&self.snapshot);
+                self.followers.controls.follow(&snapshot);
+                self.snapshot = snapshot;
                 Ok(())
             }
-            Err(error) => {
-                self.snapshot.excepted = before;
-                Err(format!("{error:#}"))
-            }
+            Err(error) => Err(format!("{error:#}")),
         };
         // Who asked may have gone.
         let _ = done.send(answer);
@@ -397,7 +395,7 @@ impl InUse {
         let Remade { snapshot, mut stale, restart } = self.maker.next(&self.snapshot, effort)?;
         self.logs.follow(&snapshot, &self.process);
         stale.extend(self.serving.replace(&snapshot).await?);
-        self.snapshot = snapshot;
+        self.snapshot = Arc::new(snapshot);
         Ok((stale, restart))
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use palisade_config::{CertificateFact, Name, Route, RouteBody};
+use palisade_config::{ByListener, CertificateFact, Name, Route, RouteBody};
 use palisade_dataplane::{
     Answer, BodyMode, Destination, Fact, FingerprintHash, Forward, HeaderChanges, Home, Moved, Outgoing,
     PathChange, Plane, Protected, Rates, Redirect, Site, Upstream, UpstreamLimits, UpstreamProtocol,
@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::authenticating;
 use crate::modes::Modes;
-use crate::policing::{direction_of, ends};
+use crate::policing::ends;
 use crate::sites::changes;
 use crate::snapshot::Snapshot;
 
@@ -123,10 +123,7 @@ pub(super) struct Destinations<'s> {
     made: HashMap<Leads<'s>, Arc<Protected>>,
     /// Those that have an upstream.
     homes: HashMap<Leads<'s>, Arc<Destination>>,
-    /// Routes by the listener that they name, as numbers in order.
-    of_listener: HashMap<&'s Name, Vec<usize>>,
-    /// Routes of every listener.
-    of_all: Vec<usize>,
+    by_listener: ByListener<'s>,
 }
 
 /// What makes two destinations different: service, profile, the route when it says something of its own, and whether it
@@ -175,16 +172,11 @@ impl<'s> Destinations<'s> {
         *upstreams = in_use;
         let services = snapshot.config.services.iter().map(|service| (&*service.name, service)).collect();
         let (made, homes) = (HashMap::new(), HashMap::new());
-        let (of_listener, of_all) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        let by_listener = ByListener::of(&snapshot.config);
         let upstreams = by_service;
-        let mut destinations =
-            Self { snapshot, modes, plane, services, upstreams, made, homes, of_listener, of_all };
+        let mut destinations = Self { snapshot, modes, plane, services, upstreams, made, homes, by_listener };
         for (number, route) in snapshot.config.routes.iter().enumerate() {
             destinations.make(number, route)?;
-            match route.listener.as_deref() {
-                Some(listener) => destinations.of_listener.entry(listener).or_default().push(number),
-                None => destinations.of_all.push(number),
-            }
         }
         Ok(destinations)
     }
@@ -200,7 +192,7 @@ impl<'s> Destinations<'s> {
             || own_mode
             || !route.rate_limits.is_empty()
             || route.authentication.is_some();
-        let direction = direction_of(&self.snapshot.config, route);
+        let direction = self.snapshot.outbound.direction_of(route);
         Ok((&route.service, profile, own.then_some(number), direction))
     }
 
@@ -280,12 +272,8 @@ impl<'s> Destinations<'s> {
     }
 
     fn routes<T>(&self, listener: &Name, made: &HashMap<Leads<'s>, Arc<T>>) -> Result<RouteTable<Arc<T>>> {
-        let own = self.of_listener.get(listener).into_iter().flatten();
-        let mut numbers: Vec<usize> = own.chain(&self.of_all).copied().collect();
-        numbers.sort_unstable();
-        let mut routes = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let route = &self.snapshot.config.routes[number];
+        let mut routes = Vec::new();
+        for (number, route) in self.by_listener.routes(listener) {
             let leads = self.leads(number, route)?;
             let destination = made.get(&leads).context("a checked route leads to what was made")?.clone();
             routes.push(RouteTo::of(route, destination));
@@ -304,7 +292,7 @@ pub(crate) fn inspected(
     service: &palisade_config::Service,
     route: &Route,
 ) -> Result<Arc<Service>> {
-    let (name, direction) = (&*service.name, direction_of(&snapshot.config, route));
+    let (name, direction) = (&*service.name, snapshot.outbound.direction_of(route));
     let profile_name = route.profile.as_deref().unwrap_or(&service.profile);
     let of_route = route.exceptions.iter().map(|exception| &**exception);
     let further: Vec<_> = snapshot.exceptions_of(service).chain(of_route).collect();
