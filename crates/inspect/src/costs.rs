@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(watched.len(), 2);
         for mut tell in watched {
             // Waited for: whatever came before looking.
-            (0..100).for_each(|_| drop(now()));
+            (0..100).for_each(|_| _ = now());
             tell(None);
             tell(Some(RuleIndex(1)));
             tell(Some(RuleIndex(1)));

@@ -1,7 +1,6 @@
 //! Policies that ask for claims of tokens: before a service and behind Envoy, in force and staged, and what is said of them.
 
 #[path = "../../authn/tests/support/mod.rs"]
-#[allow(dead_code, reason = "each test file uses a part of it")]
 mod keys;
 mod support;
 
