@@ -120,5 +120,19 @@ def call(port, kinds):
     print(json.dumps(seen))
 
 
+def hold(port):
+    import queue
+
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    unary = channel.unary_unary("/test.Shop/Unary")
+    out = queue.Queue()
+    stream = channel.stream_stream("/test.Shop/Bidi")(iter(out.get, None))
+    for line in sys.stdin:
+        out.put(message(line.strip()))
+        print(outcome(lambda: text(next(stream))), "|", outcome(lambda: text(unary(message(line.strip()), timeout=10))), flush=True)
+    out.put(None)
+    print(outcome(lambda: len(list(stream))), flush=True)
+
+
 if __name__ == "__main__":
-    serve() if sys.argv[1] == "serve" else call(sys.argv[2], sys.argv[3:])
+    serve() if sys.argv[1] == "serve" else hold(sys.argv[2]) if sys.argv[1] == "hold" else call(sys.argv[2], sys.argv[3:])

@@ -8,11 +8,13 @@ mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use palisade_kube_fake::{Scope, Server};
 use pooled::{Cluster, KeepAlive};
 use serde_json::{Value, json};
+use support::grpc::{CALLS, CallHeld, CallsServed, python};
 use support::{COMMENT_ATTACK, Folder, PATIENCE, Running, Upstream, command, eventually, get};
 
 #[test]
@@ -97,6 +99,58 @@ fn the_first_article() {
     cluster.wait_reason("NotProtected");
     assert!(cluster.server.get("services", "yaobank", "customer-palisade").is_none());
     assert!(cluster.service()["metadata"]["annotations"]["palisade.dev/original-selector"].is_null());
+}
+
+/// A call of gRPC that was open before a step goes on through it and all that come after, and so does its connection of HTTP/2.
+#[test]
+fn calls_that_are_open_live_through_every_step() {
+    let Some(python) = python() else { return };
+    let service = CallsServed::start(&python);
+    let direct = SocketAddr::from(([127, 0, 0, 1], service.port));
+    let mut cluster = Cluster::before(direct, "grpc", &["customer"]);
+    cluster.drain = 60;
+    cluster.rules("pass");
+    cluster.server.put(json!({"apiVersion": "operator.tigera.io/v1", "kind": "ApplicationLayer",
+        "metadata": {"name": "tigera-secure"}, "spec": {"webApplicationFirewall": "Enabled"}}));
+    eventually("endpoints", || (!cluster.endpoints().is_empty()).then_some(()));
+    let _operator = cluster.operator();
+    let pool = cluster.pool();
+    let mut calls = vec![CallHeld::open(&python, cluster.only_endpoint())];
+    let all_answer = |calls: &mut Vec<CallHeld>, step: &str| {
+        for (number, call) in calls.iter_mut().enumerate() {
+            assert_eq!(
+                call.says(step),
+                format!("echo {step} | hello {step}"),
+                "call {number}: {}",
+                pool.err()
+            );
+        }
+    };
+    all_answer(&mut calls, "before");
+
+    cluster.annotate(json!("true"));
+    cluster.wait_reason("Protected");
+    let inspected = cluster.only_endpoint();
+    assert_ne!(inspected, direct);
+    calls.push(CallHeld::open(&python, inspected));
+    all_answer(&mut calls, "annotated");
+
+    cluster.rules("deny,status:403");
+    eventually("403", || (get(inspected, COMMENT_ATTACK, "").status == 403).then_some(()));
+    let port = inspected.port().to_string();
+    let made = Command::new(&python).args([CALLS, "call", &port, "unary"]).output().unwrap();
+    let seen: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(seen["benign"]["unary"], "hello blue shoes", "{seen}");
+    calls.push(CallHeld::open(&python, inspected));
+    all_answer(&mut calls, "denied");
+
+    cluster.annotate(Value::Null);
+    // The pool's port drains meanwhile, and whoever is there stays.
+    eventually("endpoints as before", || (cluster.endpoints() == [direct].into()).then_some(()));
+    all_answer(&mut calls, "given back");
+    for call in calls {
+        assert_eq!(call.end(), "0");
+    }
 }
 
 /// As the chart has it: the pool holds certificates and an address, and nothing else.

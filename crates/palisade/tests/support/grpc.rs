@@ -1,7 +1,8 @@
 //! Calls of gRPC by grpcio: its server, and where Python has it.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// grpcio, where the test tools have put it or where Python has it.
 pub(crate) fn python() -> Option<String> {
@@ -36,6 +37,52 @@ impl CallsServed {
 }
 
 impl Drop for CallsServed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A call of both directions that goes on, and others beside it on its connection.
+pub(crate) struct CallHeld {
+    child: Child,
+    said: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl CallHeld {
+    pub(crate) fn open(python: &str, address: SocketAddr) -> Self {
+        let mut command = Command::new(python);
+        let mut child = command
+            .args([CALLS, "hold", &address.port().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (said, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, said, answers }
+    }
+
+    /// Says one more thing: the answer in the call, and that of a call beside it.
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        writeln!(self.said.as_mut().unwrap(), "{text}").unwrap();
+        self.answer()
+    }
+
+    /// Ends the call: how many answers came that nobody asked for, or how it broke.
+    pub(crate) fn end(mut self) -> String {
+        self.said = None;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for CallHeld {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
