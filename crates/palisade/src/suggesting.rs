@@ -4,23 +4,23 @@
 //! and a path that was cut is a prefix.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use palisade_console::{
     LeftOut, PolicyLearner, PolicySource, PolicyTrial, SeenTraffic, SuggestedPolicies, SuggestedPolicy,
 };
 use palisade_model::{KnownBy, Workload};
 use palisade_policy::{
-    Compiler, Direction, Feed, Flow, HttpHead, Identity, Index, Judgement, Learner, Object, ObjectKey,
-    Objects, Observation, Party, Patience, PlaintextPeers, Protocol, Request, SuggestOptions, SuggestedFor,
-    TrustDomains, comparable_path, read_objects, suggested_workload,
+    Identity, Judgement, Learner, Object, ObjectKey, Objects, Observation, Party, PlaintextPeers,
+    SuggestOptions, SuggestedFor, TrustDomains, read_objects,
 };
 
-use crate::commands::policy::eval;
+use crate::commands::policy::trial::{Outcome, PastRequest, Server, Trial};
 
 /// Learns from records, about workloads as a configuration has them.
 #[derive(Debug)]
 pub(crate) struct Suggesting {
-    objects: Vec<(ObjectKey, Object)>,
+    objects: Objects,
     options: SuggestOptions,
     learner: Learner,
     learned: u64,
@@ -69,16 +69,18 @@ impl Kind {
 
 /// Different requests that policies are tried on.
 const ASKS_MAX: usize = 20_000;
-/// Denials that are shown of each kind.
-const EXAMPLES_MAX: usize = 3;
 /// Services that are named of a workload.
 const SERVICES_MAX: usize = 16;
 /// A segment that is taken for something masked: what is below it is not known.
 const UNKNOWN: &str = "/****";
 
 impl Suggesting {
-    pub(crate) fn about(objects: Vec<(ObjectKey, Object)>, staged: bool) -> Self {
+    pub(crate) fn about(workloads: Vec<(ObjectKey, Object)>, staged: bool) -> Self {
         let options = SuggestOptions { staged, ..SuggestOptions::default() };
+        let mut objects = Objects::default();
+        for (key, object) in workloads {
+            objects.set(key, object);
+        }
         Self {
             objects,
             learner: Learner::new(&options),
@@ -213,11 +215,7 @@ impl PolicyLearner for Suggesting {
     }
 
     fn suggest(self: Box<Self>) -> SuggestedPolicies {
-        let mut objects = Objects::default();
-        for (key, object) in &self.objects {
-            objects.set(key.clone(), object.clone());
-        }
-        let each = self.learner.suggest_each(&objects, &self.options);
+        let each = self.learner.suggest_each(&self.objects, &self.options);
         let mut tried = self.tried(&each);
         let items = each.into_iter().map(|one| {
             let account = (one.account.0.to_string(), one.account.1.to_string());
@@ -246,100 +244,64 @@ impl PolicyLearner for Suggesting {
 impl Suggesting {
     /// What all policies together would have done with what was seen, by workload.
     fn tried(&self, each: &[SuggestedFor]) -> BTreeMap<Account, Vec<PolicyTrial>> {
-        let enforced = SuggestOptions { staged: false, ..self.options.clone() };
         // Staged policies deny nothing: the same ones are tried as if they were in force.
-        let unstaged = self.options.staged.then(|| {
-            let mut objects = Objects::default();
-            self.objects.iter().for_each(|(key, object)| {
-                objects.set(key.clone(), object.clone());
-            });
-            self.learner.suggest_each(&objects, &enforced)
-        });
-        let mut index = Index::new(Feed::Complete);
-        let mut all: Vec<(ObjectKey, Option<Object>)> = Vec::new();
-        for one in unstaged.as_deref().unwrap_or(each) {
-            let assumed = one.suggestion.assumed.iter().cloned();
+        let enforced = SuggestOptions { staged: false, ..self.options.clone() };
+        let unstaged = self.options.staged.then(|| self.learner.suggest_each(&self.objects, &enforced));
+        let all = unstaged.as_deref().unwrap_or(each).iter().flat_map(|one| {
             let policies = read_objects(one.suggestion.yaml.as_bytes()).objects;
-            all.extend(assumed.chain(policies).map(|(key, object)| (key, Some(object))));
-        }
-        index.apply(Compiler::new().apply(all));
+            one.suggestion.assumed.iter().cloned().chain(policies)
+        });
         let judgement = Judgement {
             trust_domains: TrustDomains::Any,
             plaintext_peers: PlaintextPeers::Deny,
             ..Judgement::default()
         };
+        let trial = Trial::of(all, judgement);
         let asked: BTreeSet<Account> =
             each.iter().map(|one| (one.account.0.to_string(), one.account.1.to_string())).collect();
-        let mut trials: BTreeMap<(Account, Kind), PolicyTrial> = BTreeMap::new();
+        let mut outcomes: BTreeMap<(&Account, Kind), Outcome> = BTreeMap::new();
         let mut asks: Vec<(&Ask, u64)> = self.asks.iter().map(|(ask, requests)| (ask, *requests)).collect();
         asks.sort_unstable();
         for (ask, requests) in asks.into_iter().filter(|(ask, _)| asked.contains(&ask.of)) {
-            let trial = trials.entry((ask.of.clone(), ask.kind)).or_insert_with(|| PolicyTrial {
-                what: ask.kind.as_str().to_owned(),
-                requests: 0,
-                denied: 0,
-                examples: Vec::new(),
-            });
-            trial.requests = trial.requests.saturating_add(requests);
-            if let Some(why) = ask.denied(&index, &judgement) {
-                trial.denied = trial.denied.saturating_add(requests);
-                if trial.examples.len() < EXAMPLES_MAX {
-                    trial.examples.push(why);
-                }
-            }
+            let outcome = outcomes.entry((&ask.of, ask.kind)).or_default();
+            trial.ask(ask.past(), requests, outcome, || ask.to_string());
         }
         let mut by_account: BTreeMap<Account, Vec<PolicyTrial>> = BTreeMap::new();
-        for ((account, _), trial) in trials {
-            by_account.entry(account).or_default().push(trial);
+        for ((account, kind), Outcome { requests, denied, examples }) in outcomes {
+            let trial = PolicyTrial { what: kind.as_str().to_owned(), requests, denied, examples };
+            by_account.entry(account.clone()).or_default().push(trial);
         }
         by_account
     }
 }
 
 impl Ask {
-    /// Why it would have been denied; none where it would not.
-    fn denied(&self, index: &Index, judgement: &Judgement) -> Option<String> {
-        let path = comparable_path(self.path.as_bytes());
-        let headers: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    fn past(&self) -> PastRequest<'_> {
         let identity = match &self.from {
             Some((namespace, name)) => {
                 Identity::ServiceAccount { namespace: namespace.as_str().into(), name: name.as_str().into() }
             }
             None => Identity::Plain,
         };
-        let flow = Flow {
-            direction: Direction::Ingress,
-            source: Party { address: None, port: None, identity, workload: None },
-            destination: Party {
-                address: None,
-                port: Some(self.port),
-                identity: Identity::Plain,
-                workload: Some(suggested_workload(&self.of.0, &self.of.1)),
-            },
-            protocol: Protocol::TCP,
-            icmp: None,
-            request: Request::Head(HttpHead {
-                method: self.method.as_bytes(),
-                path: path.as_deref(),
-                host: None,
-                headers: &headers,
-                claims: None,
-            }),
-            patience: Patience::Over,
-        };
-        let decision = index.request(&flow, judgement);
-        if decision.is_allowed() {
-            return None;
+        PastRequest {
+            source: Party { identity, ..Party::default() },
+            asked: (&self.of.0, &self.of.1),
+            server: Server { address: None, port: self.port },
+            method: &self.method,
+            path: self.path.as_bytes(),
         }
-        let miss = index.near_miss(&flow, &decision, judgement);
-        let from = match &self.from {
-            Some((namespace, name)) => format!("{namespace}/{name}"),
-            None => "whoever has no certificate".to_owned(),
-        };
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown =
             if self.is_cut { self.path.strip_suffix(UNKNOWN).unwrap_or(&self.path) } else { &self.path };
-        let reason = eval::reason(&decision, miss.as_ref());
-        Some(format!("{} {shown} at port {} from {from}: {reason}", self.method, self.port))
+        write!(f, "{} {shown} at port {} from ", self.method, self.port)?;
+        match &self.from {
+            Some((namespace, name)) => write!(f, "{namespace}/{name}"),
+            None => f.write_str("whoever has no certificate"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod eval;
 mod flow;
 pub(crate) mod matching;
 pub(crate) mod suggest;
+pub(crate) mod trial;
 
 use std::path::PathBuf;
 

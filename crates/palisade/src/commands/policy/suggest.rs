@@ -14,14 +14,13 @@ use palisade_events::query::{moment, nanoseconds};
 use palisade_events::unix_millis;
 use palisade_model::KnownBy;
 use palisade_policy::{
-    Compiler, Direction, Feed, Flow, HttpHead, Identity, Index, Judgement, Learner, Object, Party, Patience,
-    PlaintextPeers, Protocol, Request, SuggestOptions, TrustDomains, Unlearned, comparable_path,
-    read_objects, suggested_workload,
+    Compiler, Identity, Judgement, Learner, Object, Party, PlaintextPeers, SuggestOptions, TrustDomains,
+    Unlearned, read_objects,
 };
 
 use super::access_line::{AccessLine, Kind};
-use super::eval;
 use super::matching::parse_labels;
+use super::trial::{Outcome, PastRequest, Server, Trial};
 use crate::Finding;
 use crate::files::FileSystem;
 use crate::flags::{self, PolicySuggestFlags};
@@ -78,18 +77,14 @@ pub(crate) fn run(flags: &PolicySuggestFlags) -> Result<Finding> {
     if let Some(wrong) = suggested.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
         bail!("what would be suggested is not usable: {}", wrong.render(None, palisade_config::Style::Plain));
     }
-    let mut index = Index::new(Feed::Complete);
     // First what was assumed, so that what is known takes its place.
-    let assumed = suggestion.assumed.into_iter().map(|(key, object)| (key, Some(object)));
-    let known = objects.objects().iter().map(|(key, object)| (key.clone(), Some(object.clone())));
-    let policies = suggested.objects.into_iter().map(|(key, object)| (key, Some(object)));
-    index.apply(Compiler::new().apply(assumed.chain(known).chain(policies).collect::<Vec<_>>()));
+    let known = objects.objects().iter().map(|(key, object)| (key.clone(), object.clone()));
+    let all = suggestion.assumed.into_iter().chain(known).chain(suggested.objects);
     let mut tried = Tried {
         learner,
-        index,
-        judgement: judgement(flags),
-        made_of: Denials::default(),
-        not_learned: Denials::default(),
+        trial: Trial::of(all, judgement(flags)),
+        made_of: Outcome::default(),
+        not_learned: Outcome::default(),
         others: BTreeMap::new(),
     };
     for log in &mut logs {
@@ -260,29 +255,17 @@ fn parse(line: &[u8]) -> Option<AccessLine<'_>> {
     serde_json::from_slice(line).ok()
 }
 
-/// Policies, tried.
+/// What the policies would have done with the same logs.
 struct Tried {
     learner: Learner,
-    index: Index,
-    judgement: Judgement,
-    /// Of what they were made of.
-    made_of: Denials,
-    /// Of what was served, but not learned.
-    not_learned: Denials,
-    /// Of what was left out.
-    others: BTreeMap<Kind, Denials>,
+    trial: Trial,
+    /// With what they were made of.
+    made_of: Outcome,
+    /// With what was served, but not learned.
+    not_learned: Outcome,
+    /// With what was left out.
+    others: BTreeMap<Kind, Outcome>,
 }
-
-#[derive(Debug, Default)]
-struct Denials {
-    asked: u64,
-    denied: u64,
-    /// Some of them, in words.
-    examples: Vec<String>,
-}
-
-/// Denials that are shown of each kind.
-const EXAMPLES_MAX: usize = 3;
 
 impl Tried {
     fn line(&mut self, line: Option<&[u8]>, chosen: &Chosen<'_>) {
@@ -291,11 +274,14 @@ impl Tried {
         if !chosen.takes(&line) || line.is_outbound() {
             return;
         }
-        let kind = line.kind();
-        let sent = line.path();
-        let path = comparable_path(&sent);
+        let path = line.path();
         let source = line.source();
-        let seen = line.observation(&asked, server.port(), source.as_ref(), &sent);
+        let seen = line.observation(&asked, server.port(), source.as_ref(), &path);
+        let outcome = match line.kind() {
+            Kind::Served if self.learner.has_learned(&seen) => &mut self.made_of,
+            Kind::Served => &mut self.not_learned,
+            kind => self.others.entry(kind).or_default(),
+        };
         let proven = source.as_ref().is_some_and(|source| source.known_by != KnownBy::Address);
         let identity = match (&source, line.spiffe_id()) {
             (Some(source), _) if proven => Identity::ServiceAccount {
@@ -305,72 +291,34 @@ impl Tried {
             (_, Some(id)) => Identity::of_principal(id, &TrustDomains::Any),
             (_, None) => Identity::Plain,
         };
-        let account = asked.service_account.as_deref().unwrap_or("default");
-        let headers: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let flow = Flow {
-            direction: Direction::Ingress,
-            source: Party {
-                address: Some(line.peer.ip()),
-                port: Some(line.peer.port()),
-                identity,
-                workload: None,
-            },
-            destination: Party {
-                address: Some(server.ip()),
-                port: Some(server.port()),
-                identity: Identity::Plain,
-                workload: Some(suggested_workload(&asked.namespace, account)),
-            },
-            protocol: Protocol::TCP,
-            icmp: None,
-            request: Request::Head(HttpHead {
-                method: line.method.as_bytes(),
-                path: path.as_deref(),
-                host: None,
-                headers: &headers,
-                claims: None,
-            }),
-            patience: Patience::Over,
+        let peer = line.peer;
+        let past = PastRequest {
+            source: Party { address: Some(peer.ip()), port: Some(peer.port()), identity, workload: None },
+            asked: (&asked.namespace, asked.service_account.as_deref().unwrap_or("default")),
+            server: Server { address: Some(server.ip()), port: server.port() },
+            method: &line.method,
+            path: &path,
         };
-        let decision = self.index.request(&flow, &self.judgement);
-        let denials = match kind {
-            Kind::Served if self.learner.has_learned(&seen) => &mut self.made_of,
-            Kind::Served => &mut self.not_learned,
-            kind => self.others.entry(kind).or_default(),
-        };
-        denials.asked += 1;
-        if decision.is_allowed() {
-            return;
-        }
-        denials.denied += 1;
-        if denials.examples.len() < EXAMPLES_MAX {
-            let miss = self.index.near_miss(&flow, &decision, &self.judgement);
-            denials.examples.push(format!(
-                "{} {} of {} from {}: {}",
-                line.method,
-                line.path,
-                line.service,
-                line.peer.ip(),
-                eval::reason(&decision, miss.as_ref())
-            ));
-        }
+        self.trial.ask(past, 1, outcome, || {
+            format!("{} {} of {} from {}", line.method, line.path, line.service, peer.ip())
+        });
     }
 
     fn show(&self) {
-        let show = |what: &str, denials: &Denials| {
+        let show = |what: &str, outcome: &Outcome| {
             say!(
                 "palisade: of {} {what} the policies would have denied {}",
-                plural(denials.asked as usize, "request"),
-                denials.denied
+                plural(outcome.requests as usize, "request"),
+                outcome.denied
             );
-            denials.examples.iter().for_each(|example| say!("palisade:   {example}"));
+            outcome.examples.iter().for_each(|example| say!("palisade:   {example}"));
         };
         show("that they were made of", &self.made_of);
-        if self.not_learned.asked > 0 {
+        if self.not_learned.requests > 0 {
             show("that were served, but not learned from,", &self.not_learned);
         }
-        for (kind, denials) in &self.others {
-            show(kind.as_str(), denials);
+        for (kind, outcome) in &self.others {
+            show(kind.as_str(), outcome);
         }
     }
 }
