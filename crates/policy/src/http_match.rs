@@ -1,7 +1,7 @@
 //! What a rule asks of a request.
 //!
-//! Methods, paths, headers, hosts and [claims](crate::ClaimMatch) all have to match; one of each is enough. Source: Calico's `http` clause, and the
-//! header criteria of its enterprise edition. Hosts are ours, and so is `http` on Deny rules and on egress.
+//! Methods, paths, headers, hosts and [claims](crate::ClaimMatch) all have to match; one of each is enough. Source: Calico's
+//! `http` clause, and the header criteria of its enterprise edition. Hosts are ours, and so is `http` on Deny rules and on egress.
 //!
 //! A question that a request leaves open (a path that servers read in more than one way, a header that is there twice
 //! with values that differ, no host) is [`Fit::Open`]: an Allow rule does not match then, a Deny rule does.

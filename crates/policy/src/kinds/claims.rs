@@ -3,6 +3,7 @@
 use palisade_yaml::{Node, quoted};
 
 use super::reader::Reader;
+use super::rules::values_fit;
 use crate::claims::{ClaimMatch, ClaimPath, ClaimTest};
 
 /// Characters of a claim's name or pointer.
@@ -25,15 +26,7 @@ pub(super) fn claim(reader: &mut Reader, node: &Node) -> Option<ClaimMatch> {
     })?;
     let values: Box<[Box<str>]> =
         reader.texts(&fields, "values").into_iter().map(|(_, value)| value.into()).collect();
-    let wants_values = matches!(operator, "In" | "NotIn");
-    if wants_values == values.is_empty() {
-        let (message, help) = match wants_values {
-            true => (format!("{operator} needs values"), "add `values: [VALUE]`"),
-            false => (format!("{operator} has no values"), "remove `values`"),
-        };
-        reader.error(node, message, help);
-        return None;
-    }
+    values_fit(reader, node, operator, values.len())?;
     let test = match operator {
         "Exists" => ClaimTest::Exists,
         "DoesNotExist" => ClaimTest::DoesNotExist,

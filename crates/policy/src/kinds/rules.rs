@@ -228,6 +228,18 @@ fn path(reader: &mut Reader, node: &Node) -> Option<PathMatch> {
     Some(if exact.is_some() { PathMatch::Exact(form) } else { PathMatch::Prefix(form) })
 }
 
+/// Exists and DoesNotExist have no values; every other operator needs some.
+pub(super) fn values_fit(reader: &mut Reader, node: &Node, operator: &str, values: usize) -> Option<()> {
+    let (message, help) = match (operator, values) {
+        ("Exists" | "DoesNotExist", 0) => return Some(()),
+        ("Exists" | "DoesNotExist", _) => (format!("{operator} has no values"), "remove `values`"),
+        (_, 0) => (format!("{operator} needs values"), "add `values: [VALUE]`"),
+        _ => return Some(()),
+    };
+    reader.error(node, message, help);
+    None
+}
+
 fn header(reader: &mut Reader, node: &Node) -> Option<HeaderMatch> {
     let fields = reader.fields(node, &["header", "operator", "values"])?;
     let name = reader.at(&fields, "header", Reader::text);
@@ -257,15 +269,7 @@ fn header(reader: &mut Reader, node: &Node) -> Option<HeaderMatch> {
         reader.error(node, "a header without an operator", help);
     }
     let operator = reader.at(&fields, "operator", |reader, node| reader.word(node, "operator", &words))?;
-    let wants_values = !matches!(operator, "Exists" | "DoesNotExist");
-    if wants_values == values.is_empty() {
-        let (message, help) = match wants_values {
-            true => (format!("{operator} needs values"), "add `values: [VALUE]`"),
-            false => (format!("{operator} has no values"), "remove `values`"),
-        };
-        reader.error(node, message, help);
-        return None;
-    }
+    values_fit(reader, node, operator, values.len())?;
     let test = match operator {
         "Exists" => HeaderTest::Exists,
         "DoesNotExist" => HeaderTest::DoesNotExist,
