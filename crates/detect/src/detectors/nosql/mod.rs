@@ -85,7 +85,9 @@ fn operator(name: &[u8]) -> Option<Kind> {
             Kind::Compares
         }
         b"$or" | b"$and" | b"$nor" => Kind::Joins,
-        b"$where" | b"$function" | b"$accumulator" | b"$expr" | b"$eval" | b"$reduce" => Kind::Runs,
+        b"$where" | b"$function" | b"$func" | b"$accumulator" | b"$expr" | b"$eval" | b"$reduce" => {
+            Kind::Runs
+        }
         b"$lookup" | b"$graphLookup" | b"$unionWith" | b"$out" | b"$merge" | b"$collStats"
         | b"$indexStats" | b"$currentOp" | b"$listSessions" | b"$facet" => Kind::Reaches,
         b"$comment" | b"$type" | b"$match" | b"$group" | b"$project" | b"$inc" | b"$push" | b"$rename"

@@ -68,6 +68,7 @@ fn may_begin(text: &[u8], alone: bool) -> bool {
     if word.iter().any(|byte| b"$`%".contains(byte)) && !alone
         || word[0] == b'/' && word.iter().any(|byte| b"?*[".contains(byte))
         || word[0] == b'-' && word.contains(&b'=')
+        || word == b"-o" && window.contains(&b'=')
         || braced && word.contains(&b',')
         || word.starts_with(b"./")
         || (word.starts_with(b"$'") || word.starts_with(b"${")) && alone

@@ -145,13 +145,20 @@ fn is_windows_program(text: &[u8]) -> bool {
 
 /// Whether words hand a program of the application an option that runs what it is given.
 pub(super) fn running_option(words: &[Word]) -> Option<String> {
-    let word = words.iter().find(|word| {
+    let runs = |text: &[u8]| {
         known::RUNNING_OPTIONS.iter().any(|option| {
-            word.text.len() > option.len()
-                && word.text[..option.len()].eq_ignore_ascii_case(option.as_bytes())
+            text.len() > option.len() && text[..option.len()].eq_ignore_ascii_case(option.as_bytes())
         })
+    };
+    let found = words.iter().enumerate().find_map(|(at, word)| {
+        // `-o ProxyCommand=x`, in two words.
+        let joined = (&word.text[..] == b"-o")
+            .then(|| words.get(at + 1))
+            .flatten()
+            .map(|value| [&word.text[..], &value.text].concat());
+        joined.filter(|joined| runs(joined)).or_else(|| runs(&word.text).then(|| word.text.to_vec()))
     })?;
-    Some(format!("an option that runs what it is given, {}", shown(&word.text)))
+    Some(format!("an option that runs what it is given, {}", shown(&found)))
 }
 
 /// A command's name and arguments.
@@ -220,7 +227,7 @@ impl<'c> Call<'c> {
         // In `print("a")` what is quoted is no part of the name.
         let hidden = glued.is_none() && (first.odd || first.is_patched());
         Some(Self {
-            lower: base == &name[..base.len().min(name.len())],
+            lower: !base.iter().any(u8::is_ascii_uppercase),
             name,
             kind,
             by_path,

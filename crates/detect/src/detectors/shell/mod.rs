@@ -150,6 +150,18 @@ impl Lead {
     }
 }
 
+/// Whether the last of three backticks at the beginning of a line stands there, which Markdown opens code with: the name
+/// of a language follows, and nothing else on the line.
+fn opens_fence(text: &[u8], at: usize) -> bool {
+    let Some(before) = text[..at].strip_suffix(b"``") else { return false };
+    let begins_line = before.last().is_none_or(|byte| *byte == b'\n');
+    let Some(rest) = text[at..].strip_prefix(b"`").filter(|_| begins_line) else { return false };
+    let Some(end) = memchr::memchr(b'\n', rest) else { return false };
+    let language = rest[..end].trim_ascii_end();
+    language.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-_#".contains(byte))
+        && memchr::memmem::find(&rest[end..], b"\n```").is_some()
+}
+
 /// Commands joined by pipes, understood.
 struct Pipeline<'c> {
     first: &'c Command,
@@ -185,7 +197,7 @@ fn judge(text: &[u8], from: usize, dialect: Dialect, frame: &Frame) -> Option<Ju
     });
     let lead = injected.map_or(Lead::Nothing, |pipeline| {
         let begin = compound.map_or(pipeline.first.at, |compound| compound.at.min(pipeline.first.at));
-        Lead::of(&text[..begin], frame)
+        if opens_fence(text, begin) { Lead::Text } else { Lead::of(&text[..begin], frame) }
     });
     let last = pipelines.iter().map(|pipeline| pipeline.end).max().unwrap_or(0);
     let mut best: Option<Judged> = None;

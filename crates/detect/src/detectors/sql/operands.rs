@@ -192,9 +192,9 @@ impl Parser<'_> {
         let fits = match known {
             // English has them, and other languages.
             Some(Use::Waits) if matches!(last, b"sleep" | b"generate_series") => {
-                arguments.constant || arguments.count == 1 && self.inner > 0
+                !arguments.loose && (arguments.constant || arguments.count == 1 && self.inner > 0)
             }
-            Some(Use::Waits) if last == b"benchmark" => arguments.count > 1,
+            Some(Use::Waits) if last == b"benchmark" => !arguments.loose && arguments.count > 1,
             Some(Use::Files) if matches!(last, b"readfile" | b"writefile") => self.inner > 0,
             _ => true,
         };
@@ -312,6 +312,8 @@ impl Parser<'_> {
                         parser.type_name()?;
                     }
                     Kind::Word(Word::From | Word::For | Word::In | Word::Separator) => parser.advance(),
+                    // `sleep (8 hours)`.
+                    Kind::Name | Kind::Number => arguments.loose = true,
                     _ => {}
                 }
                 if matches!(parser.kind(), Kind::Word(Word::Order | Word::Limit | Word::Where)) {
@@ -382,6 +384,8 @@ struct Arguments {
     count: usize,
     /// The first is a constant.
     constant: bool,
+    /// Two follow each other without anything between, as words do.
+    loose: bool,
 }
 
 /// What an argument of a call is.

@@ -124,6 +124,9 @@ pub(super) struct Tokens<'a> {
 /// Bytes of the word that a comment of a scanner holds at most.
 const CUT_WORD_BYTES_MAX: usize = 10;
 
+/// Digits of a number that is passed over.
+const VOID_DIGITS_MAX: usize = 8;
+
 impl<'a> Tokens<'a> {
     pub(super) fn new(text: &'a [u8], at: usize) -> Self {
         Self { text, at, in_versioned: false, after_word: false, manner: Manner::default() }
@@ -181,10 +184,24 @@ impl<'a> Tokens<'a> {
                     self.in_versioned = false;
                     self.at += 2;
                 }
+                b'0'..=b'9' if let Some(len) = self.void_number() => self.at += len,
                 _ => break,
             }
         }
         false
+    }
+
+    /// The length of `1.e`, an exponent without its number, which MySQL and MariaDB pass over before whatever is no letter,
+    /// digit or sign.
+    fn void_number(&self) -> Option<usize> {
+        let digits =
+            self.text[self.at..].iter().take(VOID_DIGITS_MAX).take_while(|byte| byte.is_ascii_digit());
+        let digits = digits.count();
+        let is_void = self.byte(digits) == b'.'
+            && matches!(self.byte(digits + 1), b'e' | b'E')
+            && !is_name_byte(self.byte(digits + 2))
+            && !matches!(self.byte(digits + 2), b'+' | b'-' | 0);
+        is_void.then_some(digits + 2)
     }
 
     /// Whether a `+` is a blank of a form that was not decoded: it touches a word of the language or a comment.

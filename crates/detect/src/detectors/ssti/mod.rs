@@ -60,8 +60,17 @@ fn look(value: &Value<'_>, evidence: &mut Evidence<'_>) {
             evidence.found(Confidence::STRONG, at..at + probe.len(), why);
         }
     }
+    for name in OGNL {
+        if let Some(at) = memchr::memmem::find(text, name) {
+            let why = format!("gets at OGNL's context by {}", String::from_utf8_lossy(name));
+            evidence.found(Confidence::STRONG, at..at + name.len(), why);
+        }
+    }
     inside(text, 0, 0, evidence);
 }
+
+/// Names of OGNL that no text has: a parameter whose name is evaluated needs no sign around them.
+const OGNL: &[&[u8]] = &[b"#_memberAccess", b"@ognl.OgnlContext", b"#context['com.opensymphony"];
 
 /// Reads the expressions of a text that stands at `offset` in the value.
 fn inside(text: &[u8], offset: usize, depth: usize, evidence: &mut Evidence<'_>) {
