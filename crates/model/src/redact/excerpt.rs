@@ -127,6 +127,27 @@ impl Printed {
     /// Appends a text; when it does not fit, the number of its bytes that did.
     fn push(&mut self, text: &[u8]) -> Result<(), usize> {
         let mut done = 0;
+        while done < text.len() {
+            // Nearly all that is ever written is this.
+            let plain = plain_run(&text[done..]);
+            let fits = plain.len().min(self.bytes_max.saturating_sub(self.text.len()));
+            self.text.push_str(&plain[..fits]);
+            done += fits;
+            if fits < plain.len() {
+                return Err(done);
+            }
+            let others = text[done..].iter().position(|byte| is_plain(*byte)).unwrap_or(text.len() - done);
+            match self.push_others(&text[done..done + others]) {
+                Ok(()) => done += others,
+                Err(printed) => return Err(done + printed),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for characters of any kind.
+    fn push_others(&mut self, text: &[u8]) -> Result<(), usize> {
+        let mut done = 0;
         for chunk in text.utf8_chunks() {
             let mut characters = chunk.valid().chars().peekable();
             while let Some(character) = characters.next() {
@@ -169,6 +190,18 @@ impl Printed {
     }
 }
 
+/// Bytes that stand for themselves: no part of a longer character, and nothing that a line end could be part of.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
+/// How far a text goes on in plain bytes.
+fn plain_run(text: &[u8]) -> &str {
+    let end = text.iter().position(|byte| !is_plain(*byte)).unwrap_or(text.len());
+    // ASCII is UTF-8.
+    std::str::from_utf8(&text[..end]).unwrap_or_default()
+}
+
 /// Characters that stand in a log as they are. Not those that move, hide or reorder others: a terminal obeys them.
 pub(super) fn is_printable(character: char) -> bool {
     !character.is_control()
@@ -183,4 +216,32 @@ pub(super) fn is_printable(character: char) -> bool {
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn printed(bytes_max: usize, lines: Lines) -> Printed {
+        Printed { text: String::new(), bytes_max, lines }
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_written_as_their_characters_are(
+            text in proptest::collection::vec(
+                prop_oneof![4 => b' '..=b'~', 1 => any::<u8>(), 1 => proptest::sample::select(b"\r\n\t\xc3\xa4\xe2\x80".to_vec())],
+                0..200,
+            ),
+            bytes_max in 0usize..300,
+            many in any::<bool>(),
+        ) {
+            let lines = if many { Lines::Many } else { Lines::One };
+            let (mut by_runs, mut one_by_one) = (printed(bytes_max, lines), printed(bytes_max, lines));
+            prop_assert_eq!(by_runs.push(&text), one_by_one.push_others(&text));
+            prop_assert_eq!(by_runs.text, one_by_one.text);
+        }
+    }
 }
