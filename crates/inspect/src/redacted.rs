@@ -182,7 +182,8 @@ impl Redacted<'_> {
         }
     }
 
-    /// Matches that go to the error log, for forms of it other than ModSecurity's.
+    /// Matches that go to the error log, for events and for forms of it other than ModSecurity's: without what the audit log
+    /// alone has, which is several times as long as all of the rest.
     pub fn messages(&self) -> Vec<AuditMessage> {
         let Some(transaction) = self.report.transaction() else { return Vec::new() };
         let logged = self.matches.iter().filter(|matched| matched.logged);
@@ -203,7 +204,7 @@ impl Redacted<'_> {
             .matches
             .iter()
             .filter(|matched| transaction.audits_match(matched))
-            .map(|matched| self.message(transaction, matched))
+            .map(|matched| self.audited(transaction, matched))
             .collect();
         let findings = self.findings();
         let by_rule = transaction.interruption().map(|stop| Intercepted {
@@ -318,12 +319,9 @@ impl Redacted<'_> {
             .collect()
     }
 
-    fn message(&self, transaction: &Transaction, matched: &Match) -> AuditMessage {
+    /// A match with all that the audit log says of it.
+    fn audited(&self, transaction: &Transaction, matched: &Match) -> AuditMessage {
         let redactor = &self.redactor;
-        let rules = transaction.rules();
-        let rule = rules.rule(matched.rule);
-        // The texts of this match are masked already: what is left is to make them printable.
-        let shown = |text: &[u8]| redactor.finding(text, FINDING_BYTES_MAX);
         let line = masked_uri(error_log::line(transaction, matched));
         let line = line.split_once("] ").map_or(line.as_str(), |(_, line)| line);
         let begin = line.find("Matched \"").or_else(|| line.find("Unconditional match"));
@@ -332,6 +330,24 @@ impl Redacted<'_> {
         AuditMessage {
             line: redactor.words(line),
             matched: redactor.words(words),
+            operator: matched.operator.as_ref().map(|(name, ..)| redactor.words(name.as_str())),
+            negated: matched.operator.as_ref().is_some_and(|(_, negated, _)| *negated),
+            argument: matched
+                .operator
+                .as_ref()
+                .map(|(.., argument)| redactor.finding(argument.as_bytes(), FINDING_BYTES_MAX))
+                .unwrap_or_default(),
+            ..self.message(transaction, matched)
+        }
+    }
+
+    fn message(&self, transaction: &Transaction, matched: &Match) -> AuditMessage {
+        let redactor = &self.redactor;
+        let rules = transaction.rules();
+        let rule = rules.rule(matched.rule);
+        // The texts of this match are masked already: what is left is to make them printable.
+        let shown = |text: &[u8]| redactor.finding(text, FINDING_BYTES_MAX);
+        AuditMessage {
             phase: matched.phase as u8,
             rule_id: matched.id.0,
             file: redactor.words(rules.file_of(rule)),
@@ -344,18 +360,12 @@ impl Redacted<'_> {
             tags: matched.tags.iter().map(|tag| shown(tag)).collect(),
             maturity: rule.maturity,
             accuracy: rule.accuracy,
-            operator: matched.operator.as_ref().map(|(name, ..)| redactor.words(name.as_str())),
-            negated: matched.operator.as_ref().is_some_and(|(_, negated, _)| *negated),
-            argument: matched
-                .operator
-                .as_ref()
-                .map(|(.., argument)| shown(argument.as_bytes()))
-                .unwrap_or_default(),
             target: shown(&matched.target),
             intercepted: matched.interrupted.as_ref().map(|action| Intercepted {
                 phase: matched.phase as u8,
                 by: self.interception(action, matched.status),
             }),
+            ..AuditMessage::default()
         }
     }
 

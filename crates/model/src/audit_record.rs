@@ -79,8 +79,9 @@ pub struct AuditResponse {
     pub body_bytes: u64,
 }
 
-/// One match in the audit log.
-#[derive(Clone, Debug)]
+/// One match in the audit log. Of one that is told elsewhere `line`, `matched`, `operator`, `negated` and `argument` are
+/// left out.
+#[derive(Clone, Debug, Default)]
 pub struct AuditMessage {
     /// The line as the error log has it: `ModSecurity: Warning. Matched ...`, without the client before it.
     pub line: Excerpt,

@@ -5,7 +5,8 @@
 //! *count* begins at what was really seen of it, and what was counted for the one that went is counted as others. So every
 //! count is a lower bound, and all of them together are exact.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::counts;
 use super::sums::{Actions, ByValue, count};
@@ -14,7 +15,6 @@ use super::sums::{Actions, ByValue, count};
 #[derive(Debug, Default)]
 pub(super) struct Heavy {
     values: HashMap<Box<str>, Value>,
-    by_weight: BTreeSet<(u64, Box<str>)>,
     others: Actions,
 }
 
@@ -45,27 +45,25 @@ impl Heavy {
 
     /// Adds counts. At most `values_max` values are counted one by one afterwards, or as many as were before.
     pub(super) fn add(&mut self, sums: ByValue, values_max: usize) {
-        let mut sums: Vec<(Box<str>, Actions)> = sums.into_iter().collect();
         // Those that are here first, then the largest: who comes once does not drive out who comes in the same breath.
-        sums.sort_by_cached_key(|(value, actions)| {
-            (!self.values.contains_key(value), std::cmp::Reverse(weight(actions)), value.clone())
-        });
+        let mut new: Vec<(Box<str>, Actions)> = Vec::new();
         for (value, actions) in sums {
             if value.is_empty() {
                 self.count_others(&actions);
-                continue;
-            }
-            let by = weight(&actions);
-            if let Some(own) = self.values.get_mut(&value) {
-                self.by_weight.remove(&(own.weight, value.clone()));
-                own.weight += by;
+            } else if let Some(own) = self.values.get_mut(&value) {
+                own.weight += weight(&actions);
                 actions.iter().for_each(|(action, by)| count(&mut own.actions, action, *by));
-                self.by_weight.insert((own.weight, value));
-                continue;
+            } else {
+                new.push((value, actions));
             }
+        }
+        new.sort_unstable_by(|(a, of_a), (b, of_b)| {
+            (Reverse(weight(of_a)), a).cmp(&(Reverse(weight(of_b)), b))
+        });
+        for (value, actions) in new {
             let mut inherited = 0;
             if self.values.len() >= values_max {
-                let Some((weight, least)) = self.by_weight.pop_first() else {
+                let Some((least, weight)) = self.least() else {
                     self.count_others(&actions);
                     continue;
                 };
@@ -73,8 +71,15 @@ impl Heavy {
                 let least = self.values.remove(&least).map(|value| value.actions).unwrap_or_default();
                 self.count_others(&least);
             }
-            self.insert(value, inherited + by, actions);
+            self.insert(value, inherited + weight(&actions), actions);
         }
+    }
+
+    /// The value with the least weight. A look at each, and only where there is no room: that is less than to keep them in
+    /// order with each count.
+    fn least(&self) -> Option<(Box<str>, u64)> {
+        let (value, own) = self.values.iter().min_by_key(|(value, own)| (own.weight, *value))?;
+        Some((value.clone(), own.weight))
     }
 
     /// All of it, as a file has it.
@@ -89,7 +94,6 @@ impl Heavy {
     }
 
     fn insert(&mut self, value: Box<str>, weight: u64, actions: Actions) {
-        self.by_weight.insert((weight, value.clone()));
         self.values.insert(value, Value { weight, actions });
     }
 }
