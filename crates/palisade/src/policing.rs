@@ -222,7 +222,15 @@ impl Policing {
         })
     }
 
-    /// What is likely not meant: services of nobody, and workloads that no policy selects.
+    /// What [`Self::warnings`] would say of a configuration with these objects, for whoever only checks them.
+    pub(crate) fn warnings_of(config: &Config, objects: Vec<Change>) -> Vec<String> {
+        let store = Arc::new(Store::new(Feed::Complete));
+        let workloads = workloads(config).map(|(key, object)| (key, Some(object)));
+        store.take(News::Objects(workloads.chain(objects).collect()));
+        Self { store: Some(store), ..Self::default() }.warnings(config)
+    }
+
+    /// What is likely not meant: services of nobody, workloads that no policy selects, and claims that nobody vouches for.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let Some(store) = &self.store else { return Vec::new() };
         // What a cluster has to say comes later.
@@ -231,13 +239,14 @@ impl Policing {
         }
         let mut warnings: Vec<String> = self.unmet_claims(config).collect();
         let asked = asked_at(config);
+        let has_workloads = store.size().endpoints > 0;
         let knows_whose_it_is = |service: &Service| {
+            let asked_at_a_workload = |address: &IpAddr| {
+                store.workload_at(*address, None).is_some() || address.is_unspecified() && has_workloads
+            };
             // An Envoy says with each request where it arrived.
-            !config.envoy.is_empty() && store.size().endpoints > 0
-                || asked.get(&*service.name).into_iter().flatten().any(|address| {
-                    store.workload_at(*address, None).is_some()
-                        || address.is_unspecified() && store.size().endpoints > 0
-                })
+            !config.envoy.is_empty() && has_workloads
+                || asked.get(&*service.name).into_iter().flatten().any(asked_at_a_workload)
         };
         for (_, service, direction) in in_use(config) {
             match ours(config, service, direction) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use support::{Folder, Running, Upstream, command, eventually, get, send};
+use support::{Folder, Running, Upstream, command, eventually, get, palisade, send};
 
 fn policy(name: &str, selector: &str, rule: &str) -> String {
     format!(
@@ -216,6 +216,14 @@ fn policies_that_select_nobody_and_services_of_nobody_are_warned_of() {
     std::fs::write(&file, policy("GlobalNetworkPolicy", "app == 'other'", GET_ONLY)).unwrap();
     let mut proxy = proxy(&folder, &upstream, "off", "");
     assert_eq!(get(proxy.address(), "/", "").status, 200, "nothing selects it");
+    let check = |file: &str, strict: &[&str]| palisade(&[&["check", "--config", file], strict].concat());
+    let checked = check(&folder.at("palisade.yaml"), &[]);
+    assert!(
+        checked.code == 0 && checked.err.contains("warning: no policy selects the workload"),
+        "{}",
+        checked.err
+    );
+    assert_eq!(check(&folder.at("palisade.yaml"), &["--strict"]).code, 1);
     proxy.wait_err("warning: no policy selects the workload yaobank/customer for what comes in: every request is allowed");
     // Said once, and again when it is so again.
     std::fs::write(&file, policy("GlobalNetworkPolicy", "app == 'customer'", GET_ONLY)).unwrap();
@@ -229,6 +237,8 @@ fn policies_that_select_nobody_and_services_of_nobody_are_warned_of() {
     let config: Vec<&str> = config.lines().filter(|line| !line.starts_with("workload:")).collect();
     assert_eq!(proxy.end(), 0);
     let nobodys = folder.write("nobodys.yaml", config.join("\n"));
+    let checked = check(&nobodys, &[]);
+    assert!(checked.err.contains("warning: service web: nobody says whose it is"), "{}", checked.err);
     let mut nobodys = Running::start(command(&["run", "--config", &nobodys]));
     assert_eq!(get(nobodys.address(), "/", "").status, 403);
     nobodys.wait_err(

@@ -16,6 +16,7 @@ use crate::files::FileSystem;
 use crate::flags::CheckFlags;
 use crate::idle::idle_exceptions;
 use crate::outlets::{our_say, secrets_of, sink_of};
+use crate::policing::Policing;
 use crate::rules::{self, Warnings, plural};
 use crate::sites::Pages;
 use crate::specifications;
@@ -61,7 +62,10 @@ fn configuration(file: &Path, strict: bool) -> Result<Finding> {
         clean &= specifications_are_clean(config, strict)?;
         if let Some(policies) = &config.policies {
             let paths: Vec<String> = policies.files.iter().map(|path| path.as_str().to_owned()).collect();
-            clean &= policy::check::is_clean(&paths, strict)?;
+            let (policies_are_clean, objects) = policy::check::checked(&paths, strict)?;
+            let warnings = Policing::warnings_of(config, objects);
+            warnings.iter().for_each(|warning| say!("{warning}"));
+            clean &= policies_are_clean && (warnings.is_empty() || !strict);
         }
         clean &= alerts::is_clean(config, strict)?;
         clean &= sinks_are_clean(config);

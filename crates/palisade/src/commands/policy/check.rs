@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
+use palisade_policy::Change;
 
 use crate::Finding;
 use crate::files::FileSystem;
@@ -12,15 +13,15 @@ use crate::rules::plural;
 
 /// Reads and checks; exit 1 when something is an error.
 pub(crate) fn run(flags: &PolicyCheckFlags) -> Result<Finding> {
-    let clean = is_clean(&super::paths(&flags.policies.policies)?, flags.strict)?;
+    let (clean, _) = checked(&super::paths(&flags.policies.policies)?, flags.strict)?;
     Ok(if clean { Finding::Nothing } else { Finding::Something })
 }
 
-/// Shows what is wrong with policies. Whether nothing is.
+/// Shows what is wrong with policies. Whether nothing is, and what they are.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub(crate) fn is_clean(paths: &[String], strict: bool) -> Result<bool> {
+pub(crate) fn checked(paths: &[String], strict: bool) -> Result<(bool, Vec<Change>)> {
     let read = PolicyFiles::default().read(paths, &FileSystem)?;
     read.said.show();
     let are = if read.objects == 1 { "is" } else { "are" };
@@ -34,5 +35,5 @@ pub(crate) fn is_clean(paths: &[String], strict: bool) -> Result<bool> {
         plural(read.objects, "object"),
         read.said.count()
     )?;
-    Ok(read.said.errors == 0 && (read.said.warnings == 0 || !strict))
+    Ok((read.said.errors == 0 && (read.said.warnings == 0 || !strict), read.changes))
 }
