@@ -59,7 +59,7 @@ impl Configured {
                 false => authenticating::of_route(&snapshot.authenticators, service, route, Arc::default)?,
             };
             all.push(Inspecting {
-                path: Arc::from(route.path.as_str()),
+                path: Arc::from(route.path.to_string()),
                 service: inspected(snapshot, modes, service, route)?,
                 body: route.body,
                 authentication,

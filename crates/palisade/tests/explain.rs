@@ -607,6 +607,7 @@ fn a_configuration_is_asked_with_all_that_comes_before_the_inspection() {
     let (answers, code) = ask(request("GET", "/?q=evil", &[]), &[]);
     assert_eq!((&answers[0]["verdict"], &answers[0]["would"], code), (&json!("pass"), &json!("deny"), 0));
     assert_eq!(answers[0]["configured"]["service"], "page");
+    assert_eq!(answers[0]["configured"]["route"], "/");
     let (answers, code) = ask(request("GET", "/?q=evil", &[]), &["--mode", "block"]);
     assert_eq!((&answers[0]["verdict"], &answers[0]["rule_id"], code), (&json!("deny"), &json!(1001), 1));
 

@@ -285,8 +285,8 @@ fn describe(snapshot: &Snapshot) {
                     where_crs_comes_from()
                 ),
                 None => say!(
-                    "palisade: {of}no rules and no detector: nothing is inspected; say --detect on, or name rules by \
-                     --crs or --rules; {}",
+                    "palisade: {of}no rules and no detector: nothing is looked for, and only limits, specifications and \
+                     patches act; say --detect on, or name rules by --crs or --rules; {}",
                     where_crs_comes_from()
                 ),
             },
