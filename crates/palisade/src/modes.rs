@@ -64,6 +64,8 @@ const CHANGES_MAX: usize = 1_000;
 /// Services that may have a mode set at run time, those included that are no longer configured.
 const SERVICES_MAX: usize = 10_000;
 const FILE: &str = "modes.json";
+/// Who says what the console says.
+const CONSOLE: &str = "console";
 
 impl Modes {
     /// Reads what a data folder keeps.
@@ -182,8 +184,11 @@ impl Modes {
         let gone = before.keys().filter(|service| !now.contains_key(*service));
         let mut lines = Vec::new();
         for (service, mode) in set.chain(gone.map(|service| (service.as_str(), None))) {
+            if self.was_said_by_console(service, mode) {
+                continue;
+            }
             let in_use = self.of(service);
-            let by = ("console".to_owned(), String::new());
+            let by = (CONSOLE.to_owned(), String::new());
             self.set(service, mode, by, || in_use.get().unwrap_or_default())?;
             let mode = mode.map_or("given back to the file".to_owned(), |mode| format!("set to {mode}"));
             lines.push(format!("mode of service {service} {mode} by the console"));
@@ -193,6 +198,13 @@ impl Modes {
         self.write(&kept)?;
         inner.kept = kept;
         Ok(lines)
+    }
+
+    /// Whether the last word on a service is this one of the console: another process heard it first and told it by the Redis.
+    fn was_said_by_console(&self, service: &str, mode: Option<Mode>) -> bool {
+        let inner = self.inner();
+        let word = inner.kept.words.get(service);
+        word.is_some_and(|word| word.by == CONSOLE && word.set == mode.map(|mode| mode.to_string()))
     }
 
     /// All that are set, by service.
@@ -257,13 +269,14 @@ impl Modes {
     fn hear_one(&self, word: &ModeWord) -> Result<()> {
         let mode = word.mode.as_deref().map(str::parse::<Mode>).transpose().map_err(anyhow::Error::new)?;
         let mut inner = self.inner();
-        let is_known = inner
-            .kept
-            .words
-            .get(&word.service)
-            .is_some_and(|known| known.at > word.at.0 || known.at == word.at.0 && known.set == word.mode);
-        if is_known {
-            return Ok(());
+        if let Some(known) = inner.kept.words.get(&word.service) {
+            if known.at > word.at.0 || known.at == word.at.0 && known.set == word.mode {
+                return Ok(());
+            }
+            // Several processes are told the same by one console: nothing changes but since when it is so.
+            if known.set == word.mode && known.by == word.by && known.reason == word.reason {
+                return self.confirmed(&mut inner, word);
+            }
         }
         let set = inner.in_use.entry(word.service.clone()).or_default().clone();
         let said = (word.by.clone(), word.reason.clone());
@@ -271,6 +284,17 @@ impl Modes {
         self.change(&mut inner, word.at.0, &word.service, mode, said, in_force)?;
         let mode = mode.map_or("given back to the file".to_owned(), |mode| format!("set to {mode}"));
         say!("palisade: mode of service {} {mode} by {}, on another process", word.service, word.by);
+        Ok(())
+    }
+
+    /// What was said last of a service was said again, later: that is kept, and is no change.
+    fn confirmed(&self, inner: &mut Inner, word: &ModeWord) -> Result<()> {
+        let mut kept = inner.kept.clone();
+        if let Some(known) = kept.words.get_mut(&word.service) {
+            known.at = word.at.0;
+        }
+        self.write(&kept)?;
+        inner.kept = kept;
         Ok(())
     }
 }

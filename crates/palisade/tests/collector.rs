@@ -3,6 +3,7 @@
 
 mod collected;
 mod pki;
+mod redis;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use collected::{Stage, ask_admin, change, items, json};
 use pki::Pki;
+use redis::Redis;
 use serde_json::Value;
-use support::{Running, eventually, get};
+use support::{Folder, Running, eventually, get};
 
 /// How often each path of an event is in a store, as its API tells.
 fn paths(admin: SocketAddr) -> BTreeMap<String, usize> {
@@ -207,6 +209,48 @@ fn lists_and_modes_of_the_console_count_at_its_data_planes() {
     assert_eq!(change(admin, "DELETE", "/api/v1/services/shop/mode", "").0, 200);
     eventually("the file's mode counts", || (get(proxy_one, "/evil", "").status == 403).then_some(()));
     assert_eq!((one.end(), two.end(), console.end()), (0, 0, 0));
+}
+
+#[test]
+fn a_mode_of_the_console_is_one_change_where_its_data_planes_share_a_redis() {
+    if !pki::tools() || !redis::is_here() {
+        return;
+    }
+    let folder = Folder::new();
+    let redis = Redis::start(&folder, &[]);
+    let mut stage = Stage::new();
+    stage.beside = format!("sharedState: {{redis: {{url: \"{}\"}}}}", redis.url());
+    let mut console = stage.console("127.0.0.1:0", &[]);
+    let (at, admin) = (console.listener("collector"), console.admin());
+    let mut planes = ["web-1", "web-2", "web-3"].map(|name| stage.plane(name, "127.0.0.1:0", at));
+    eventually("all are there", || {
+        let known = json(admin, "/api/v1/dataplanes");
+        (items(&known).iter().filter(|plane| plane["state"] == "ready").count() == 3).then_some(())
+    });
+    let serial = || redis.ask(&["GET", "palisade:modes:serial"]);
+    let mode = "/api/v1/services/shop/mode";
+    for (number, (method, body, status)) in
+        [("PUT", r#"{"mode": "monitoring"}"#, 200), ("DELETE", "", 403)].into_iter().enumerate()
+    {
+        assert_eq!(change(admin, method, &format!("{mode}?by=alice"), body).0, 200);
+        for plane in &mut planes {
+            let proxy = plane.listener("web");
+            eventually("the mode counts", || (get(proxy, "/evil", "").status == status).then_some(()));
+        }
+        // Until none of them has anything more to tell the others, and a round after that.
+        let mut before = serial();
+        eventually("the words to be one", || {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = serial();
+            (std::mem::replace(&mut before, now.clone()) == now).then_some(())
+        });
+        for plane in &mut planes {
+            let changes = json(plane.admin(), mode);
+            assert_eq!(changes["changes"].as_array().map(Vec::len), Some(number + 1), "{changes}");
+            let lines = plane.err().matches("palisade: mode of service shop").count();
+            assert_eq!(lines, number + 1, "{}", plane.err());
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::support::{Folder, Response, Running, Upstream, command, send};
 pub(crate) struct Stage {
     pub(crate) folder: Folder,
     upstream: Upstream,
+    /// What configurations of data planes say beside.
+    pub(crate) beside: String,
 }
 
 impl Stage {
@@ -24,7 +26,7 @@ impl Stage {
         pki.authority("ca");
         pki.server("ca", "console", &["localhost"]);
         folder.write("rules.conf", RULES);
-        Self { folder, upstream: Upstream::start() }
+        Self { folder, upstream: Upstream::start(), beside: String::new() }
     }
 
     pub(crate) fn console(&self, listen: &str, more: &[&str]) -> Running {
@@ -64,9 +66,10 @@ impl Stage {
                  services: [{{name: shop, upstream: {{url: \"{}\"}}}}]\n\
                  profiles: {{default: {{mode: block, detect: {{enabled: false}}, rules: {{files: [{rules}]}}}}}}\n\
                  dataDir: {data}\nadmin: {{address: \"127.0.0.1:0\"}}\nlogs: {{access: \"off\", error: \"off\"}}\n\
-                 events: {{l7: {{flushInterval: 1s}}, collector: {{url: \"https://localhost:{}\", name: {name}, ca: {ca}, {by}}}}}\n",
+                 events: {{l7: {{flushInterval: 1s}}, collector: {{url: \"https://localhost:{}\", name: {name}, ca: {ca}, {by}}}}}\n{}\n",
                 self.upstream.url,
-                console.port()
+                console.port(),
+                self.beside
             ),
         );
         Running::start(command(&["run", "--config", &config]))
