@@ -156,6 +156,70 @@ fn what_is_done_about_a_breach_is_said_for_each_kind() {
 }
 
 #[test]
+fn each_breach_is_blocked_monitored_or_ignored_as_its_key_says() {
+    let long = format!("{{\"name\": \"pen\"{}}}", " ".repeat(200));
+    let json = |headers: &str, body: &str| {
+        let length = body.len();
+        format!("POST /v1/items HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+    };
+    let ask = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let without_key = "Content-Type: application/json\r\n";
+    // The key, the breach, a request that has no other, and its neighbour that has none.
+    let table = [
+        ("undefinedEndpoint", "undefined-endpoint", ask("/v1/admin"), ask("/v1/items")),
+        ("undefinedParameter", "undefined-parameter", ask("/v1/items?debug=1"), ask("/v1/items?limit=1")),
+        (
+            "missingParameter",
+            "missing-parameter",
+            json(KEY_AND_JSON, "{}"),
+            json(KEY_AND_JSON, r#"{"name": ""}"#),
+        ),
+        ("invalidValue", "invalid-value", ask("/v1/items?limit=101"), ask("/v1/items?limit=100")),
+        (
+            "noAuthentication",
+            "no-authentication",
+            json(without_key, r#"{"name": "pen"}"#),
+            json(KEY_AND_JSON, r#"{"name": "pen"}"#),
+        ),
+        (
+            "invalidBody",
+            "invalid-body",
+            json(KEY_AND_JSON, r#"{"name": "pen""#),
+            json(KEY_AND_JSON, r#"{"name": "pen"}"#),
+        ),
+        (
+            "overLimit",
+            "inspection-limit",
+            json(KEY_AND_JSON, &long),
+            json(KEY_AND_JSON, r#"{"name": "pen"}"#),
+        ),
+    ];
+    for (done, status, logged) in [("block", 403, true), ("monitor", 200, true), ("ignore", 200, false)] {
+        let (folder, upstream) = (Folder::new(), Upstream::start());
+        folder.write("api.yaml", API);
+        let keys: String = table.iter().map(|(key, ..)| format!(", {key}: {done}")).collect();
+        let file = config(&folder, &upstream, "block", &format!("{keys}, limits: {{body: 100B}}"));
+        let mut proxy = Running::start(command(&["run", "--config", &file]));
+        let address = proxy.address();
+        for (key, breach, breaks, neighbour) in &table {
+            let answer = send(address, breaks.as_bytes());
+            assert_eq!(answer.status, status, "{key}: {done}");
+            // Logs of one exchange are written together: the access line says that all of it is there.
+            let id = answer.header("x-request-id").unwrap();
+            let line = line_of(&folder, "access.log", id);
+            assert_eq!(line.contains(breach), logged, "{key}: {done}: {line}");
+            assert_eq!(send(address, neighbour.as_bytes()).status, 200, "{key}: {done}, its neighbour");
+        }
+        assert_eq!(proxy.end(), 0);
+        let log = std::fs::read_to_string(folder.at("error.log")).unwrap_or_default();
+        for (key, breach, ..) in &table {
+            let lines = log.lines().filter(|line| line.contains(&format!("[attack \"{breach}\"]"))).count();
+            assert_eq!(lines > 0, logged, "{key}: {done}: {log}");
+        }
+    }
+}
+
+#[test]
 fn an_exception_lets_a_breach_pass_at_its_point() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     folder.write("api.yaml", API);
