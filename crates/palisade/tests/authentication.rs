@@ -133,6 +133,11 @@ fn a_token_lets_in_whom_it_is_of_and_nobody_else() {
             "unknown_key",
         ),
         ("x".to_owned(), "malformed"),
+        (
+            keys.token("es256", HEADER, &claims("ann", 600, &format!(r#","pad":"{}""#, "x".repeat(17_000))))
+                .unwrap(),
+            "too_long",
+        ),
     ] {
         for path in ["/", "/maybe"] {
             let refused = get(address, path, &bearer(&bad));

@@ -58,7 +58,7 @@ fn metric(admin: SocketAddr, line: &str) -> f64 {
 
 #[test]
 fn each_mode_and_list_answers_a_harmless_request_and_an_attack_as_the_node_does() {
-    // By `spec/wallarm-and-detection.md` 1: harmless, attack.
+    // As docs/guide/modes.md has it: harmless, attack.
     let table = [
         ("off", "", [200, 200]),
         ("off", "allow", [200, 200]),
@@ -94,6 +94,16 @@ fn each_mode_and_list_answers_a_harmless_request_and_an_attack_as_the_node_does(
             let harmless = get(address, "/", "");
             let attack = get(address, UNION_ATTACK, "");
             assert_eq!([harmless.status, attack.status], *answers, "{mode}, on {lists:?}");
+            // Recorded is what was looked at: with no mode off, and of no source that a list decides about before.
+            let id = attack.header("x-request-id").unwrap();
+            let access = eventually("its access line", || {
+                let log = std::fs::read_to_string(folder.at("access.log")).ok()?;
+                let line = log.lines().find(|line| line.contains(id))?;
+                serde_json::from_str::<Value>(line).ok()
+            });
+            let found = ["rules", "attacks"].iter().any(|key| access[key] != json!([]));
+            let looked_at = mode != "off" && !lists.contains("allow") && !lists.contains("deny");
+            assert_eq!(found, looked_at, "{mode}, on {lists:?}: {access}");
             let passed = answers.iter().filter(|status| **status == 200).count();
             assert_eq!(upstream.heads().len() - before, passed, "{mode}, on {lists:?}");
             if answers[0] == 403 {
