@@ -65,6 +65,15 @@ fn webhook(cluster: &Cluster, folder: &Folder) -> Running {
             "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"], "scope": "Namespaced"}],
             "objectSelector": {"matchLabels": {"palisade.dev/inject": "true"}},
             "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 10}]}));
+    // API servers ask it from a moment later on.
+    eventually("a pod that the webhook was asked about", || {
+        let pod = cluster.create(&json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "shop", "name": "probe", "labels": {"palisade.dev/inject": "true"}},
+            "spec": {"containers": [{"name": "app", "image": "app:1", "ports": [{"name": "http", "containerPort": 8080}]}]}}));
+        let pod = pod.unwrap_or_else(|(code, why)| panic!("{code} {why}"));
+        cluster.delete("pods", "shop", "probe");
+        has_sidecar(&pod).then_some(())
+    });
     running
 }
 

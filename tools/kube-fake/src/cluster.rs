@@ -1,5 +1,6 @@
 //! One test body, many API servers.
 
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ pub enum Cluster {
 }
 
 /// Runs a test's body on the fake API server, by TLS, and on a real one where `KUBEBUILDER_ASSETS` names it; otherwise one
-/// line says that it was skipped and why. Real ones are started one at a time.
+/// line says that it was skipped and why, whether or not the test's own output is shown. Real ones are started one at a time.
 pub fn everywhere(body: impl Fn(&Cluster)) {
     body(&Cluster::Fake(Server::start_secure()));
     match Real::assets() {
@@ -29,7 +30,11 @@ pub fn everywhere(body: impl Fn(&Cluster)) {
             body(&Cluster::Real(Box::new(Real::start(&assets))));
             println!("ran on the API server of KUBEBUILDER_ASSETS too");
         }
-        Err(why) => println!("skipped: on a real API server: {why}"),
+        Err(why) => {
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            // Not by `eprintln!`, which the test harness keeps to itself where a test passes.
+            let _ = writeln!(std::io::stderr(), "skipped: {why} ({test} on a real API server)");
+        }
     }
 }
 
@@ -61,6 +66,16 @@ impl Cluster {
             Self::Fake(server) => server.kubeconfig(),
             Self::Real(real) => real.credentials().kubeconfig(real.url(), Identity::Token),
         }
+    }
+
+    /// The same for a user who may do nothing.
+    ///
+    /// # Panics
+    /// On a fake one that takes everybody.
+    #[must_use]
+    pub fn kubeconfig_of_nobody(&self) -> String {
+        let credentials = self.credentials().expect("it asks who comes");
+        credentials.kubeconfig(&self.url(), Identity::Unprivileged)
     }
 
     /// Serves a kind without a schema: as [`Server::serve`], by a CRD on a real one.

@@ -20,6 +20,8 @@ pub struct Credentials {
     pub admin: Pair,
     /// A token for the same user.
     pub token: String,
+    /// A token for user `nobody`, who may do nothing. Ours knows no users, and refuses it like any other.
+    pub unprivileged: String,
     /// What service accounts' tokens are signed with: private and public key.
     pub(crate) accounts: (String, String),
 }
@@ -38,6 +40,8 @@ pub struct Pair {
 pub enum Identity {
     /// By a bearer token.
     Token,
+    /// By the token of a user who may do nothing.
+    Unprivileged,
     /// By a client certificate.
     Certificate,
 }
@@ -64,13 +68,14 @@ impl Credentials {
         let mut admin = named("admin", Some("system:masters"));
         admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let accounts = KeyPair::generate().expect("a key");
-        let token: String =
-            accounts.public_key_raw()[1..17].iter().map(|byte| format!("{byte:02x}")).collect();
+        let public = accounts.public_key_raw();
+        let token = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Credentials {
             authority,
             server: Pair::signed(server, &issuer),
             admin: Pair::signed(admin, &issuer),
-            token,
+            token: token(&public[1..17]),
+            unprivileged: token(&public[17..33]),
             accounts: (accounts.serialize_pem(), accounts.public_key_pem()),
         }
     }
@@ -81,6 +86,7 @@ impl Credentials {
         let encoded = |text: &str| STANDARD.encode(text);
         let user = match identity {
             Identity::Token => json!({"token": self.token}),
+            Identity::Unprivileged => json!({"token": self.unprivileged}),
             Identity::Certificate => json!({
                 "client-certificate-data": encoded(&self.admin.certificate), "client-key-data": encoded(&self.admin.key),
             }),

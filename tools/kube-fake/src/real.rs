@@ -32,7 +32,7 @@ impl Real {
     /// Why there is none: what a test prints that is skipped.
     pub fn assets() -> Result<PathBuf, String> {
         let folder = std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
-        let folder = PathBuf::from(folder.ok_or("KUBEBUILDER_ASSETS is not set")?);
+        let folder = PathBuf::from(folder.ok_or("KUBEBUILDER_ASSETS not set")?);
         match [ETCD, API_SERVER].into_iter().find(|name| !folder.join(name).is_file()) {
             Some(missing) => Err(format!("KUBEBUILDER_ASSETS has no {missing}")),
             None => Ok(folder),
@@ -46,11 +46,15 @@ impl Real {
     #[must_use]
     pub fn start(assets: &Path) -> Real {
         let mut told = String::new();
-        // A port that was free may be taken by the time it is used.
+        // A port that was free may be taken by the time it is used: whoever cannot listen ends soon.
         for _ in 0..TRIES {
+            let begun = Instant::now();
             match Self::try_start(assets) {
                 Ok(real) => return real,
                 Err(error) => told = error,
+            }
+            if begun.elapsed() > PATIENCE {
+                break;
             }
         }
         panic!("the API server of KUBEBUILDER_ASSETS does not come up: {told}");
@@ -67,8 +71,11 @@ impl Real {
         let authority = put("ca.crt", &credentials.authority);
         let certificate = put("server.crt", &credentials.server.certificate);
         let key = put("server.key", &credentials.server.key);
-        let tokens =
-            put("tokens.csv", &format!("{},admin,admin-uid,\"system:masters\"\n", credentials.token));
+        let users = [
+            format!("{},admin,admin-uid,\"system:masters\"\n", credentials.token),
+            format!("{},nobody,nobody-uid\n", credentials.unprivileged),
+        ];
+        let tokens = put("tokens.csv", &users.concat());
         let signs = put("accounts.key", &credentials.accounts.0);
         let verifies = put("accounts.pub", &credentials.accounts.1);
         let [clients, peers, secure] = free_ports();
@@ -224,30 +231,90 @@ impl Drop for Folder {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
-    /// Programs that say how they were called, and end: what is told is what helps to mend a real one.
-    #[test]
-    fn a_server_that_does_not_come_up_is_told_with_what_it_said() {
+    /// A folder of programs that are called as the real ones are.
+    fn assets(etcd: &str, api_server: &str) -> Folder {
         let folder = Folder::new();
-        for (name, script) in
-            [(ETCD, "#!/bin/sh\nexec sleep 60\n"), (API_SERVER, "#!/bin/sh\necho called \"$@\"\nexit 3\n")]
-        {
+        for (name, script) in [(ETCD, etcd), (API_SERVER, api_server)] {
             let path = folder.0.join(name);
             std::fs::write(&path, script).expect("a script");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
         }
-        let told = Real::try_start(&folder.0).expect_err("it ends");
-        assert!(told.contains("kube-apiserver ended with exit status: 3"), "{told}");
+        folder
+    }
+
+    /// What is told of a server that does not come up is what helps to mend it.
+    #[test]
+    fn a_server_that_does_not_come_up_is_told_with_what_it_said() {
+        let called = "#!/bin/sh\necho called \"$@\"\nexit 3\n";
+        let waits = "#!/bin/sh\nexec sleep 60\n";
+        let told = |etcd, api_server| Real::try_start(&assets(etcd, api_server).0).expect_err("it ends");
+        let of_etcd = told(called, waits);
+        assert!(of_etcd.contains("etcd ended with exit status: 3"), "{of_etcd}");
+        for flag in ["--data-dir=/", "--listen-client-urls=http://127.0.0.1:", "--unsafe-no-fsync"] {
+            assert!(of_etcd.contains(flag), "{flag}: {of_etcd}");
+        }
+        let of_api_server = told(waits, called);
+        assert!(of_api_server.contains("kube-apiserver ended with exit status: 3"), "{of_api_server}");
         for flag in [
             "--etcd-servers=http://127.0.0.1:",
             "--client-ca-file=/",
             "--authorization-mode=RBAC",
             "--secure-port=",
+            "--service-cluster-ip-range=",
+            "--service-account-issuer=https://127.0.0.1:",
+            "--endpoint-reconciler-type=none",
+            "--disable-admission-plugins=ServiceAccount",
+            "--enable-priority-and-fairness=false",
         ] {
-            assert!(told.contains(flag), "{flag}: {told}");
+            assert!(of_api_server.contains(flag), "{flag}: {of_api_server}");
+        }
+    }
+
+    /// A server with the files that it was called with, and no more: its certificate, the users of its tokens, keys that are there.
+    const STANDS_IN: &str = r##"#!/usr/bin/env python3
+import csv, http.server, ssl, sys
+flags = dict(flag.removeprefix("--").split("=", 1) for flag in sys.argv[1:])
+users = {row[0]: row[1:] for row in csv.reader(open(flags["token-auth-file"]))}
+for key in "service-account-signing-key-file", "service-account-key-file", "client-ca-file":
+    assert open(flags[key]).read().startswith("-----BEGIN ")
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        user = users.get(self.headers.get("authorization", "").removeprefix("Bearer "))
+        admin = user and user[2:] == ["system:masters"]
+        self.send_response(200 if admin else 403 if user else 401)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer((flags["bind-address"], int(flags["secure-port"])), Handler)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"##;
+
+    #[test]
+    fn a_server_that_comes_up_knows_its_users_and_ends_with_what_holds_it() {
+        let real = Real::start(&assets("#!/bin/sh\nexec sleep 600\n", STANDS_IN).0);
+        let address = real.url().strip_prefix("https://").and_then(|url| url.parse().ok()).expect("a URL");
+        let code = |token: &str| {
+            let credentials = Credentials { token: token.to_owned(), ..real.credentials().clone() };
+            Rest::new(address, &credentials).code("/readyz")
+        };
+        assert_eq!(code(&real.credentials().token), Some(200));
+        assert_eq!(code(&real.credentials().unprivileged), Some(403));
+        assert_eq!(code("of nobody"), Some(401));
+        let (processes, folder) = ([real._etcd.child.id(), real._api_server.child.id()], real._folder.0.clone());
+        drop(real);
+        assert!(TcpStream::connect(address).is_err() && !folder.exists());
+        for process in processes {
+            assert!(!Path::new(&format!("/proc/{process}")).exists());
         }
     }
 }

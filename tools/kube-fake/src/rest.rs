@@ -64,9 +64,12 @@ impl Rest {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.runtime
-            .block_on(self.exchange("GET", "/readyz", JSON, String::new()))
-            .is_ok_and(|(code, _)| code == 200)
+        self.code("/readyz") == Some(200)
+    }
+
+    /// What it answers to a reading; `None` where it does not.
+    pub(crate) fn code(&self, path: &str) -> Option<u16> {
+        self.runtime.block_on(self.exchange("GET", path, JSON, String::new())).ok().map(|(code, _)| code)
     }
 
     async fn exchange(
@@ -251,19 +254,20 @@ impl Rest {
         Ok(Found { plural, namespaced: found["namespaced"] == true, status })
     }
 
-    /// Waits until a kind that was declared is served.
+    /// Waits until a kind that was declared is served (429 until then), and discovery, which comes a moment later, tells of it.
     fn established(&self, crd: &Value) -> Result<(), Refused> {
         let spec = &crd["spec"];
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-        let path = format!(
-            "/apis/{}/{}/{}",
-            text(&spec["group"]),
-            text(&spec["versions"][0]["name"]),
-            text(&spec["names"]["plural"])
-        );
+        let group = text(&spec["group"]);
+        let root = format!("/apis/{group}/{}", text(&spec["versions"][0]["name"]));
+        let path = format!("{root}/{}", text(&spec["names"]["plural"]));
         let begun = std::time::Instant::now();
         loop {
-            match self.read(&path) {
+            let is_served = self
+                .read(&path)
+                .and_then(|_| self.found(&root, &text(&spec["names"]["kind"])))
+                .and_then(|_| self.read(&format!("/apis/{group}")));
+            match is_served {
                 Ok(_) => return Ok(()),
                 Err(refused) if begun.elapsed() > ESTABLISHED => return Err(refused),
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(50)),
