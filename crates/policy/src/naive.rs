@@ -26,7 +26,7 @@ impl Objects {
             return Decisions { enforced: Decision::denied(Reason::UnknownWorkload), pending: None };
         };
         let enforced = self.decide(&world, endpoint, Variant::Enforced, judgement);
-        let staged = self.is_staged_for(endpoint);
+        let staged = self.staging().iter().any(|policy| policy.applies_to.matches(&endpoint.labels));
         let pending = staged.then(|| self.decide(&world, endpoint, Variant::Pending, judgement));
         Decisions { enforced, pending }
     }

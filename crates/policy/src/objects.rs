@@ -105,14 +105,18 @@ impl Objects {
         self.policies().filter(takes).map(|policy| &policy.id).collect()
     }
 
-    /// Whether something that is staged, or that it replaces, selects an endpoint.
-    pub(crate) fn is_staged_for(&self, item: &Item) -> bool {
+    /// Policies that are staged, and those whose place they take: whoever one of them selects has two answers. It looks at every
+    /// object: asked once for all endpoints.
+    pub(crate) fn staging(&self) -> Vec<&Policy> {
         let replaced = self.replaced();
-        let concerned = |policy: &Policy| {
+        if replaced.is_empty() {
+            return Vec::new();
+        }
+        let concerned = |policy: &&Policy| {
             let acts = !matches!(policy.staged, None | Some(StagedAction::Ignore));
-            (acts || replaced.contains(&policy.id)) && policy.applies_to.matches(&item.labels)
+            acts || replaced.contains(&policy.id)
         };
-        !replaced.is_empty() && self.policies().any(concerned)
+        self.policies().filter(concerned).collect()
     }
 
     /// Tiers by order and name; policies in them by order, name, namespace and kind. Without an order: last.

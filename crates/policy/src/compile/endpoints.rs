@@ -32,6 +32,7 @@ impl Endpoints {
         }
         let enforced = objects.policies_of(Variant::Enforced);
         let pending = objects.policies_of(Variant::Pending);
+        let staging = objects.staging();
         let references: BTreeMap<(&crate::object::PolicyId, bool), &PolicyRef> = self
             .references
             .values()
@@ -50,7 +51,10 @@ impl Endpoints {
             let endpoint = Endpoint {
                 addresses: item.nets.iter().filter_map(Net::single).collect::<Vec<IpAddr>>(),
                 tiers: tiers(&enforced),
-                pending: objects.is_staged_for(item).then(|| tiers(&pending)),
+                pending: staging
+                    .iter()
+                    .any(|policy| policy.applies_to.matches(&item.labels))
+                    .then(|| tiers(&pending)),
                 profiles: facts.profiles.iter().map(|name| (&**name).into()).collect(),
             };
             if self.said.get(&id) != Some(&endpoint) {
