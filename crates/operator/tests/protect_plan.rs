@@ -11,7 +11,7 @@ use palisade_control::{Bundle, ENTRY};
 use palisade_operator::kinds::{Attachment, Target, Way};
 use palisade_operator::protect::{
     ApplicationLayer, HONOURED_CONDITION, Key, Ledger, Member, Observed, POLICY_SYNC_CONDITION,
-    PROTECTED_CONDITION, Plan, Pod, Pool, RuleFolder, RulesRefused, Settings, Step, Wish, plan,
+    PROTECTED_CONDITION, Plan, Pod, Pool, RuleFolder, RulesRefused, Settings, Slice, Step, Wish, plan,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -34,18 +34,19 @@ fn annotated() -> Value {
     json!({"projectcalico.org/l7-logging": "true"})
 }
 
-fn slice(namespace: &str, service: &str, addresses: &[&str]) -> Arc<EndpointSlice> {
+fn slice(namespace: &str, service: &str, addresses: &[&str]) -> Arc<Slice> {
     let endpoint = |address: &&str| {
         json!({"addresses": [address], "conditions": {"ready": true},
             "targetRef": {"kind": "Pod", "namespace": namespace, "name": format!("pod-{address}")}})
     };
-    of(json!({
+    let slice = of::<EndpointSlice>(json!({
         "metadata": {"namespace": namespace, "name": format!("{service}-abc"), "labels": {
             "kubernetes.io/service-name": service,
             "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
         "addressType": "IPv4", "endpoints": addresses.iter().map(endpoint).collect::<Vec<_>>(),
         "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
-    }))
+    }));
+    Arc::new(Arc::unwrap_or_clone(slice).into())
 }
 
 fn pod(namespace: &str, address: &str, labels: Value) -> Arc<Pod> {

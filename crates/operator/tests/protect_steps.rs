@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use palisade_operator::protect::{
-    Key, Member, Next, ORIGINAL_SELECTOR, Pool, Seen, Selector, Stage, Step, View, Wish, next,
+    Key, Member, Next, ORIGINAL_SELECTOR, Pool, Seen, Selector, Slice, Stage, Step, View, Wish, next,
 };
 use proptest::prelude::*;
 
@@ -283,8 +283,11 @@ impl Operator {
 
 fn plan(read: &Reading, world: &World) -> Next {
     let all = read.slices.as_ref().unwrap();
-    let of = |service: &str| all.iter().filter(|slice| service_of(slice) == service).collect::<Vec<_>>();
+    let of = |service: &str| -> Vec<Slice> {
+        all.iter().filter(|slice| service_of(slice) == service).cloned().map(Slice::from).collect()
+    };
     let (slices, shadow_slices) = (of("web"), of("web-palisade"));
+    let (slices, shadow_slices): (Vec<_>, Vec<_>) = (slices.iter().collect(), shadow_slices.iter().collect());
     let view = View {
         service: read.service.as_ref().unwrap(),
         slices: &slices,

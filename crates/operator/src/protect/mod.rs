@@ -33,6 +33,7 @@ pub use calico::{
     APPLICATION_LAYER_NAME, ApplicationLayer, Envoy, HONOURED_CONDITION, LogCollection,
     POLICY_SYNC_CONDITION, Switch, policy_sync_path_prefix,
 };
+pub use endpoints::{Endpoint, Keeper, Port, Seen, Slice};
 pub use ledger::{Entry, Ledger};
 pub use names::*;
 pub use plan::{Observed, Plan, ServicePlan, Settings, plan};
@@ -44,5 +45,5 @@ pub(crate) use refusal::is_of_system;
 pub use refusal::{Grounds, Refusal, refusal};
 pub use report::{Finding, finding, selector_owners};
 pub use ruleset::{RULESET_FIRST, RULESET_NAME, RULESET_NAMESPACE, RuleFolder, RulesRefused};
-pub use shapes::{Selector, shadow, slices};
-pub use steps::{Next, Seen, Stage, Step, View, Waiting, Wish, is_touched, next};
+pub use shapes::{Selector, shadow};
+pub use steps::{Next, Stage, Step, View, Waiting, Wish, is_touched, next};

@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use palisade_control::Bundle;
 use serde_json::{Map, Value, json};
 
@@ -15,11 +14,10 @@ use super::alerts;
 use super::ask::Ask;
 use super::bundle::{Front, Parts, USUAL_PROFILE, Workload, bundle, rule_names, service_name};
 use super::calico::{ApplicationLayer, Switch};
-use super::endpoints::{Keeper, keeper, ready_by_port};
+use super::endpoints::{Keeper, Slice, ready_by_port};
 use super::ledger::Ledger;
 use super::names::{
-    INSPECTED_CONDITION, Key, PROTECT_CALICO, PROTECTED_CONDITION, PortKey, SERVICE_NAME_LABEL, SHADOW_OF,
-    label, shadow_name,
+    INSPECTED_CONDITION, Key, PROTECT_CALICO, PROTECTED_CONDITION, PortKey, SHADOW_OF, label, shadow_name,
 };
 use super::pods::Pod;
 use super::policies::{PolicyFiles, policy_files};
@@ -77,7 +75,7 @@ pub struct Observed {
     /// All Services, shadows among them.
     pub services: Vec<Arc<Service>>,
     /// All EndpointSlices.
-    pub slices: Vec<Arc<EndpointSlice>>,
+    pub slices: Vec<Arc<Slice>>,
     /// All Pods.
     pub pods: Vec<Arc<Pod>>,
     /// All Namespaces.
@@ -155,7 +153,7 @@ pub fn plan(
         let neighbours = world.neighbours(service);
         let view = neighbours.view(service);
         let touched = is_touched(&view);
-        let ours: Vec<_> = view.slices.iter().copied().filter(|slice| keeper(slice) == Keeper::Us).collect();
+        let ours: Vec<_> = view.slices.iter().copied().filter(|slice| slice.keeper == Keeper::Us).collect();
         let key = Key::of(&service.metadata);
         for (port, number) in ours_by_port(&ours) {
             let of = PortKey { service: key.clone(), port };
@@ -293,7 +291,7 @@ fn front(
     // Until the shadow's are there the Service's own are the same pods.
     let mut ready = ready_by_port(view.shadow_slices.iter().copied());
     if ready.values().all(BTreeSet::is_empty) {
-        let theirs = view.slices.iter().copied().filter(|slice| keeper(slice) == Keeper::Controller);
+        let theirs = view.slices.iter().copied().filter(|slice| slice.keeper == Keeper::Controller);
         ready = ready_by_port(theirs);
     }
     let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
@@ -301,7 +299,7 @@ fn front(
     let profile = profile.filter(|name| profiles.contains_key(name));
     let front = |port: &k8s_openapi::api::core::v1::ServicePort| {
         let of = PortKey { service: key.clone(), port: port.name.clone().unwrap_or_default() };
-        let endpoints: BTreeSet<SocketAddr> = ready.get(&of.port).cloned().unwrap_or_default();
+        let endpoints: BTreeSet<SocketAddr> = ready.get(&*of.port).cloned().unwrap_or_default();
         Some(Front {
             port: ledger.port(&of)?,
             endpoints,
@@ -367,7 +365,7 @@ fn says(service: &Service, findings: &[Finding]) -> bool {
 struct Index<'a> {
     observed: &'a Observed,
     /// By the Service that they are of.
-    slices: HashMap<Key, Vec<&'a EndpointSlice>>,
+    slices: HashMap<Key, Vec<&'a Slice>>,
     /// By the Service that they stand for.
     shadows: HashMap<Key, &'a Service>,
     pods: HashMap<Key, &'a Pod>,
@@ -375,9 +373,9 @@ struct Index<'a> {
 
 /// A Service's surroundings.
 struct Neighbours<'a> {
-    slices: &'a [&'a EndpointSlice],
+    slices: &'a [&'a Slice],
     shadow: Option<&'a Service>,
-    shadow_slices: &'a [&'a EndpointSlice],
+    shadow_slices: &'a [&'a Slice],
 }
 
 impl Neighbours<'_> {
@@ -388,11 +386,10 @@ impl Neighbours<'_> {
 
 impl<'a> Index<'a> {
     fn of(observed: &'a Observed) -> Self {
-        let mut slices: HashMap<_, Vec<&EndpointSlice>> = HashMap::new();
+        let mut slices: HashMap<_, Vec<&Slice>> = HashMap::new();
         for slice in &observed.slices {
-            let namespace = slice.metadata.namespace.as_deref().unwrap_or("");
-            if let Some(service) = label(&slice.metadata, SERVICE_NAME_LABEL) {
-                slices.entry(Key::new(namespace, service)).or_default().push(slice);
+            if let Some(service) = &slice.service {
+                slices.entry(service.clone()).or_default().push(slice);
             }
         }
         let shadows = observed.services.iter().filter_map(|service| {
@@ -410,7 +407,7 @@ impl<'a> Index<'a> {
         Neighbours { slices: self.slices_of(&key), shadow, shadow_slices: of_shadow.unwrap_or_default() }
     }
 
-    fn slices_of(&self, service: &Key) -> &[&'a EndpointSlice] {
+    fn slices_of(&self, service: &Key) -> &[&'a Slice] {
         self.slices.get(service).map_or(&[][..], |slices| &slices[..])
     }
 
@@ -456,13 +453,9 @@ struct Backends<'a>(Vec<&'a Pod>);
 impl<'a> Backends<'a> {
     fn of(view: &View<'_>, world: &Index<'a>) -> Self {
         let slices = if view.shadow_slices.is_empty() { view.slices } else { view.shadow_slices };
-        let theirs = slices.iter().filter(|slice| keeper(slice) == Keeper::Controller);
-        let pod = |endpoint: &Endpoint| {
-            let target =
-                endpoint.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"))?;
-            world.pods.get(&Key::new(target.namespace.as_deref()?, target.name.as_deref()?)).copied()
-        };
-        Self(theirs.flat_map(|slice| &slice.endpoints).filter_map(pod).collect())
+        let theirs = slices.iter().filter(|slice| slice.keeper == Keeper::Controller);
+        let pods = theirs.flat_map(|slice| &slice.endpoints).filter_map(|endpoint| endpoint.pod.as_deref());
+        Self(pods.filter_map(|pod| world.pods.get(pod).copied()).collect())
     }
 
     fn only_host_network(&self) -> bool {

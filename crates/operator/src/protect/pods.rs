@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
 use super::names::{Key, label};
+use super::policies::pod_object;
 
 /// A pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Pod {
     pub addresses: Box<[IpAddr]>,
     /// Ports that have a name.
     pub ports: Box<[NamedPort]>,
+    /// What policies ask of it, as the pool is told: written once, and not for each of all pods whenever one changes.
+    pub for_policies: Option<Box<str>>,
 }
 
 /// A port of a container that has a name.
@@ -84,7 +87,7 @@ impl From<v1::Pod> for Pod {
             let protocol = port.protocol.unwrap_or_else(|| "TCP".to_owned());
             Some(NamedPort { name: port.name?, number: port.container_port, protocol })
         };
-        Self {
+        let mut pod = Self {
             key,
             uid: meta.uid.unwrap_or_default(),
             labels: meta.labels.unwrap_or_default().into_iter().collect(),
@@ -100,7 +103,10 @@ impl From<v1::Pod> for Pod {
                 .flat_map(|container| container.ports.into_iter().flatten())
                 .filter_map(named)
                 .collect(),
-        }
+            for_policies: None,
+        };
+        pod.for_policies = pod_object(&pod).map(|object| object.to_string().into_boxed_str());
+        pod
     }
 }
 

@@ -3,6 +3,7 @@
 //! Policies are a file each, so that one change is one file; pods and service accounts are a file a namespace. One policy that
 //! cannot be read never harms another: in its place stands one that selects the same and allows nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -30,34 +31,34 @@ pub fn policy_files<'a>(
 ) -> PolicyFiles {
     let mut made = PolicyFiles::default();
     policies.for_each(|policy| made.policy(policy));
-    let mut lists: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut lists: BTreeMap<String, Vec<Cow<'_, str>>> = BTreeMap::new();
     for namespace in namespaces {
         let name = Key::of(&namespace.metadata).name;
         let metadata = json!({"name": name, "labels": namespace.metadata.labels});
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
-        lists.entry("namespaces".to_owned()).or_default().push(object);
+        lists.entry("namespaces".to_owned()).or_default().push(object.to_string().into());
     }
     for account in accounts {
         let key = Key::of(&account.metadata);
         let metadata =
             json!({"name": key.name, "namespace": key.namespace, "labels": account.metadata.labels});
         let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
-        lists.entry(format!("accounts.{}", key.namespace)).or_default().push(object);
+        lists.entry(format!("accounts.{}", key.namespace)).or_default().push(object.to_string().into());
     }
     for pod in pods {
-        if let Some(object) = pod_object(pod) {
-            lists.entry(format!("pods.{}", pod.key.namespace)).or_default().push(object);
+        if let Some(object) = &pod.for_policies {
+            lists.entry(format!("pods.{}", pod.key.namespace)).or_default().push((**object).into());
         }
     }
     for (name, items) in lists {
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        made.files.insert(format!("policies/{name}.yaml"), list.to_string());
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, items.join(","));
+        made.files.insert(format!("policies/{name}.yaml"), list);
     }
     made
 }
 
 /// What policies ask of a pod: who it is, which addresses and named ports it has. Pods that have ended have none.
-fn pod_object(pod: &Pod) -> Option<Value> {
+pub(super) fn pod_object(pod: &Pod) -> Option<Value> {
     if pod.addresses.is_empty() || pod.has_ended {
         return None;
     }

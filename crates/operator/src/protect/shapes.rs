@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{ObjectReference, Service, ServicePort, ServiceS
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
+use super::endpoints::Slice;
 use super::names::{Key, MANAGED_BY_LABEL, MANAGED_BY_US, SERVICE_NAME_LABEL, SHADOW_OF, shadow_name};
-use super::pool::Pool;
+use super::pool::{Member, Pool};
 
 /// A Service's selector.
 pub type Selector = BTreeMap<String, String>;
@@ -69,104 +70,115 @@ pub(super) fn is_shadow(there: &Service, wanted: &Service) -> bool {
             == wanted.metadata.labels.as_ref().and_then(|labels| labels.get(SHADOW_OF))
 }
 
-/// The families of addresses that a Service has.
-fn families(service: &Service) -> Vec<&str> {
-    let told = service.spec.as_ref().and_then(|spec| spec.ip_families.as_deref()).unwrap_or_default();
-    if told.is_empty() { vec!["IPv4"] } else { told.iter().map(String::as_str).collect() }
+/// The way from a Service to the pool: EndpointSlices of ours, one for each family of addresses that both have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    /// The Service.
+    pub(super) of: &'a Service,
+    /// Where it leads.
+    pub(super) pool: &'a Pool,
+    /// The pool's ports, by the names of the Service's.
+    pub(super) ports: &'a BTreeMap<String, u16>,
 }
 
-/// The EndpointSlices that lead from a Service to the pool, one for each family of addresses that both have. `ports` are
-/// the pool's, by the names of the Service's.
-pub fn slices(of: &Service, pool: &Pool, ports: &BTreeMap<String, u16>) -> Vec<EndpointSlice> {
-    let slice = |family: &str| {
-        let is_of = |address: &&IpAddr| address.is_ipv4() == (family == "IPv4");
-        let endpoint = |member: &super::pool::Member| {
-            Some(Endpoint {
-                addresses: vec![member.addresses.iter().find(is_of)?.to_string()],
-                conditions: Some(EndpointConditions {
-                    ready: Some(true),
-                    serving: Some(true),
-                    terminating: Some(false),
-                }),
-                node_name: member.node.clone(),
-                target_ref: Some(ObjectReference {
-                    kind: Some("Pod".to_owned()),
-                    namespace: Some(member.pod.namespace.clone()),
-                    name: Some(member.pod.name.clone()),
-                    uid: Some(member.uid.clone()),
-                    ..ObjectReference::default()
-                }),
-                ..Endpoint::default()
-            })
-        };
-        let endpoints: Vec<_> = pool.members.iter().filter_map(endpoint).collect();
-        (!endpoints.is_empty()).then(|| slice(of, family, endpoints, ports))
-    };
-    families(of).into_iter().filter_map(slice).collect()
-}
+impl<'a> Way<'a> {
+    /// The families of addresses that the Service and somebody of the pool have.
+    pub(super) fn families(self) -> impl Iterator<Item = &'a str> {
+        let told = self.of.spec.as_ref().and_then(|spec| spec.ip_families.as_deref()).unwrap_or_default();
+        let usual = told.is_empty().then_some("IPv4");
+        told.iter()
+            .map(String::as_str)
+            .chain(usual)
+            .filter(move |family| self.members(family).next().is_some())
+    }
 
-fn slice(
-    of: &Service,
-    family: &str,
-    endpoints: Vec<Endpoint>,
-    ports: &BTreeMap<String, u16>,
-) -> EndpointSlice {
-    let key = Key::of(&of.metadata);
-    let told = of.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    let port = |port: &ServicePort| {
-        let name = port.name.clone().unwrap_or_default();
-        let number = *ports.get(&name)?;
-        Some(EndpointPort {
+    /// What our EndpointSlice of a family is called.
+    pub(super) fn slice_name(self, family: &str) -> String {
+        let service = self.of.metadata.name.as_deref().unwrap_or_default();
+        format!("{}-{}", shadow_name(service), family.to_ascii_lowercase())
+    }
+
+    /// Whether an EndpointSlice of ours leads there.
+    pub(super) fn is_led_by(self, there: &Slice, family: &str) -> bool {
+        let members = there
+            .endpoints
+            .iter()
+            .map(|endpoint| (&endpoint.addresses[..], endpoint.is_ready, endpoint.node.as_deref()));
+        let wanted = self
+            .members(family)
+            .map(|(member, address)| (std::slice::from_ref(address), true, member.node.as_deref()));
+        let ports = there.ports.iter().map(|port| (&*port.name, port.number, port.app_protocol.as_deref()));
+        let wanted_ports = self.served().map(|(port, number)| {
+            (port.name.as_deref().unwrap_or_default(), Some(number), port.app_protocol.as_deref())
+        });
+        there.service.as_ref() == Some(&Key::of(&self.of.metadata))
+            && there.family == family
+            && members.eq(wanted)
+            && ports.eq(wanted_ports)
+    }
+
+    /// The EndpointSlice of a family.
+    pub(super) fn slice(self, family: &str) -> EndpointSlice {
+        let key = Key::of(&self.of.metadata);
+        let port = |(port, number): (&ServicePort, u16)| EndpointPort {
             app_protocol: port.app_protocol.clone(),
-            name: Some(name),
+            name: Some(port.name.clone().unwrap_or_default()),
             port: Some(number.into()),
             protocol: Some("TCP".to_owned()),
+        };
+        EndpointSlice {
+            metadata: ObjectMeta {
+                name: Some(self.slice_name(family)),
+                namespace: Some(key.namespace.clone()),
+                labels: Some(
+                    [
+                        (SERVICE_NAME_LABEL.to_owned(), key.name.clone()),
+                        (MANAGED_BY_LABEL.to_owned(), MANAGED_BY_US.to_owned()),
+                    ]
+                    .into(),
+                ),
+                owner_references: Some(vec![owned_by(self.of)]),
+                ..ObjectMeta::default()
+            },
+            address_type: family.to_owned(),
+            endpoints: self.members(family).map(|(member, address)| endpoint(member, address)).collect(),
+            ports: Some(self.served().map(port).collect()),
+        }
+    }
+
+    /// Who of the pool has an address of a family, and which.
+    fn members(self, family: &str) -> impl Iterator<Item = (&'a Member, &'a IpAddr)> {
+        let is_v4 = family == "IPv4";
+        self.pool.members.iter().filter_map(move |member| {
+            Some((member, member.addresses.iter().find(|address| address.is_ipv4() == is_v4)?))
         })
-    };
-    EndpointSlice {
-        metadata: ObjectMeta {
-            name: Some(slice_name(&key.name, family)),
-            namespace: Some(key.namespace.clone()),
-            labels: Some(
-                [
-                    (SERVICE_NAME_LABEL.to_owned(), key.name.clone()),
-                    (MANAGED_BY_LABEL.to_owned(), MANAGED_BY_US.to_owned()),
-                ]
-                .into(),
-            ),
-            owner_references: Some(vec![owned_by(of)]),
-            ..ObjectMeta::default()
-        },
-        address_type: family.to_owned(),
-        endpoints,
-        ports: Some(told.iter().filter_map(port).collect()),
+    }
+
+    /// The Service's ports that the pool serves, with the pool's.
+    fn served(self) -> impl Iterator<Item = (&'a ServicePort, u16)> {
+        let told = self.of.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+        told.filter_map(move |port| Some((port, *self.ports.get(port.name.as_deref().unwrap_or_default())?)))
     }
 }
 
-/// What our EndpointSlice of a Service is called.
-pub(super) fn slice_name(service: &str, family: &str) -> String {
-    format!("{}-{}", shadow_name(service), family.to_ascii_lowercase())
-}
-
-/// Whether an EndpointSlice leads where a wanted one does.
-pub(super) fn is_slice(there: &EndpointSlice, wanted: &EndpointSlice) -> bool {
-    let leads = |slice: &EndpointSlice| {
-        let endpoints: Vec<_> = slice
-            .endpoints
-            .iter()
-            .map(|endpoint| {
-                let ready =
-                    endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
-                (endpoint.addresses.clone(), ready, endpoint.node_name.clone())
-            })
-            .collect();
-        let port = |port: &EndpointPort| {
-            (port.name.clone().unwrap_or_default(), port.port, port.app_protocol.clone())
-        };
-        let ports: Vec<_> = slice.ports.iter().flatten().map(port).collect();
-        (slice.address_type.clone(), endpoints, ports, slice.metadata.labels.clone())
-    };
-    leads(there) == leads(wanted)
+fn endpoint(member: &Member, address: &IpAddr) -> Endpoint {
+    Endpoint {
+        addresses: vec![address.to_string()],
+        conditions: Some(EndpointConditions {
+            ready: Some(true),
+            serving: Some(true),
+            terminating: Some(false),
+        }),
+        node_name: member.node.clone(),
+        target_ref: Some(ObjectReference {
+            kind: Some("Pod".to_owned()),
+            namespace: Some(member.pod.namespace.clone()),
+            name: Some(member.pod.name.clone()),
+            uid: Some(member.uid.clone()),
+            ..ObjectReference::default()
+        }),
+        ..Endpoint::default()
+    }
 }
 
 fn owned_by(service: &Service) -> OwnerReference {

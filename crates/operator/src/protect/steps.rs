@@ -15,12 +15,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::endpoints::{Keeper, keeper, ready_by_port};
+use super::endpoints::{Keeper, Seen, Slice, ready_by_port};
 use super::names::{Key, ORIGINAL_SELECTOR, annotation};
 use super::pool::Pool;
-use super::shapes::{Selector, is_shadow, is_slice, shadow, slices};
+use super::shapes::{Selector, Way, is_shadow, shadow};
 
 /// One Service and what belongs to it.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +27,11 @@ pub struct View<'a> {
     /// The Service.
     pub service: &'a Service,
     /// All its EndpointSlices, whoever keeps them.
-    pub slices: &'a [&'a EndpointSlice],
+    pub slices: &'a [&'a Slice],
     /// Its shadow.
     pub shadow: Option<&'a Service>,
     /// The EndpointSlices of its shadow.
-    pub shadow_slices: &'a [&'a EndpointSlice],
+    pub shadow_slices: &'a [&'a Slice],
 }
 
 /// What is to become of a Service.
@@ -87,23 +86,6 @@ pub enum Step {
     DeleteSlice(Seen),
     /// The shadow goes.
     DeleteShadow(Seen),
-}
-
-/// An object as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Which.
-    pub key: Key,
-    /// The one of that name that was seen.
-    pub uid: Option<String>,
-    /// Its version.
-    pub resource_version: Option<String>,
-}
-
-impl Seen {
-    fn of(meta: &ObjectMeta) -> Self {
-        Self { key: Key::of(meta), uid: meta.uid.clone(), resource_version: meta.resource_version.clone() }
-    }
 }
 
 /// Where a Service stands.
@@ -162,7 +144,7 @@ pub fn next(view: &View<'_>, wish: &Wish, pool: &Pool) -> Next {
 pub fn is_touched(view: &View<'_>) -> bool {
     view.shadow.is_some()
         || annotation(&view.service.metadata, ORIGINAL_SELECTOR).is_some()
-        || view.slices.iter().any(|slice| keeper(slice) == Keeper::Us)
+        || view.slices.iter().any(|slice| slice.keeper == Keeper::Us)
 }
 
 struct There<'a> {
@@ -172,15 +154,15 @@ struct There<'a> {
     selector: Option<&'a Selector>,
     /// What was written down.
     written: Option<Selector>,
-    ours: Vec<&'a EndpointSlice>,
+    ours: Vec<&'a Slice>,
     /// Of the cluster's controllers.
-    theirs: Vec<&'a EndpointSlice>,
+    theirs: Vec<&'a Slice>,
 }
 
 impl<'a> There<'a> {
     fn of(view: &View<'a>) -> Self {
         let is = |wanted: fn(Keeper) -> bool| {
-            view.slices.iter().copied().filter(move |slice| wanted(keeper(slice))).collect::<Vec<_>>()
+            view.slices.iter().copied().filter(move |slice| wanted(slice.keeper)).collect::<Vec<_>>()
         };
         let selector = view.service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
         let written = annotation(&view.service.metadata, ORIGINAL_SELECTOR);
@@ -220,8 +202,8 @@ impl<'a> There<'a> {
         let mut waits = None;
         for name in port_names(view.service) {
             let of_pool = ports.get(&name).copied();
-            let here = ready_here.get(&name).is_some_and(|ready| !ready.is_empty());
-            let found = ready_pods.get(&name).is_some_and(|ready| !ready.is_empty());
+            let here = ready_here.get(&*name).is_some_and(|ready| !ready.is_empty());
+            let found = ready_pods.get(&*name).is_some_and(|ready| !ready.is_empty());
             let known = of_pool.and_then(|port| pool.in_force.get(&port)).copied();
             if !taken && here && !found {
                 waits = waits.or(Some(Waiting::Shadow(name.clone())));
@@ -237,7 +219,9 @@ impl<'a> There<'a> {
                 _ => waits = waits.or(Some(Waiting::PoolPort(name))),
             }
         }
-        let wanted = slices(view.service, pool, &served);
+        let way = Way { of: view.service, pool, ports: &served };
+        let wanted: Vec<(&str, String)> =
+            way.families().map(|family| (family, way.slice_name(family))).collect();
         if wanted.is_empty() {
             let stage = if taken { Stage::PoolAway } else { Stage::Preparing(Some(Waiting::Pool)) };
             return at(self.write_down(taken, &original).into_iter().collect(), stage);
@@ -246,10 +230,9 @@ impl<'a> There<'a> {
             return at(Vec::new(), Stage::Preparing(Some(waits)));
         }
         let mut steps = Vec::new();
-        for slice in &wanted {
-            let name = &slice.metadata.name;
-            if !self.ours.iter().any(|there| &there.metadata.name == name && is_slice(there, slice)) {
-                steps.push(Step::ApplySlice(Box::new(slice.clone())));
+        for (family, name) in &wanted {
+            if !self.ours.iter().any(|there| there.name() == name && way.is_led_by(there, family)) {
+                steps.push(Step::ApplySlice(Box::new(way.slice(family))));
             }
         }
         if !taken {
@@ -269,12 +252,8 @@ impl<'a> There<'a> {
             return at(steps, stage);
         }
         // Ours lead to the pool, and nothing writes theirs any more.
-        let surplus = self
-            .ours
-            .iter()
-            .filter(|there| !wanted.iter().any(|slice| slice.metadata.name == there.metadata.name));
-        let left_over: Vec<_> =
-            self.theirs.iter().chain(surplus).map(|slice| Seen::of(&slice.metadata)).collect();
+        let surplus = self.ours.iter().filter(|there| !wanted.iter().any(|(_, name)| name == there.name()));
+        let left_over: Vec<_> = self.theirs.iter().chain(surplus).map(|slice| slice.seen.clone()).collect();
         if !self.theirs.is_empty() {
             steps.push(Step::DeleteEndpoints(self.service.clone()));
         }
@@ -312,23 +291,26 @@ impl<'a> There<'a> {
             return Next::todo(vec![step], Stage::Restoring(None));
         }
         if !self.ours.is_empty() {
-            let controllers = self.theirs.iter().copied().filter(|slice| keeper(slice) == Keeper::Controller);
+            let controllers = self.theirs.iter().copied().filter(|slice| slice.keeper == Keeper::Controller);
             let ready_here = ready_by_port(controllers);
             for (name, ready) in ready_by_port(view.shadow_slices.iter().copied()) {
-                if !ready.is_empty() && ready_here.get(&name).is_none_or(|here| here.is_empty()) {
-                    return Next::wait(Stage::Restoring(Some(Waiting::Pods(name))));
+                if !ready.is_empty() && ready_here.get(name).is_none_or(|here| here.is_empty()) {
+                    return Next::wait(Stage::Restoring(Some(Waiting::Pods(name.to_owned()))));
                 }
             }
             // Without a shadow nobody but the controller knows whether there are pods.
             if view.shadow.is_none() && ready_here.is_empty() {
                 return Next::wait(Stage::Restoring(Some(Waiting::Pods(String::new()))));
             }
-            let steps = self.ours.iter().map(|slice| Step::DeleteSlice(Seen::of(&slice.metadata))).collect();
+            let steps = self.ours.iter().map(|slice| Step::DeleteSlice(slice.seen.clone())).collect();
             return Next::todo(steps, Stage::Restoring(None));
         }
         match view.shadow {
             Some(shadow) if drained => {
-                Next::todo(vec![Step::DeleteShadow(Seen::of(&shadow.metadata))], Stage::Draining)
+                let meta = &shadow.metadata;
+                let (uid, resource_version) = (meta.uid.clone(), meta.resource_version.clone());
+                let seen = Seen { key: Key::of(meta), uid, resource_version };
+                Next::todo(vec![Step::DeleteShadow(seen)], Stage::Draining)
             }
             Some(_) => Next::wait(Stage::Draining),
             None => Next::wait(Stage::Off),
@@ -353,9 +335,7 @@ pub(super) fn port_names(service: &Service) -> impl Iterator<Item = String> {
 }
 
 /// Where our slices lead, by the names of a Service's ports.
-pub(super) fn ours_by_port(ours: &[&EndpointSlice]) -> BTreeMap<String, u16> {
-    let ports = ours.iter().flat_map(|slice| slice.ports.iter().flatten());
-    ports
-        .filter_map(|port| Some((port.name.clone().unwrap_or_default(), u16::try_from(port.port?).ok()?)))
-        .collect()
+pub(super) fn ours_by_port(ours: &[&Slice]) -> BTreeMap<String, u16> {
+    let ports = ours.iter().flat_map(|slice| &slice.ports);
+    ports.filter_map(|port| Some((port.name.to_string(), port.number?))).collect()
 }

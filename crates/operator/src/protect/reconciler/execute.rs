@@ -2,16 +2,17 @@
 
 use k8s_openapi::api::core::v1::{Endpoints, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::super::endpoints::{Seen, Slice};
 use super::super::names::{
     FIELD_MANAGER, Key, ORIGINAL_SELECTOR, SERVICE_NAME_LABEL, SHADOW_OF, label, shadow_name,
 };
 use super::super::pool::Pool;
 use super::super::shapes::Selector;
-use super::super::steps::{Next, Seen, Step, View, Wish, next};
+use super::super::steps::{Next, Step, View, Wish, next};
 
 /// Readings of one Service in a row; more than any way has steps.
 const READINGS_MAX: usize = 8;
@@ -19,9 +20,9 @@ const READINGS_MAX: usize = 8;
 /// A Service and what belongs to it, as it was just now.
 struct Fresh {
     service: Service,
-    slices: Vec<EndpointSlice>,
+    slices: Vec<Slice>,
     shadow: Option<Service>,
-    shadow_slices: Vec<EndpointSlice>,
+    shadow_slices: Vec<Slice>,
 }
 
 /// Does what is to be done about one Service, as far as nothing has to be waited for. Returns where it stands then.
@@ -73,11 +74,12 @@ async fn read(client: &Client, key: &Key) -> kube::Result<Option<Fresh>> {
             format!("Service {whose} is not ours, and has the name that the shadow of {key} would have");
         return Err(kube::Error::Service(message.into()));
     }
+    let read = |list: ObjectList<EndpointSlice>| list.items.into_iter().map(Slice::from).collect();
     let shadow_slices = match shadow {
-        Some(_) => slices.list(&of(&name)).await?.items,
+        Some(_) => read(slices.list(&of(&name)).await?),
         None => Vec::new(),
     };
-    let slices = slices.list(&of(&key.name)).await?.items;
+    let slices = read(slices.list(&of(&key.name)).await?);
     let Some(service) = services.get_opt(&key.name).await? else { return Ok(None) };
     Ok(Some(Fresh { service, slices, shadow, shadow_slices }))
 }

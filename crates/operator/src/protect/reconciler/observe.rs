@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::super::calico::{APPLICATION_LAYER_NAME, ApplicationLayer, policy_sync_path_prefix};
+use super::super::endpoints::Slice;
 use super::super::names::Key;
 use super::super::plan::Observed;
 use super::super::pods::Pod;
@@ -26,7 +27,7 @@ pub(super) struct World {
     pub(super) changed: Arc<Notify>,
     namespace: String,
     services: Watched<Service>,
-    slices: Watched<EndpointSlice>,
+    slices: Watched<Slice>,
     pub(super) pods: Watched<Pod>,
     namespaces: Watched<Namespace>,
     accounts: Watched<ServiceAccount>,
@@ -75,6 +76,16 @@ impl World {
                 )
             };
         }
+        macro_rules! read {
+            ($kind:ty, $read:expr) => {
+                Watched::read(
+                    Api::<$kind>::all(client.clone()),
+                    watcher::Config::default(),
+                    changed.clone(),
+                    $read,
+                )
+            };
+        }
         let map = |namespace: &str, name: &str| {
             let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
             Watched::slim(
@@ -91,13 +102,8 @@ impl World {
         let version = |group: &str| if group == "projectcalico.org" { "v3" } else { "v1" };
         World {
             services: all!(Service, slim_service),
-            slices: all!(EndpointSlice, without_managers),
-            pods: Watched::read(
-                Api::<v1::Pod>::all(client.clone()),
-                watcher::Config::default(),
-                changed.clone(),
-                Pod::from,
-            ),
+            slices: read!(EndpointSlice, Slice::from),
+            pods: read!(v1::Pod, Pod::from),
             namespaces: all!(Namespace, without_managers),
             accounts: all!(ServiceAccount, without_managers),
             ruleset: map(RULESET_NAMESPACE, RULESET_NAME),
