@@ -11,11 +11,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use palisade_kube_fake::{Scope, Server};
+use palisade_kube_fake::Scope;
 use pooled::{Cluster, KeepAlive};
 use serde_json::{Value, json};
 use support::grpc::{CALLS, CallHeld, CallsServed, python};
-use support::{COMMENT_ATTACK, Folder, PATIENCE, Running, Upstream, command, eventually, get};
+use support::{COMMENT_ATTACK, PATIENCE, Running, Upstream, command, eventually, get};
 
 #[test]
 fn the_first_article() {
@@ -350,132 +350,6 @@ fn status(address: SocketAddr) -> Option<u16> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
-}
-
-/// A cluster of the size that is promised: `cargo test --release --test operator_pool -- --ignored --nocapture two_thousand`.
-#[test]
-#[ignore = "a measurement"]
-fn two_thousand_services() {
-    let server = Server::start();
-    server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "palisade-system"}}));
-    server.put(json!({"apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "pool-0", "namespace": "palisade-system", "labels": {"app.kubernetes.io/component": "pool"}},
-        "spec": {"containers": [{"name": "palisade", "image": "palisade"}]},
-        "status": {"phase": "Running", "podIP": "10.9.0.1", "podIPs": [{"ip": "10.9.0.1"}],
-            "conditions": [{"type": "Ready", "status": "True"}]}}));
-    for n in 0..100 {
-        server.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("ns-{n}")}}));
-    }
-    for n in 0..2000 {
-        let (namespace, name) = (format!("ns-{}", n % 100), format!("service-{n}"));
-        server.put(json!({"apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": name, "namespace": namespace, "annotations": {"palisade.dev/protect": "true"}},
-            "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.7", "ipFamilies": ["IPv4"], "selector": {"app": name},
-                "ports": [{"name": "http", "port": 80, "targetPort": 8000, "protocol": "TCP"}]}}));
-        let address = |p: i32| format!("10.{}.{}.{}", 1 + n / 250, n % 250, p + 1);
-        let endpoint = |p: i32| {
-            json!({"addresses": [address(p)], "conditions": {"ready": true},
-                "targetRef": {"kind": "Pod", "namespace": namespace, "name": format!("{name}-{p}")}})
-        };
-        // The cluster's own, of the Service and of its shadow.
-        for of in [name.clone(), format!("{name}-palisade")] {
-            server.put(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                "metadata": {"name": format!("{of}-abcde"), "namespace": namespace, "labels": {
-                    "kubernetes.io/service-name": of,
-                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
-                "addressType": "IPv4", "endpoints": (0..5).map(endpoint).collect::<Vec<_>>(),
-                "ports": [{"name": "http", "port": 8000, "protocol": "TCP"}]}));
-        }
-        for p in 0..5 {
-            let environment: Vec<_> =
-                (0..20).map(|e| json!({"name": format!("V{e}"), "value": "x".repeat(40)})).collect();
-            server.put(json!({"apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": format!("{name}-{p}"), "namespace": namespace,
-                    "labels": {"app": name, "version": "v1", "pod-template-hash": "7d9f"}},
-                "spec": {"serviceAccountName": "web", "containers": [{"name": "app", "image": "app", "env": environment}]},
-                "status": {"phase": "Running", "podIP": address(p), "podIPs": [{"ip": address(p)}]}}));
-        }
-    }
-    for n in 0..500 {
-        let from = json!([{"podSelector": {"matchLabels": {"app": format!("service-{n}")}}}]);
-        server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-            "metadata": {"name": format!("policy-{n}"), "namespace": format!("ns-{}", n % 100)},
-            "spec": {"podSelector": {"matchLabels": {"app": format!("service-{n}")}}, "ingress": [{"from": from}]}}));
-    }
-    let folder = Folder::new();
-    let kubeconfig = folder.write("kubeconfig", server.kubeconfig());
-    let bundle = folder.at("bundle");
-    let begun = std::time::Instant::now();
-    let told =
-        ["operator", "--kubeconfig", &kubeconfig, "--bundle-dir", &bundle, "--pool-listen", "127.0.0.1"];
-    let mut operator = command(&[&told[..], &["--probes", "127.0.0.1:0"]].concat()).spawn().unwrap();
-    let entry = folder.at("bundle/palisade.yaml");
-    let patience = Duration::from_secs(600);
-    while std::fs::metadata(&entry).is_err() {
-        assert!(begun.elapsed() < patience);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    println!("the pool's configuration after {:?}", begun.elapsed());
-    let data = folder.at("data");
-    let pool = Running::start(command(&["run", "--config", &entry, "--data-dir", &data, "--admin", "off"]));
-    let protected = || {
-        let conditions =
-            |service: &Value| service["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let all = server.list("services", None);
-        all.iter()
-            .filter(|service| conditions(service).iter().any(|condition| condition["reason"] == "Protected"))
-            .count()
-    };
-    while protected() < 2000 {
-        assert!(begun.elapsed() < patience, "{} are protected: {}", protected(), pool.err());
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    println!("2000 are protected after {:?}", begun.elapsed());
-    std::thread::sleep(Duration::from_secs(15));
-    for (who, process) in [("operator", operator.id()), ("data plane", pool.id())] {
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let lines = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
-        lines.for_each(|line| println!("{who}: {line}"));
-    }
-
-    // A policy for one of them, from the API to the data plane.
-    let all = server.list("discovery.k8s.io/endpointslices", Some("ns-7"));
-    let ours = |slice: &&Value| {
-        slice["metadata"]["labels"]["kubernetes.io/service-name"] == "service-1007"
-            && slice["endpoints"][0]["addresses"][0] == "10.9.0.1"
-    };
-    let slice = all.iter().find(ours).expect("a slice of ours");
-    let port = u16::try_from(slice["ports"][0]["port"].as_u64().unwrap()).unwrap();
-    // Nobody is behind it: an answer takes long, and a refusal does not.
-    let refuses = || {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        let mut answer = [0; 12];
-        match std::io::Read::read(&mut stream, &mut answer) {
-            Ok(0) => true,
-            Ok(read) => answer[..read].ends_with(b"403"),
-            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
-        }
-    };
-    assert!(!refuses());
-    for round in 0..5 {
-        let from = std::time::Instant::now();
-        server.put(json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-            "metadata": {"name": "nobody", "namespace": "ns-7"},
-            "spec": {"podSelector": {"matchLabels": {"app": "service-1007"}}, "policyTypes": ["Ingress"]}}));
-        while !refuses() {
-            assert!(from.elapsed() < patience);
-        }
-        println!("a policy of the API decides after {:?}", from.elapsed());
-        server.delete("networking.k8s.io/networkpolicies", "ns-7", "nobody");
-        while refuses() {
-            assert!(from.elapsed() < patience, "round {round}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-    operator.kill().unwrap();
-    operator.wait().unwrap();
 }
 
 /// Rules about methods and paths decide in the pool, as Calico has them.
