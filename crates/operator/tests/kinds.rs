@@ -116,6 +116,16 @@ fn what_is_not_structural_is_found() {
         (json!({"type": ["string", "null"]}), "one word"),
         (json!({"type": "array"}), "without items"),
         (
+            json!({"type": "object", "properties": {"a": {"type": "string"}},
+                "x-kubernetes-validations": [{"rule": "self.a == 'b'"}]}),
+            "without maxLength",
+        ),
+        (
+            json!({"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}},
+                "x-kubernetes-validations": [{"rule": "self.a > 1"}]}}),
+            "without maxItems",
+        ),
+        (
             json!({"type": "array", "items": {"type": "object", "properties": {"a": {"type": "string"}}}, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a"]}),
             "required",
         ),

@@ -136,7 +136,7 @@ fn rule_set() -> Value {
             "crs": {
                 "type": "object", "required": ["release"],
                 "description": "A release of the OWASP CRS that the data plane's image or volume holds.",
-                "properties": {"release": {"type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$"}},
+                "properties": {"release": {"type": "string", "maxLength": 32, "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$"}},
             },
         },
         "x-kubernetes-validations": [{

@@ -108,11 +108,12 @@ fn describe(schema: &Value, out: &mut Value) {
 /// Source: Kubernetes' rules for structural schemas, and what transcript 05 shows.
 pub fn breaches(schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    walk(schema, "openAPIV3Schema", &mut found);
+    walk(schema, "openAPIV3Schema", false, &mut found);
     found
 }
 
-fn walk(schema: &Value, path: &str, found: &mut Vec<String>) {
+/// `is_ruled`: a rule (CEL) of the node, or of one above it, may look at it.
+fn walk(schema: &Value, path: &str, is_ruled: bool, found: &mut Vec<String>) {
     let mut say = |what: &str| found.push(format!("{path}: {what}"));
     let Some(fields) = schema.as_object() else {
         say("is no mapping");
@@ -152,14 +153,34 @@ fn walk(schema: &Value, path: &str, found: &mut Vec<String>) {
             say("keys of a list that is a map have to be required");
         }
     }
+    let is_ruled = is_ruled || fields.contains_key("x-kubernetes-validations");
+    let bound = match fields.get("type").and_then(Value::as_str) {
+        Some("array") => Some("maxItems"),
+        Some("object") if fields.contains_key("additionalProperties") => Some("maxProperties"),
+        Some("string") if !fields.contains_key("enum") => Some("maxLength"),
+        _ => None,
+    };
+    if let Some(bound) = bound.filter(|bound| is_ruled && !fields.contains_key(*bound)) {
+        say(&format!("a rule's cost is not bounded without {bound}"));
+    }
     for (name, below) in schema["properties"].as_object().into_iter().flatten() {
-        walk(below, &format!("{path}.{name}"), found);
+        walk(below, &format!("{path}.{name}"), is_ruled, found);
     }
     for field in ["items", "additionalProperties"] {
         if let Some(below) = fields.get(field) {
-            walk(below, &format!("{path}.{field}"), found);
+            walk(below, &format!("{path}.{field}"), is_ruled, found);
         }
     }
+    if has_rule_below(&schema["items"]) && !fields.contains_key("maxItems") {
+        found.push(format!("{path}: rules of its items run as often as there are items, without maxItems"));
+    }
+}
+
+fn has_rule_below(schema: &Value) -> bool {
+    let Some(fields) = schema.as_object() else { return false };
+    let properties = schema["properties"].as_object().into_iter().flatten().map(|(_, below)| below);
+    fields.contains_key("x-kubernetes-validations")
+        || properties.chain([&schema["items"], &schema["additionalProperties"]]).any(has_rule_below)
 }
 
 /// Sections inside one another; the deepest of a profile has four.
@@ -181,6 +202,7 @@ const KNOWN: &[&str] = &[
     "maxLength",
     "minItems",
     "maxItems",
+    "maxProperties",
     "nullable",
     "default",
     "x-kubernetes-preserve-unknown-fields",
