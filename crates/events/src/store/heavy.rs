@@ -44,14 +44,14 @@ impl Heavy {
     }
 
     /// Adds counts. At most `values_max` values are counted one by one afterwards, or as many as were before.
-    pub(super) fn add(&mut self, sums: ByValue, values_max: usize) {
+    pub(super) fn add(&mut self, sums: &ByValue, values_max: usize) {
         // Those that are here first, then the largest: who comes once does not drive out who comes in the same breath.
-        let mut new: Vec<(Box<str>, Actions)> = Vec::new();
+        let mut new: Vec<(&Box<str>, &Actions)> = Vec::new();
         for (value, actions) in sums {
             if value.is_empty() {
-                self.count_others(&actions);
-            } else if let Some(own) = self.values.get_mut(&value) {
-                own.weight += weight(&actions);
+                self.count_others(actions);
+            } else if let Some(own) = self.values.get_mut(value) {
+                own.weight += weight(actions);
                 actions.iter().for_each(|(action, by)| count(&mut own.actions, action, *by));
             } else {
                 new.push((value, actions));
@@ -64,14 +64,14 @@ impl Heavy {
             let mut inherited = 0;
             if self.values.len() >= values_max {
                 let Some((least, weight)) = self.least() else {
-                    self.count_others(&actions);
+                    self.count_others(actions);
                     continue;
                 };
                 inherited = weight;
                 let least = self.values.remove(&least).map(|value| value.actions).unwrap_or_default();
                 self.count_others(&least);
             }
-            self.insert(value, inherited + weight(&actions), actions);
+            self.insert(value.clone(), inherited + weight(actions), actions.clone());
         }
     }
 
@@ -125,7 +125,7 @@ mod tests {
             // One in four is the same, the others come once.
             let value = if round % 4 == 0 { "often".to_owned() } else { format!("once-{round}") };
             sent += 1;
-            heavy.add(one(&value, 1), 8);
+            heavy.add(&one(&value, 1), 8);
             assert!(heavy.len() <= 8);
         }
         let file = read(&heavy.to_bytes());
@@ -134,14 +134,14 @@ mod tests {
         assert_eq!(file.len(), 9);
         // What a file has goes on where it was.
         let mut again = Heavy::of(file);
-        again.add(one("often", 1), 8);
+        again.add(&one("often", 1), 8);
         assert_eq!(weight(&read(&again.to_bytes())["often"]), 501);
     }
 
     #[test]
     fn without_room_everything_is_others() {
         let mut heavy = Heavy::default();
-        heavy.add(one("a", 3), 0);
+        heavy.add(&one("a", 3), 0);
         assert_eq!(read(&heavy.to_bytes()), one("", 3));
         assert_eq!(heavy.len(), 0);
     }

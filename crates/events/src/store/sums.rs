@@ -3,6 +3,7 @@
 //! How many sums there are is bounded whatever clients do: of each minute or hour a service keeps the values that came most
 //! ([`Heavy`]), and counts all others together.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -106,8 +107,18 @@ pub(super) fn count(actions: &mut Actions, action: &str, count: u64) {
     }
 }
 
+/// Adds the counts of others.
+fn merge(into: &mut ByValue, others: &ByValue) {
+    for (value, actions) in others {
+        match into.get_mut(value) {
+            Some(own) => actions.iter().for_each(|(action, by)| count(own, action, *by)),
+            None => drop(into.insert(value.clone(), actions.clone())),
+        }
+    }
+}
+
 /// Sums that differ in value and action alone: dimension (with [`OVERALL`]), width, start and service.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Family {
     dimension: i64,
     width: i64,
@@ -171,28 +182,19 @@ impl Sums {
     }
 
     /// Adds them to the file.
-    pub(super) fn write(self, known: &mut Known, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let mut families: HashMap<Family, ByValue> = HashMap::new();
+    pub(super) fn write(&self, known: &mut Known, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let mut families: Vec<(Family, &ByValue)> = Vec::with_capacity(self.cells.len() * 4);
         for ((dimension, minute, service), values) in &self.cells {
             for (width, start) in [(MINUTE, *minute), (HOUR, minute - minute % HOUR)] {
                 for (dimension, service) in
                     [(*dimension as i64, &**service), (*dimension as i64 + OVERALL, "")]
                 {
-                    let family = Family { dimension, width, start, service: service.into() };
-                    let sums = families.entry(family).or_default();
-                    for (value, actions) in values {
-                        let own = sums.entry(value.clone()).or_default();
-                        actions.iter().for_each(|(action, by)| count(own, action, *by));
-                    }
+                    families.push((Family { dimension, width, start, service: service.into() }, values));
                 }
             }
         }
-        let mut families: Vec<_> = families.into_iter().collect();
-        // In the order of the table, so that neighbours are written together.
-        families.sort_unstable_by(|(a, _), (b, _)| {
-            let key = |family: &Family| (family.dimension, family.width, family.start);
-            key(a).cmp(&key(b)).then_with(|| a.service.cmp(&b.service))
-        });
+        // In the order of the table, so that neighbours are written together, and those of one family once.
+        families.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut statements = Statements {
             find: transaction.prepare_cached(
                 "SELECT id, counts FROM sum WHERE dimension = ? AND width = ? AND start = ? AND service = ?",
@@ -202,8 +204,13 @@ impl Sums {
             )?,
             set: transaction.prepare_cached("UPDATE sum SET counts = ? WHERE id = ?")?,
         };
-        for (family, sums) in families {
-            known.add(family, sums, &mut statements)?;
+        let mut families = families.into_iter().peekable();
+        while let Some((family, sums)) = families.next() {
+            let mut sums = Cow::Borrowed(sums);
+            while let Some((_, more)) = families.next_if(|(next, _)| *next == family) {
+                merge(sums.to_mut(), more);
+            }
+            known.add(family, &sums, &mut statements)?;
         }
         known.forget();
         Ok(())
@@ -221,7 +228,7 @@ impl Known {
     fn add(
         &mut self,
         family: Family,
-        sums: ByValue,
+        sums: &ByValue,
         statements: &mut Statements<'_>,
     ) -> rusqlite::Result<()> {
         let Family { width, start, .. } = family;
