@@ -22,7 +22,8 @@ const APPLICATION_ID: i64 = 0x5041_4c49;
 /// [counts](super::counts) by minute (`width` 1) and hour (60), `start` in minutes since 1970; `dimension` is one of
 /// `Dimension`, and 100 more over all services. `stream` is how far the records of each way to here are in the store: it is
 /// written in the transaction of the records, so that whoever was killed in between sends them again, and they are known.
-/// Words of so many transactions as `automerge` says are merged at once: with fewer each is written again more often.
+/// Words of a transaction are a segment of their own; so many small ones as `crisismerge` says are merged at once, and larger
+/// ones by `automerge`: with fewer each word is written again more often.
 const TABLES: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
@@ -47,6 +48,7 @@ CREATE VIRTUAL TABLE event_text USING fts5 (
     text, content = '', detail = none, columnsize = 0, tokenize = 'unicode61 remove_diacritics 0'
 );
 INSERT INTO event_text (event_text, rank) VALUES ('automerge', 8);
+INSERT INTO event_text (event_text, rank) VALUES ('crisismerge', 64);
 CREATE TABLE traffic (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
