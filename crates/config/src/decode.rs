@@ -77,19 +77,21 @@ pub(crate) struct KeyInfo {
 
 /// `on_request_body` is `onRequestBody` in a file.
 pub(crate) fn key_name(field: &str) -> String {
-    let mut out = String::with_capacity(field.len());
+    key_chars(field).collect()
+}
+
+/// Whether a word of a file names a field.
+fn names(word: &str, field: &str) -> bool {
+    // Most words are another field's: their ends tell sooner than all of it.
+    word.as_bytes().last() == field.as_bytes().last() && key_chars(field).eq(word.chars())
+}
+
+fn key_chars(field: &str) -> impl Iterator<Item = char> {
     let mut upper = false;
-    for char in field.chars() {
-        match char {
-            '_' => upper = true,
-            char if upper => {
-                out.push(char.to_ascii_uppercase());
-                upper = false;
-            }
-            char => out.push(char),
-        }
-    }
-    out
+    field.chars().filter_map(move |char| {
+        let first = std::mem::replace(&mut upper, char == '_');
+        (char != '_').then(|| if first { char.to_ascii_uppercase() } else { char })
+    })
 }
 
 /// Goes through a tree, knows where it is, and collects what is wrong.
@@ -135,13 +137,12 @@ impl Decoder {
     /// Runs something one step further down.
     pub(crate) fn within<T>(&mut self, step: &Step<'_>, run: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
+        if length > 0 && !matches!(step, Step::Index(_)) {
+            self.path.push('.');
+        }
         match step {
-            Step::Key(key) => {
-                if length > 0 {
-                    self.path.push('.');
-                }
-                self.path.push_str(key);
-            }
+            Step::Key(key) => self.path.push_str(key),
+            Step::Field(field) => self.path.extend(key_chars(field)),
             Step::Index(index) => self.path.push_str(&format!("[{index}]")),
         }
         let result = run(self);
@@ -163,7 +164,7 @@ impl Decoder {
         };
         let mut clean = true;
         for (key, _) in entries {
-            let known = section.keys.iter().any(|known| key_name(known.field) == key.name);
+            let known = section.keys.iter().any(|known| names(&key.name, known.field));
             if known {
                 continue;
             }
@@ -181,11 +182,14 @@ impl Decoder {
         field: &str,
         default: Option<&'static str>,
     ) -> Option<T> {
-        let name = key_name(field);
-        self.within(&Step::Key(&name), |decoder| match (node.get(&name), default) {
+        let written = match &node.value {
+            Value::Map(entries) => entries.iter().find(|(key, _)| names(&key.name, field)),
+            _ => None,
+        };
+        self.within(&Step::Field(field), |decoder| match (written.map(|(_, value)| value), default) {
             (Some(value), Some(_)) if value.value == Value::Null => {
                 let help = format!("remove the key for its default, {}", default.unwrap_or_default());
-                decoder.error(value, format!("`{name}` has no value"), help);
+                decoder.error(value, format!("`{}` has no value", key_name(field)), help);
                 None
             }
             (Some(value), _) => T::decode(value, decoder),
@@ -193,6 +197,7 @@ impl Decoder {
             (None, None) => {
                 let absent = T::absent();
                 if absent.is_none() {
+                    let name = key_name(field);
                     let shape = match T::shape() {
                         Shape::OneOrMore(one) => *one,
                         shape => shape,
@@ -212,6 +217,8 @@ impl Decoder {
 /// A step down a tree.
 pub(crate) enum Step<'a> {
     Key(&'a str),
+    /// A key, as its field is called.
+    Field(&'a str),
     Index(usize),
 }
 
@@ -359,11 +366,16 @@ macro_rules! section {
             }
 
             fn absent() -> Option<Self> {
-                if Self::SECTION.keys.iter().any(|key| (key.required)()) {
-                    return None;
-                }
-                let node = $crate::node::Node::empty_map($crate::node::Origin::Default);
-                Self::decode(&node, &mut $crate::decode::Decoder::default())
+                // Always the same, and asked for by each of thousands of objects that leave the section out.
+                static ABSENT: std::sync::OnceLock<Option<$name>> = std::sync::OnceLock::new();
+                let made = || {
+                    if Self::SECTION.keys.iter().any(|key| (key.required)()) {
+                        return None;
+                    }
+                    let node = $crate::node::Node::empty_map($crate::node::Origin::Default);
+                    Self::decode(&node, &mut $crate::decode::Decoder::default())
+                };
+                ABSENT.get_or_init(made).clone()
             }
 
             fn shape() -> $crate::decode::Shape {
@@ -385,5 +397,8 @@ mod tests {
     fn a_field_has_its_word() {
         assert_eq!(key_name("on_request_body"), "onRequestBody");
         assert_eq!(key_name("crs"), "crs");
+        assert!(names("onRequestBody", "on_request_body") && names("crs", "crs"));
+        assert!(!names("on_request_body", "on_request_body") && !names("onRequestBod", "on_request_body"));
+        assert!(!names("", "crs") && !names("rs", "crs") && !names("xcrs", "crs"));
     }
 }

@@ -135,12 +135,32 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, places: HashMap<String, Origin>, key: Option<Key> },
+    Map { entries: Vec<(Key, Node)>, places: Places, key: Option<Key> },
 }
 
 impl Content {
     fn map() -> Self {
-        Self::Map { entries: Vec::new(), places: HashMap::new(), key: None }
+        Self::Map { entries: Vec::new(), places: Places::default(), key: None }
+    }
+}
+
+/// Where the keys of a mapping stand. Most have a few, and there are thousands of them.
+#[derive(Default)]
+struct Places(HashMap<String, Origin>);
+
+/// So many keys are looked through one by one.
+const FEW: usize = 16;
+
+impl Places {
+    /// Where a key stands already, of the mapping's entries so far; if it does not, it does now.
+    fn insert(&mut self, entries: &[(Key, Node)], name: &str, origin: Origin) -> Option<Origin> {
+        if entries.len() < FEW {
+            return entries.iter().find(|(key, _)| key.name == name).map(|(key, _)| key.origin);
+        }
+        if self.0.is_empty() {
+            self.0.extend(entries.iter().map(|(key, _)| (key.name.clone(), key.origin)));
+        }
+        self.0.insert(name.to_owned(), origin)
     }
 }
 
@@ -272,7 +292,7 @@ impl Builder {
                         let message = "merge keys have no meaning here".to_owned();
                         return Err(error(node.origin, message, Some("write the keys out")));
                     }
-                    if let Some(before) = places.insert(name.clone(), node.origin) {
+                    if let Some(before) = places.insert(entries, &name, node.origin) {
                         let message = match before {
                             Origin::File { line, .. } => {
                                 format!(
@@ -313,6 +333,19 @@ mod tests {
     use super::*;
 
     const LIMITS: YamlLimits = YamlLimits { bytes_max: 1 << 20, depth_max: 8, weight_max: 1 << 20 };
+
+    #[test]
+    fn a_key_that_stands_twice_is_found_in_mappings_of_every_size() {
+        for keys in [1, 2, FEW - 1, FEW, FEW + 1, 3 * FEW] {
+            let distinct: String = (0..keys).map(|number| format!("k{number}: 1\n")).collect();
+            assert!(parse(distinct.as_bytes(), &LIMITS).is_ok(), "{keys}");
+            for twice in [0, keys / 2, keys - 1] {
+                let wrong = parse(format!("{distinct}k{twice}: 2\n").as_bytes(), &LIMITS).unwrap_err();
+                let told = format!("the key `k{twice}` stands here a second time, after line {}", twice + 1);
+                assert_eq!(wrong.message, told, "{keys}");
+            }
+        }
+    }
 
     /// What the reader of JSON makes of a text, if it takes it, is what the reader of YAML does. Whether it took it.
     fn agree(text: &str) -> bool {
