@@ -116,11 +116,10 @@ impl Draft {
             self.lead(on.as_deref(), &way, &[(service, None)]);
         }
         let used: HashSet<&str> = self.routes.iter().filter_map(|route| route["service"].as_str()).collect();
-        let services = self.services.iter().filter(|(name, _)| used.contains(name.as_str()));
+        let services = self.services.into_iter().filter(|(name, _)| used.contains(name.as_str()));
         let services: Value = services
-            .map(|(name, service)| {
-                let mut service = service.clone();
-                service["name"] = json!(name);
+            .map(|(name, mut service)| {
+                service["name"] = name.into();
                 service
             })
             .collect();

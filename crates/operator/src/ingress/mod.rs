@@ -39,7 +39,7 @@ use self::options::Global;
 use self::readable::Readable;
 use self::rules::Compiled;
 use self::secrets::Secrets;
-use self::table::Table;
+use self::table::{Read, Table};
 use crate::draft::Draft;
 use crate::entrances::{self, Loads, Profiles, Served};
 use crate::gateway_api::{self, Maps, StatusOf};
@@ -181,10 +181,13 @@ pub struct Translation {
     pub statuses: Vec<StatusOf>,
 }
 
-/// Translates, and remembers what was compiled and what was good.
+/// Translates, and remembers what was read, what was compiled and what was good. It is told the same settings each time.
 #[derive(Default)]
 pub struct Translator {
     compiled: Compiled,
+    /// By what the ConfigMap said then.
+    reads: HashMap<(String, String), Read>,
+    global: Option<Global>,
     good: HashMap<(String, String), Arc<Ingress>>,
     good_config: Option<Arc<ConfigMap>>,
     pub(crate) readable: Readable,
@@ -202,6 +205,10 @@ impl Translator {
     pub fn translate(&mut self, observed: &Observed, settings: &Settings) -> Translation {
         let mut reports = Vec::new();
         let global = self.global(observed, settings, &mut reports);
+        if self.global.as_ref() != Some(&global) {
+            self.reads.clear();
+            self.global = Some(global.clone());
+        }
         let mut ours: Vec<&Arc<Ingress>> =
             observed.ingresses.iter().filter(|ingress| is_ours(ingress, observed, settings)).collect();
         // The oldest counts where several say something of one host or path.
@@ -212,6 +219,7 @@ impl Translator {
         let names: Vec<_> = ours.iter().map(|ingress| key(&ingress.metadata)).collect();
         let there: std::collections::HashSet<_> = names.iter().cloned().collect();
         self.good.retain(|key, _| there.contains(key));
+        self.reads.retain(|key, _| there.contains(key));
         let api = &observed.gateway_api;
         let maps = Maps::new(&api.config_maps);
         let mut loads = std::mem::take(&mut self.loads);

@@ -8,7 +8,7 @@ use crate::ingress::Settings;
 use crate::ingress::annotations::{self, Honour};
 
 /// What holds for every Ingress.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Global {
     pub(crate) modsecurity: bool,
     pub(crate) crs: bool,

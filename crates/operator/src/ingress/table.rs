@@ -70,6 +70,16 @@ pub(super) enum To {
     Redirect { name: String, status: u16, location: String },
 }
 
+/// What an Ingress says by itself, whatever else is in the cluster but the ConfigMap.
+#[derive(Clone)]
+pub(super) struct Read {
+    ingress: Arc<Ingress>,
+    options: Options,
+    rules: Option<RuleFiles>,
+    /// Its rules, and what they are in need of.
+    files: Arc<Files>,
+}
+
 /// What an Ingress leads to, with its rules and headers.
 pub(super) struct Making<'o> {
     pub(super) namespace: String,
@@ -115,13 +125,7 @@ impl<'a> Table<'a> {
     ) {
         let object = Object::of("Ingress", &ingress.metadata);
         let of = key(&ingress.metadata);
-        let mut options = self.options(ingress);
-        let mut rules = self.rules(&of, &mut options);
-        if options.refused.is_empty()
-            && let Some(wrong) = self.unreadable(ingress, &options)
-        {
-            options.refused.push(("BadValue", wrong));
-        }
+        let Read { mut options, mut rules, mut files, .. } = self.read(&of, ingress);
         let say = |reports: &mut Vec<Report>, reason, message: String, served| {
             reports.push(Report { object: object.clone(), reason, message, served });
         };
@@ -142,11 +146,11 @@ impl<'a> Table<'a> {
                 say(reports, reason, format!("{becomes}: {why}"), false);
             }
             if let Some(before) = before {
-                options = self.options(&before);
-                rules = self.rules(&of, &mut options);
+                Read { options, rules, files, .. } = self.look(&of, &before);
                 taken = before;
             }
         }
+        self.keep(&files);
         let profile = self.profile(&of, &options, rules);
         let protection = Protected { of: &of, profile, everywhere: self.global.modsecurity };
         let mut say = |reason, message, served| say(reports, reason, message, served);
@@ -157,31 +161,49 @@ impl<'a> Table<'a> {
         self.place(&taken, &making, &object, reports);
     }
 
-    fn options(&self, ingress: &Ingress) -> Options {
-        let namespace = ingress.metadata.namespace.as_deref().unwrap_or_default();
-        Options::of(&annotations_of(&ingress.metadata), namespace, self.global, self.settings)
+    /// An Ingress by itself; one that did not change is not read again.
+    fn read(&mut self, of: &(String, String), ingress: &Arc<Ingress>) -> Read {
+        let known = self.memory.reads.get(of).filter(|known| Arc::ptr_eq(&known.ingress, ingress));
+        if let Some(known) = known {
+            return known.clone();
+        }
+        let mut read = self.look(of, ingress);
+        if read.options.refused.is_empty()
+            && let Some(wrong) = self.unreadable(ingress, &read.options)
+        {
+            read.options.refused.push(("BadValue", wrong));
+        }
+        self.memory.reads.insert(of.clone(), read.clone());
+        read
     }
 
-    /// The rules of an Ingress, compiled.
-    fn rules(&mut self, (namespace, name): &(String, String), options: &mut Options) -> Option<RuleFiles> {
+    /// What an Ingress asks for, with its rules, compiled.
+    fn look(&mut self, (namespace, name): &(String, String), ingress: &Arc<Ingress>) -> Read {
+        let annotations = annotations_of(&ingress.metadata);
+        let mut options = Options::of(&annotations, namespace, self.global, self.settings);
         let (crs, mut said) = (self.settings.crs.as_ref(), Vec::new());
-        // A snippet that was tried before lies there under the same name.
-        self.files.0.remove(&format!("rules/{namespace}.{name}.conf"));
-        let made = self.files.of_ingress((namespace, name), options, self.global, crs, &mut said);
+        let mut files = Files::default();
+        let made = files.of_ingress((namespace, name), &options, self.global, crs, &mut said);
         options.said.append(&mut said);
         let checked = made.and_then(|names| {
-            self.files.complete(crs);
+            files.complete(crs);
             if let Some(names) = &names {
-                self.files.check(names, crs, &*self.settings.loader, &mut self.memory.compiled)?;
+                files.check(names, crs, &*self.settings.loader, &mut self.memory.compiled)?;
             }
             Ok(names)
         });
-        match checked {
-            Ok(names) => names,
-            Err(wrong) => {
-                self.files.0.remove(&format!("rules/{namespace}.{name}.conf"));
-                options.refused.push(("BadSnippet", wrong));
-                None
+        let rules = checked.unwrap_or_else(|wrong| {
+            files = Files::default();
+            options.refused.push(("BadSnippet", wrong));
+            None
+        });
+        Read { ingress: ingress.clone(), options, rules, files: Arc::new(files) }
+    }
+
+    fn keep(&mut self, files: &Files) {
+        for (name, text) in &files.0 {
+            if !self.files.0.contains_key(name) {
+                self.files.0.insert(name.clone(), text.clone());
             }
         }
     }
