@@ -266,7 +266,11 @@ async fn change(
             let entries = entries::read(list, &body, time::now())?;
             let ids: Vec<String> = entries.iter().take(100).map(|entry| entry.id().to_string()).collect();
             let counts = control.add(entries, &author).map_err(failed)?;
-            Ok(json!({ "added": counts.added, "replaced": counts.replaced, "ids": ids }))
+            let mut answer = json!({ "added": counts.added, "replaced": counts.replaced, "ids": ids });
+            if !counts.notes.is_empty() {
+                answer["notes"] = counts.notes.into();
+            }
+            Ok(answer)
         }
         Resource::List(list) => {
             let author = author(&parameters, &asker)?;

@@ -280,12 +280,14 @@ pub struct Author {
 }
 
 /// What became of entries that were added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AddedCounts {
     /// Entries that are new.
     pub added: usize,
     /// Entries that took the place of others.
     pub replaced: usize,
+    /// What whoever added them should know.
+    pub notes: Vec<String>,
 }
 
 /// Why a change was not made.

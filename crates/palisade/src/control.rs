@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use palisade_config::{Name, Route, Service};
+use palisade_config::{Name, Places, Route, Service};
 use palisade_console::{
     AddExceptions, AddedCounts, AlertInForce, AlertPut, AlertStatus, Author, Control, ControlError,
     Dismissal, ExceptionChange, ExceptionInForce, ModeChange, Place, PolicyLearner, Replays, RouteInForce,
@@ -12,7 +12,7 @@ use palisade_console::{
 };
 use palisade_events::alerts::{AlertObject, AlertStatus as Status};
 use palisade_inspect::{ModeOverride, ServiceMode};
-use palisade_lists::{Change, Entry, EntryId, Page, Query};
+use palisade_lists::{Change, Entry, EntryId, Page, Query, Subject};
 use palisade_model::{EventId, Mode};
 use serde_json::Value;
 
@@ -289,7 +289,8 @@ impl Control for Controls {
     }
 
     fn add(&self, entries: Vec<Entry>, by: &Author) -> Result<AddedCounts, ControlError> {
-        self.lists.add(entries, by)
+        let notes = unplaced(&entries, &self.services_now().snapshot.config.lists.places);
+        Ok(AddedCounts { notes, ..self.lists.add(entries, by)? })
     }
 
     fn remove(&self, ids: Vec<EntryId>, by: &Author) -> Result<usize, ControlError> {
@@ -462,6 +463,20 @@ fn in_force(file: Option<String>, object: &AlertObject, status: Option<&Status>)
 
 fn why(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+/// Which kinds of entries match nobody here, because nothing says where addresses are.
+fn unplaced(entries: &[Entry], places: &Places) -> Vec<String> {
+    let any = |kind: fn(&Subject) -> bool| entries.iter().any(|entry| kind(&entry.subject));
+    let countries = (any(|subject| matches!(subject, Subject::Country(_))), &places.countries, "countries");
+    let systems = (any(|subject| matches!(subject, Subject::Asn(_))), &places.asns, "asns");
+    let missing = [countries, systems].into_iter().filter(|(is_asked, file, _)| *is_asked && file.is_none());
+    let note = |(_, _, what)| {
+        format!(
+            "entries of {what} match nobody here until `lists.places.{what}` of the configuration names a file"
+        )
+    };
+    missing.map(note).collect()
 }
 
 /// What a service is excepted from by its configuration: where that stands, and what.

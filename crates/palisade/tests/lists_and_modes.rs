@@ -191,6 +191,15 @@ fn the_api_pages_filters_refuses_and_keeps_across_a_crash() {
     assert_eq!(items(admin, "/api/v1/lists/deny?origin=file").len(), 0);
     assert_eq!(items(admin, "/api/v1/lists/allow").len(), 0);
 
+    // What matches nobody without files of places is taken, and said.
+    let places = r#"[{"country": "ZZ"}, {"asn": 64500}]"#;
+    let (status, added) = api(admin, "POST", "/api/v1/lists/gray", places);
+    assert_eq!((status, &added["added"]), (200, &json!(2)));
+    let notes = added["notes"].as_array().unwrap();
+    assert!(notes[0].as_str().unwrap().contains("`lists.places.countries`"), "{added}");
+    assert!(notes[1].as_str().unwrap().contains("`lists.places.asns`"), "{added}");
+    assert_eq!(api(admin, "DELETE", "/api/v1/lists/gray?all=true", "").1["removed"], 2);
+
     for (method, path, body, status) in [
         ("POST", "/api/v1/lists/deny", "{", 400),
         ("POST", "/api/v1/lists/deny", r#"{"address": "192.0.2.1/24"}"#, 400),
