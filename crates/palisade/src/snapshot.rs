@@ -1,7 +1,9 @@
 //! The configuration in force and what is made of it: profiles with their rules, the look of services' answers. What
 //! cannot be made anew stays as it was, object by object.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod rule_sets;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
@@ -9,10 +11,11 @@ use anyhow::{Context as _, Result, bail};
 use palisade_config::{
     Compat, Config, Exception, LogTarget, ModeOverride, Name, Service, Style, credential_names,
 };
-use palisade_engine::{Interner, RuleSet};
+use palisade_engine::RuleSet;
 use palisade_inspect::{Direction, Gate, Profile, RuleSources};
 use sha2::{Digest as _, Sha256};
 
+use self::rule_sets::{RuleSets, key};
 use crate::alerting::{AlertFiles, Placed};
 use crate::authenticating::{AuthenticatorMaker, Authenticators};
 use crate::commands::alerts::paths;
@@ -23,7 +26,7 @@ use crate::flags::VERSION;
 use crate::idle::idle_exceptions;
 use crate::policing::{Outbound, Policing, ShownPolicies};
 use crate::restart::needs_restart;
-use crate::rules::{Warnings, load_shown, sources_of};
+use crate::rules::sources_of;
 use crate::sites::{Pages, Sites};
 use crate::specifications::{SpecificationFiles, Specifications};
 use crate::tls::{Hosts, ListenersTls, TlsMaker, UpstreamsTls};
@@ -84,21 +87,7 @@ pub(crate) struct Maker {
     alerts_seen: Seen,
     /// Warnings that were given, so that none is repeated with each reload.
     warned: BTreeSet<String>,
-    /// Rules by what they were made of.
-    rules: HashMap<String, Loaded>,
-    /// What rule sets share, those before a reload and after it as well.
-    interner: Interner,
-}
-
-/// Rules, as they were loaded last.
-#[derive(Debug)]
-struct Loaded {
-    /// `None`: they could not be used.
-    rules: Option<Arc<RuleSet>>,
-    /// The files that it read.
-    seen: Seen,
-    /// Of what stands in them.
-    digest: Digest,
+    rule_sets: RuleSets,
 }
 
 /// A snapshot made while another is in force.
@@ -198,8 +187,7 @@ impl Maker {
             alerts: AlertFiles::default(),
             alerts_seen: Seen::default(),
             warned: BTreeSet::new(),
-            rules: HashMap::new(),
-            interner: Interner::new(),
+            rule_sets: RuleSets::default(),
         }
     }
 
@@ -336,7 +324,7 @@ impl Maker {
             let sources = self.sources_of(profile, config);
             let rules = tried
                 .entry(key(&sources))
-                .or_insert_with(|| self.rules_of(&sources, effort).map_err(|error| format!("{error:#}")));
+                .or_insert_with(|| self.rule_sets.of(&sources, effort).map_err(|error| format!("{error:#}")));
             let as_it_was = |rules: &Option<Arc<RuleSet>>| {
                 let same = |was: &&Arc<Profile>| same_rules(was, rules.as_ref());
                 was.filter(same).filter(|_| written.get(name) == Some(&profile) && same_credentials)
@@ -359,7 +347,9 @@ impl Maker {
             };
             profiles.insert(name.clone(), made);
         }
-        self.forget_unused(config);
+        let used =
+            config.profiles.iter().map(|(_, profile)| key(&self.sources_of(profile, config))).collect();
+        self.rule_sets.keep(&used);
         Ok(profiles)
     }
 
@@ -473,7 +463,7 @@ impl Maker {
     fn digests(&self, config: &Config) -> Digests {
         let of = |profile: &palisade_config::Profile| {
             let sources = self.sources_of(profile, config);
-            let rules = self.rules.get(&key(&sources)).map(|loaded| loaded.digest);
+            let rules = self.rule_sets.digest(&sources);
             let palisade_config::Profile { detect, exceptions, patches, binary, limits, on_failure, .. } =
                 profile;
             let told = format!(
@@ -518,9 +508,7 @@ impl Maker {
         all.add(&self.authenticators.seen());
         all.add(self.specifications.seen());
         all.add(&self.alerts_seen);
-        for loaded in self.rules.values() {
-            all.add(&loaded.seen);
-        }
+        self.rule_sets.add_seen(&mut all);
         all
     }
 
@@ -532,32 +520,6 @@ impl Maker {
             sources.text = Some(("no rules".to_owned(), Vec::new(), String::new()));
         }
         sources
-    }
-
-    /// The rules of a profile; those that others name as well are loaded once.
-    fn rules_of(&mut self, sources: &RuleSources, effort: Effort) -> Result<Option<Arc<RuleSet>>> {
-        if sources.is_empty() {
-            return Ok(None);
-        }
-        let key = key(sources);
-        if let Some(Loaded { rules: Some(rules), seen, .. }) = self.rules.get(&key)
-            && effort == Effort::Changed
-            && seen.now(&FileSystem) == *seen
-        {
-            return Ok(Some(rules.clone()));
-        }
-        let watched = Watched::new(&FileSystem);
-        let made = load_shown(sources, Warnings::Shown, &watched, &self.interner);
-        let rules = made.as_ref().ok().cloned().flatten();
-        let digest = watched.digest();
-        self.rules.insert(key, Loaded { rules, seen: watched.into_seen(), digest });
-        made
-    }
-
-    fn forget_unused(&mut self, config: &Config) {
-        let used: HashSet<String> =
-            config.profiles.iter().map(|(_, profile)| key(&self.sources_of(profile, config))).collect();
-        self.rules.retain(|key, _| used.contains(key));
     }
 }
 
@@ -579,11 +541,6 @@ fn same_rules(was: &Profile, rules: Option<&Arc<RuleSet>>) -> bool {
         (None, None) => true,
         _ => false,
     }
-}
-
-/// Equal sources have equal keys.
-fn key(sources: &RuleSources) -> String {
-    format!("{sources:?}")
 }
 
 impl Snapshot {
