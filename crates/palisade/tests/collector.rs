@@ -425,6 +425,28 @@ fn ask(proxy: SocketAddr, path: &str) -> Option<String> {
 /// a second for others; a machine that is busy writes them later.
 const SPOOLED_AFTER: Duration = Duration::from_secs(3);
 
+/// What happens to the console and to one data plane.
+#[derive(Clone, Copy)]
+enum Step {
+    KillConsole,
+    StartConsole,
+    KillPlane,
+    StartPlane,
+}
+
+/// Every order in which both can be killed and started again.
+const ORDERS: [[Step; 4]; 6] = {
+    use Step::{KillConsole, KillPlane, StartConsole, StartPlane};
+    [
+        [KillConsole, KillPlane, StartPlane, StartConsole],
+        [KillConsole, KillPlane, StartConsole, StartPlane],
+        [KillPlane, KillConsole, StartConsole, StartPlane],
+        [KillPlane, KillConsole, StartPlane, StartConsole],
+        [KillConsole, StartConsole, KillPlane, StartPlane],
+        [KillPlane, StartPlane, KillConsole, StartConsole],
+    ]
+};
+
 #[test]
 fn no_event_is_lost_or_doubled_whoever_is_killed_under_traffic() {
     if !pki::tools() {
@@ -433,26 +455,41 @@ fn no_event_is_lost_or_doubled_whoever_is_killed_under_traffic() {
     let stage = Stage::new();
     let mut console = stage.console("127.0.0.1:0", &[]);
     let at = console.listener("collector");
+    let mut console = Some(console);
     let names = ["web-1", "web-2", "web-3"];
-    let mut planes: Vec<Running> = names.map(|name| stage.plane(name, "127.0.0.1:0", at)).into();
-    let proxies: Vec<SocketAddr> = planes.iter_mut().map(|plane| plane.listener("web")).collect();
+    let mut planes = names.map(|name| Some(stage.plane(name, "127.0.0.1:0", at)));
+    let proxies: Vec<SocketAddr> = planes.iter_mut().flatten().map(|plane| plane.listener("web")).collect();
     let traffic: Vec<Traffic> =
         names.iter().zip(&proxies).map(|(name, proxy)| Traffic::start(*proxy, name)).collect();
     let mut killed: Vec<(usize, Instant)> = Vec::new();
-    for round in 0..3 {
+    for (round, order) in ORDERS.iter().enumerate() {
+        let plane = round % names.len();
         std::thread::sleep(Duration::from_millis(500));
         // At a moment when something is on its way, most likely: each round at another.
         std::thread::sleep(Duration::from_millis(37 * round as u64));
-        kill(console);
-        std::thread::sleep(Duration::from_millis(300));
-        kill(planes.remove(round));
-        // Requests were answered until it was gone.
-        killed.push((round, Instant::now()));
-        planes.insert(round, stage.plane(names[round], &proxies[round].to_string(), at));
-        planes[round].listener("web");
-        console = stage.console(&at.to_string(), &[]);
-        assert_eq!(console.listener("collector"), at);
+        for step in order {
+            match step {
+                Step::KillConsole => console.take().into_iter().for_each(kill),
+                Step::KillPlane => {
+                    planes[plane].take().into_iter().for_each(kill);
+                    // Requests were answered until it was gone.
+                    killed.push((plane, Instant::now()));
+                }
+                Step::StartConsole => {
+                    let mut started = stage.console(&at.to_string(), &[]);
+                    assert_eq!(started.listener("collector"), at);
+                    console = Some(started);
+                }
+                Step::StartPlane => {
+                    let mut started = stage.plane(names[plane], &proxies[plane].to_string(), at);
+                    started.listener("web");
+                    planes[plane] = Some(started);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
     }
+    let mut console = console.unwrap();
     // Twice in a row, without a data plane in between, and right after it has come back.
     for _ in 0..3 {
         kill(console);
@@ -495,7 +532,7 @@ fn no_event_is_lost_or_doubled_whoever_is_killed_under_traffic() {
     let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "{doubled:?}");
     // Those that end by themselves leave nothing behind.
-    for plane in &mut planes {
+    for plane in planes.iter_mut().flatten() {
         assert_eq!(plane.end(), 0);
     }
     assert_eq!(console.end(), 0);
