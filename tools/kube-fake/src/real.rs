@@ -310,7 +310,8 @@ server.serve_forever()
         assert_eq!(code(&real.credentials().token), Some(200));
         assert_eq!(code(&real.credentials().unprivileged), Some(403));
         assert_eq!(code("of nobody"), Some(401));
-        let (processes, folder) = ([real._etcd.child.id(), real._api_server.child.id()], real._folder.0.clone());
+        let (processes, folder) =
+            ([real._etcd.child.id(), real._api_server.child.id()], real._folder.0.clone());
         drop(real);
         assert!(TcpStream::connect(address).is_err() && !folder.exists());
         for process in processes {
