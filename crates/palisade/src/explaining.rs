@@ -230,11 +230,8 @@ impl Protecting {
                 "does not run: it is of paranoia level {level}, and rules run up to {paranoia}"
             ));
         }
-        for (service, mode) in &self.services {
-            if mode.in_force() == Mode::Off {
-                off.push(format!("does not run for {service}: its mode is off"));
-            }
-        }
+        let unwatched = self.services.iter().filter(|(_, mode)| mode.in_force() == Mode::Off);
+        off.extend(not_for(&unwatched.map(|(service, _)| service.as_str()).collect::<Vec<_>>()));
         let by = self.set.switched_off_by(index).take(SWITCHES_MAX).map(|by| {
             format!(
                 "switched off where rule {} matches, by its ctl, {}:{}",
@@ -277,6 +274,23 @@ impl Protecting {
     }
 }
 
+/// That no rule runs for services whose mode is off; all of them in one reason, which stands at each rule of theirs.
+fn not_for(services: &[&str]) -> Option<String> {
+    Some(match services {
+        [] => return None,
+        [service] => format!("does not run for {service}: its mode is off"),
+        [some @ .., last] if some.len() < SERVICES_MAX => {
+            format!("does not run for {} and {last}: their modes are off", some.join(", "))
+        }
+        _ => {
+            let (some, more) = services.split_at(SERVICES_MAX);
+            format!("does not run for {} and {} more: their modes are off", some.join(", "), more.len())
+        }
+    })
+}
+
+/// Services that are named of those whose mode is off.
+const SERVICES_MAX: usize = 4;
 /// Rules that are named of those that switch another off.
 const SWITCHES_MAX: usize = 8;
 

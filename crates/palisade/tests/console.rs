@@ -79,6 +79,26 @@ fn each_page_opens_is_accessible_in_both_themes_and_complains_about_nothing() {
 }
 
 /// Whether the last was seen within two seconds.
+#[test]
+fn on_a_phone_no_page_is_wider_than_the_screen() {
+    let Some((mut browser, plane)) = both("") else { return };
+    for target in ["/?q=good", "/?q=evil", "/shop/?q=very+evil", "/internal/x"] {
+        get(plane.address, target, "");
+    }
+    plane.has_events(3);
+    let id = plane.read("/api/v1/events?rule=1001")["items"][0]["id"].as_str().unwrap().to_owned();
+    let event = format!("events/{id}");
+    browser.phone();
+    let further = [(event.as_str(), "Event", "Allow exactly this"), ("try", "Try a request", "Explain")];
+    for (page, title, text) in PAGES.iter().copied().chain(further) {
+        browser.open(&plane.url(page));
+        browser.wait(&format!("document.querySelector('h1')?.textContent === {}", json!(title)));
+        browser.wait_text(text);
+        let widths = browser.eval("[document.documentElement.scrollWidth, innerWidth]");
+        assert_eq!(widths, json!([390, 390]), "{page}");
+    }
+}
+
 fn was_at_once(took: &[Duration]) -> bool {
     took.last().is_some_and(|took| *took < Duration::from_secs(2))
 }

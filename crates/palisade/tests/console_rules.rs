@@ -100,8 +100,45 @@ fn the_rules_page_shows_costs_and_why_not() {
         browser.wait_text("Gone <i>away</i>");
         browser.wait_text("it is of paranoia level 3");
         browser.wait_text(" µs");
+        let cut = "[...document.querySelectorAll('.sub.warn')].filter((why) => why.scrollWidth > why.clientWidth).length";
+        assert_eq!(browser.eval(cut), 0, "a reason is read whole");
         browser.picture(&format!("rules-{scheme}"));
         assert_eq!(axe(&mut browser), [""; 0]);
     }
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+}
+
+#[test]
+fn rules_that_cannot_be_used_are_said_beside_those_that_stay() {
+    let plane = plane();
+    if !plane.has_console() {
+        return;
+    }
+    let Some(mut browser) = Browser::start() else { return };
+    browser.open(&plane.url("rules"));
+    browser.wait_text("it is of paranoia level 3");
+    assert_eq!(browser.eval("document.querySelectorAll('.kept').length"), 0);
+    let broken = format!(
+        "{}SecRule ARGS \"@fuzzyHash <img/src=x> 60\" \"id:1105,phase:2,deny\"\n",
+        browser::plane::RULES
+    );
+    plane.folder.write("rules.conf", broken);
+    browser.wait_text("Not as configured since ");
+    let said = browser.eval("document.querySelector('.kept').innerText");
+    let said = said.as_str().unwrap();
+    for word in [
+        "profile default",
+        "What was in force before stays",
+        "rules.conf:6:15",
+        "`@fuzzyHash` is not supported",
+    ] {
+        assert!(said.contains(word), "{said}");
+    }
+    browser.wait_text("it is of paranoia level 3");
+    browser.picture("rules-kept");
+    assert_eq!(axe(&mut browser), [""; 0]);
+    // Mended, it is gone.
+    plane.folder.write("rules.conf", browser::plane::RULES);
+    browser.wait("!document.querySelector('.kept')");
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
 }

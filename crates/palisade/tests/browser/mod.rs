@@ -164,6 +164,12 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
+    /// Gives the page the width of a phone.
+    pub(crate) fn phone(&mut self) {
+        let asked = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
+        self.call("Emulation.setDeviceMetricsOverride", asked);
+    }
+
     /// A picture of the page, into the folder that `PALISADE_TEST_SCREENSHOTS` names, for people.
     pub(crate) fn picture(&mut self, name: &str) {
         use base64::Engine as _;

@@ -4,6 +4,7 @@ import type { PageProps } from '../app'
 import { type ApiError, ask, query, useResource } from '../api'
 import { visible } from '../format'
 import { Ago, Dialog, Failure, Field, Loaded, Panel, Text, Time } from '../parts/basics'
+import { Kept } from '../parts/kept'
 import type { Page } from '../types'
 
 /** Of either kind only what is shown is named here; the rest is shown as it is. */
@@ -66,8 +67,9 @@ export function Alerts({ operates }: PageProps) {
         </Loaded>
       </Panel>
       {error && <Failure error={error} />}
+      <Kept kind="alerts" />
       <Panel title="Alert rules" aside={operates && <button type="button" onClick={() => setEditing({ name: '', text: EXAMPLE })}>New alert</button>}>
-        <Loaded from={alerts} what="alerts" isEmpty={(page) => page.items.length === 0} empty="No alerts are configured.">
+        <Loaded from={alerts} what="alerts" isEmpty={(page) => page.items.length === 0} empty="No alerts are configured. An alert asks about events again and again, and fires when their number, or another measure, is beyond what it says.">
           {(page) => (
             <table>
               <thead><tr><th scope="col">Alert</th><th scope="col">Kind</th><th scope="col">Severity</th><th scope="col">Asks</th><th scope="col">From</th><th scope="col">Last fired</th><th scope="col">{operates && <span class="hidden">Change</span>}</th></tr></thead>

@@ -189,7 +189,7 @@ function Table({ graph, found, window }: { graph: Graph; found: Set<string> | nu
                     <td class={`number ${edge.blocked ? 'deny' : 'dim'}`}>{count(edge.blocked)}</td>
                     <td class={`number ${edge.would_block ? 'would_block' : 'dim'}`}>{count(edge.would_block)}</td>
                     <td class="number">{count(edge.errors)}</td>
-                    <td>{edge.attacks.map((attack) => `${visible(attack.key)} ${count(attack.count)}`).join(', ')}</td>
+                    <td class="wrap">{edge.attacks.map((attack) => `${visible(attack.key)} ${count(attack.count)}`).join(', ')}</td>
                   </tr>
                 )
               })}

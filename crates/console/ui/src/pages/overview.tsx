@@ -20,7 +20,7 @@ export function Overview({ window }: PageProps) {
         <Ranking window={window} by="attack" title="Attacks" asks={(key) => ({ q: `attacks = ${quoted(key)}` })} />
         <Ranking window={window} by="rule" title="Rules" asks={(rule) => ({ rule })} />
         <Ranking window={window} by="source" title="Sources" asks={(source) => ({ source })} />
-        <Ranking window={window} by="country" title="Countries" asks={(key) => ({ q: `"source.country" = ${quoted(key)}` })} />
+        <Ranking window={window} by="country" title="Countries" empty="No country is known in this window. A file that tells where addresses are is named by lists.places.countries." asks={(key) => ({ q: `"source.country" = ${quoted(key)}` })} />
       </div>
     </>
   )
@@ -75,14 +75,14 @@ function Tile({ name, value, note, tone = '', to }: { name: string; value: numbe
   )
 }
 
-function Ranking({ window, by, title, asks }: { window: string; by: string; title: string; asks: (key: string) => Record<string, string> }) {
+function Ranking({ window, by, title, empty = 'Nothing in this window.', asks }: { window: string; by: string; title: string; empty?: string; asks: (key: string) => Record<string, string> }) {
   const stats = useResource<Stats>(`stats${query({ window, by, limit: 8 })}`, EVERY_MS)
   const has = (groups: Counts[], key: keyof Counts) => groups.some((group) => group[key] > 0)
   return (
     <Panel title={title}>
       <Loaded from={stats} what={title.toLowerCase()}>
         {({ groups }) => {
-          if (groups.length === 0) return <Empty>Nothing in this window.</Empty>
+          if (groups.length === 0) return <Empty>{empty}</Empty>
           const most = Math.max(1, ...groups.map(weight))
           const hasRequests = has(groups, 'requests')
           return (
@@ -92,7 +92,7 @@ function Ranking({ window, by, title, asks }: { window: string; by: string; titl
                   <th scope="col">{title.replace(/ies$/, 'y').replace(/s$/, '')}</th>
                   {hasRequests && <th scope="col" class="number">Requests</th>}
                   <th scope="col" class="number">Blocked</th>
-                  <th scope="col" class="number">Would</th>
+                  <th scope="col" class="number" title="Would block">Would</th>
                 </tr>
               </thead>
               <tbody>

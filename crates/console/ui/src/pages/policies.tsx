@@ -4,6 +4,7 @@ import { query, useResource } from '../api'
 import { count, plural, visible } from '../format'
 import { Ago, Loaded, Panel, Text } from '../parts/basics'
 import { Elsewhere } from '../parts/elsewhere'
+import { Kept } from '../parts/kept'
 import { SuggestedPolicies } from '../parts/suggestions'
 import { go, href, withQuery } from '../router'
 import type { Page, Policy, PolicyRuleHits } from '../types'
@@ -60,6 +61,7 @@ function PoliciesHere({ place, window }: PageProps) {
           <input class="wide" value={place.query.get('q') ?? ''} spellcheck={false} onInput={(input) => go(withQuery(place, { q: input.currentTarget.value }), true)} />
         </label>
       </div>
+      <Kept kind="policies" />
       <Loaded from={policies} what="policies" isEmpty={(page) => page.items.length === 0} empty="No policies are configured: who may ask whom is not restricted here.">
         {(page) => tiers(page.items.filter(like)).map(([tier, policies]) => (
           <Panel key={tier} title={<>Tier {visible(tier)}</>} aside={<span class="dim">{plural(policies.length, 'policy', 'policies')}, asked from the top</span>}>
@@ -67,6 +69,7 @@ function PoliciesHere({ place, window }: PageProps) {
           </Panel>
         ))}
       </Loaded>
+      {policies.data?.next && <p class="note warn">These are the first {count(policies.data.items.length)}: the others come by <code>/api/v1/policies</code>, page by page.</p>}
       <p class="note">
         Hits are requests that a rule stopped, or that a staged one would have; what a rule allows is in no event.
       </p>

@@ -28,7 +28,7 @@ function Replaying({ place, operates }: PageProps) {
           <Panel title="Recording">
             {recording.enabled
               ? <p>Requests are recorded: {bytes(recording.bytes)} to be replayed.</p>
-              : <p><strong>Requests are not recorded.</strong> {visible(recording.how ?? '')}. What is kept, for how long, and what is masked stands in the guide to replay.</p>}
+              : <p><strong>Requests are not recorded:</strong> {(recording.how ?? '').split('`').map((part, at) => at % 2 ? <code key={at}>{visible(part)}</code> : visible(part))}. What is kept, for how long, and what is masked stands in the guide to replay.</p>}
           </Panel>
           {operates && (recording.enabled || recording.bytes > 0) && <Start place={place} started={replays.reload} />}
           {items.length === 0

@@ -4,6 +4,7 @@ import type { PageProps } from '../app'
 import { query, useResource } from '../api'
 import { count, plural, severityWord, visible } from '../format'
 import { Loaded, Panel, Text } from '../parts/basics'
+import { Kept } from '../parts/kept'
 import { go, href, withQuery } from '../router'
 import type { Dataplane, Page, Rule, Stats } from '../types'
 
@@ -91,6 +92,7 @@ function RulesHere({ place, window }: PageProps) {
           <input class="wide" value={q} spellcheck={false} onChange={(change) => go(withQuery(place, { q: change.currentTarget.value.trim() }), true)} />
         </label>
       </div>
+      <Kept kind="profile" />
       <Panel>
         <Loaded from={rules} what="rules" isEmpty={(page) => page.items.length === 0} empty={q ? 'No rule is like this.' : 'No rules are loaded: the built-in detector alone protects.'}>
           {(page) => (
@@ -117,7 +119,7 @@ function RulesHere({ place, window }: PageProps) {
                           <td class="number"><Cost rule={rule} /></td>
                           <td class="wide"><span class="tags">{rule.tags.filter((tag) => !/^(OWASP_CRS|platform-|language-|application-|capec)/.test(tag)).map((tag) => <span key={tag}>{visible(tag)}</span>)}</span></td>
                           <td><Text>{rule.rule_set}</Text></td>
-                          <td class="mono"><span title={visible(rule.file)}>{visible((rule.file.split('/').at(-1) ?? '').slice(-22))}:{rule.line}</span></td>
+                          <td class="mono"><span title={visible(rule.file)}>{visible(end(rule.file.split('/').at(-1) ?? ''))}:{rule.line}</span></td>
                         </tr>
                       )
                     })}
@@ -138,6 +140,13 @@ function RulesHere({ place, window }: PageProps) {
       </Panel>
     </>
   )
+}
+
+const FILE_CHARS_MAX = 24
+
+/** The end of a file's name, which tells more than its begin. */
+function end(file: string): string {
+  return file.length > FILE_CHARS_MAX ? `…${file.slice(1 - FILE_CHARS_MAX)}` : file
 }
 
 function Cost({ rule }: { rule: Rule }) {

@@ -78,7 +78,7 @@ export function Services({ window, operates, collects }: PageProps) {
         <Loaded from={graph} what="the graph">
           {() => unprotected.length === 0
             ? <Empty>None in this window: whatever was asked here stands behind a mode other than off.</Empty>
-            : <ul class="names">{unprotected.map((node) => <li key={node.id}>{visible(node.id)}</li>)}</ul>}
+            : <ul class="names">{unprotected.map((node) => <li key={node.id}>{visible([node.namespace, node.name].filter(Boolean).join('/'))}</li>)}</ul>}
         </Loaded>
       </Panel>
       {chosen && (
