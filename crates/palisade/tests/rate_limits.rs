@@ -29,7 +29,21 @@ fn statuses(count: usize, ask: impl Fn() -> u16) -> Vec<u16> {
 }
 
 #[test]
-fn who_asks_too_often_is_told_when_to_come_again_in_every_mode() {
+fn limits_act_in_every_mode() {
+    let upstream = Upstream::start();
+    for mode in ["off", "monitoring", "safe_blocking", "block"] {
+        let folder = Folder::new();
+        let limit = "- {name: all, key: [address], requests: 1, per: 1h}";
+        let service = format!(", mode: \"{mode}\", rateLimits: [all]");
+        let file = folder.write("palisade.yaml", config(&folder, &upstream, limit, &service, ""));
+        let proxy = Running::start(command(&["run", "--config", &file]));
+        let status = || ask(proxy.address(), "192.0.2.1", "/", "").status;
+        assert_eq!(statuses(2, status), [200, 429], "{mode}");
+    }
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_again() {
     let (folder, upstream) = (Folder::new(), Upstream::start());
     let limits = "- {name: all, key: [address], requests: 3, per: 1h}\n\
                   - {name: login, key: [address, \"argument:user\"], requests: 1, per: 1h, by: leaky-bucket, burst: 1, status: 503}\n\

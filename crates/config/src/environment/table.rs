@@ -505,7 +505,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
     wallarm("DEPLOY_PASSWORD", "", &[Note(NO_CLOUD)]),
     wallarm("DEPLOY_FORCE", "", &[Note(NO_CLOUD)]),
     wallarm("WALLARM_APID_ONLY", "", &[Note("attacks are never exported")]),
-    wallarm("WALLARM_APIFW_ENABLE", "", &[Note("API specifications are not enforced in this version")]),
+    wallarm(
+        "WALLARM_APIFW_ENABLE",
+        "",
+        &[Note("specifications are enforced where a service names one by its `openapi`")],
+    ),
     wallarm("APIFW_METRICS_ENABLED", "", &[Note(METRICS)]),
     wallarm("APIFW_METRICS_HOST", "", &[Note(METRICS)]),
     wallarm("APIFW_METRICS_ENDPOINT_NAME", "", &[Note(METRICS)]),

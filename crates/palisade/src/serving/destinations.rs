@@ -18,6 +18,7 @@ use crate::modes::Modes;
 use crate::policing::ends;
 use crate::sites::changes;
 use crate::snapshot::Snapshot;
+use crate::watch::Digest;
 
 /// Upstreams in use, by what they were told: a reload keeps their connections.
 pub(super) type Upstreams = HashMap<String, Arc<Upstream>>;
@@ -299,7 +300,7 @@ pub(crate) fn inspected(
     let profile = snapshot.profile(profile_name)?.clone();
     let gate = snapshot.gates.get(&(name.clone(), direction)).cloned();
     let specified = snapshot.specifications.get(name).map(|specified| (&service.openapi, specified.digest));
-    let digest = digest(&(snapshot.digests.get(profile_name), &further, specified));
+    let digest = digest(snapshot.digests.get(profile_name), &(&further, specified));
     let inspected = Service::with_exceptions(name.as_str(), profile, &further)
         .behind(gate)
         .between(ends(&snapshot.config, service, direction))
@@ -309,8 +310,13 @@ pub(crate) fn inspected(
     Ok(inspected)
 }
 
-/// What inspects a service: a profile, what it is excepted from beside that, the specification of its API.
-fn digest(parts: &impl std::fmt::Debug) -> Arc<str> {
-    let digest = Sha256::digest(format!("{parts:?}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+/// What inspects a service: a profile, and what else is said of it: what it is excepted from beside that, the specification of
+/// its API.
+fn digest(profile: Option<&Digest>, beside: &impl std::fmt::Debug) -> Arc<str> {
+    let mut hash = Sha256::new();
+    profile.iter().for_each(|profile| hash.update(profile));
+    hash.update(format!("{beside:?}"));
+    let hash = hash.finalize();
+    let (words, _) = hash.as_chunks::<8>();
+    words.iter().take(2).map(|word| format!("{:016x}", u64::from_be_bytes(*word))).collect::<String>().into()
 }
