@@ -108,7 +108,7 @@ function RulesHere({ place, window }: PageProps) {
                       return (
                         <tr key={`${rule.rule_set}:${rule.file}:${rule.line}`} class={rule.removed ? 'dim' : ''}>
                           <td>{rule.id ?? <span class="dim">–</span>}</td>
-                          <td class="wide">
+                          <td class="wide wrap">
                             <Text>{rule.msg}</Text>
                             {rule.off.map((why) => <div class="sub warn" key={why}>{visible(why)}</div>)}
                             {rule.excepted.map((except) => <div class="sub warn" key={except}>{visible(except)}</div>)}

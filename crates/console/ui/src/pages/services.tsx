@@ -4,6 +4,7 @@ import type { PageProps } from '../app'
 import { ApiError, ask, query, useResource } from '../api'
 import { count, MODES, modeWord, visible } from '../format'
 import { Dialog, Empty, Failure, Field, Loaded, Mode, Panel, Text, Time } from '../parts/basics'
+import { titleOf } from '../graph/layout'
 import { href } from '../router'
 import type { Dataplane, Graph, ModeChange, Page, Service, Stats, Status } from '../types'
 
@@ -78,7 +79,7 @@ export function Services({ window, operates, collects }: PageProps) {
         <Loaded from={graph} what="the graph">
           {() => unprotected.length === 0
             ? <Empty>None in this window: whatever was asked here stands behind a mode other than off.</Empty>
-            : <ul class="names">{unprotected.map((node) => <li key={node.id}>{visible([node.namespace, node.name].filter(Boolean).join('/'))}</li>)}</ul>}
+            : <ul class="names">{unprotected.map((node) => <li key={node.id}>{visible(titleOf(node.id))}</li>)}</ul>}
         </Loaded>
       </Panel>
       {chosen && (
