@@ -36,8 +36,9 @@ fn limits_act_in_every_mode() {
         let limit = "- {name: all, key: [address], requests: 1, per: 1h}";
         let service = format!(", mode: \"{mode}\", rateLimits: [all]");
         let file = folder.write("palisade.yaml", config(&folder, &upstream, limit, &service, ""));
-        let proxy = Running::start(command(&["run", "--config", &file]));
-        let status = || ask(proxy.address(), "192.0.2.1", "/", "").status;
+        let mut proxy = Running::start(command(&["run", "--config", &file]));
+        let address = proxy.address();
+        let status = || ask(address, "192.0.2.1", "/", "").status;
         assert_eq!(statuses(2, status), [200, 429], "{mode}");
     }
 }
